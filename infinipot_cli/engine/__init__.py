@@ -1,0 +1,12 @@
+"""The paper: a KV cache of fixed capacity that reads a stream of any length. Ids in, ids out; prints nothing.
+
+Axes in docstrings: L layers, H query heads, K KV heads, N entries held, T new tokens, C budget, D head dim,
+V vocabulary. The batch is always 1 and absent.
+"""
+
+from infinipot_cli.engine.events import Consumed, Distilled, Step
+from infinipot_cli.engine.generate import generate
+from infinipot_cli.engine.ingest import Reader, read
+from infinipot_cli.engine.pot import Pot
+
+__all__ = ["Consumed", "Distilled", "Pot", "Reader", "Step", "generate", "read"]

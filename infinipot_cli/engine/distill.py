@@ -1,0 +1,39 @@
+"""One distillation: run the catalyst, score, keep, renumber (paper §3.2; procedure in Appendix B)."""
+
+import time
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from infinipot_cli.engine.events import Distilled
+from infinipot_cli.engine.importance import select
+from infinipot_cli.engine.pot import Pot
+from infinipot_cli.model.attention import captured_votes
+from infinipot_cli.model.port import body
+
+
+@torch.inference_mode()
+def distill(model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None) -> Distilled:
+    """Reduce a pot to its budget; the catalyst leaves no trace.
+
+    Args:
+        model: the model that filled the pot.
+        pot: holds more entries than its budget, and has room for the catalyst.
+        protected: entries to keep beside the prefix (question and answer while generating), (L, K, n_held).
+    """
+    start, n_before = time.perf_counter(), pot.n_held
+    assert pot.budget < n_before <= pot.capacity - len(pot.catalyst_ids)
+    ids = torch.tensor([pot.catalyst_ids], device=model.device)
+    with captured_votes(model, n_before) as votes:
+        body(model)(input_ids=ids, past_key_values=pot, use_cache=True)
+    pot.rewind(n_before)
+    device = votes[0].device
+    scores = torch.stack([votes[number].to(device) for number in range(len(votes))])
+    pot.keep(
+        select(
+            scores, pot.novelty.to(device), budget=pot.budget, novelty_ratio=pot.novelty_ratio,
+            n_prefix=pot.n_prefix, protected=protected,
+        )
+    )  # fmt: skip
+    return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)

@@ -1,0 +1,102 @@
+"""Answer from a pot: the suffix, then one token after the other, never past the capacity."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from infinipot_cli.engine.distill import distill
+from infinipot_cli.engine.events import Step
+from infinipot_cli.engine.ingest import consume
+from infinipot_cli.engine.pot import Pot
+from infinipot_cli.errors import PotSizeError
+from infinipot_cli.model.head import head
+from infinipot_cli.model.port import port_of
+
+RECENT = 64
+
+
+def generate(
+    model: PreTrainedModel, pot: Pot, suffix_ids: Sequence[int], *, max_new_tokens: int,
+    stop_ids: Collection[int] = (), record: bool = False,
+) -> Iterator[Step]:  # fmt: skip
+    """Greedy answer; distills once more first if pot, suffix and answer would not fit together.
+
+    An answer longer than the room left distills again on the way, protecting prefix, suffix and the latest tokens.
+
+    Args:
+        model: the model that filled the pot.
+        pot: changed in place; fork it to ask again.
+        suffix_ids: what follows the document (question, end of turn, answer header).
+        max_new_tokens: most tokens to yield.
+        stop_ids: tokens that end the answer; not yielded.
+        record: attach logits to each step.
+
+    Raises:
+        PotSizeError: the suffix does not fit beside what a distillation keeps.
+    """
+    suffix = [int(token) for token in suffix_ids]
+    if pot.n_held + len(suffix) + max_new_tokens > pot.capacity and pot.n_held > pot.budget:
+        distill(model, pot)
+    if pot.n_held + len(suffix) > pot.capacity:
+        raise PotSizeError(
+            f"{pot.n_held} entries and a question of {len(suffix)} tokens do not fit a pot of {pot.capacity}"
+        )
+    n_asked = pot.n_held + len(suffix)
+    if n_asked + max_new_tokens > pot.capacity and (
+        n_asked > pot.capacity - len(pot.catalyst_ids) or pot.budget < pot.n_prefix + len(suffix) + 2
+    ):
+        raise PotSizeError(
+            f"an answer of {max_new_tokens} tokens does not fit beside {pot.n_held} entries and a question of"
+            f" {len(suffix)} (capacity {pot.capacity}), and the pot is too small to distill while answering"
+        )
+    if not suffix and pot.last_state is None:
+        raise PotSizeError("there is nothing to continue: prefix, document and suffix are all empty")
+    yield from _Decoding(model, pot, suffix, max_new_tokens).run(frozenset(stop_ids), record)
+
+
+class _Decoding:
+    """State of one answer."""
+
+    def __init__(self, model: PreTrainedModel, pot: Pot, suffix: Sequence[int], max_new_tokens: int) -> None:
+        self.model, self.pot, self.max_new_tokens = model, pot, max_new_tokens
+        self.port = port_of(model)
+        self.suffix_start, self.suffix_end = pot.n_seen, pot.n_seen + len(suffix)
+        if suffix:
+            consume(model, self.port, pot, suffix)
+
+    def run(self, stop_ids: frozenset[int], record: bool) -> Iterator[Step]:
+        """Choose, yield, feed back."""
+        for n_done in range(1, self.max_new_tokens + 1):
+            step, novelty = self._choose(record)
+            if step.token_id in stop_ids:
+                return
+            yield step
+            n_to_feed = self.max_new_tokens - n_done
+            if n_to_feed:
+                self._make_room(n_to_feed)
+                consume(self.model, self.port, self.pot, [step.token_id], novelty)
+
+    @torch.inference_mode()
+    def _choose(self, record: bool) -> tuple[Step, Tensor]:
+        assert self.pot.last_state is not None
+        logits = head(self.model, self.pot.last_state[None])[0]
+        token = int(logits.argmax())
+        logprob = logits[token] - logits.logsumexp(dim=-1)
+        return Step(token, float(logprob), self.pot.n_held, logits if record else None), -logprob[None]
+
+    def _make_room(self, n_to_feed: int) -> None:
+        """Distill while the catalyst still fits, if the rest of the answer might not.
+
+        The next token still comes from the state before, since `last_state` is untouched by a distillation.
+        """
+        pot = self.pot
+        if pot.n_held + n_to_feed <= pot.capacity or pot.n_held < pot.capacity - len(pot.catalyst_ids):
+            return
+        n_suffix = self.suffix_end - self.suffix_start
+        n_recent = min(RECENT, (pot.budget - pot.n_prefix - n_suffix) // 2)
+        origins = pot.origins
+        protected = (origins >= self.suffix_start) & (origins < self.suffix_end)
+        protected |= (origins >= self.suffix_end) & (origins >= pot.n_seen - n_recent)
+        distill(self.model, pot, protected=protected)

@@ -1,0 +1,119 @@
+"""Continual Context Distillation: fill the pot, distill when it is full and more is to come, read on (paper §3.2)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from infinipot_cli.engine.distill import distill
+from infinipot_cli.engine.events import Consumed, Distilled
+from infinipot_cli.engine.pot import Pot
+from infinipot_cli.model.head import negative_log_likelihood
+from infinipot_cli.model.port import Port, body, port_of
+
+CHUNK = 512
+
+
+class Reader:
+    """Reads a stream of token ids into a pot of fixed size.
+
+    Args:
+        model: any rotary decoder of transformers.
+        catalyst_ids: the catalyst prompt P; it takes the last |P| places of a full pot.
+        prefix_ids: read first and always kept (chat header, BOS).
+        capacity: |M|.
+        budget: |C|.
+        novelty_ratio: α.
+        record: keep `pot.kept_history`.
+        chunk: tokens per forward; changes speed and memory only.
+
+    Raises:
+        PotSizeError: the sizes do not fit each other.
+        UnsupportedModelError: the model cannot use a pot.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, *, catalyst_ids: Sequence[int], prefix_ids: Sequence[int] = (), capacity: int,
+        budget: int, novelty_ratio: float = 0.5, record: bool = False, chunk: int = CHUNK,
+    ) -> None:  # fmt: skip
+        self.model = model
+        self.chunk = chunk
+        self.port: Port = port_of(model)
+        self.pot = Pot(
+            self.port.ropes, self.port.windows, capacity=capacity, budget=budget, novelty_ratio=novelty_ratio,
+            catalyst_ids=tuple(map(int, catalyst_ids)), n_prefix=len(prefix_ids), record=record,
+        )  # fmt: skip
+        for _ in self.feed(prefix_ids):
+            pass
+
+    def feed(self, ids: Iterable[int]) -> Iterator[Consumed | Distilled]:
+        """Read more tokens; a distillation happens only when more is to come, so none is wasted at the end."""
+        pot = self.pot
+        stream = map(int, ids)
+        room_of_full = pot.capacity - len(pot.catalyst_ids)
+        pending: list[int] = []
+        while True:
+            if not pending:
+                pending = list(islice(stream, self.chunk))
+                if not pending:
+                    return
+            if pot.n_held >= room_of_full:
+                yield distill(self.model, pot)
+            n = min(len(pending), room_of_full - pot.n_held)
+            consume(self.model, self.port, pot, pending[:n])
+            del pending[:n]
+            yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
+
+
+@torch.inference_mode()
+def consume(
+    model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None
+) -> Tensor:
+    """One forward of T tokens into the pot; returns the final hidden state of the last, (width,).
+
+    Their novelty is computed unless the caller knows it already, (T,).
+    """
+    tokens = torch.tensor(ids, device=model.device)
+    states: Tensor = body(model)(input_ids=tokens[None], past_key_values=pot, use_cache=True).last_hidden_state[0]
+    pot.note(_novelty(model, port, pot, tokens, states) if novelty is None else novelty)
+    pot.last_state = states[-1]
+    return states[-1]
+
+
+def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, states: Tensor) -> Tensor:
+    """Novelty under Compression of new tokens: −log P given the pot that read them, (T,), nats, fp32.
+
+    Paper: InfiniPot §3.3.2, Eq. 4. Differs: entries of the compressed region keep the score from when they were read,
+    since after the first cycle heads hold different tokens and no sequence is left to score again. The very first token
+    of all counts as most novel; the first after a distillation is scored by the state before it.
+    """
+    if pot.novelty_ratio == 0:
+        return torch.zeros(len(tokens), device=states.device)
+    if pot.last_state is None:
+        first = torch.full((1,), float("inf"), device=states.device)
+        predicting, targets = states[:-1], tokens[1:]
+    else:
+        first = torch.empty(0, device=states.device)
+        predicting, targets = torch.cat((pot.last_state[None], states[:-1])), tokens
+    return torch.cat((first, negative_log_likelihood(model, predicting, targets, port.vocabulary_size)))
+
+
+def read(
+    model: PreTrainedModel, document_ids: Iterable[int], *, catalyst_ids: Sequence[int],
+    prefix_ids: Sequence[int] = (), capacity: int, budget: int, novelty_ratio: float = 0.5, record: bool = False,
+    chunk: int = CHUNK,
+) -> Pot:  # fmt: skip
+    """Read a document of any length into a pot, ready for the suffix. Arguments and errors as for `Reader`.
+
+    Args:
+        document_ids: an iterable of token ids, consumed once and never held.
+    """
+    reader = Reader(
+        model, catalyst_ids=catalyst_ids, prefix_ids=prefix_ids, capacity=capacity, budget=budget,
+        novelty_ratio=novelty_ratio, record=record, chunk=chunk,
+    )  # fmt: skip
+    for _ in reader.feed(document_ids):
+        pass
+    return reader.pot

@@ -1,0 +1,108 @@
+"""Read what the catalyst attends to, at transformers' attention interface, while the catalyst runs and at no other time.
+
+The table entry of the attention in use is overridden for one forward and restored afterwards; the override calls the
+original and sums the catalyst's attention over the entries held, so no layer's full attention matrix outlives the layer.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
+
+
+@contextmanager
+def captured_votes(model: PreTrainedModel, n_held: int) -> Iterator[dict[int, Tensor]]:
+    """Collect, layer by layer, the attention that all query rows of one forward pay to the entries held before it.
+
+    Args:
+        model: its attention implementation is looked up in its text config.
+        n_held: entries before the forward; later columns are dropped after the softmax.
+
+    Yields:
+        Layer index -> votes, shape (K, n_held), fp32: softmax over everything a row sees, summed over rows and over the
+        query heads of each KV head (paper Eq. 2).
+    """
+    name = model.config.get_text_config(decoder=True)._attn_implementation or "eager"
+    original = ALL_ATTENTION_FUNCTIONS.get(name)
+    votes: dict[int, Tensor] = {}
+
+    def vote(
+        module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+    ) -> tuple[Tensor, Tensor | None]:
+        plain = original or sys.modules[type(module).__module__].eager_attention_forward
+        scores = cap_scores(query, key, attention_mask, n_held=n_held, **_scoring(options))
+        votes[int(module.layer_idx)] = scores  # type: ignore[arg-type]
+        output: tuple[Tensor, Tensor | None] = plain(module, query, key, value, attention_mask, **options)
+        return output
+
+    ALL_ATTENTION_FUNCTIONS[name] = vote
+    try:
+        yield votes
+    finally:
+        del ALL_ATTENTION_FUNCTIONS[name]
+
+
+def _scoring(options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "scaling": options["scaling"],
+        "window": options.get("sliding_window"),
+        "softcap": options.get("softcap"),
+        "sinks": options.get("s_aux"),
+    }
+
+
+def cap_scores(
+    query: Tensor,
+    key: Tensor,
+    mask: Tensor | None,
+    *,
+    n_held: int,
+    scaling: float,
+    window: int | None = None,
+    softcap: float | None = None,
+    sinks: Tensor | None = None,
+) -> Tensor:
+    """Representative score of every entry held: the catalyst's attention to it.
+
+    Paper: InfiniPot §3.3.1, Eq. 2; the sum over the query heads of a KV head ranks as their mean does.
+
+    Args:
+        query: catalyst rows after rotation, shape (1, H, P, D).
+        key: keys of entries and catalyst after rotation, shape (1, K, N + P, D).
+        mask: what the model hands its attention, boolean or additive, broadcastable to (1, 1, P, N + P); None: causal.
+        n_held: N.
+        scaling: factor on the products.
+        window: sliding window of the layer, used where no mask is given.
+        softcap: tanh cap on the products.
+        sinks: logit per query head that takes part in the softmax and votes for nothing, shape (H,).
+
+    Returns:
+        Shape (K, N), fp32.
+    """
+    n_kv, n_rows, n_keys = key.shape[1], query.shape[2], key.shape[2]
+    grouped = query[0].view(n_kv, -1, n_rows, query.shape[-1]).float()
+    products = torch.einsum("kgpd,knd->kgpn", grouped, key[0].float()) * scaling
+    if softcap is not None:
+        products = softcap * torch.tanh(products / softcap)
+    if mask is None:
+        rows = torch.arange(n_keys - n_rows, n_keys, device=key.device)[:, None]
+        columns = torch.arange(n_keys, device=key.device)
+        seen = columns <= rows
+        if window is not None:
+            seen &= columns > rows - window
+        products = products.masked_fill(~seen, float("-inf"))
+    elif mask.dtype == torch.bool:
+        products = products.masked_fill(~mask[0, :, None, :, :n_keys], float("-inf"))
+    else:
+        products = products + mask[0, :, None, :, :n_keys].float()
+    if sinks is not None:
+        extra = sinks.float().view(n_kv, -1, 1, 1).expand(-1, -1, n_rows, 1)
+        products = torch.cat((products, extra), dim=-1)
+    return products.softmax(dim=-1)[..., :n_held].sum(dim=(1, 2))

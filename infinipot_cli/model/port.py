@@ -1,0 +1,104 @@
+"""What a transformers model must tell the engine, proved once per model object and remembered with it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.model.attention import captured_votes
+from infinipot_cli.model.head import head
+from infinipot_cli.model.rope import LayerRope, probe_rope
+
+_KNOWN: "WeakKeyDictionary[PreTrainedModel, Port]" = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Port:
+    """The engine's view of one decoder.
+
+    Attributes:
+        ropes: rotation of each layer's keys.
+        windows: sliding window of each layer, None where a layer sees everything.
+        vocabulary_size: columns of the logits.
+        context_length: longest trained context, None where the configuration does not say.
+    """
+
+    ropes: tuple[LayerRope, ...]
+    windows: tuple[int | None, ...]
+    vocabulary_size: int
+    context_length: int | None
+
+    @cached_property
+    def n_layers(self) -> int:
+        """Decoder layers."""
+        return len(self.windows)
+
+
+def body(model: PreTrainedModel) -> nn.Module:
+    """The decoder without its head."""
+    found: nn.Module = getattr(model, model.base_model_prefix)
+    return found
+
+
+def port_of(model: PreTrainedModel) -> Port:
+    """Prove that a model can use a pot, or recall the proof.
+
+    Raises:
+        UnsupportedModelError: with the reason.
+    """
+    known = _KNOWN.get(model)
+    if known is None:
+        known = _KNOWN[model] = _prove(model)
+    return known
+
+
+@torch.inference_mode()
+def _prove(model: PreTrainedModel) -> Port:
+    config = model.config.get_text_config(decoder=True)
+    windows = _windows(model)
+    context = getattr(config, "max_position_embeddings", None)
+    ropes = probe_rope(model, context or 128)
+    if len(ropes) != len(windows):
+        raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
+    _check_capture(model, len(windows))
+    _check_head(model)
+    return Port(tuple(ropes), windows, int(config.vocab_size), context)
+
+
+def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
+    config = model.config.get_text_config(decoder=True)
+    if "chunked_attention" in (getattr(config, "layer_types", None) or ()):
+        raise UnsupportedModelError(f"{config.model_type} attends in fixed chunks, so its entries cannot be renumbered")
+    windows: list[int | None] = []
+    for layer in DynamicCache(config=config).layers:
+        if type(layer) is DynamicSlidingWindowLayer:
+            windows.append(int(layer.sliding_window))
+        elif type(layer) is DynamicLayer:
+            windows.append(None)
+        else:
+            raise UnsupportedModelError(f"{config.model_type} has recurrent layers, which keep no entries to choose from")
+    if not windows:
+        windows = [None] * int(config.num_hidden_layers)
+    return tuple(windows)
+
+
+def _check_capture(model: PreTrainedModel, n_layers: int) -> None:
+    ids = torch.tensor([[5, 6]], device=model.device)
+    cache = DynamicCache(config=model.config.get_text_config(decoder=True))
+    with captured_votes(model, 0) as votes:
+        body(model)(input_ids=ids, past_key_values=cache, use_cache=True)
+    if sorted(votes) != list(range(n_layers)):
+        raise UnsupportedModelError(f"{model.config.model_type} does not run its attention through transformers' interface")
+
+
+def _check_head(model: PreTrainedModel) -> None:
+    ids = torch.arange(2, 10, device=model.device)[None] % model.config.get_text_config(decoder=True).vocab_size
+    states: Tensor = body(model)(input_ids=ids, use_cache=False).last_hidden_state
+    wanted = model(input_ids=ids, use_cache=False).logits[0].float()
+    if not torch.allclose(head(model, states[0]), wanted, rtol=1e-3, atol=1e-3):
+        raise UnsupportedModelError(f"the head of {model.config.model_type} needs more than the final hidden states")

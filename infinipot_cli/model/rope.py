@@ -1,0 +1,130 @@
+"""How each layer of a model turns its keys with position, found from the model's own behaviour at load time.
+
+One forward of eight rows, one token a row, each row at another position: with a single key attention is the identity,
+so all rows of a purely rotary model have equal hidden states and a layer's cached key is exactly R(position) applied to
+one vector. The convention that explains the eight keys is that layer's convention; a model that none explains is
+refused. This tests behaviour, not names, so a new architecture either fits or fails loudly.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel
+
+from infinipot_cli.errors import UnsupportedModelError
+
+PROBE_POSITIONS = (0, 1, 2, 3, 7, 19, 43, 101)
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
+
+
+@dataclass(frozen=True)
+class LayerRope:
+    """Rotation of one layer's keys.
+
+    Attributes:
+        inv_freq: angle per position of each pair of dimensions, fp32, shape (n_pairs,); empty for a layer without
+            rotation.
+        is_interleaved: whether pairs are neighbours (2i, 2i + 1) instead of halves (i, i + n_pairs).
+        is_last: whether the rotated dimensions are the last of the head instead of the first.
+        sign: +1, or -1 where the model turns the other way.
+    """
+
+    inv_freq: Tensor
+    is_interleaved: bool = False
+    is_last: bool = False
+    sign: int = 1
+
+    @property
+    def is_rotary(self) -> bool:
+        """Whether keys depend on position at all."""
+        return self.inv_freq.numel() > 0
+
+    def rotate(self, keys: Tensor, positions: Tensor, *, inverse: bool = False) -> Tensor:
+        """Turn un-rotated keys to positions, or back.
+
+        Args:
+            keys: shape (..., N, D), fp32.
+            positions: shape (N,) or broadcastable to (..., N).
+            inverse: undo the rotation.
+
+        Returns:
+            A new tensor of the same shape, fp32.
+        """
+        if not self.is_rotary:
+            return keys
+        turn = positions[..., None].float() * self.inv_freq.to(keys.device)
+        cos, sin = turn.cos(), turn.sin() * (self.sign if not inverse else -self.sign)
+        n_rotated = 2 * self.inv_freq.numel()
+        split = keys.shape[-1] - n_rotated if self.is_last else n_rotated
+        head, tail = keys[..., :split], keys[..., split:]
+        turned, passed = (tail, head) if self.is_last else (head, tail)
+        if self.is_interleaved:
+            first, second = turned[..., 0::2], turned[..., 1::2]
+        else:
+            first, second = turned.chunk(2, dim=-1)
+        pair = (first * cos - second * sin, second * cos + first * sin)
+        turned = torch.stack(pair, dim=-1).flatten(-2) if self.is_interleaved else torch.cat(pair, dim=-1)
+        return torch.cat((passed, turned) if self.is_last else (turned, passed), dim=-1)
+
+
+NO_ROTATION = LayerRope(torch.empty(0))
+
+
+@torch.inference_mode()
+def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
+    """The rotation of every layer.
+
+    Args:
+        model: a decoder in evaluation mode.
+        n_positions: positions known to be valid; probing stays below.
+
+    Raises:
+        UnsupportedModelError: the keys are not a rotation of one vector.
+    """
+    positions = torch.tensor([p for p in PROBE_POSITIONS if p < n_positions], device=model.device)
+    cache = DynamicCache(config=model.config.get_text_config(decoder=True))
+    ids = torch.full((len(positions), 1), 7 % model.config.get_text_config(decoder=True).vocab_size, device=model.device)
+    logits = model(input_ids=ids, position_ids=positions[:, None], past_key_values=cache, use_cache=True).logits.float()
+    tolerance = TOLERANCE.get(model.dtype, 3e-2)
+    if _error(logits, logits[:1].expand_as(logits)) > 10 * tolerance:
+        raise UnsupportedModelError(
+            f"{model.config.model_type} adds absolute positions to its tokens, so its entries cannot be renumbered"
+        )
+    frequencies = _frequencies(model)
+    layers = [
+        _fit(layer.keys[:, :, 0].float(), positions, frequencies, tolerance, model.config.model_type)
+        for layer in cache.layers
+    ]
+    if not any(layer.is_rotary for layer in layers):
+        raise UnsupportedModelError(f"{model.config.model_type} has no rotary positions (ALiBi or none), so it cannot use a pot")
+    return layers
+
+
+def _frequencies(model: nn.Module) -> list[Tensor]:
+    found: dict[tuple[float, ...], Tensor] = {}
+    for name, buffer in model.named_buffers():
+        if name.endswith("inv_freq") and not name.endswith("original_inv_freq"):
+            value = buffer.detach().float().cpu()
+            found.setdefault(tuple(value.tolist()), value)
+    return list(found.values())
+
+
+def _fit(keys: Tensor, positions: Tensor, frequencies: list[Tensor], tolerance: float, name: str) -> LayerRope:
+    """The convention that explains one layer's keys, (rows, heads, D)."""
+    if _error(keys, keys[:1].expand_as(keys)) <= tolerance:
+        return NO_ROTATION
+    stacked = keys.transpose(0, 1)
+    for inv_freq, interleaved, last, sign in product(frequencies, (False, True), (False, True), (1, -1)):
+        if 2 * inv_freq.numel() > keys.shape[-1]:
+            continue
+        rope = LayerRope(inv_freq, interleaved, last, sign)
+        straight = rope.rotate(stacked, positions, inverse=True)
+        if _error(straight, straight[:, :1].expand_as(straight)) <= tolerance:
+            return rope
+    raise UnsupportedModelError(f"the keys of {name} are not a rotation of one vector, so they cannot be renumbered exactly")
+
+
+def _error(got: Tensor, wanted: Tensor) -> float:
+    return float((got - wanted).norm() / wanted.norm().clamp(min=1e-9))

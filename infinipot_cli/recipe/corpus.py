@@ -1,0 +1,166 @@
+"""Turn the public text and question sets into token arrays once, so that training draws examples without tokenizing.
+
+`prepare` writes into a work folder: `tokenizer.json`, one `lm-NAME.npy` of token ids a prose source, and
+`passages.json`: passages as lists of sentences with questions, each answer with the sentence that holds it.
+"""
+
+import json
+import lzma
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from infinipot_cli.recipe.train_tokenizer import train
+
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+MOST_SENTENCES = 24
+LONGEST_ANSWER = 24
+PROSE_WEIGHT = {"novels_train": 5.0, "squad_contexts": 2.0, "fairytales_train": 1.0}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question on a passage.
+
+    Attributes:
+        ids: tokens of the question's text.
+        answer: tokens of the answer with a leading space, as it stands in running text.
+        sentence: index of the sentence that supports the answer.
+    """
+
+    ids: list[int]
+    answer: list[int]
+    sentence: int
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Sentences of one source text, each tokenized with a leading space, and questions on them."""
+
+    source: str
+    title: str
+    sentences: list[list[int]]
+    questions: list[Question]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything training draws from, as token ids."""
+
+    tokenizer: Tokenizer
+    prose: list[np.ndarray[Any, np.dtype[np.uint16]]]
+    prose_weights: list[float]
+    passages: dict[str, list[Passage]]
+    summaries: list[Passage]
+
+
+def prepare(data: Path, work: Path) -> None:
+    """Tokenize every set of `data` into `work`; what exists already is kept."""
+    work.mkdir(parents=True, exist_ok=True)
+    if not (work / "tokenizer.json").exists():
+        train(data, work / "tokenizer.json")
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    for path in sorted((data / "lm").glob("*.txt.xz")):
+        target = work / f"lm-{path.name.removesuffix('.txt.xz')}.npy"
+        if not target.exists():
+            text = lzma.open(path, "rt", encoding="utf-8").read()
+            parts = tokenizer.encode_batch([text[at : at + 100_000] for at in range(0, len(text), 100_000)])
+            np.save(target, np.array([token for part in parts for token in part.ids], dtype=np.uint16))
+    if not (work / "passages.json").exists():
+        rows = {"qa": list(_passages(data, tokenizer)), "summaries": list(_summaries(data, tokenizer))}
+        (work / "passages.json").write_text(json.dumps(rows), encoding="utf-8")
+
+
+def load(work: Path) -> Corpus:
+    """What `prepare` wrote."""
+    prose, weights = [], []
+    for path in sorted(work.glob("lm-*.npy")):
+        prose.append(np.load(path, mmap_mode="r"))
+        weights.append(PROSE_WEIGHT.get(path.stem.removeprefix("lm-"), 0.5))
+    rows = json.loads((work / "passages.json").read_text(encoding="utf-8"))
+    passages: dict[str, list[Passage]] = defaultdict(list)
+    for row in rows["qa"]:
+        passages[row["source"]].append(_passage(row))
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    return Corpus(tokenizer, prose, weights, dict(passages), [_passage(row) for row in rows["summaries"]])
+
+
+def _passage(row: dict[str, Any]) -> Passage:
+    questions = [Question(ids, answer, sentence) for ids, answer, sentence in row["questions"]]
+    return Passage(row["source"], row["title"], row["sentences"], questions)
+
+
+def sentences_of(text: str) -> list[tuple[int, int]]:
+    """Character spans of the sentences of a text, rough but never cutting inside a word."""
+    ends = [match.end() for match in SENTENCE_END.finditer(text)] + [len(text)]
+    return [(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True) if text[start:end].strip()]
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+
+
+def _passages(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
+    for path in sorted((data / "qa").glob("qa_*.jsonl.xz")):
+        by_context: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in _rows(path):
+            by_context[row["context"]].append(row)
+        for context, rows in by_context.items():
+            spans = sentences_of(context)
+            questions = []
+            for row in rows:
+                for answer in row["answers"][:1]:
+                    at = context.find(answer)
+                    ids = tokenizer.encode(" " + answer.strip()).ids
+                    if at >= 0 and answer.strip() and len(ids) <= LONGEST_ANSWER:
+                        sentence = next(i for i, (_, end) in enumerate(spans) if at < end)
+                        questions.append((tokenizer.encode(row["question"]).ids, ids, sentence))
+            if questions and spans:
+                sentences = _encode(tokenizer, [" " + " ".join(context[a:b].split()) for a, b in spans])
+                source = path.name.removesuffix(".jsonl.xz").removeprefix("qa_").split("_")[0]
+                yield {"source": source, "title": rows[0]["title"], "sentences": sentences, "questions": questions}
+    yield from _glossary(data, tokenizer)
+
+
+def _glossary(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
+    for path in sorted((data / "qa").glob("glossary*.jsonl.xz")):
+        for row in _rows(path):
+            answer = tokenizer.encode(" " + row["meaning"]).ids
+            if len(answer) <= LONGEST_ANSWER:
+                sentence = tokenizer.encode(f" {row['term'].capitalize()} is {row['meaning']}.").ids
+                question = tokenizer.encode(f"What is {row['term']}?").ids
+                yield {"source": "glossary", "title": row["title"], "sentences": [sentence], "questions": [(question, answer, 0)]}
+
+
+def _summaries(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
+    """Documents with the sentence that shares most words with the human summary as the answer."""
+    for path in sorted((data / "summaries").glob("sum_*.jsonl.xz")):
+        for row in _rows(path):
+            summary = row["summaries"][0] if row.get("summaries") else row.get("summary", "")
+            text = row["document"][:8_000]
+            spans = sentences_of(text)[: MOST_SENTENCES * 2]
+            sentences = [" ".join(text[a:b].split()) for a, b in spans]
+            scored = [(_overlap(sentence, summary), i) for i, sentence in enumerate(sentences) if 6 <= len(sentence.split()) <= 45]
+            if not scored or max(scored)[0] <= 0:
+                continue
+            best = max(scored)[1]
+            ids = _encode(tokenizer, [" " + sentence for sentence in sentences])
+            yield {"source": "summary", "title": row.get("title", ""), "sentences": ids, "questions": [([], ids[best], best)]}
+
+
+def _overlap(sentence: str, summary: str) -> float:
+    words, wanted = set(sentence.lower().split()), set(summary.lower().split())
+    common = len(words & wanted)
+    return 2 * common / (len(words) + len(wanted)) if common else 0.0

@@ -1,0 +1,199 @@
+"""Train pocket from scratch: a curriculum of growing lengths, resumable from its checkpoint after a kill at any moment.
+
+The same script runs on a CPU (compiled; bf16 matrix products where the processor has them, else fp32) and on CUDA
+(bf16). `--layers` and `--width` are the size dial. Progress goes to `log.jsonl` in the work folder, one line a report.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from infinipot_cli.recipe import corpus
+from infinipot_cli.recipe.examples import Array, ExampleMaker, Stage
+from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig
+
+TEXT_WEIGHT = 0.1
+RETENTION_WEIGHT = 0.3
+MILLION = 1_000_000
+
+FIRST = {"planted": 5.0, "keyed": 1.0, "short": 0.5}
+LONGER = {"planted": 4.0, "keyed": 0.7, "short": 2.0, "log": 0.7, "glossary": 0.2, "wiki": 1.0}
+REAL = {"planted": 4.0, "keyed": 0.7, "short": 2.0, "log": 0.6, "glossary": 0.1, "wiki": 2.5, "tale": 0.6, "summary": 0.4}
+
+CURRICULUM = (
+    Stage(96, 64, 96, 4_200_000, FIRST, n_scored=24),
+    Stage(192, 96, 48, 4 * MILLION, LONGER, n_scored=48),
+    Stage(448, 160, 20, 9 * MILLION, REAL, kept_share=0.3, budget=224, n_scored=96),
+    Stage(960, 256, 8, 12 * MILLION, REAL, kept_share=0.5, budget=448, n_scored=160),
+)
+
+
+@dataclass
+class State:
+    """Where training stands; saved with the weights."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def main() -> None:
+    """Train until the curriculum or `--minutes` ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the prepared corpus and the checkpoint")
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop, with a checkpoint, after this long")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the tokens of every stage")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-compile", action="store_true")
+    Trainer(parser.parse_args()).run()
+
+
+class Trainer:
+    """Model, optimisers, curriculum and checkpoint of one run."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(options.seed)
+        heads = max(2, options.width // 64)
+        self.config = ReaderConfig(
+            width=options.width, n_layers=options.layers, n_heads=heads, n_kv_heads=max(1, heads // 2),
+            hidden=options.width * 11 // 4,
+        )  # fmt: skip
+        self.model = Reader(self.config).to(self.device)
+        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        others = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.Muon(matrices, lr=options.rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+        self.state = State()
+        self.checkpoint = options.work / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self._resume()
+        self.forward = self.model if options.no_compile else torch.compile(self.model, dynamic=False)
+        self.stages = [(stage, int(stage.tokens * options.scale)) for stage in CURRICULUM]
+        self.total = sum(tokens for _, tokens in self.stages)
+
+    def run(self) -> None:
+        """Go through what is left of the curriculum."""
+        started, spent = time.monotonic(), self.state.seconds
+        saved = started
+        sums: list[float] = []
+        for stage, arrays in self._batches():
+            self._set_rate()
+            losses = self._step(arrays)
+            sums.append(losses[0])
+            self.state.step += 1
+            self.state.tokens += stage.length * stage.n_texts
+            self.state.seconds = spent + time.monotonic() - started
+            if self.state.step % 20 == 0:
+                self._report(stage, losses)
+            stop = time.monotonic() - started > self.options.minutes * 60
+            if time.monotonic() - saved > 120 or stop:
+                self._save()
+                saved = time.monotonic()
+            if stop:
+                return
+        self._save()
+
+    def _step(self, arrays: dict[str, Array]) -> tuple[float, ...]:
+        batch = Batch(**{name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()})
+        with self._autocast():
+            losses = self.forward(batch)
+            loss = losses.answer + TEXT_WEIGHT * losses.text + RETENTION_WEIGHT * losses.retention
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        return tuple(
+            float(value.detach()) for value in (losses.answer, losses.text, losses.retention, losses.accuracy, losses.exact)
+        )
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.device == "cpu" and not torch.cpu._is_avx512_bf16_supported():
+            return nullcontext()
+        return torch.autocast(self.device, dtype=torch.bfloat16)
+
+    def _set_rate(self) -> None:
+        """Warm up over 100 steps, hold, then fall linearly to a twentieth over the last 40 % of the tokens."""
+        done = self.state.tokens / self.total
+        factor = min(1.0, (self.state.step + 1) / 100) * min(1.0, max(0.05, (1 - done) / 0.4))
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.options.rate * factor
+
+    def _batches(self) -> Iterator[tuple[Stage, dict[str, Array]]]:
+        end = 0
+        for number, (stage, tokens) in enumerate(self.stages):
+            end += tokens
+            n_steps = max(0, end - self.state.tokens) // (stage.length * stage.n_texts)
+            if n_steps <= 0:
+                continue
+            queue: multiprocessing.Queue[dict[str, Array]] = multiprocessing.get_context("spawn").Queue(maxsize=8)
+            seed = hash((self.options.seed, number, self.state.step)) & 0x7FFFFFFF
+            worker = multiprocessing.get_context("spawn").Process(
+                target=produce, args=(self.options.work, stage, seed, self.config, queue), daemon=True
+            )
+            worker.start()
+            for _ in range(n_steps):
+                yield stage, queue.get()
+            worker.terminate()
+
+    def _report(self, stage: Stage, losses: tuple[float, ...]) -> None:
+        row = {
+            "step": self.state.step, "tokens": self.state.tokens, "length": stage.length,
+            "seconds": round(self.state.seconds), "rate": self.optimisers[0].param_groups[0]["lr"],
+        }  # fmt: skip
+        names = ("answer", "text", "retention", "accuracy", "exact")
+        row |= {name: round(value, 4) for name, value in zip(names, losses, strict=True)}
+        line = json.dumps(row)
+        print(line, flush=True)
+        with (self.options.work / "log.jsonl").open("a", encoding="utf-8") as log:
+            log.write(line + "\n")
+
+    def _save(self) -> None:
+        """Write the checkpoint beside the old one, then replace it, so that a kill leaves one of the two."""
+        temporary = self.checkpoint.with_suffix(".tmp")
+        content = {
+            "config": self.config.to_dict(), "model": self.model.state_dict(), "state": vars(self.state),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+        }  # fmt: skip
+        torch.save(content, temporary)
+        os.replace(temporary, self.checkpoint)
+
+    def _resume(self) -> None:
+        content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        if content["config"] != self.config.to_dict():
+            raise SystemExit(f"{self.checkpoint} holds a model of another shape: {content['config']}")
+        self.model.load_state_dict(content["model"])
+        for optimiser, saved in zip(self.optimisers, content["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.state = State(**content["state"])
+
+
+def produce(
+    work: Path, stage: Stage, seed: int, config: ReaderConfig, queue: "multiprocessing.Queue[dict[str, Array]]"
+) -> None:
+    """Fill the queue with batches; runs in a process of its own."""
+    torch.set_num_threads(1)
+    maker = ExampleMaker(corpus.load(work), seed, config.n_layers, config.n_kv_heads)
+    while True:
+        queue.put(maker.batch(stage))
+
+
+if __name__ == "__main__":
+    main()

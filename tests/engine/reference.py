@@ -1,0 +1,171 @@
+"""An independent, slow InfiniPot: what the engine must agree with to the token.
+
+Nothing is shared with the package or with transformers' caches, masks and position code: weights are read from the
+model's state dict, un-rotated keys are kept per layer and KV head in Python lists, and every forward rotates all keys
+afresh and loops over heads and rows. Covers the Llama, Mistral, Qwen2 and Qwen3 shapes.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Outcome:
+    """Everything two implementations can be compared by."""
+
+    kept: list[list[list[list[int]]]] = field(default_factory=list)  # [cycle][layer][kv head] -> origins
+    novelty: list[list[list[list[float]]]] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    logits: list[Tensor] = field(default_factory=list)
+    peak: int = 0
+
+
+class Reference:
+    """One model's weights and a pot of Python lists."""
+
+    def __init__(self, model: torch.nn.Module, *, capacity: int, budget: int, novelty_ratio: float) -> None:
+        self.config = model.config
+        self.w = {name: value.detach().float() for name, value in model.state_dict().items()}
+        self.capacity, self.budget, self.ratio = capacity, budget, novelty_ratio
+        c = self.config
+        self.n_layers, self.n_heads, self.n_kv = c.num_hidden_layers, c.num_attention_heads, c.num_key_value_heads
+        self.dim = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+        theta = c.rope_parameters["rope_theta"]
+        self.inv_freq = [theta ** (-2 * i / self.dim) for i in range(self.dim // 2)]
+        types = getattr(c, "layer_types", None)
+        window = getattr(c, "sliding_window", None)
+        self.windows = [
+            window if window and (types is None or types[i] == "sliding_attention") else None for i in range(self.n_layers)
+        ]
+        if c.model_type.startswith("qwen") and not getattr(c, "use_sliding_window", False):
+            self.windows = [None] * self.n_layers
+        # entry = (un-rotated key, value, origin, novelty)
+        self.pot: list[list[list[tuple[Tensor, Tensor, int, float]]]] = [
+            [[] for _ in range(self.n_kv)] for _ in range(self.n_layers)
+        ]
+        self.n_seen = 0
+        self.last_logits: Tensor | None = None
+        self.outcome = Outcome()
+
+    def norm(self, x: Tensor, name: str) -> Tensor:
+        return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + self.config.rms_norm_eps) * self.w[name]
+
+    def turn(self, x: Tensor, position: int) -> Tensor:
+        half = self.dim // 2
+        cos = torch.tensor([math.cos(position * f) for f in self.inv_freq])
+        sin = torch.tensor([math.sin(position * f) for f in self.inv_freq])
+        return torch.cat([x[:half] * cos - x[half:] * sin, x[half:] * cos + x[:half] * sin])
+
+    def linear(self, x: Tensor, name: str) -> Tensor:
+        y = x @ self.w[name + ".weight"].T
+        return y + self.w[name + ".bias"] if name + ".bias" in self.w else y
+
+    def forward(self, ids: list[int]) -> tuple[Tensor, list, list]:
+        """Logits of all rows; new entries and votes per layer and KV head. The pot itself is not changed."""
+        x = self.w["model.embed_tokens.weight"][torch.tensor(ids)]
+        group, n_new = self.n_heads // self.n_kv, len(ids)
+        new_entries, votes = [], []
+        for layer in range(self.n_layers):
+            at = f"model.layers.{layer}."
+            h = self.norm(x, at + "input_layernorm.weight")
+            q = self.linear(h, at + "self_attn.q_proj").view(n_new, self.n_heads, self.dim)
+            k = self.linear(h, at + "self_attn.k_proj").view(n_new, self.n_kv, self.dim)
+            v = self.linear(h, at + "self_attn.v_proj").view(n_new, self.n_kv, self.dim)
+            if at + "self_attn.q_norm.weight" in self.w:
+                q = self.norm(q, at + "self_attn.q_norm.weight")
+                k = self.norm(k, at + "self_attn.k_norm.weight")
+            mixed = torch.zeros(n_new, self.n_heads, self.dim)
+            layer_votes, layer_entries = [], []
+            for kv in range(self.n_kv):
+                held = self.pot[layer][kv]
+                n = len(held)
+                keys = [self.turn(entry[0], i) for i, entry in enumerate(held)]
+                keys += [self.turn(k[i, kv], n + i) for i in range(n_new)]
+                values = torch.stack([entry[1] for entry in held] + [v[i, kv] for i in range(n_new)])
+                stacked = torch.stack(keys)
+                vote = torch.zeros(n)
+                for head in range(kv * group, (kv + 1) * group):
+                    for row in range(n_new):
+                        scores = stacked @ self.turn(q[row, head], n + row) / math.sqrt(self.dim)
+                        for column in range(n + n_new):
+                            far = self.windows[layer] is not None and column <= n + row - self.windows[layer]
+                            if column > n + row or far:
+                                scores[column] = -math.inf
+                        p = torch.softmax(scores, dim=0)
+                        mixed[row, head] = p @ values
+                        vote += p[:n]
+                layer_votes.append(vote)
+                layer_entries.append([(k[i, kv], v[i, kv]) for i in range(n_new)])
+            votes.append(layer_votes)
+            new_entries.append(layer_entries)
+            x = x + self.linear(mixed.reshape(n_new, -1), at + "self_attn.o_proj")
+            h = self.norm(x, at + "post_attention_layernorm.weight")
+            gate = torch.nn.functional.silu(self.linear(h, at + "mlp.gate_proj"))
+            x = x + self.linear(gate * self.linear(h, at + "mlp.up_proj"), at + "mlp.down_proj")
+        x = self.norm(x, "model.norm.weight")
+        head_name = "lm_head.weight" if "lm_head.weight" in self.w else "model.embed_tokens.weight"
+        self.outcome.peak = max(self.outcome.peak, self.n_held + n_new)
+        return x @ self.w[head_name].T, new_entries, votes
+
+    @property
+    def n_held(self) -> int:
+        return len(self.pot[0][0])
+
+    def consume(self, ids: list[int]) -> None:
+        logits, entries, _ = self.forward(ids)
+        for i, token in enumerate(ids):
+            before = self.last_logits if i == 0 else logits[i - 1]
+            novelty = math.inf if before is None else float(-torch.log_softmax(before, dim=-1)[token])
+            for layer in range(self.n_layers):
+                for kv in range(self.n_kv):
+                    key, value = entries[layer][kv][i]
+                    self.pot[layer][kv].append((key, value, self.n_seen, novelty))
+            self.n_seen += 1
+        self.last_logits = logits[-1]
+
+    def distill(self, catalyst: list[int], n_prefix: int) -> None:
+        _, _, votes = self.forward(catalyst)
+        for layer in range(self.n_layers):
+            for kv in range(self.n_kv):
+                entries = self.pot[layer][kv]
+                n = len(entries)
+                if self.windows[layer] is not None and self.windows[layer] < self.capacity:
+                    chosen = set(range(n - self.budget, n))
+                else:
+                    chosen = set(range(n_prefix))
+                    n_novel = min(int(self.ratio * self.budget), self.budget - n_prefix)
+                    rest = sorted((i for i in range(n) if i not in chosen), key=lambda i: (-entries[i][3], -i))
+                    chosen |= set(rest[:n_novel])
+                    vote = votes[layer][kv].tolist()
+                    rest = sorted((i for i in range(n) if i not in chosen), key=lambda i: (-vote[i], -i))
+                    chosen |= set(rest[: self.budget - len(chosen)])
+                self.pot[layer][kv] = [entries[i] for i in sorted(chosen)]
+        self.outcome.kept.append([[[e[2] for e in head] for head in layer] for layer in self.pot])
+        self.outcome.novelty.append([[[e[3] for e in head] for head in layer] for layer in self.pot])
+
+    def run(self, *, prefix: list[int], document: list[int], catalyst: list[int], suffix: list[int], n_answer: int) -> Outcome:
+        """Read, ask and answer; one token a forward pass where that is simplest."""
+        if prefix:
+            self.consume(prefix)
+        full = self.capacity - len(catalyst)
+        position = 0
+        while position < len(document):
+            if self.n_held == full:
+                self.distill(catalyst, len(prefix))
+            n = min(full - self.n_held, len(document) - position)
+            self.consume(document[position : position + n])
+            position += n
+        if self.n_held + len(suffix) + n_answer > self.capacity and self.n_held > self.budget:
+            self.distill(catalyst, len(prefix))
+        self.consume(suffix)
+        for _ in range(n_answer):
+            assert self.last_logits is not None
+            token = int(self.last_logits.argmax())
+            self.outcome.tokens.append(token)
+            self.outcome.logits.append(self.last_logits)
+            if len(self.outcome.tokens) < n_answer:
+                self.consume([token])
+        return self.outcome
