@@ -13,7 +13,7 @@ from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.port import body
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def distill(model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None) -> Distilled:
     """Reduce a pot to its budget; the catalyst leaves no trace.
 

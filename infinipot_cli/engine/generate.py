@@ -78,7 +78,7 @@ class _Decoding:
                 self._make_room(n_to_feed)
                 consume(self.model, self.port, self.pot, [step.token_id], novelty)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _choose(self, record: bool) -> tuple[Step, Tensor]:
         assert self.pot.last_state is not None
         logits = head(self.model, self.pot.last_state[None])[0]

@@ -67,7 +67,7 @@ class Reader:
             yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def consume(
     model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None
 ) -> Tensor:

@@ -57,7 +57,7 @@ def port_of(model: PreTrainedModel) -> Port:
     return known
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _prove(model: PreTrainedModel) -> Port:
     config = model.config.get_text_config(decoder=True)
     windows = _windows(model)

@@ -72,7 +72,7 @@ class LayerRope:
 NO_ROTATION = LayerRope(torch.empty(0))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     """The rotation of every layer.
 
