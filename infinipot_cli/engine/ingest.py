@@ -68,9 +68,7 @@ class Reader:
 
 
 @torch.no_grad()
-def consume(
-    model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None
-) -> Tensor:
+def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None) -> Tensor:
     """One forward of T tokens into the pot; returns the final hidden state of the last, (width,).
 
     Their novelty is computed unless the caller knows it already, (T,).
@@ -105,10 +103,10 @@ def read(
     prefix_ids: Sequence[int] = (), capacity: int, budget: int, novelty_ratio: float = 0.5, record: bool = False,
     chunk: int = CHUNK,
 ) -> Pot:  # fmt: skip
-    """Read a document of any length into a pot, ready for the suffix. Arguments and errors as for `Reader`.
+    """Read a document of any length into a pot, ready for the suffix.
 
-    Args:
-        document_ids: an iterable of token ids, consumed once and never held.
+    `document_ids` is any iterable of token ids; it is consumed once and never held. All other arguments, and the
+    errors, are those of `Reader`.
     """
     reader = Reader(
         model, catalyst_ids=catalyst_ids, prefix_ids=prefix_ids, capacity=capacity, budget=budget,

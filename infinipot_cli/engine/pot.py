@@ -27,7 +27,7 @@ class PotLayer(CacheLayerMixin):
     is_compileable = False
 
     def __init__(self, capacity: int, rope: LayerRope, window: int | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self.capacity = capacity
         self.rope = rope
         self.is_sliding = window is not None

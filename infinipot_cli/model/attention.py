@@ -1,7 +1,7 @@
-"""Read what the catalyst attends to, at transformers' attention interface, while the catalyst runs and at no other time.
+"""Read what the catalyst attends to, at transformers' attention interface, and at no other time.
 
 The table entry of the attention in use is overridden for one forward and restored afterwards; the override calls the
-original and sums the catalyst's attention over the entries held, so no layer's full attention matrix outlives the layer.
+original and sums the catalyst's attention over the entries held, so no layer's attention matrix outlives the layer.
 """
 
 import sys

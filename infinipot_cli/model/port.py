@@ -81,7 +81,9 @@ def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
         elif type(layer) is DynamicLayer:
             windows.append(None)
         else:
-            raise UnsupportedModelError(f"{config.model_type} has recurrent layers, which keep no entries to choose from")
+            raise UnsupportedModelError(
+                f"{config.model_type} has recurrent layers, which keep no entries to choose from"
+            )
     if not windows:
         windows = [None] * int(config.num_hidden_layers)
     return tuple(windows)
@@ -93,7 +95,9 @@ def _check_capture(model: PreTrainedModel, n_layers: int) -> None:
     with captured_votes(model, 0) as votes:
         body(model)(input_ids=ids, past_key_values=cache, use_cache=True)
     if sorted(votes) != list(range(n_layers)):
-        raise UnsupportedModelError(f"{model.config.model_type} does not run its attention through transformers' interface")
+        raise UnsupportedModelError(
+            f"{model.config.model_type} does not run its attention through transformers' interface"
+        )
 
 
 def _check_head(model: PreTrainedModel) -> None:

@@ -85,7 +85,9 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     """
     positions = torch.tensor([p for p in PROBE_POSITIONS if p < n_positions], device=model.device)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
-    ids = torch.full((len(positions), 1), 7 % model.config.get_text_config(decoder=True).vocab_size, device=model.device)
+    ids = torch.full(
+        (len(positions), 1), 7 % model.config.get_text_config(decoder=True).vocab_size, device=model.device
+    )
     logits = model(input_ids=ids, position_ids=positions[:, None], past_key_values=cache, use_cache=True).logits.float()
     tolerance = TOLERANCE.get(model.dtype, 3e-2)
     if _error(logits, logits[:1].expand_as(logits)) > 10 * tolerance:
@@ -94,12 +96,20 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
         )
     frequencies = _frequencies(model)
     layers = [
-        _fit(layer.keys[:, :, 0].float(), positions, frequencies, tolerance, model.config.model_type)
+        _fit(_keys(layer)[:, :, 0].float(), positions, frequencies, tolerance, model.config.model_type)
         for layer in cache.layers
     ]
     if not any(layer.is_rotary for layer in layers):
-        raise UnsupportedModelError(f"{model.config.model_type} has no rotary positions (ALiBi or none), so it cannot use a pot")
+        raise UnsupportedModelError(
+            f"{model.config.model_type} has no rotary positions (ALiBi or none), so it cannot use a pot"
+        )
     return layers
+
+
+def _keys(layer: object) -> Tensor:
+    keys = getattr(layer, "keys", None)
+    assert isinstance(keys, Tensor), "a layer that keeps no keys should have been refused before"
+    return keys
 
 
 def _frequencies(model: nn.Module) -> list[Tensor]:
@@ -123,7 +133,9 @@ def _fit(keys: Tensor, positions: Tensor, frequencies: list[Tensor], tolerance: 
         straight = rope.rotate(stacked, positions, inverse=True)
         if _error(straight, straight[:, :1].expand_as(straight)) <= tolerance:
             return rope
-    raise UnsupportedModelError(f"the keys of {name} are not a rotation of one vector, so they cannot be renumbered exactly")
+    raise UnsupportedModelError(
+        f"the keys of {name} are not a rotation of one vector, so they cannot be renumbered exactly"
+    )
 
 
 def _error(got: Tensor, wanted: Tensor) -> float:

@@ -69,7 +69,8 @@ def prepare(data: Path, work: Path) -> None:
     for path in sorted((data / "lm").glob("*.txt.xz")):
         target = work / f"lm-{path.name.removesuffix('.txt.xz')}.npy"
         if not target.exists():
-            text = lzma.open(path, "rt", encoding="utf-8").read()
+            with lzma.open(path, "rt", encoding="utf-8") as stream:
+                text = stream.read()
             parts = tokenizer.encode_batch([text[at : at + 100_000] for at in range(0, len(text), 100_000)])
             np.save(target, np.array([token for part in parts for token in part.ids], dtype=np.uint16))
     if not (work / "passages.json").exists():
@@ -141,7 +142,12 @@ def _glossary(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
             if len(answer) <= LONGEST_ANSWER:
                 sentence = tokenizer.encode(f" {row['term'].capitalize()} is {row['meaning']}.").ids
                 question = tokenizer.encode(f"What is {row['term']}?").ids
-                yield {"source": "glossary", "title": row["title"], "sentences": [sentence], "questions": [(question, answer, 0)]}
+                yield {
+                    "source": "glossary",
+                    "title": row["title"],
+                    "sentences": [sentence],
+                    "questions": [(question, answer, 0)],
+                }
 
 
 def _summaries(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
@@ -152,12 +158,21 @@ def _summaries(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
             text = row["document"][:8_000]
             spans = sentences_of(text)[: MOST_SENTENCES * 2]
             sentences = [" ".join(text[a:b].split()) for a, b in spans]
-            scored = [(_overlap(sentence, summary), i) for i, sentence in enumerate(sentences) if 6 <= len(sentence.split()) <= 45]
+            scored = [
+                (_overlap(sentence, summary), i)
+                for i, sentence in enumerate(sentences)
+                if 6 <= len(sentence.split()) <= 45
+            ]
             if not scored or max(scored)[0] <= 0:
                 continue
             best = max(scored)[1]
             ids = _encode(tokenizer, [" " + sentence for sentence in sentences])
-            yield {"source": "summary", "title": row.get("title", ""), "sentences": ids, "questions": [([], ids[best], best)]}
+            yield {
+                "source": "summary",
+                "title": row.get("title", ""),
+                "sentences": ids,
+                "questions": [([], ids[best], best)],
+            }
 
 
 def _overlap(sentence: str, summary: str) -> float:

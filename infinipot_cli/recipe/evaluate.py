@@ -16,6 +16,7 @@ import string
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -56,7 +57,11 @@ def squad_paragraphs(data: Path, n: int, rng: random.Random) -> Iterator[Item]:
         articles = [json.loads(line) for line in lines]
     asked = [(article, question) for article in articles for question in article["qas"]]
     for article, question in rng.sample(asked, n):
-        yield article["document"][question["para_start"] : question["para_end"]], question["question"], question["answers"]
+        yield (
+            article["document"][question["para_start"] : question["para_end"]],
+            question["question"],
+            question["answers"],
+        )
 
 
 def planted_facts(book: Path, n: int, rng: random.Random, n_characters: int) -> Iterator[Item]:
@@ -75,11 +80,12 @@ def planted_facts(book: Path, n: int, rng: random.Random, n_characters: int) -> 
 def answer(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str, question: str) -> str:
     """Greedy answer with everything in memory."""
     content = f"{text}\n\nQuestion: {question}"
-    ids = tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}], add_generation_prompt=True, return_tensors="pt", return_dict=False
+    messages = [{"role": "user", "content": content}]
+    inputs: Any = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
-    out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=32, do_sample=False)
-    return str(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)).strip()
+    out = cast(Any, model).generate(**inputs, max_new_tokens=32, do_sample=False)
+    return str(tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)).strip()
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BOS, USER, ASSISTANT, END, PAD = 0, 3, 4, 5, 1
 HEAD = (BOS, USER)
 MOST_BRANCHES = 8
+TOKENS_PER_FACT = 64
 SUMMARY_WORDINGS = (  # those of prompts/summarize.md and prompts/catalyst-general.md
     "Summarize the text.",
     "Summarize the text, keeping its most important names, numbers and events.",
@@ -35,6 +36,8 @@ class Stage:
         mix: weight of each kind of example.
         kept_share: share of steps whose question rows see a distilled text.
         budget: entries such a text is distilled to.
+        residue_share: share of texts that begin with the leavings of an earlier reading.
+        n_scored: text places of each text where the language-model loss is taken.
     """
 
     length: int
@@ -44,6 +47,7 @@ class Stage:
     mix: dict[str, float]
     kept_share: float = 0.0
     budget: int = 0
+    residue_share: float = 0.0
     n_scored: int = 48
 
 
@@ -89,6 +93,17 @@ class ExampleMaker:
         found: list[int] = source[at : at + n_tokens].tolist()
         return found
 
+    def residue(self, n_tokens: int) -> list[int]:
+        """What a pot might still hold of a long reading: prose with most tokens missing, rare ones more likely kept."""
+        stretch = np.array(self.prose(n_tokens * 4), dtype=np.int64)
+        score = self.surprise[stretch] + self.numpy.normal(0, 3.0, len(stretch))
+        found: list[int] = stretch[np.sort(np.argsort(-score)[:n_tokens])].tolist()
+        return found
+
+    def _filler(self, n_tokens: int, residue_share: float) -> list[int]:
+        n_residue = int(n_tokens * self.rng.random() * 0.7) if self.rng.random() < residue_share else 0
+        return self.residue(n_residue) + self.prose(n_tokens - n_residue)
+
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.corpus.tokenizer.encode(text).ids
         return ids
@@ -121,8 +136,8 @@ class ExampleMaker:
 
     # ---- kinds of text: a list of segments of at most n_tokens, and whether prose surrounds it
 
-    def _planted(self, n_tokens: int, density: int) -> list[list[Segment]]:
-        wanted = max(1, min(MOST_BRANCHES // 2, self.rng.randint(1, 1 + n_tokens // density)))
+    def _planted(self, n_tokens: int) -> list[list[Segment]]:
+        wanted = max(1, min(MOST_BRANCHES // 2, self.rng.randint(1, 1 + n_tokens // TOKENS_PER_FACT)))
         parts, used = [], 0
         for _ in range(wanted):
             if self.sentences and self.rng.random() < 0.3:
@@ -140,7 +155,11 @@ class ExampleMaker:
         return [[self._fact(make_fact(self.rng, self.rng.choice(passkeys)), most=1)]]
 
     def _log(self, n_tokens: int) -> list[list[Segment]]:
-        kinds = [relation for relation in relations() if {"{host}", "{noun}:", "="} & set(" ".join(relation.statements).split())]
+        kinds = [
+            relation
+            for relation in relations()
+            if {"{host}", "{noun}:", "="} & set(" ".join(relation.statements).split())
+        ]
         kinds = kinds or list(relations())
         block: list[Segment] = []
         used = 0
@@ -174,7 +193,7 @@ class ExampleMaker:
         question = self.rng.choice(passage.questions)
         sentence = passage.sentences[question.sentence]
         if len(sentence) > n_tokens * 0.8:
-            return self._planted(n_tokens, 64)
+            return self._planted(n_tokens)
         return [[Segment(list(sentence), [(self._question(question.ids), question.answer)])]]
 
     def _tale(self, n_tokens: int) -> list[list[Segment]]:
@@ -184,7 +203,7 @@ class ExampleMaker:
     def _glossary(self, n_tokens: int) -> list[list[Segment]]:
         passage = self.rng.choice(self.corpus.passages["glossary"])
         parts = self._passage_parts(passage, 1, n_tokens)
-        return [parts] if parts else self._planted(n_tokens, 64)
+        return [parts] if parts else self._planted(n_tokens)
 
     def _summary(self, n_tokens: int) -> list[list[Segment]]:
         passage = self.rng.choice(self.corpus.summaries)
@@ -200,7 +219,7 @@ class ExampleMaker:
             used += len(passage.sentences[index])
             first, last = min(first, index), max(last, index)
         if used > n_tokens:
-            return self._planted(n_tokens, 64)
+            return self._planted(n_tokens)
         block = [Segment(list(passage.sentences[i]), []) for i in range(first, last + 1)]
         block[best - first].questions.append(([], passage.sentences[best]))
         return [block]
@@ -211,17 +230,25 @@ class ExampleMaker:
         """Arrays of one text with its rows, as in `reader.Batch` without the batch axis."""
         n_tokens = stage.length - len(HEAD)
         kind = self.rng.choices(list(stage.mix), list(stage.mix.values()))[0]
-        if kind == "planted":
-            blocks = self._planted(n_tokens, 64)
-        else:
-            blocks = getattr(self, f"_{kind}")(n_tokens)
-        text, spans = self._lay_out(blocks, n_tokens, fill_inside=kind not in ("wiki", "summary"))
+        makers = {
+            "planted": self._planted,
+            "keyed": self._keyed,
+            "short": self._short,
+            "log": self._log,
+            "wiki": self._wiki,
+            "tale": self._tale,
+            "glossary": self._glossary,
+            "summary": self._summary,
+        }
+        blocks = makers[kind](n_tokens)
+        free = max(0, n_tokens - sum(len(segment.ids) for block in blocks for segment in block))
+        filler = self._filler(free, stage.residue_share)
+        text, spans = self._lay_out(blocks, filler, fill_inside=kind not in ("wiki", "summary"))
         return self._rows(text, spans, stage)
 
     def _lay_out(
-        self, blocks: list[list[Segment]], n_tokens: int, *, fill_inside: bool
+        self, blocks: list[list[Segment]], filler: list[int], *, fill_inside: bool
     ) -> tuple[list[int], list[tuple[int, int, Segment]]]:
-        filler = self.prose(max(0, n_tokens - sum(len(s.ids) for block in blocks for s in block)))
         ids = np.array(filler, dtype=np.int64)
         if fill_inside and len(ids) > 8:
             edges = np.flatnonzero(self.closes[ids[:-1]] & self.opens[ids[1:]]) + 1
@@ -282,7 +309,7 @@ class ExampleMaker:
         rows = [self.example(stage) for _ in range(stage.n_texts)]
         out = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         if self.rng.random() < stage.kept_share:
-            out["kept"] = self._survivors(out["text"], out["support"].any(1), stage.budget)
+            out["kept"] = self._survivors(out["text"], np.asarray(out["support"].any(1)), stage.budget)
         return out
 
     def _survivors(self, text: Array, support: Array, budget: int) -> Array:

@@ -1,6 +1,6 @@
 """Write a checkpoint as a transformers folder: what ships as `infinipot_cli/pocket/`.
 
-    python -m infinipot_cli.recipe.export --work WORK --target infinipot_cli/pocket
+python -m infinipot_cli.recipe.export --work WORK --target infinipot_cli/pocket
 """
 
 import argparse
@@ -38,8 +38,9 @@ def export(work: Path, target: Path) -> None:
     (target / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
     shutil.copyfile(work / "tokenizer.json", target / "tokenizer.json")
     state = content["state"]
-    print(f"{target}: {sum(v.numel() for v in weights.values()) / 1e6:.2f} M parameters, "
-          f"step {state['step']}, {state['tokens'] / 1e6:.1f} M text tokens, {state['seconds'] / 3600:.2f} h")  # fmt: skip
+    n_parameters = sum(value.numel() for value in weights.values())
+    print(f"{target}: {n_parameters / 1e6:.2f} M parameters, step {state['step']},", end=" ")
+    print(f"{state['tokens'] / 1e6:.1f} M text tokens, {state['seconds'] / 3600:.2f} h")
 
 
 def _write_json(path: Path, content: dict[str, object]) -> None:

@@ -1,6 +1,6 @@
 """Command line of `corpus.prepare`: tokenize the public sets once.
 
-    python -m infinipot_cli.recipe.prepare --data DATA --work WORK
+python -m infinipot_cli.recipe.prepare --data DATA --work WORK
 """
 
 import argparse

@@ -27,13 +27,22 @@ MILLION = 1_000_000
 
 FIRST = {"planted": 5.0, "keyed": 1.0, "short": 0.5}
 LONGER = {"planted": 4.0, "keyed": 0.7, "short": 2.0, "log": 0.7, "glossary": 0.2, "wiki": 1.0}
-REAL = {"planted": 4.0, "keyed": 0.7, "short": 2.0, "log": 0.6, "glossary": 0.1, "wiki": 2.5, "tale": 0.6, "summary": 0.4}
+REAL = {
+    "planted": 4.0,
+    "keyed": 0.7,
+    "short": 2.0,
+    "log": 0.6,
+    "glossary": 0.1,
+    "wiki": 2.5,
+    "tale": 0.6,
+    "summary": 0.4,
+}
 
 CURRICULUM = (
     Stage(96, 64, 96, 4_200_000, FIRST, n_scored=24),
-    Stage(192, 96, 48, 4 * MILLION, LONGER, n_scored=48),
-    Stage(448, 160, 20, 9 * MILLION, REAL, kept_share=0.3, budget=224, n_scored=96),
-    Stage(960, 256, 8, 12 * MILLION, REAL, kept_share=0.5, budget=448, n_scored=160),
+    Stage(192, 96, 48, 2_800_000, LONGER, n_scored=48),
+    Stage(448, 160, 20, 7 * MILLION, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
+    Stage(960, 256, 8, 10 * MILLION, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
 )
 
 
@@ -120,7 +129,8 @@ class Trainer:
             optimiser.step()
             optimiser.zero_grad()
         return tuple(
-            float(value.detach()) for value in (losses.answer, losses.text, losses.retention, losses.accuracy, losses.exact)
+            float(value.detach())
+            for value in (losses.answer, losses.text, losses.retention, losses.accuracy, losses.exact)
         )
 
     def _autocast(self) -> AbstractContextManager[Any]:

@@ -38,7 +38,8 @@ class Reference:
         types = getattr(c, "layer_types", None)
         window = getattr(c, "sliding_window", None)
         self.windows = [
-            window if window and (types is None or types[i] == "sliding_attention") else None for i in range(self.n_layers)
+            window if window and (types is None or types[i] == "sliding_attention") else None
+            for i in range(self.n_layers)
         ]
         if c.model_type.startswith("qwen") and not getattr(c, "use_sliding_window", False):
             self.windows = [None] * self.n_layers
@@ -146,7 +147,9 @@ class Reference:
         self.outcome.kept.append([[[e[2] for e in head] for head in layer] for layer in self.pot])
         self.outcome.novelty.append([[[e[3] for e in head] for head in layer] for layer in self.pot])
 
-    def run(self, *, prefix: list[int], document: list[int], catalyst: list[int], suffix: list[int], n_answer: int) -> Outcome:
+    def run(
+        self, *, prefix: list[int], document: list[int], catalyst: list[int], suffix: list[int], n_answer: int
+    ) -> Outcome:
         """Read, ask and answer; one token a forward pass where that is simplest."""
         if prefix:
             self.consume(prefix)

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tests.engine.reference import Reference
 
 from infinipot_cli.engine import generate, read
 from tests.engine.conftest import MAKERS, random_ids, tiny
+from tests.engine.reference import Reference
 
 SETTINGS = [  # capacity, budget, novelty ratio, prefix, chunk, catalyst
     (48, 24, 0.5, 3, 7, 5),
@@ -36,9 +36,7 @@ def test_engine_equals_reference(name: str, setting: tuple[int, int, float, int,
     assert len(wanted.kept) >= 4
     assert [kept.tolist() for kept in pot.kept_history] == wanted.kept
     assert [step.token_id for step in steps] == wanted.tokens
-    torch.testing.assert_close(
-        torch.stack([s.logits for s in steps]), torch.stack(wanted.logits), atol=1e-4, rtol=1e-4
-    )
+    torch.testing.assert_close(torch.stack([s.logits for s in steps]), torch.stack(wanted.logits), atol=1e-4, rtol=1e-4)
     assert pot.peak == wanted.peak <= capacity
     if ratio:
         held = torch.tensor(wanted.novelty[-1])

@@ -145,9 +145,14 @@ def test_without_novelty_the_head_does_not_run(llama: PreTrainedModel) -> None:
 
 def test_the_attention_table_is_restored_after_a_failure(llama: PreTrainedModel) -> None:
     before = ALL_ATTENTION_FUNCTIONS["sdpa"]
-    with pytest.raises(KeyboardInterrupt), captured_votes(llama, 0):
-        assert ALL_ATTENTION_FUNCTIONS["sdpa"] is not before
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with captured_votes(llama, 0):
+            assert ALL_ATTENTION_FUNCTIONS["sdpa"] is not before
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert ALL_ATTENTION_FUNCTIONS["sdpa"] is before
 
 
@@ -232,7 +237,9 @@ def test_half_precision_keys_do_not_drift(dtype: torch.dtype, tolerance: float) 
     layer.update(rope.rotate(plain, torch.arange(40)).to(dtype), plain.to(dtype))
     survivors = torch.arange(8)
     for _ in range(250):
-        layer.update(torch.randn((1, 2, 24, 32), generator=generator).to(dtype), torch.zeros((1, 2, 24, 32), dtype=dtype))
+        layer.update(
+            torch.randn((1, 2, 24, 32), generator=generator).to(dtype), torch.zeros((1, 2, 24, 32), dtype=dtype)
+        )
         others = 8 + torch.randperm(layer.n - 8, generator=generator)[:24]
         layer.keep(torch.cat((survivors, others.sort().values)).expand(2, -1))
     assert layer.keys is not None

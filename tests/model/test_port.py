@@ -78,7 +78,9 @@ def test_rotation_is_undone_exactly_and_adds_up(interleaved: bool, last: bool, s
     turned = rope.rotate(keys, places)
     torch.testing.assert_close(rope.rotate(turned, places, inverse=True), keys, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(rope.rotate(keys, torch.zeros(5)), keys)
-    torch.testing.assert_close(rope.rotate(rope.rotate(keys, places), 2 * places), rope.rotate(keys, 3 * places), atol=2e-3, rtol=0)
+    torch.testing.assert_close(
+        rope.rotate(rope.rotate(keys, places), 2 * places), rope.rotate(keys, 3 * places), atol=2e-3, rtol=0
+    )
     torch.testing.assert_close(turned.norm(dim=-1), keys.norm(dim=-1))
     untouched = slice(0, 4) if last else slice(8, 12)
     assert torch.equal(turned[..., untouched], keys[..., untouched])
