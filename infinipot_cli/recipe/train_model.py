@@ -41,8 +41,8 @@ REAL = {
 CURRICULUM = (
     Stage(96, 64, 96, 4_200_000, FIRST, n_scored=24),
     Stage(192, 96, 48, 2_800_000, LONGER, n_scored=48),
-    Stage(448, 160, 20, 7 * MILLION, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
-    Stage(960, 256, 8, 10 * MILLION, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
+    Stage(448, 160, 20, 5 * MILLION, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
+    Stage(960, 256, 8, 9 * MILLION, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
 )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig
+from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig, causal_attention
 
 CONFIG = ReaderConfig(vocabulary=96, width=32, n_layers=3, n_heads=4, n_kv_heads=2, hidden=48, context=64)
 
@@ -51,6 +51,15 @@ def test_reader_equals_transformers_on_every_branch(pair: tuple[Reader, LlamaFor
             wanted = twin.model(mine).last_hidden_state
             torch.testing.assert_close(text, wanted[:, :20], atol=1e-5, rtol=1e-5)
             torch.testing.assert_close(rows[:, branch * 6 : branch * 6 + 6], wanted[:, 20:], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 127, 128, 129, 300])
+def test_blocked_attention_is_causal_attention(n: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    q = torch.randn((2, 4, n, 8), generator=generator)
+    k, v = torch.randn((2, 2, 2, n, 8), generator=generator)
+    wanted = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    torch.testing.assert_close(causal_attention(q, k, v), wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_keeping_every_entry_changes_nothing(pair: tuple[Reader, LlamaForCausalLM]) -> None:
