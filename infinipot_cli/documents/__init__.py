@@ -1,0 +1,6 @@
+"""Sources to text: files, PDFs and pipes become text pieces, lazily and in constant memory."""
+
+from infinipot_cli.documents.open import open_document
+from infinipot_cli.documents.piece import Document, TextPiece
+
+__all__ = ["Document", "TextPiece", "open_document"]

@@ -1,0 +1,42 @@
+"""One door for all sources: a path or standard input goes in, a document of the right kind comes out."""
+
+from typing import BinaryIO
+
+from infinipot_cli.documents.piece import Document
+from infinipot_cli.documents.plain import TextDocument
+from infinipot_cli.documents.sniff import HEAD_BYTES, recognise
+from infinipot_cli.documents.source import Source, open_source
+from infinipot_cli.errors import DocumentError
+
+
+def open_document(source: str, *, stdin: BinaryIO | None = None) -> Document:
+    """Open a document; what it is decides its content, not its name.
+
+    Args:
+        source: a path as the user typed it, or "-" for standard input.
+        stdin: the byte stream behind "-"; the process's own when None.
+
+    Raises:
+        DocumentError: missing, a folder, not permitted, empty, binary, or a PDF that does not open.
+    """
+    opened = open_source(source, stdin)
+    try:
+        head = opened.peek(HEAD_BYTES)
+        if not head:
+            hint = "nothing was piped in" if source == "-" else "is it the right document?"
+            raise DocumentError(f"{opened.name} is empty", hint=hint, code="empty")
+        return _document(recognise(head, opened.name), opened)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _document(kind: str, source: Source) -> Document:
+    # A format is one module beside this one and one case here; its library is imported only when needed.
+    match kind:
+        case "pdf":
+            from infinipot_cli.documents.pdf import PdfDocument
+
+            return PdfDocument(source)
+        case _:
+            return TextDocument(source)

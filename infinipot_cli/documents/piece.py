@@ -1,0 +1,65 @@
+"""What a document is to the rest of the program: a name, a few counts, and text in pieces."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """Some text of a document, in reading order; the pieces joined are the whole text.
+
+    Args:
+        text: cleaned text; never empty.
+        page: page it comes from, counted from 1; None where the format has no pages.
+        char_start: characters of the document's cleaned text before this piece.
+        done: share of the source consumed so far, 0 to 1; None when the end is unknown (pipes).
+    """
+
+    text: str
+    page: int | None
+    char_start: int
+    done: float | None
+
+
+class Document(ABC):
+    """An opened source. Its pieces are read once, in order; close it or use it in a `with` block.
+
+    Attributes:
+        name: the source as the user typed it, or "standard input".
+        kind: "text" or "pdf".
+        n_pages: pages, for formats that have them.
+        n_bytes: size of the source, where it is known beforehand.
+        warnings: what the user should know about the reading, one line each; filled while reading.
+    """
+
+    name: str
+    kind: str
+    n_pages: int | None
+    n_bytes: int | None
+    warnings: list[str]
+
+    @abstractmethod
+    def pieces(self) -> Iterator[TextPiece]:
+        """Read the document from its start to its end.
+
+        The first piece comes only when some text that is not blank has been found, so taking one piece
+        proves the document readable before anything expensive is started.
+
+        Raises:
+            DocumentError: the source has no text, turns out to be binary, or cannot be read on.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file; closing twice is harmless."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,126 @@
+"""Text files and text from pipes: decoded, cleaned and handed on as they arrive."""
+
+from collections.abc import Iterator
+
+from infinipot_cli.documents.clean import Cleaner
+from infinipot_cli.documents.decode import TextDecoder
+from infinipot_cli.documents.piece import Document, TextPiece
+from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, looks_binary
+from infinipot_cli.documents.source import Source
+from infinipot_cli.errors import DocumentError
+
+_VOTE_BYTES = 1 << 20
+# Blank text is held back until something readable comes, but not for ever: a pipe may bring newlines only.
+_BLANK_LIMIT = 1 << 20
+
+
+class TextDocument(Document):
+    """A source of plain text in UTF-8, UTF-16, UTF-32 or, failing these, cp1252.
+
+    Args:
+        source: its bytes, at their start.
+    """
+
+    kind = "text"
+
+    def __init__(self, source: Source) -> None:
+        self.name = source.name
+        self.n_pages = None
+        self.n_bytes = source.n_bytes
+        self.warnings = []
+        self._source = source
+
+    def pieces(self) -> Iterator[TextPiece]:
+        """Decode and clean the text; see `Document.pieces`.
+
+        Raises:
+            DocumentError: only blank space, binary data further on, or a read error.
+        """
+        blank: list[str] = []
+        n_blank = n_chars = 0
+        has_text = False
+        for text, done in self._cleaned():
+            has_text = has_text or not text.isspace()
+            if not has_text and n_blank < _BLANK_LIMIT:
+                blank.append(text)
+                n_blank += len(text)
+                continue
+            if blank:
+                text = "".join((*blank, text))
+                blank.clear()
+            yield TextPiece(text, None, n_chars, done)
+            n_chars += len(text)
+        if not has_text:
+            raise DocumentError(
+                f"{self.name} holds nothing but blank space" if n_blank else f"{self.name} holds no text",
+                hint="is it the right document?",
+                code="empty",
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def _cleaned(self) -> Iterator[tuple[str, float | None]]:
+        # A file can wait for a megabyte before its encoding is chosen; a pipe must not.
+        n_vote = HEAD_BYTES if self.n_bytes is None else _VOTE_BYTES
+        sample = self._source.peek(n_vote)
+        decoder = TextDecoder(sample, whole=len(sample) < n_vote)
+        gate = _BinaryGate(self.name, decoder)
+        cleaner = Cleaner()
+        n_read = 0
+        warned = False
+        while data := self._source.read():
+            n_read += len(data)
+            text = decoder.push(data)
+            gate.push(data)
+            if not warned and decoder.first_bad is not None:
+                warned = True
+                self._warn_encoding(decoder.first_bad)
+            if text := cleaner.push(text):
+                yield text, None if self.n_bytes is None else min(n_read / self.n_bytes, 1.0)
+        text = decoder.push(b"", final=True)
+        gate.close()
+        if not warned and decoder.first_bad is not None:
+            self._warn_encoding(decoder.first_bad)
+        if text := cleaner.push(text) + cleaner.flush():
+            yield text, None if self.n_bytes is None else 1.0
+        if decoder.n_replaced:
+            plural = "s" if decoder.n_replaced > 1 else ""
+            self.warnings.append(
+                f"{self.name}: {decoder.n_replaced:,} character{plural} could not be decoded"
+                f" as {decoder.encoding} (read as U+FFFD)"
+            )
+
+    def _warn_encoding(self, first_bad: tuple[int, int]) -> None:
+        value, offset = first_bad
+        self.warnings.append(
+            f"{self.name} is not UTF-8 (byte 0x{value:02x} at {offset:,}); read as Windows-1252 (cp1252)"
+        )
+
+
+class _BinaryGate:
+    """Second look at the first 8 KiB: a readable first kilobyte may head a binary file."""
+
+    def __init__(self, name: str, decoder: TextDecoder) -> None:
+        self._name = name
+        self._decoder = decoder
+        self._sample = bytearray()
+        self._is_open = True
+
+    def push(self, data: bytes) -> None:
+        if self._is_open:
+            self._sample += data[: SAMPLE_BYTES - len(self._sample)]
+            if len(self._sample) == SAMPLE_BYTES:
+                self.close()
+
+    def close(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        encoding = self._decoder.encoding or "utf-8"
+        sample = bytes(self._sample)
+        n_lost = sample.decode(encoding, "replace").count("\ufffd")
+        has_marked_encoding = encoding in ("utf-16", "utf-32")  # NULs are ordinary there
+        if 4 * n_lost > len(sample) or (not has_marked_encoding and looks_binary(sample)):
+            raise binary_error(self._name)

@@ -1,0 +1,98 @@
+"""What a source is, told from its first bytes; the name is not trusted."""
+
+import re
+
+from infinipot_cli.errors import DocumentError
+
+HEAD_BYTES = 1024
+SAMPLE_BYTES = 8 * 1024
+
+# Anywhere in the head, because some servers put bytes before it; with a version, because texts about PDF
+# mention the bare word.
+_PDF_HEADER = re.compile(rb"%PDF-\d")
+
+_MAGIC = (
+    (b"\x7fELF", "an ELF program"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"PK\x03\x04", "a zip container"),
+    (b"PK\x05\x06", "a zip container"),
+    (b"\x89PNG\r\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF87a", "a GIF image"),
+    (b"GIF89a", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ\x00", "xz data"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file"),
+    (b"OggS\x00", "an Ogg recording"),
+    (b"ID3\x03", "an MP3 recording"),
+    (b"ID3\x04", "an MP3 recording"),
+    (b"\x00asm", "a WebAssembly program"),
+    (b"\xca\xfe\xba\xbe", "a Java or macOS program"),
+)
+
+_BOMS = (  # UTF-32 before UTF-16: its little-endian mark begins with the other's
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+)
+
+# Controls that ordinary text files hold: bell, backspace (overstrike), tab, newlines, form feed, escape.
+_TEXT_CONTROLS = bytes((7, 8, 9, 10, 11, 12, 13, 27))
+_OTHER_CONTROLS = bytes(set(range(1, 32)) - set(_TEXT_CONTROLS))
+
+
+def recognise(head: bytes, name: str) -> str:
+    """Name the format of a source: "pdf" or "text".
+
+    Args:
+        head: its first 1,024 bytes, or all of it when it is shorter.
+        name: how messages call it; decides nothing but the wording.
+
+    Raises:
+        DocumentError: it is neither.
+    """
+    if head.startswith(b"%PDF-") or _PDF_HEADER.search(head):
+        return "pdf"
+    if bom_encoding(head) is None:
+        for magic, what in _MAGIC:
+            if head.startswith(magic):
+                raise binary_error(name, what)
+        if looks_binary(head):
+            raise binary_error(name)
+    return "text"
+
+
+def bom_encoding(head: bytes) -> str | None:
+    """The encoding a byte order mark announces, as Python names it; None without a mark."""
+    return next((encoding for bom, encoding in _BOMS if head.startswith(bom)), None)
+
+
+def looks_binary(sample: bytes) -> bool:
+    """Whether bytes hold more NULs or control characters than any text would (1 % and 5 %)."""
+    n_nul = sample.count(0)
+    n_control = len(sample) - len(sample.translate(None, _OTHER_CONTROLS))
+    return 100 * n_nul > len(sample) or 20 * n_control > len(sample)
+
+
+def binary_error(name: str, what: str = "") -> DocumentError:
+    """The refusal of a source that is no text; `what` names it where its magic number is known."""
+    if name.lower().endswith(".pdf") and not what:
+        return DocumentError(
+            f"{name} is not a PDF: it has no %PDF- header",
+            hint="is the download complete?",
+            code="damaged_pdf",
+        )
+    suffix = f" ({what})" if what else ""
+    return DocumentError(
+        f"{name} looks binary{suffix}",
+        hint="infinipot reads text files and PDFs; convert it to one of these first",
+        code="binary",
+    )

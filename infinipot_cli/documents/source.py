@@ -1,0 +1,160 @@
+"""Bytes of a file, a pipe or a device, 64 KiB at a time; looking at the first ones consumes nothing."""
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from infinipot_cli.errors import DocumentError
+
+READ_BYTES = 64 * 1024
+SPOOL_LIMIT_BYTES = 1 << 30
+STDIN_NAME = "standard input"
+
+
+class Source:
+    """An open byte stream.
+
+    Args:
+        name: how messages call it.
+        stream: the bytes; closed with the source if `owned`.
+        owned: whether we opened the stream ourselves.
+    """
+
+    def __init__(self, name: str, stream: BinaryIO, *, owned: bool) -> None:
+        self.name = name
+        self.n_bytes = _regular_size(stream)
+        self._stream = stream
+        self._owned = owned
+        self._spool: BinaryIO | None = None
+        self._seen = b""
+
+    def peek(self, n_bytes: int) -> bytes:
+        """The first `n_bytes` of what is still unread, or all of it when there is less; waits for them."""
+        parts = [self._seen]
+        missing = n_bytes - len(self._seen)
+        while missing > 0 and (data := self._read_some(max(missing, READ_BYTES))):
+            parts.append(data)
+            missing -= len(data)
+        self._seen = b"".join(parts)
+        return self._seen[:n_bytes]
+
+    def read(self) -> bytes:
+        """Up to 64 KiB, as soon as there is anything; empty at the end."""
+        if self._seen:
+            data, self._seen = self._seen[:READ_BYTES], self._seen[READ_BYTES:]
+            return data
+        return self._read_some(READ_BYTES)
+
+    def seekable(self) -> BinaryIO:
+        """The whole source from its start as a file that can seek; a pipe is spooled to a private file.
+
+        The spool has no name, is readable by nobody else, and is gone when the source is closed.
+
+        Raises:
+            DocumentError: a pipe brings more than the spool may hold, or the spool cannot be written.
+        """
+        if self._owned and self.n_bytes is not None:
+            self._stream.seek(0)
+            return self._stream
+        self._spool = tempfile.TemporaryFile(prefix="infinipot-")  # noqa: SIM115  (closed in close)
+        n_spooled = 0
+        while data := self.read():
+            n_spooled += len(data)
+            if n_spooled > SPOOL_LIMIT_BYTES:
+                limit = f"{SPOOL_LIMIT_BYTES / (1 << 30):.3g} GiB"
+                raise DocumentError(
+                    f"{self.name} brings a PDF of more than {limit}",
+                    hint="save it to a file and name the file instead",
+                    code="too_large",
+                )
+            self._write_spool(data)
+        self.n_bytes = n_spooled
+        self._spool.seek(0)
+        return self._spool
+
+    def close(self) -> None:
+        """Close what we opened; closing twice is harmless."""
+        if self._spool is not None:
+            self._spool.close()
+        if self._owned:
+            self._stream.close()
+
+    def _read_some(self, n_bytes: int) -> bytes:
+        # read1 gives what a pipe holds now; plain read would wait for the full amount
+        read = getattr(self._stream, "read1", self._stream.read)
+        try:
+            data: bytes | None = read(n_bytes)
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed under us
+            raise DocumentError(f"cannot read {self.name}: {_reason(error)}", code="read_error") from error
+        return data or b""
+
+    def _write_spool(self, data: bytes) -> None:
+        assert self._spool is not None
+        try:
+            self._spool.write(data)
+        except OSError as error:
+            raise DocumentError(
+                f"cannot keep the PDF from {self.name} on disk: {_reason(error)}",
+                hint="set TMPDIR to a folder with more room, or save the PDF to a file",
+                code="read_error",
+            ) from error
+
+
+def open_source(source: str, stdin: BinaryIO | None = None) -> Source:
+    """Open a path, or standard input for "-".
+
+    Raises:
+        DocumentError: missing, a folder, not permitted, or otherwise not to be opened.
+    """
+    if source == "-":
+        return Source(STDIN_NAME, stdin or _standard_input(), owned=False)
+    if not source:
+        raise DocumentError("the name of the document is empty", code="not_found")
+    try:
+        if Path(source).is_dir():
+            raise DocumentError(
+                f"{source} is a folder, not a document",
+                hint="name the files in it that should be read",
+                code="is_a_folder",
+            )
+        return Source(source, Path(source).open("rb"), owned=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DocumentError(f"{source} does not exist", hint=_near_miss(source), code="not_found") from error
+    except PermissionError as error:
+        raise DocumentError(
+            f"{source} cannot be read: permission denied",
+            hint="check who may read it, e.g. ls -l",
+            code="no_permission",
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        raise DocumentError(f"{source} cannot be opened: {_reason(error)}", code="read_error") from error
+
+
+def _standard_input() -> BinaryIO:
+    # None when the shell closed it (<&-); an object without a buffer when someone replaced it
+    buffer: BinaryIO | None = getattr(sys.stdin, "buffer", None)
+    if buffer is None or buffer.closed:
+        raise DocumentError("standard input is closed", hint="pipe a document in, or name a file", code="stdin_closed")
+    return buffer
+
+
+def _regular_size(stream: BinaryIO) -> int | None:
+    try:
+        status = os.fstat(stream.fileno())
+    except (AttributeError, OSError, ValueError):  # not backed by a file descriptor
+        return None
+    # proc files say 0 although they have content
+    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_size > 0 else None
+
+
+def _near_miss(source: str) -> str:
+    if "://" in source:
+        return "infinipot does not fetch addresses; download the document first"
+    return "check the path, and quote it if it has spaces"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,241 @@
+"""PDFs: pages and their numbers, pages that cannot be read, and files that cannot be opened."""
+
+import gc
+import io
+import logging
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pytest
+from small_pdf import BLANK, SCAN, bomb, damaged, encrypted, pdf, shows, stream
+
+from infinipot_cli.documents import TextPiece, open_document
+from infinipot_cli.documents import pdf as pdf_module
+from infinipot_cli.documents import source as source_module
+from infinipot_cli.errors import DocumentError
+
+THREE = pdf("Page one (of three)\nhas two lines.", "Page two – “quoted”.", "Page three.")
+GARBLED = "/g18/g152/g33 " * 20
+
+
+def read(data: bytes, folder: Path, name: str = "book.pdf") -> tuple[list[TextPiece], list[str]]:
+    path = folder / name
+    path.write_bytes(data)
+    with open_document(str(path)) as document:
+        assert document.kind == "pdf"
+        return list(document.pieces()), [line.replace(str(path), name) for line in document.warnings]
+
+
+def refusal(data: bytes, folder: Path) -> DocumentError:
+    path = folder / "book.pdf"
+    path.write_bytes(data)
+    with pytest.raises(DocumentError) as refused, open_document(str(path)) as document:
+        next(document.pieces())
+    refused.value.message = refused.value.message.replace(str(path), "book.pdf")
+    assert refused.value.exit_code == 3
+    assert "\n" not in refused.value.message
+    return refused.value
+
+
+def test_pages_come_in_order_numbered_from_one_and_joined_by_a_blank_line(tmp_path: Path) -> None:
+    pieces, warnings = read(THREE, tmp_path)
+    text = "".join(piece.text for piece in pieces)
+    assert text == "Page one (of three)\nhas two lines.\n\nPage two – “quoted”.\n\nPage three."
+    assert [piece.page for piece in pieces] == [1, 2, 3]
+    assert [piece.done for piece in pieces] == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert all(text[piece.char_start :].startswith(piece.text) for piece in pieces)
+    assert warnings == []
+
+
+def test_content_beats_the_name_and_bytes_before_the_header_do_no_harm(tmp_path: Path) -> None:
+    expected = read(THREE, tmp_path)
+    assert read(THREE, tmp_path, "notes.txt") == expected
+    assert read(b"HTTP/1.1 200 OK\r\n\r\n" + THREE, tmp_path, "download") == expected
+
+
+@pytest.mark.parametrize("n_bytes", [1, 700, 100_000])
+def test_a_pdf_on_standard_input_reads_like_the_file(n_bytes: int, tmp_path: Path) -> None:
+    class Pipe(io.BytesIO):
+        def read1(self, size: int | None = -1) -> bytes:
+            return self.read(n_bytes)
+
+    with open_document("-", stdin=Pipe(THREE)) as document:
+        assert document.name == "standard input"
+        assert document.n_pages == 3
+        assert document.n_bytes == len(THREE)
+        assert list(document.pieces()) == read(THREE, tmp_path)[0]
+
+
+def test_the_spool_is_private_nameless_capped_and_gone_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    document = open_document("-", stdin=io.BytesIO(THREE))
+    spool = document._source._spool  # type: ignore[attr-defined]
+    assert stat.S_IMODE(os.fstat(spool.fileno()).st_mode) & 0o077 == 0
+    assert list(tmp_path.iterdir()) == []
+    document.close()
+    document.close()
+    assert spool.closed
+    monkeypatch.setattr(source_module, "SPOOL_LIMIT_BYTES", 500)
+    with pytest.raises(DocumentError, match="standard input brings a PDF of more than"):
+        open_document("-", stdin=io.BytesIO(THREE))
+
+
+def test_bad_pages_are_named_and_never_stop_the_rest(tmp_path: Path) -> None:
+    pages = ["one", damaged(), damaged(), "four", SCAN, BLANK, GARBLED, bomb(90_000_000), "nine"]
+    pieces, warnings = read(pdf(*pages), tmp_path)
+    assert [(piece.page, piece.text) for piece in pieces] == [(1, "one"), (4, "\n\nfour"), (9, "\n\nnine")]
+    assert warnings == [
+        "book.pdf: pages 2-3, 8 could not be read and were left out",
+        "book.pdf: page 7 was left out: the text looks garbled",
+        "book.pdf: page 5 has no text layer (scanned?)",
+    ]
+
+
+def test_an_exception_of_any_kind_on_a_page_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = pypdf.PageObject.extract_text
+    errors = [KeyError("x"), AssertionError(), RecursionError(), NotImplementedError("y"), MemoryError()]
+
+    def extract(page: pypdf.PageObject, *args: Any, **options: Any) -> str:
+        number = page.page_number
+        if number is not None and 0 < number <= len(errors):
+            raise errors[number - 1]
+        return real(page, *args, **options)
+
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", extract)
+    pieces, warnings = read(pdf(*["text"] * 7), tmp_path)
+    assert [piece.page for piece in pieces] == [1, 7]
+    assert warnings == ["book.pdf: pages 2-6 could not be read and were left out"]
+
+
+def test_a_page_that_takes_too_long_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_module, "PAGE_SECONDS", 0.2)
+    watchers = gc.callbacks[:]
+    gc.callbacks.clear()  # hypothesis has one, and the alarm ringing inside it would be reported
+    slow = stream(b"BT /F1 12 Tf " + b"(a) Tj " * 600_000 + b"ET")
+    began = time.monotonic()
+    try:
+        pieces, warnings = read(pdf("one", slow, "three"), tmp_path)
+    finally:
+        gc.callbacks.extend(watchers)
+    assert time.monotonic() - began < 3
+    assert [piece.page for piece in pieces] == [1, 3]
+    assert warnings == ["book.pdf: page 2 took longer than 0 s and was left out"]
+
+
+def test_partly_garbled_text_is_kept_with_a_warning(tmp_path: Path) -> None:
+    pieces, warnings = read(pdf("/g18/g152 among words that are quite fine " * 5), tmp_path)
+    assert len(pieces) == 1
+    assert warnings == ["book.pdf: page 1 was read, but the text looks garbled"]
+
+
+def test_dates_and_paths_are_not_garbled(tmp_path: Path) -> None:
+    assert read(pdf("12/05/2024 /usr/lib/c1.so /home/g/42 a/b/c " * 5), tmp_path)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("pages", "message", "code"),
+    [
+        ([SCAN] * 12, "book.pdf has no text layer (12 pages, 0 characters)", "no_text_layer"),
+        ([BLANK], "book.pdf has no text layer (1 page, 0 characters)", "no_text_layer"),
+        ([SCAN, damaged()], "book.pdf has no text layer (2 pages, 0 characters)", "no_text_layer"),
+        ([damaged()] * 3, "book.pdf is damaged: 3 of 3 pages could not be read", "damaged_pdf"),
+        ([GARBLED, SCAN], "book.pdf has no readable text: its text layer is garbled (2 pages)", "garbled_text"),
+    ],
+)
+def test_a_pdf_without_text_is_refused_after_all_pages_were_looked_at(
+    pages: list[str | bytes], message: str, code: str, tmp_path: Path
+) -> None:
+    error = refusal(pdf(*pages), tmp_path)
+    assert error.message == message
+    assert error.code == code
+    assert ("ocrmypdf" in error.hint) == (code != "damaged_pdf")
+
+
+def test_text_on_the_last_page_alone_is_enough(tmp_path: Path) -> None:
+    pieces, warnings = read(pdf(*[SCAN] * 30, "the end"), tmp_path)
+    assert [(piece.page, piece.text, piece.char_start) for piece in pieces] == [(31, "the end", 0)]
+    assert warnings == ["book.pdf: pages 1-30 have no text layer (scanned?)"]
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
+def test_an_empty_password_opens_and_another_is_asked_for(algorithm: str, tmp_path: Path) -> None:
+    pieces, _ = read(encrypted("open to all", user="", algorithm=algorithm), tmp_path)
+    assert [piece.text for piece in pieces] == ["open to all"]
+    error = refusal(encrypted("secret", user="pass", algorithm=algorithm), tmp_path)
+    assert error.message == "book.pdf is encrypted and needs a password"
+    assert error.code == "encrypted"
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_a_cut_off_download_is_called_that(share: float, tmp_path: Path) -> None:
+    assert refusal(THREE[: int(len(THREE) * share)], tmp_path).message == "book.pdf is cut off (no %%EOF)"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        THREE.replace(b"xref\n0", b"xxxx\n0"),
+        THREE.replace(b"/Kids [5 0 R", b"/Kids [2 0 R"),
+        pdf(),
+        b"%PDF-1.4\n" + bytes(range(256)) * 20 + b"\n%%EOF\n",
+    ],
+)
+def test_a_corrupt_file_is_one_line(broken: bytes, tmp_path: Path) -> None:
+    error = refusal(broken, tmp_path)
+    assert error.message.startswith("book.pdf is a damaged PDF: ")
+    assert error.code == "damaged_pdf"
+
+
+def test_something_else_named_pdf_is_told_apart(tmp_path: Path) -> None:
+    assert refusal(bytes(1000), tmp_path).message == "book.pdf is not a PDF: it has no %PDF- header"
+
+
+def test_no_mutant_ends_in_anything_but_text_or_our_error(tmp_path: Path) -> None:
+    import random
+
+    rng = random.Random(2)
+    path = tmp_path / "mutant.pdf"
+    for _ in range(150):
+        data = bytearray(pdf("one two three", shows("four").decode(), "five"))
+        for _ in range(rng.randint(1, 12)):
+            data[rng.randrange(9, len(data))] = rng.randrange(256)
+        path.write_bytes(data)
+        try:
+            with open_document(str(path)) as document:
+                list(document.pieces())
+        except DocumentError:
+            pass
+
+
+def test_many_pages_do_not_pile_up(tmp_path: Path) -> None:
+    path = tmp_path / "long.pdf"
+    path.write_bytes(pdf(*[f"This is page {number}." for number in range(1, 501)]))
+    with open_document(str(path)) as document:
+        assert document.n_pages == 500
+        pages = []
+        for piece in document.pieces():
+            pages.append(piece.page)
+        assert len(document._reader.resolved_objects) < 300  # type: ignore[attr-defined]
+    assert pages == list(range(1, 501))
+
+
+def test_pypdf_says_nothing_and_its_logger_is_left_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("pypdf")
+    before = (logger.propagate, list(logger.handlers))
+    read(pdf("one", damaged(), "three").replace(b"/Root 1 0 R", b"/Root 3 0 R"), tmp_path)
+    assert (logger.propagate, list(logger.handlers)) == before
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_program_is_run_for_a_picture() -> None:
+    with pdf_module._quiet_pypdf():
+        assert pypdf.get_configuration().jbig2dec_binary is None

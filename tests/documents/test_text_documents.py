@@ -1,0 +1,248 @@
+"""Text sources: encodings, pipes, what is refused, and that reading them needs no more memory than a piece."""
+
+import codecs
+import io
+import random
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infinipot_cli.documents import TextPiece, open_document
+from infinipot_cli.errors import DocumentError
+
+PROSE = "The board met on 3 May – “nobody” objected; naïve façade, 日本語 and 😀 included.\n"
+
+
+class Trickle(io.RawIOBase):
+    """A pipe that gives so many bytes at a time."""
+
+    def __init__(self, data: bytes, n_bytes: int) -> None:
+        self._data = io.BytesIO(data)
+        self._n_bytes = n_bytes
+
+    def readable(self) -> bool:
+        return True
+
+    def read1(self, n_bytes: int = -1) -> bytes:
+        return self._data.read(self._n_bytes)
+
+
+def read(path: Path) -> tuple[str, list[str]]:
+    with open_document(str(path)) as document:
+        return joined(list(document.pieces())), document.warnings
+
+
+def read_pipe(data: bytes, n_bytes: int = 65536) -> tuple[str, list[str]]:
+    with open_document("-", stdin=Trickle(data, n_bytes)) as document:  # type: ignore[arg-type]
+        return joined(list(document.pieces())), document.warnings
+
+
+def joined(pieces: list[TextPiece]) -> str:
+    n_chars = 0
+    for piece in pieces:
+        assert piece.text
+        assert piece.char_start == n_chars
+        n_chars += len(piece.text)
+    return "".join(piece.text for piece in pieces)
+
+
+def write(folder: Path, data: bytes, name: str = "notes.txt") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("encoding", "bom"),
+    [
+        ("utf-8", b""),
+        ("utf-8", codecs.BOM_UTF8),
+        ("utf-16-le", codecs.BOM_UTF16_LE),
+        ("utf-16-be", codecs.BOM_UTF16_BE),
+        ("utf-32-le", codecs.BOM_UTF32_LE),
+        ("utf-32-be", codecs.BOM_UTF32_BE),
+    ],
+)
+@pytest.mark.parametrize("n_bytes", [1, 3, 4096])
+def test_unicode_encodings_are_recognised(encoding: str, bom: bytes, n_bytes: int, tmp_path: Path) -> None:
+    data = bom + (PROSE * 40).encode(encoding)
+    assert read(write(tmp_path, data)) == (PROSE * 40, [])
+    assert read_pipe(data, n_bytes) == (PROSE * 40, [])
+
+
+@pytest.mark.parametrize("n_ascii", [0, 500, 5_000, 70_000, 1_100_000])
+def test_cp1252_is_read_with_a_warning_that_names_file_encoding_and_place(n_ascii: int, tmp_path: Path) -> None:
+    text = "x" * n_ascii + "it’s “naïve” – 5 €\n"
+    path = write(tmp_path, text.encode("cp1252"))
+    offset = text.index("’")
+    warning = f"{path} is not UTF-8 (byte 0x92 at {offset:,}); read as Windows-1252 (cp1252)"
+    assert read(path) == (text, [warning])
+    piped, warnings = read_pipe(text.encode("cp1252"), 1000)
+    assert piped == text
+    assert warnings == [warning.replace(str(path), "standard input")]
+
+
+def test_damaged_utf8_keeps_its_encoding_and_counts_what_was_lost(tmp_path: Path) -> None:
+    data = (PROSE * 100).encode()
+    data = data[:3000] + b"\xff\xfe\xc3" + data[3000:]
+    path = write(tmp_path, data)
+    text, warnings = read(path)
+    assert text == data.decode("utf-8", "replace")
+    assert warnings == [f"{path}: 3 characters could not be decoded as utf-8 (read as U+FFFD)"]
+
+
+def test_a_pipe_cut_into_the_middle_of_a_character_is_still_utf8() -> None:
+    data = ("日本語のテキスト。" * 200).encode()[1:]
+    text, _ = read_pipe(data, 7)
+    assert text == data.decode("utf-8", "replace")
+
+
+@given(st.binary(max_size=300).map(lambda b: b"A readable beginning. " * 60 + b), st.integers(1, 700))
+@settings(deadline=None)
+def test_read_sizes_never_change_the_text(data: bytes, n_bytes: int) -> None:
+    assert read_pipe(data, n_bytes) == read_pipe(data)
+
+
+def test_newlines_become_lf_across_read_boundaries() -> None:
+    data = b"one\r\ntwo\r\n\r\nthree\rfour" * 50
+    expected = (b"one\ntwo\n\nthree\nfour" * 50).decode()
+    for n_bytes in (1, 2, 4, 5, 64):
+        assert read_pipe(data, n_bytes)[0] == expected
+
+
+def test_share_done_grows_to_one_for_files_and_is_unknown_for_pipes(tmp_path: Path) -> None:
+    path = write(tmp_path, PROSE.encode() * 5_000)
+    with open_document(str(path)) as document:
+        assert document.kind == "text"
+        assert document.n_pages is None
+        assert document.n_bytes == path.stat().st_size
+        shares = [piece.done for piece in document.pieces()]
+    assert shares == sorted(shares, key=float)
+    assert shares[-1] == 1.0
+    assert len(shares) > 5
+    with open_document("-", stdin=io.BytesIO(PROSE.encode())) as piped:
+        assert piped.name == "standard input"
+        assert [piece.done for piece in piped.pieces()] == [None]
+
+
+def test_the_first_text_of_a_pipe_comes_before_its_end() -> None:
+    class NeverEnding(Trickle):
+        def read1(self, n_bytes: int = -1) -> bytes:
+            return b"line after line\n" * 10
+
+    with open_document("-", stdin=NeverEnding(b"", 1)) as document:  # type: ignore[arg-type]
+        pieces = document.pieces()
+        assert next(pieces).text.startswith("line after line")
+        assert next(pieces).text.startswith("line after line")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "is empty"),
+        (b" \n\t\r\n" * 1000, "holds nothing but blank space"),
+        ("\u3000\u2003 \n".encode(), "holds nothing but blank space"),
+        (b"\x00\x00\x07\x1b[31m", "looks binary"),
+        (b"\x1b[31m\x1b[0m", "holds no text"),
+        (random.Random(0).randbytes(20_000), "looks binary"),
+        (b"readable " * 120 + bytes(range(256)) * 40, "looks binary"),
+        (b"\x89PNG\r\n\x1a\n" + b"text " * 99, "looks binary (a PNG image)"),
+        (b"PK\x03\x04" + b"text " * 99, "looks binary (a zip container)"),
+        (b"\x1f\x8b\x08" + b"text " * 99, "looks binary (gzip data)"),
+        (PROSE.encode("utf-16-le"), "looks binary"),
+    ],
+)
+def test_what_is_no_text_is_refused_at_the_first_piece(data: bytes, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path, data)
+    with pytest.raises(DocumentError) as refused, open_document(str(path)) as document:
+        next(document.pieces())
+    assert refused.value.message == f"{path} {message}"
+    assert refused.value.exit_code == 3
+    assert refused.value.hint
+    with pytest.raises(DocumentError, match=r"^standard input "):
+        read_pipe(data, 100)
+
+
+def test_a_log_with_a_stray_nul_and_colours_is_text() -> None:
+    data = b"\x1b[32mINFO\x1b[0m ok\n" * 200 + b"\x00" + b"WARN done\n" * 200
+    assert read_pipe(data)[0] == "INFO ok\n" * 200 + "WARN done\n" * 200
+
+
+def test_blank_space_before_the_text_is_part_of_it() -> None:
+    assert read_pipe(b"\n" * 5_000 + b"text", 100)[0] == "\n" * 5_000 + "text"
+
+
+def test_a_pipe_of_blank_lines_is_refused_at_its_end_without_holding_it_all() -> None:
+    pieces = open_document("-", stdin=Trickle(b"\n" * 3_000_000, 65536)).pieces()  # type: ignore[arg-type]
+    assert len(next(pieces).text) <= 1_200_000
+    with pytest.raises(DocumentError, match="nothing but blank space"):
+        list(pieces)
+
+
+def test_text_that_only_mentions_the_pdf_header_stays_text() -> None:
+    assert read_pipe(b"Every such file begins with `%PDF-` and a version.\n" * 3)[0].startswith("Every")
+
+
+@pytest.mark.parametrize("source", ["missing.txt", "notes.txt/inside", "no\0name", "n" * 5000, "", "http://x/y"])
+def test_what_cannot_be_opened_is_one_line_with_the_name_as_typed(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, b"text")
+    with pytest.raises(DocumentError) as refused:
+        open_document(source)
+    assert refused.value.message.startswith(source or "the name")
+    assert "\n" not in refused.value.message
+
+
+def test_a_folder_is_no_document(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="is a folder, not a document"):
+        open_document(str(tmp_path))
+
+
+def test_missing_permission_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # permissions mean nothing where tests run as root
+    with pytest.raises(DocumentError, match=r"notes\.txt cannot be read: permission denied"):
+        open_document(str(tmp_path / "notes.txt"))
+
+
+def test_a_read_error_on_the_way_is_ours() -> None:
+    class Failing(Trickle):
+        def read1(self, n_bytes: int = -1) -> bytes:
+            if data := super().read1():
+                return data
+            raise OSError(5, "Input/output error")
+
+    document = open_document("-", stdin=Failing(b"text " * 1000, 2000))  # type: ignore[arg-type]
+    with pytest.raises(DocumentError, match="cannot read standard input: Input/output error"):
+        list(document.pieces())
+
+
+@pytest.mark.parametrize("stdin", [None, io.StringIO("no buffer")])
+def test_a_closed_standard_input_is_said(stdin: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises(DocumentError, match="standard input is closed"):
+        open_document("-")
+
+
+def test_memory_stays_flat_over_a_long_pipe() -> None:
+    class Long(Trickle):
+        n_left = 400
+
+        def read1(self, n_bytes: int = -1) -> bytes:
+            self.n_left -= 1
+            return b"0123456789 abcdef\n" * 3600 if self.n_left > 0 else b""
+
+    tracemalloc.start()
+    with open_document("-", stdin=Long(b"", 1)) as document:  # type: ignore[arg-type]
+        n_chars = sum(len(piece.text) for piece in document.pieces())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert n_chars > 25_000_000
+    assert peak < 3_000_000
