@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Full
 from typing import Any
 
 import torch
@@ -198,11 +199,18 @@ class Trainer:
 def produce(
     work: Path, stage: Stage, seed: int, config: ReaderConfig, queue: "multiprocessing.Queue[dict[str, Array]]"
 ) -> None:
-    """Fill the queue with batches; runs in a process of its own."""
+    """Fill the queue with batches; runs in a process of its own and ends with its parent, however that ends."""
     torch.set_num_threads(1)
+    parent = os.getppid()
     maker = ExampleMaker(corpus.load(work), seed, config.n_layers, config.n_kv_heads)
-    while True:
-        queue.put(maker.batch(stage))
+    batch = maker.batch(stage)
+    while os.getppid() == parent:
+        try:
+            queue.put(batch, timeout=5)
+        except Full:
+            continue
+        batch = maker.batch(stage)
+    queue.cancel_join_thread()
 
 
 if __name__ == "__main__":
