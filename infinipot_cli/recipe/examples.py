@@ -16,8 +16,10 @@ from infinipot_cli.recipe.facts import Fact, make_fact, relations
 Array = np.ndarray[Any, np.dtype[Any]]
 BOS, USER, ASSISTANT, END, PAD = 0, 3, 4, 5, 1
 HEAD = (BOS, USER)
-MOST_BRANCHES = 8
+MOST_BRANCHES = 10
 TOKENS_PER_FACT = 64
+MOST_PLANTED = 7
+REAL_SHARE = 0.35
 SUMMARY_WORDINGS = (  # those of prompts/summarize.md and prompts/catalyst-general.md
     "Summarize the text.",
     "Summarize the text, keeping its most important names, numbers and events.",
@@ -137,10 +139,13 @@ class ExampleMaker:
     # ---- kinds of text: a list of segments of at most n_tokens, and whether prose surrounds it
 
     def _planted(self, n_tokens: int) -> list[list[Segment]]:
-        wanted = max(1, min(MOST_BRANCHES // 2, self.rng.randint(1, 1 + n_tokens // TOKENS_PER_FACT)))
+        wanted = self.rng.randint(1, min(MOST_PLANTED, 1 + n_tokens // TOKENS_PER_FACT))
         parts, used = [], 0
         for _ in range(wanted):
-            if self.sentences and self.rng.random() < 0.3:
+            kind = self.rng.random()
+            if kind < REAL_SHARE and self.titles:
+                segment = self._real_sentence()
+            elif kind < REAL_SHARE + 0.15 and self.sentences:
                 segment = self._sentence()
             else:
                 segment = self._fact(make_fact(self.rng))
@@ -149,6 +154,14 @@ class ExampleMaker:
             used += len(segment.ids)
             parts.append([segment])
         return parts
+
+    def _real_sentence(self) -> Segment:
+        """A sentence of an encyclopedia with up to two of its questions."""
+        passage = self.rng.choice(self.by_title[self.rng.choice(self.titles)])
+        number = self.rng.choice(passage.questions).sentence
+        here = [question for question in passage.questions if question.sentence == number]
+        pairs = [(self._question(q.ids), q.answer) for q in self.rng.sample(here, min(len(here), 2))]
+        return Segment(list(passage.sentences[number]), pairs)
 
     def _keyed(self, n_tokens: int) -> list[list[Segment]]:
         passkeys = [relation for relation in relations() if "{key}" in relation.statements[0]]
@@ -187,15 +200,6 @@ class ExampleMaker:
         self.rng.shuffle(blocks)
         return blocks
 
-    def _short(self, n_tokens: int) -> list[list[Segment]]:
-        """One answer-bearing sentence of a real passage, planted like a fact."""
-        passage = self.rng.choice(self.by_title[self.rng.choice(self.titles)])
-        question = self.rng.choice(passage.questions)
-        sentence = passage.sentences[question.sentence]
-        if len(sentence) > n_tokens * 0.8:
-            return self._planted(n_tokens)
-        return [[Segment(list(sentence), [(self._question(question.ids), question.answer)])]]
-
     def _tale(self, n_tokens: int) -> list[list[Segment]]:
         parts = self._passage_parts(self.rng.choice(self.corpus.passages["fairytale"]), 4, n_tokens)
         return [parts] if parts else self._wiki(n_tokens)
@@ -233,7 +237,6 @@ class ExampleMaker:
         makers = {
             "planted": self._planted,
             "keyed": self._keyed,
-            "short": self._short,
             "log": self._log,
             "wiki": self._wiki,
             "tale": self._tale,

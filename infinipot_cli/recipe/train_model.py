@@ -23,18 +23,17 @@ from infinipot_cli.recipe.examples import Array, ExampleMaker, Stage
 from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig
 
 TEXT_WEIGHT = 0.1
-RETENTION_WEIGHT = 0.3
+RETENTION_WEIGHT = 0.5
 MILLION = 1_000_000
 
-FIRST = {"planted": 5.0, "keyed": 1.0, "short": 0.5}
-LONGER = {"planted": 4.0, "keyed": 0.7, "short": 2.0, "log": 0.7, "glossary": 0.2, "wiki": 1.0}
+FIRST = {"planted": 5.0, "keyed": 1.0}
+LONGER = {"planted": 6.0, "keyed": 0.7, "log": 0.7, "glossary": 0.2, "wiki": 1.0}
 REAL = {
-    "planted": 4.0,
+    "planted": 6.0,
     "keyed": 0.7,
-    "short": 2.0,
     "log": 0.6,
     "glossary": 0.1,
-    "wiki": 2.5,
+    "wiki": 2.0,
     "tale": 0.6,
     "summary": 0.4,
 }
@@ -42,8 +41,8 @@ REAL = {
 CURRICULUM = (
     Stage(96, 64, 96, 4_200_000, FIRST, n_scored=24),
     Stage(192, 96, 48, 2_800_000, LONGER, n_scored=48),
-    Stage(448, 160, 20, 5 * MILLION, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
-    Stage(960, 256, 8, 9 * MILLION, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
+    Stage(448, 160, 20, 4_300_000, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
+    Stage(960, 320, 8, 8_200_000, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
 )
 
 
