@@ -50,20 +50,17 @@ class Reader:
 
     def feed(self, ids: Iterable[int]) -> Iterator[Consumed | Distilled]:
         """Read more tokens; a distillation happens only when more is to come, so none is wasted at the end."""
-        pot = self.pot
-        stream = map(int, ids)
-        room_of_full = pot.capacity - len(pot.catalyst_ids)
-        pending: list[int] = []
+        pot, stream = self.pot, map(int, ids)
+        n_full = pot.capacity - len(pot.catalyst_ids)
         while True:
-            if not pending:
-                pending = list(islice(stream, self.chunk))
-                if not pending:
-                    return
-            if pot.n_held >= room_of_full:
+            room = n_full - pot.n_held
+            # never more than the next forward can take, so that no forward is cut in two by a full pot
+            taken = list(islice(stream, min(self.chunk, room or n_full - pot.budget)))
+            if not taken:
+                return
+            if not room:
                 yield distill(self.model, pot)
-            n = min(len(pending), room_of_full - pot.n_held)
-            consume(self.model, self.port, pot, pending[:n])
-            del pending[:n]
+            consume(self.model, self.port, pot, taken)
             yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
 
 

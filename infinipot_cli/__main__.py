@@ -1,0 +1,56 @@
+"""The program's first step: signals are dealt with before anything else is imported."""
+
+import signal
+import sys
+from types import FrameType
+
+
+class Terminated(BaseException):
+    """A polite request to end; carries the exit code, 128 plus the number of the signal."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.exit_code = 128 + signal_number
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C.
+
+    A class of its own, because Python remembers when a plain KeyboardInterrupt passes through `exec`, as it may while
+    libraries are being imported, and then ends the process by the signal although the exception was caught.
+    """
+
+
+def _terminate(signal_number: int, _: FrameType | None) -> None:
+    raise Terminated(signal_number)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise Interrupted
+
+
+def _handle_signals() -> None:
+    """Take over signals, but not those that whoever started us wants ignored (nohup, background jobs)."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C and SIGTERM end it without a traceback at every moment, imports included."""
+    try:
+        _handle_signals()
+        from infinipot_cli.app import app
+
+        app(prog_name="infinipot")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Terminated as end:
+        sys.exit(end.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The command line: its commands, and the one boundary where an exception becomes a message and an exit code."""
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from infinipot_cli import __version__
+from infinipot_cli.commands import ask, bench, options, summarize
+from infinipot_cli.errors import DeviceError, InfinipotError, OutputError
+from infinipot_cli.settings import Color
+
+BROKEN_PIPE = 141
+INTERRUPTED = 130
+
+
+class InfinipotGroup(TyperGroup):
+    """Runs a command and turns what it raises into one line, a hint and an exit code.
+
+    A subclass of the group serves the real process, nested groups and Typer's test runner alike.
+    """
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own name of this type is private
+        """Run the command the user named."""
+        try:
+            result = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            from infinipot_cli.display.answer import discard_output
+
+            discard_output()
+            raise typer.Exit(BROKEN_PIPE) from None
+        except Exception as error:  # the boundary: whatever was not foreseen is a bug of ours and says so
+            raise typer.Exit(_report(ctx, error)) from error
+        return result
+
+
+class SourcesCommand(TyperCommand):
+    """A command whose usage line names its words in order; Typer would brace them and add dots."""
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # as above
+        """The parts of the usage line behind the command's name."""
+        return [
+            "[OPTIONS]",
+            *(str(parameter.metavar) for parameter in self.params if isinstance(parameter, TyperArgument)),
+        ]
+
+
+def _report(ctx: typer.Context, error: Exception) -> int:
+    """Show an exception as the user should see it; returns the exit code."""
+    from infinipot_cli.display.console import error_console
+    from infinipot_cli.display.problem import problem_record, show_problem
+    from infinipot_cli.display.safe import safe_json
+
+    known = _known(error)
+    if ctx.meta.get(options.DEBUG):
+        traceback.print_exception(error)
+    show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
+    code = getattr(error, "exit_code", known.exit_code)
+    if ctx.meta.get(options.JSON) and not isinstance(known, OutputError):
+        record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
+        sys.stdout.write(safe_json(record) + "\n")
+        sys.stdout.flush()
+    return int(code)
+
+
+def _known(error: Exception) -> InfinipotError:
+    """The error as one of ours, for its message, hint and code."""
+    if isinstance(error, InfinipotError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return InfinipotError(error.format_message(), hint="infinipot --help lists what there is", code="usage")
+    if isinstance(error, OSError) and sys.stdout is not None and error.filename is None:
+        return OutputError(f"the answer cannot be written: {error.strerror or error}", code="output_failed")
+    if isinstance(error, MemoryError):
+        return DeviceError("there is not enough memory", hint="a smaller pot needs less: -s", code="out_of_memory")
+    return InfinipotError(
+        f"this is a bug in infinipot: {type(error).__name__}: {error}",
+        hint="run it again with --debug to see where, and report it",
+        code="bug",
+    )
+
+
+app = typer.Typer(
+    name="infinipot",
+    cls=InfinipotGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"infinipot {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def infinipot(
+    version: Annotated[
+        bool, typer.Option("-V", "--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Ask a local model about documents of any length, in memory of fixed size.
+
+    infinipot ask book.txt "Who found the map?"
+    """
+
+
+app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
+app.command(cls=SourcesCommand)(summarize.summarize)
+app.add_typer(bench.app, name="bench")

@@ -1,0 +1,37 @@
+"""A long text to measure with: any document, cut or repeated to a number of tokens."""
+
+import math
+
+from infinipot_cli.documents import open_document
+from infinipot_cli.errors import UsageError
+from infinipot_cli.tokens import DocumentTokenizer
+
+
+def read_book(source: str) -> str:
+    """The whole text of a document.
+
+    Raises:
+        DocumentError: it cannot be read.
+    """
+    with open_document(source) as document:
+        return "".join(piece.text for piece in document.pieces())
+
+
+def cut(text: str, tokenizer: DocumentTokenizer, n_tokens: int) -> str:
+    """The first `n_tokens` of a text.
+
+    Raises:
+        UsageError: the text is shorter.
+    """
+    _, ends = tokenizer.encode_with_ends(text)
+    if len(ends) < n_tokens:
+        raise UsageError(f"the book has {len(ends)} tokens, and {n_tokens} are wanted", hint="take a longer --book")
+    return text[: ends[n_tokens - 1]]
+
+
+def repeat(text: str, tokenizer: DocumentTokenizer, n_tokens: int) -> str:
+    """A text repeated from its start until it holds about `n_tokens`."""
+    per_copy = len(tokenizer.encode(text + "\n\n"))
+    copies = math.ceil(n_tokens / per_copy)
+    last = cut(text + "\n\n", tokenizer, n_tokens - (copies - 1) * per_copy)
+    return (text + "\n\n") * (copies - 1) + last

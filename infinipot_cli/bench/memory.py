@@ -1,0 +1,48 @@
+"""Peak memory of the real command, each length in a process of its own, as the operating system counts it."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from infinipot_cli.bench.record import MemoryRow
+from infinipot_cli.errors import InfinipotError
+
+QUESTION = "What is the pass key?"
+
+
+def measure(text: str, arguments: list[str]) -> MemoryRow:
+    """Ask a question about a text in a fresh process and take that process's peak.
+
+    The system carries a parent's own peak over to a child that it starts, so the caller must be small: no torch here.
+
+    Args:
+        text: what is read.
+        arguments: further words for `infinipot ask`.
+
+    Raises:
+        InfinipotError: the command failed; its own message has been shown.
+    """
+    with tempfile.TemporaryDirectory(prefix="infinipot-") as folder:
+        path = Path(folder) / "text.txt"
+        path.write_text(text, encoding="utf-8")
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "infinipot_cli", "ask", str(path), QUESTION, "--json", "-q", *arguments]
+        with (Path(folder) / "answer.json").open("w+", encoding="utf-8") as out:
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out)
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)  # wait4 took it; Popen must not ask again
+            out.seek(0)
+            content = out.read()
+    if child.returncode:
+        raise InfinipotError(f"the measured command failed with exit code {child.returncode}")
+    record = json.loads(content)
+    return MemoryRow(
+        n_tokens=record["retention"]["read"],
+        n_distilled=record["pot"]["distillations"],
+        peak_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        seconds=round(time.perf_counter() - start, 2),
+    )

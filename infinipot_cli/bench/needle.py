@@ -1,0 +1,66 @@
+"""Hide a line in a long text and ask for it: does what was asked for survive the pot?
+
+Every trial goes the whole way of `infinipot ask`: a file is opened, tokenized and read through the pot, and the
+answer is decoded. Only the weights are loaded once for all.
+"""
+
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from infinipot_cli.bench.plants import Plant, facts, hide, is_right, passkeys
+from infinipot_cli.bench.record import NeedleTrial
+from infinipot_cli.session import Session, ask
+
+DEPTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def choose(kind: str, n_trials: int, seed: int) -> list[tuple[str, float, Plant]]:
+    """The trials of a run: (kind, depth, plant), the depths taken in turn.
+
+    Args:
+        kind: `passkey`, `fact` or `both`.
+        n_trials: of each kind.
+        seed: of the choice; the same seed gives the same trials.
+    """
+    chosen = []
+    for name, make in (("passkey", passkeys), ("fact", facts)):
+        if kind in (name, "both"):
+            plants = make(n_trials, random.Random(f"{seed} {name}"))
+            chosen += [(name, DEPTHS[place % len(DEPTHS)], plant) for place, plant in enumerate(plants)]
+    return chosen
+
+
+def run(
+    session: Session, text: str, trials: list[tuple[str, float, Plant]], *, catalyst: str = "question"
+) -> Iterator[NeedleTrial]:
+    """Run the trials one after the other.
+
+    Args:
+        session: model and pot.
+        text: the haystack.
+        trials: as `choose` gives them.
+        catalyst: what judges the entries, `question` (CaP-Q) or `general` (CaP-G).
+    """
+    with tempfile.TemporaryDirectory(prefix="infinipot-") as folder:
+        path = Path(folder) / "haystack.txt"
+        for kind, depth, plant in trials:
+            path.write_text(hide(text, plant.statement, depth), encoding="utf-8")
+            start = time.perf_counter()
+            with session.prepare([str(path)], ask(plant.question, catalyst=catalyst)) as reading:
+                for _ in reading.read():
+                    pass
+                given = "".join(reading.answer()).strip()
+                yield NeedleTrial(
+                    kind=kind,
+                    depth=depth,
+                    question=plant.question,
+                    wanted=plant.answer,
+                    given=given,
+                    is_right=is_right(given, plant.answer),
+                    n_tokens=reading.n_tokens,
+                    n_distilled=reading.pot.n_cycles,
+                    seconds=round(time.perf_counter() - start, 2),
+                )

@@ -1,0 +1,75 @@
+"""Lines to hide in a long text, and the hiding: pass keys that nobody could guess, and plain facts.
+
+Pass keys follow the test that the paper reports (section 4, Table 4); the facts are ordinary sentences whose wordings
+the embedded model has never seen in training.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)]*\s+")
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Something to hide and to ask for.
+
+    Attributes:
+        statement: what is hidden.
+        question: what is asked.
+        answer: what a right answer contains.
+    """
+
+    statement: str
+    question: str
+    answer: str
+
+
+def passkeys(n: int, rng: random.Random) -> list[Plant]:
+    """`n` pass keys of five random digits."""
+    keys = [f"{rng.randrange(10_000, 100_000)}" for _ in range(n)]
+    return [
+        Plant(f"The pass key is {key}. Remember it. {key} is the pass key.", "What is the pass key?", key)
+        for key in keys
+    ]
+
+
+def facts(n: int, rng: random.Random) -> list[Plant]:
+    """`n` plain facts in random order; each comes again only when all have been used."""
+    chosen: list[Plant] = []
+    while len(chosen) < n:
+        chosen += rng.sample(all_facts(), len(all_facts()))
+    return chosen[:n]
+
+
+@cache
+def all_facts() -> tuple[Plant, ...]:
+    """Every fact of `facts.tsv`."""
+    lines = (Path(__file__).parent / "facts.tsv").read_text(encoding="utf-8").splitlines()
+    return tuple(Plant(*line.split("\t")) for line in lines if line and not line.startswith("#"))
+
+
+def hide(text: str, statement: str, depth: float) -> str:
+    """Put a statement between two sentences of a text.
+
+    Args:
+        text: the haystack.
+        statement: the needle.
+        depth: where, as a share of the characters; the next end of a sentence is taken.
+    """
+    end = _SENTENCE_END.search(text, int(depth * len(text)))
+    place = end.end() if end else len(text)
+    return f"{text[:place]}{statement} {text[place:]}"
+
+
+def is_right(given: str, wanted: str) -> bool:
+    """Whether an answer contains the wanted words, one after the other; case and punctuation do not count."""
+    given_words, wanted_words = _WORD.findall(given.lower()), _WORD.findall(wanted.lower())
+    return any(
+        given_words[start : start + len(wanted_words)] == wanted_words
+        for start in range(len(given_words) - len(wanted_words) + 1)
+    )

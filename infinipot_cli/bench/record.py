@@ -1,0 +1,122 @@
+"""What a measurement gives back: plain numbers, ready for a table or for JSON."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class NeedleTrial:
+    """One hidden line and what became of it.
+
+    Attributes:
+        kind: `passkey` or `fact`.
+        depth: where it was hidden, as a share of the text.
+        question: what was asked.
+        wanted: what a right answer contains.
+        given: what came.
+        is_right: whether it was right.
+        n_tokens: document tokens read.
+        n_distilled: distillations on the way.
+        seconds: reading and answering.
+    """
+
+    kind: str
+    depth: float
+    question: str
+    wanted: str
+    given: str
+    is_right: bool
+    n_tokens: int
+    n_distilled: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many right out of so many."""
+
+    right: int
+    total: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the true share; (0, 1) without any trial."""
+        if not self.total:
+            return (0.0, 1.0)
+        z, n, p = 1.959964, self.total, self.right / self.total
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return (max(0.0, middle - half), min(1.0, middle + half))
+
+
+@dataclass(frozen=True)
+class NeedleResult:
+    """All trials of one run, with what they were run on.
+
+    Attributes:
+        model: name of the model.
+        capacity: places of the pot.
+        budget: entries kept by a distillation.
+        catalyst: what judged the entries, `question` or `general`.
+        seed: of the choice of plants.
+        trials: in the order in which they were run.
+    """
+
+    model: str
+    capacity: int
+    budget: int
+    catalyst: str
+    seed: int
+    trials: Sequence[NeedleTrial]
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of plants, in the order of their first trial."""
+        return list(dict.fromkeys(trial.kind for trial in self.trials))
+
+    @property
+    def depths(self) -> list[float]:
+        """Depths, ascending."""
+        return sorted({trial.depth for trial in self.trials})
+
+    def count(self, kind: str, depth: float | None = None) -> Count:
+        """Right answers of one kind, at one depth or at all."""
+        chosen = [
+            trial.is_right for trial in self.trials if trial.kind == kind and (depth is None or trial.depth == depth)
+        ]
+        return Count(sum(chosen), len(chosen))
+
+    def to_record(self) -> dict[str, object]:
+        """For JSON: the totals with their intervals, then every trial."""
+        totals = {
+            kind: {"right": count.right, "total": count.total, "interval": [round(end, 4) for end in count.interval]}
+            for kind, count in ((kind, self.count(kind)) for kind in self.kinds)
+        }
+        return {
+            "schema": 1,
+            "bench": "needle",
+            "model": self.model,
+            "pot": {"size": self.capacity, "budget": self.budget},
+            "catalyst": self.catalyst,
+            "seed": self.seed,
+            "totals": totals,
+            "trials": [asdict(trial) for trial in self.trials],
+        }
+
+
+@dataclass(frozen=True)
+class MemoryRow:
+    """Peak memory of one run of the command in a process of its own.
+
+    Attributes:
+        n_tokens: document tokens read.
+        n_distilled: distillations on the way.
+        peak_bytes: largest resident memory of the process, libraries and weights included.
+        seconds: wall time of the process.
+    """
+
+    n_tokens: int
+    n_distilled: int
+    peak_bytes: int
+    seconds: float

@@ -1,0 +1,1 @@
+"""One file for each command: parse, call the session, hand what happens to the display."""

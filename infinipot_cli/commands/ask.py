@@ -1,0 +1,45 @@
+"""`infinipot ask SOURCE... QUESTION`."""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.commands import options
+from infinipot_cli.commands.words import input_is_piped, sources_and_question
+
+
+def ask(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE... QUESTION", help="Text files and PDFs, or - for standard input; the question last."
+        ),
+    ],
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    max_tokens: options.MaxTokens = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Answer a question from documents of any length.
+
+    infinipot ask book.pdf "Why did the treaty fail?"
+
+    cat log.txt | infinipot ask "Which error came first?" --json
+
+    Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
+    """
+    sources, question = sources_and_question(words, piped=input_is_piped())
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    # Rich, the tokenizers and the session only once there is something to do: help stays fast.
+    from infinipot_cli import session
+    from infinipot_cli.commands.reply import Reply
+
+    task = session.ask(question)
+    Reply(session.Session(model, request), json=json, quiet=quiet, color=color).run(sources, task, key="answer")

@@ -1,0 +1,124 @@
+"""Options that several commands share, each with its one sentence of help."""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.settings import Color
+
+# Places in Typer's context where the boundary in app.py looks, because it must know them even if parsing fails.
+JSON = "infinipot.json"
+DEBUG = "infinipot.debug"
+COLOR = "infinipot.color"
+
+
+def _remember(key: str, ctx: typer.Context, value: object) -> object:
+    ctx.meta[key] = value
+    return value
+
+
+def _remember_json(ctx: typer.Context, value: bool) -> object:
+    return _remember(JSON, ctx, value)
+
+
+def _remember_debug(ctx: typer.Context, value: bool) -> object:
+    return _remember(DEBUG, ctx, value)
+
+
+def _remember_color(ctx: typer.Context, value: Color) -> object:
+    return _remember(COLOR, ctx, value)
+
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="NAME",
+        envvar=settings.MODEL_VARIABLE,
+        help="pocket, a folder, or a model in the Hugging Face cache.",
+        rich_help_panel="Model and pot",
+    ),
+]
+PotSize = Annotated[
+    int | None,
+    typer.Option(
+        "-s",
+        "--pot-size",
+        metavar="N",
+        parser=settings.parse_size,
+        help=f"Places in the pot, such as 1024 or 4k; {settings.POCKET_POT_SIZE} for pocket, else "
+        f"{settings.POT_SIZE}, and never more than the model was trained for.",
+        rich_help_panel="Model and pot",
+    ),
+]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        metavar="N",
+        parser=settings.parse_size,
+        help="Entries kept when a full pot is distilled; half the pot by default.",
+        rich_help_panel="Model and pot",
+    ),
+]
+Novelty = Annotated[
+    float,
+    typer.Option(
+        "--novelty",
+        metavar="SHARE",
+        help="Part of the kept entries given to the most surprising tokens, 0 to 1.",
+        rich_help_panel="Model and pot",
+    ),
+]
+Chunk = Annotated[
+    int,
+    typer.Option(
+        "--chunk",
+        metavar="N",
+        parser=settings.parse_size,
+        help="Tokens read in one pass.",
+        rich_help_panel="Model and pot",
+    ),
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(
+        "-n",
+        "--max-tokens",
+        metavar="N",
+        parser=settings.parse_size,
+        help=f"Longest answer; {settings.ASK_TOKENS} for ask, {settings.SUMMARY_TOKENS} for summarize.",
+        rich_help_panel="Output",
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document, on failure too.",
+        callback=_remember_json,
+        is_eager=True,
+        rich_help_panel="Output",
+    ),
+]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="Nothing but the answer and errors.", rich_help_panel="Output")
+]
+ColorWhen = Annotated[
+    Color,
+    typer.Option(
+        "--color", help="When to use colour.", callback=_remember_color, is_eager=True, rich_help_panel="Output"
+    ),
+]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show where an error came from.",
+        callback=_remember_debug,
+        is_eager=True,
+        rich_help_panel="Output",
+    ),
+]

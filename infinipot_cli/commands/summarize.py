@@ -1,0 +1,43 @@
+"""`infinipot summarize SOURCE...`."""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.commands import options
+from infinipot_cli.commands.words import input_is_piped, sources_only
+
+
+def summarize(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE...", help="Text files and PDFs, or - for standard input.", show_default=False),
+    ] = None,
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    max_tokens: options.MaxTokens = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Summarize documents of any length.
+
+    infinipot summarize report.pdf
+
+    cat log.txt | infinipot summarize
+
+    Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
+    """
+    chosen = sources_only(sources or [], piped=input_is_piped())
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    # Rich, the tokenizers and the session only once there is something to do: help stays fast.
+    from infinipot_cli import session
+    from infinipot_cli.commands.reply import Reply
+
+    reply = Reply(session.Session(model, request), json=json, quiet=quiet, color=color)
+    reply.run(chosen, session.SUMMARIZE, key="summary")

@@ -1,0 +1,42 @@
+"""The two streams: the answer goes to standard output, everything else to the console on standard error.
+
+A message is printed as it is, never as Rich markup, and without the control characters it may carry.
+"""
+
+import io
+import os
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+from infinipot_cli.display.safe import safe_line
+from infinipot_cli.settings import Color
+
+
+def error_console(color: Color = Color.AUTO, *, quiet: bool = False) -> Console:
+    """The console on standard error; colour and animation only if that very stream is a terminal.
+
+    Args:
+        color: the user's wish, which wins over NO_COLOR and the like.
+        quiet: print nothing at all.
+    """
+    # a closed standard error (2>&-) is None in Python; then there is nobody to tell
+    stream = sys.stderr if sys.stderr is not None else io.StringIO()
+    return Console(
+        file=stream,
+        no_color={Color.AUTO: None, Color.ALWAYS: False, Color.NEVER: True}[color],
+        # Rich and its like take CI variables for terminals; a stream is a terminal when it says so.
+        force_terminal=stream.isatty() if color is not Color.ALWAYS else True,
+        force_interactive=stream.isatty() and os.environ.get("TERM") != "dumb",
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+        quiet=quiet,
+    )
+
+
+def say(console: Console, text: str, *, style: str = "") -> None:
+    """Print one line of ours, which may name files and models."""
+    console.print(Text(safe_line(text), style=style))

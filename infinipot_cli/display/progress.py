@@ -1,0 +1,153 @@
+"""The reading bar: what has been read, how fast, how long it will take, and how full the pot is.
+
+On a terminal it is one or two lines that are redrawn and then gone. Elsewhere it is a tick now and then: at most one
+for every tenth of the document or, where its length is unknown, every half minute.
+"""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from infinipot_cli.display.console import say
+from infinipot_cli.display.safe import safe_line
+from infinipot_cli.progress import Progress
+
+TICK_SECONDS = 30.0
+QUICK_SECONDS = 2.0
+NARROW = 60
+
+
+class ReadingBar:
+    """Shows a reading on a console; use it in a `with` block that ends before the answer starts.
+
+    Args:
+        console: on standard error.
+        waiting: what to say until the first token has been read.
+        clock: seconds, for tests.
+    """
+
+    def __init__(self, console: Console, *, waiting: str = "", clock: Callable[[], float] = time.perf_counter) -> None:
+        self.reached: Progress | None = None
+        self._console = console
+        self._waiting = waiting
+        self._clock = clock
+        self._started: float | None = None
+        self._ticked_at = 0.0
+        self._next_share = 0.1
+        self._live: Live | None = None
+
+    def __enter__(self) -> "ReadingBar":
+        # is_interactive is false for a dumb terminal, which cannot move its cursor
+        if self._console.is_terminal and self._console.is_interactive and not self._console.quiet:
+            # Live would move what anyone prints to standard output over to this console: it must not.
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._picture,
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        if isinstance(error, KeyboardInterrupt) and self.reached is not None:
+            say(self._console, f"stopped at {self._where(self.reached)}")
+
+    def update(self, reached: Progress) -> None:
+        """Show a new state; cheap enough to be called after every forward pass."""
+        if self._started is None:
+            self._started = self._ticked_at = self._clock()
+        self.reached = reached
+        if self._live is None:
+            self._tick(reached)
+
+    def _tick(self, reached: Progress) -> None:
+        now = self._clock()
+        waited = now - self._ticked_at
+        passed = reached.done is not None and self._next_share <= reached.done < 1.0
+        if waited < QUICK_SECONDS or not (passed or waited >= TICK_SECONDS):
+            return
+        self._ticked_at = now
+        if reached.done is not None:
+            self._next_share = (int(reached.done * 10) + 1) / 10
+        speed = self._speed(reached)
+        say(self._console, f"read {self._where(reached)}, {reached.source}" + (f", {speed}" if speed else ""))
+
+    def _where(self, reached: Progress) -> str:
+        share = "" if reached.done is None else f"{reached.done:.0%}, ".replace("%", " %")
+        return f"{share}{reached.n_tokens} tokens"
+
+    def _seconds(self) -> float:
+        return 0.0 if self._started is None else self._clock() - self._started
+
+    def _speed(self, reached: Progress) -> str:
+        seconds = self._seconds()
+        return f"{reached.n_tokens / seconds:.0f} tok/s" if seconds > 0.5 else ""
+
+    def _left(self, reached: Progress) -> str:
+        seconds = self._seconds()
+        if not reached.done or reached.done >= 1.0 or seconds < 1.0:
+            return ""
+        left = round(seconds * (1 - reached.done) / reached.done)
+        hours, rest = divmod(left, 3600)
+        clock = f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+        return f"{clock} left"
+
+    def _picture(self) -> RenderableType:
+        reached = self.reached
+        if reached is None:
+            return Spinner("dots", Text(f" {safe_line(self._waiting)}", style="dim"))
+        place = "" if reached.page is None else f"p. {reached.page}"
+        facts = [place, f"{reached.n_tokens} tok", self._speed(reached), self._left(reached)]
+        reading = _row(
+            "reading",
+            _bar(reached.done, 1.0),
+            "" if reached.done is None else f"{reached.done * 100:3.0f} %",
+            "  ".join(fact for fact in facts if fact),
+        )
+        if self._console.width < NARROW:
+            return reading
+        pot = _row(
+            "pot",
+            _bar(reached.n_held, reached.capacity),
+            f"{100 * reached.n_held / reached.capacity:3.0f} %",
+            f"{reached.n_held} / {reached.capacity} places  distilled {reached.n_cycles} ×",
+        )
+        return Group(reading, pot)
+
+
+def _bar(completed: float | None, total: float) -> ProgressBar:
+    # named colours, which follow the user's theme; a bar without end pulses
+    return ProgressBar(
+        total=total,
+        completed=completed or 0.0,
+        pulse=completed is None,
+        width=24,
+        style="bright_black",
+        complete_style="cyan",
+        finished_style="cyan",
+        pulse_style="cyan",
+    )
+
+
+def _row(name: str, bar: ProgressBar, share: str, facts: str) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=7)
+    grid.add_column()
+    grid.add_column(width=5, no_wrap=True)
+    grid.add_column(no_wrap=True, overflow="crop")
+    grid.add_row(Text(name, style="dim"), bar, Text(share), Text(facts, style="dim"))
+    return grid

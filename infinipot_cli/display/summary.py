@@ -1,0 +1,43 @@
+"""The lines around an answer: what is about to be read, and honestly how much of it was kept."""
+
+import math
+
+
+def kept_line(n_tokens: int, capacity: int, share: float) -> str:
+    """The line that says what the pot could hold of the document.
+
+    Args:
+        n_tokens: document tokens read.
+        capacity: places of the pot.
+        share: part of the tokens that was still in the pot when the answer began, 0 to 1.
+    """
+    return f"read {n_tokens} tokens into {capacity} places; {percent(share)} kept"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that never looks better than it is: two figures, rounded down from 10 % on."""
+    hundredths = 100 * share
+    if hundredths >= 10:
+        return f"{math.floor(hundredths + 1e-9)} %"
+    digits = 0 if hundredths <= 0 else min(6, 1 - math.floor(math.log10(hundredths)))
+    text = f"{hundredths:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def size(n_bytes: int) -> str:
+    """Bytes for people."""
+    amount = float(n_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,66 @@
+"""Results of measurements as tables on standard output."""
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from infinipot_cli.bench.record import Count, MemoryRow, NeedleResult
+from infinipot_cli.display.console import say
+from infinipot_cli.display.summary import duration, size
+
+
+def show_table(table: Table, heading: str = "") -> None:
+    """Print a heading and a table; plain text where standard output is no terminal."""
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    if heading:
+        say(console, heading)
+    console.print(table)
+
+
+def needle_heading(result: NeedleResult) -> str:
+    """What the trials were run on."""
+    return (
+        f"{result.model}, pot {result.capacity}, {result.budget} kept, catalyst {result.catalyst}, seed {result.seed}"
+    )
+
+
+def needle_table(result: NeedleResult) -> Table:
+    """Right answers by depth and kind."""
+    table = Table()
+    table.add_column("depth", justify="right")
+    for kind in result.kinds:
+        table.add_column(kind, justify="right")
+    for depth in result.depths:
+        table.add_row(f"{depth:.1f}", *(_right(result.count(kind, depth)) for kind in result.kinds))
+    table.add_section()
+    table.add_row("all", *(_right(result.count(kind)) for kind in result.kinds))
+    table.add_row("95 %", *(_interval(result.count(kind)) for kind in result.kinds))
+    return table
+
+
+def memory_table(rows: Sequence[MemoryRow]) -> Table:
+    """Peak memory by length, and how much more than the first row each takes."""
+    table = Table()
+    for name in ("tokens", "distillations", "peak memory", "difference", "time"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        more = row.peak_bytes - rows[0].peak_bytes
+        table.add_row(
+            str(row.n_tokens),
+            str(row.n_distilled),
+            size(row.peak_bytes),
+            f"{more / 1e6:+.1f} MB",
+            duration(row.seconds),
+        )
+    return table
+
+
+def _right(count: Count) -> str:
+    return f"{count.right}/{count.total}" if count.total else ""
+
+
+def _interval(count: Count) -> str:
+    low, high = count.interval
+    return f"{100 * low:.0f}–{100 * high:.0f} %"

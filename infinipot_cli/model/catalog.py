@@ -1,0 +1,59 @@
+"""From the name of a model to its place on this machine; pocket first, and nothing is ever downloaded."""
+
+import re
+from pathlib import Path
+
+from infinipot_cli.errors import ModelError
+from infinipot_cli.model.files import ModelFiles, describe
+from infinipot_cli.settings import DEFAULT_MODEL
+
+POCKET_FOLDER = Path(__file__).parent.parent / "pocket"
+
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def find(name: str) -> ModelFiles:
+    """Find a model by name.
+
+    Args:
+        name: `pocket`, a folder, or the name of a model in the Hugging Face cache.
+
+    Raises:
+        ModelError: it is not on this machine, or what is there is no complete model.
+    """
+    if name == DEFAULT_MODEL:
+        if not POCKET_FOLDER.is_dir():
+            raise ModelError(
+                "the embedded model is missing from this installation",
+                hint="install infinipot again, or give a model with -m",
+                code="no_model",
+            )
+        return describe(DEFAULT_MODEL, POCKET_FOLDER)
+    path = Path(name).expanduser()
+    try:
+        if name and path.is_dir():
+            return describe(path.resolve().name, path)
+        is_file = bool(name) and path.exists()
+    except OSError:  # a name too long to be a path
+        is_file = False
+    if is_file:
+        raise ModelError(f"{name} is a file; a model is a folder", code="no_model")
+    folder = _cached(name) if _HUB_NAME.fullmatch(name) else None
+    if folder is None:
+        raise ModelError(
+            f"model {name!r} is not on this machine",
+            hint="give a folder (-m ./FOLDER), fetch it first (hf download ORG/NAME), or drop -m to use pocket",
+            code="model_not_found",
+        )
+    return describe(name, folder)
+
+
+def _cached(name: str) -> Path | None:
+    """The newest snapshot of a model in the Hugging Face cache, None when there is none."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        return None

@@ -1,0 +1,63 @@
+"""The chat format of a model, split where the user's text goes.
+
+A document streams into an open user turn, so the template is rendered around a sentinel once and cut there: what
+stands before it opens the turn and is protected in the pot, what stands after it closes the turn and opens the answer.
+transformers renders, in its hardened sandbox and without torch, so a prompt that does not fit is refused early.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infinipot_cli.errors import ModelError
+
+# Invisible separators and a word no template tests for; nothing that a template would trim or transform.
+SENTINEL = "\u2063DOC7f3a\u2063"
+
+
+@dataclass(frozen=True)
+class ChatFrame:
+    """What a model wants around the user's text.
+
+    Attributes:
+        prefix: control tokens and headers in front of the text.
+        suffix: end of the user's turn and the header that opens the answer.
+    """
+
+    prefix: str
+    suffix: str
+
+
+def chat_frame(template: str | None, special_tokens: Mapping[str, str]) -> ChatFrame:
+    """Split a chat template around the text of its one user turn.
+
+    Args:
+        template: Jinja source; None for a model without chat format, which gets its first token and a line end.
+        special_tokens: control tokens by name, as the template may use them.
+
+    Raises:
+        ModelError: the template fails, repeats the text or leaves it out.
+    """
+    if template is None:
+        return ChatFrame(prefix=special_tokens.get("bos_token", ""), suffix="\n")
+    parts = _render(template, special_tokens).split(SENTINEL)
+    if len(parts) != 2:
+        raise ModelError(
+            f"the model's chat template shows the user's text {len(parts) - 1} times; it must show it once",
+            code="chat_template",
+        )
+    return ChatFrame(prefix=parts[0], suffix=parts[1])
+
+
+def _render(template: str, special_tokens: Mapping[str, str]) -> str:
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    # Models that can think first answer at once; templates that do not know the word ignore it.
+    variables: dict[str, Any] = {**special_tokens, "enable_thinking": False}
+    try:
+        rendered: list[str] = render_jinja_template(
+            [[{"role": "user", "content": SENTINEL}]], chat_template=template, add_generation_prompt=True, **variables
+        )[0]  # type: ignore[assignment]  # annotated as str; it is one string for each conversation
+    except Exception as error:  # a program from the model's folder: it may fail in any way
+        raise ModelError(f"the model's chat template fails: {error}", code="chat_template") from error
+    return rendered[0]

@@ -1,0 +1,156 @@
+"""A model folder in transformers format, described from its JSON files alone.
+
+Everything that can be refused, counted or planned without weights happens here, before torch is imported: a folder
+without usable weights, the trained context, the stop tokens, the chat template.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infinipot_cli.errors import ModelError
+
+# Names under which configurations state the longest context that the model was trained for.
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
+_SPECIAL_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
+_LARGEST_JSON_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on this machine, before it is loaded.
+
+    Attributes:
+        name: what the user calls it.
+        folder: where its files are.
+        context_length: longest trained context in tokens, None when the configuration does not say.
+        stop_ids: token ids that end an answer, as far as they are given by number.
+        special_tokens: named control tokens, such as `bos_token`, as text.
+        chat_template: source of its chat template, None for a model without one.
+    """
+
+    name: str
+    folder: Path
+    context_length: int | None
+    stop_ids: frozenset[int]
+    special_tokens: Mapping[str, str]
+    chat_template: str | None
+
+    @property
+    def tokenizer_json(self) -> Path | None:
+        """The tokenizer in the form of the tokenizers library; None when it must be converted first."""
+        path = self.folder / "tokenizer.json"
+        return path if path.is_file() else None
+
+
+def describe(name: str, folder: Path) -> ModelFiles:
+    """Read what a model folder says about itself.
+
+    Raises:
+        ModelError: the folder holds no model that can be loaded here, or its files are damaged.
+    """
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"{folder} holds no model: there is no config.json in it",
+            hint="-m wants a folder in transformers format: config.json, *.safetensors and a tokenizer",
+            code="no_model",
+        )
+    _check_weights(folder)
+    config = _read_json(folder / "config.json")
+    generation = _read_json(folder / "generation_config.json", optional=True)
+    tokenizer = _read_json(folder / "tokenizer_config.json", optional=True)
+    legacy = _read_json(folder / "special_tokens_map.json", optional=True)
+    return ModelFiles(
+        name=name,
+        folder=folder,
+        context_length=_context_length(config),
+        stop_ids=frozenset(
+            number for source in (*_with_text_config(config), generation) for number in _ids(source.get("eos_token_id"))
+        ),
+        special_tokens={**_special_tokens(legacy), **_special_tokens(tokenizer)},
+        chat_template=_chat_template(folder, tokenizer),
+    )
+
+
+def _check_weights(folder: Path) -> None:
+    if not any(folder.glob("*.safetensors")):
+        pickled = next((path.name for path in folder.glob("*.bin")), "")
+        raise ModelError(
+            f"{folder} holds no weights"
+            + (f" that are safe to load ({pickled} may run code; only *.safetensors are read)" if pickled else ""),
+            hint="fetch the model again in full, with its *.safetensors files",
+            code="no_weights",
+        )
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    shards = _read_json(index).get("weight_map")
+    names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(
+            f"{folder} is incomplete: {len(missing)} of {len(names)} weight files are missing, {missing[0]} first",
+            hint="fetch the model again in full",
+            code="incomplete_model",
+        )
+
+
+def _read_json(path: Path, *, optional: bool = False) -> dict[str, object]:
+    if optional and not path.is_file():
+        return {}
+    try:
+        if path.stat().st_size > _LARGEST_JSON_BYTES:
+            raise ValueError("it is too large")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", code="damaged_model") from error
+    if not isinstance(found, dict):
+        raise ModelError(f"{path} is damaged: it holds no JSON object", code="damaged_model")
+    return found
+
+
+def _with_text_config(config: dict[str, object]) -> Iterator[dict[str, object]]:
+    yield config
+    inner = config.get("text_config")
+    if isinstance(inner, dict):
+        yield inner
+
+
+def _context_length(config: dict[str, object]) -> int | None:
+    for source in reversed(list(_with_text_config(config))):
+        for key in _CONTEXT_KEYS:
+            value = source.get(key)
+            if isinstance(value, int) and value > 0:
+                return value
+    return None
+
+
+def _ids(value: object) -> list[int]:
+    values = value if isinstance(value, list) else [value]
+    return [number for number in values if isinstance(number, int) and not isinstance(number, bool)]
+
+
+def _special_tokens(tokenizer: dict[str, object]) -> dict[str, str]:
+    found = {}
+    for key in _SPECIAL_KEYS:
+        value = tokenizer.get(key)
+        if isinstance(value, dict):  # the long form: {"content": "<s>", "lstrip": false, …}
+            value = value.get("content")
+        if isinstance(value, str):
+            found[key] = value
+    return found
+
+
+def _chat_template(folder: Path, tokenizer: dict[str, object]) -> str | None:
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path} cannot be read: {error}", code="damaged_model") from error
+    value = tokenizer.get("chat_template")
+    if isinstance(value, list):  # several named templates: [{"name": "default", "template": "…"}, …]
+        named = {entry.get("name"): entry.get("template") for entry in value if isinstance(entry, dict)}
+        value = named.get("default")
+    return value if isinstance(value, str) else None

@@ -1,0 +1,154 @@
+"""What will stand in the pot, counted before anything is read: prompt, budget and room for the answer.
+
+A prompt has three parts of token ids: a prefix that is read first and always kept, the catalyst that judges the entries
+at each distillation, and the suffix that asks once the document has been read. All of them, the answer too, must find
+room in the pot beside what one distillation keeps. Counting needs a tokenizer but no weights, so a size that cannot
+work is refused before torch is imported.
+"""
+
+from dataclasses import dataclass
+
+from infinipot_cli.errors import PotSizeError
+from infinipot_cli.settings import PotRequest
+from infinipot_cli.templates import load_template
+from infinipot_cli.tokens.tokenizer import DocumentTokenizer
+
+# An answer of fewer tokens is not worth a run; an unset answer length may shrink as far as this, no further.
+SHORTEST_ANSWER = 16
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the document is read for.
+
+    Attributes:
+        template: name of the prompt that holds the document and, after it, the request.
+        catalyst: name of the prompt whose end stands behind the entries when they are judged.
+        question: the user's words; empty where the templates hold none.
+        max_tokens: room for the answer unless the user says otherwise.
+    """
+
+    template: str
+    catalyst: str
+    question: str
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A task in token ids.
+
+    Attributes:
+        prefix_ids: read before the document, always kept.
+        catalyst_ids: stand behind the entries while they are judged, and leave no trace.
+        suffix_ids: read after the document; the answer follows them.
+    """
+
+    prefix_ids: tuple[int, ...]
+    catalyst_ids: tuple[int, ...]
+    suffix_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A prompt and sizes that fit one pot.
+
+    Attributes:
+        prompt: the task in token ids.
+        capacity: most entries the pot holds.
+        budget: entries kept by one distillation.
+        max_tokens: most tokens of the answer.
+        novelty_ratio: share of the budget for the most novel tokens.
+        chunk: tokens per forward pass.
+    """
+
+    prompt: Prompt
+    capacity: int
+    budget: int
+    max_tokens: int
+    novelty_ratio: float
+    chunk: int
+
+
+def make_prompt(task: Task, tokenizer: DocumentTokenizer, *, opening: str, closing: str) -> Prompt:
+    """Turn a task into token ids.
+
+    The catalyst ends as the suffix does, with the header that opens the answer, so that its last rows vote as the
+    first token of the answer will.
+
+    Args:
+        task: what is asked.
+        tokenizer: of the model that will read.
+        opening: the chat format in front of the user's text; control tokens in it are meant.
+        closing: the chat format behind it.
+    """
+    template, catalyst = load_template(task.template), load_template(task.catalyst)
+    end = tokenizer.encode_template(closing)
+    return Prompt(
+        prefix_ids=(*tokenizer.encode_template(opening), *tokenizer.encode(template.before)),
+        catalyst_ids=(*tokenizer.encode(catalyst.ask(task.question)), *end),
+        suffix_ids=(*tokenizer.encode(template.ask(task.question)), *end),
+    )
+
+
+def make_plan(
+    prompt: Prompt, request: PotRequest, *, model: str, context_length: int | None, capacity: int, max_tokens: int
+) -> Plan:
+    """Settle the sizes that the user left open, and refuse those that cannot work.
+
+    Args:
+        prompt: what must fit.
+        request: what the user asked for.
+        model: name of the model, for messages.
+        context_length: longest context the model was trained for, None if unknown. Positions run to capacity - 1.
+        capacity: pot size unless the user gave one; cut to the trained context.
+        max_tokens: room for the answer unless the user gave one; smaller where the pot has not that much.
+
+    Raises:
+        PotSizeError: pot, budget, prompt and answer do not fit each other.
+    """
+    size = request.capacity or min(capacity, context_length or capacity)
+    if context_length is not None and size > context_length:
+        raise PotSizeError(
+            f"a pot of {size} places is larger than the {context_length} tokens that {model} was trained for",
+            hint=f"-s {context_length} is the most for this model",
+        )
+    n_prefix, n_catalyst, n_suffix = len(prompt.prefix_ids), len(prompt.catalyst_ids), len(prompt.suffix_ids)
+    answer = request.max_tokens or SHORTEST_ANSWER
+    # Places that a distillation must leave free: the catalyst and one new token, or the question and its answer.
+    needed = max(n_catalyst + 1, n_suffix + answer)
+    # What it must be able to keep: the prefix, and enough of the document for reading it to make sense.
+    smallest_budget = n_prefix + max(1, size // 8)
+    if needed + smallest_budget > size:
+        raise _too_small(size, n_question=n_suffix, answer=answer, needed=needed + smallest_budget, request=request)
+    budget = request.budget or min(size // 2, size - needed)
+    if budget <= n_prefix:
+        raise PotSizeError(f"a budget of {budget} is smaller than the {n_prefix + 1} entries that are always kept")
+    if budget + needed > size:
+        raise PotSizeError(
+            f"budget {budget} leaves {size - budget} of {size} places, and question and answer need {needed}",
+            hint=f"--budget {size - needed} is the most here, or take a larger pot with -s",
+        )
+    room = size - budget - n_suffix
+    return Plan(
+        prompt=prompt,
+        capacity=size,
+        budget=budget,
+        max_tokens=request.max_tokens or min(max_tokens, room),
+        novelty_ratio=request.novelty_ratio,
+        chunk=request.chunk,
+    )
+
+
+def _too_small(size: int, *, n_question: int, answer: int, needed: int, request: PotRequest) -> PotSizeError:
+    if n_question > size // 2:
+        return PotSizeError(
+            f"the question takes {n_question} tokens and cannot fit a pot of {size} places",
+            hint="ask a shorter question, or take a larger pot with -s",
+            code="question_too_long",
+        )
+    return PotSizeError(
+        f"a pot of {size} places is smaller than the prompt: {n_question} tokens of question, {answer} for the answer,"
+        f" and room to read need {needed}",
+        hint="take a larger pot with -s" + (", or a shorter answer with -n" if request.max_tokens else ""),
+    )

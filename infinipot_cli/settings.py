@@ -1,0 +1,105 @@
+"""Every default, what the environment may change, and the sizes a user can type. No torch.
+
+A number that a user can meet (the pot of the embedded model, the room for an answer) is written here once; help texts,
+commands and benchmarks take it from here.
+"""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+
+from infinipot_cli.errors import PotSizeError, UsageError
+
+DEFAULT_MODEL = "pocket"
+MODEL_VARIABLE = "INFINIPOT_MODEL"
+
+POCKET_POT_SIZE = 1024
+POT_SIZE = 4096
+ASK_TOKENS = 64
+SUMMARY_TOKENS = 128
+NOVELTY_RATIO = 0.5
+CHUNK = 512
+
+# The smallest pot in which a question of one line, its answer and a line of text can meet at all. Real prompts need
+# more, but this much is known without opening a model.
+SMALLEST_POT = 32
+
+_MULTIPLIERS = {"k": 1024, "m": 1024 * 1024}
+
+
+class Color(StrEnum):
+    """When to use colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class PotRequest:
+    """What the user asked of the pot; None leaves the choice to the model at hand.
+
+    Attributes:
+        capacity: most entries the pot holds (the paper's |M|), catalyst included.
+        budget: entries kept by one distillation (the paper's |C|).
+        novelty_ratio: share of the budget given to the most novel tokens (the paper's alpha).
+        chunk: tokens per forward pass; changes memory and speed, never results while nothing was distilled.
+        max_tokens: room for the answer, in tokens.
+    """
+
+    capacity: int | None = None
+    budget: int | None = None
+    novelty_ratio: float = NOVELTY_RATIO
+    chunk: int = CHUNK
+    max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.capacity is not None and self.capacity < SMALLEST_POT:
+            raise PotSizeError(
+                f"a pot of {self.capacity} places is smaller than the prompt; {SMALLEST_POT} is the least",
+                hint=f"leave -s out, or take at least -s {SMALLEST_POT * 8}",
+            )
+        if self.budget is not None and self.budget < 1:
+            raise PotSizeError(f"the budget must be at least 1, not {self.budget}")
+        if self.capacity is not None and self.budget is not None and self.budget >= self.capacity:
+            raise PotSizeError(f"budget {self.budget} must be below the pot size {self.capacity}")
+        if not 0.0 <= self.novelty_ratio <= 1.0:
+            raise UsageError(f"the novelty ratio must lie between 0 and 1, not {self.novelty_ratio}")
+        if self.chunk < 1:
+            raise UsageError(f"a chunk must hold at least 1 token, not {self.chunk}")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise UsageError(f"the answer needs at least 1 token, not {self.max_tokens}")
+
+
+def parse_size(text: str | int) -> int:
+    """Read a size as people write it: `1024`, `4k` (4 × 1024), `1.5k`, `1m`; a default is a number already.
+
+    Raises:
+        UsageError: the text is no such size.
+    """
+    if isinstance(text, int):
+        return text
+    body, unit = text.strip().lower().replace("_", ""), 1
+    if body and body[-1] in _MULTIPLIERS:
+        body, unit = body[:-1], _MULTIPLIERS[body[-1]]
+    try:
+        value = float(body) * unit
+        size = int(value)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is not a size", hint="write a number such as 1024 or 4k") from None
+    if value != size:
+        raise UsageError(f"{text!r} is not a whole number of tokens", hint="write a number such as 1024 or 4k")
+    return size
+
+
+def prepare_environment() -> None:
+    """Set what must stand in the environment before torch and transformers are first imported.
+
+    Waiting OpenMP threads spin by default; beside one other busy process that makes reading up to 25 times slower
+    than sleeping does. The other variables keep libraries from asking the network about models that are here already.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,0 +1,64 @@
+"""`infinipot bench` from the words typed to its tables, with the tiny model."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from infinipot_cli.app import app
+from infinipot_cli.bench import haystack
+from infinipot_cli.tokens import from_tokenizer_json
+
+
+def test_needle_prints_a_table_and_says_how_it_goes(story: Path, tiny_model: Path) -> None:
+    words = ["--book", str(story), "--trials", "2", "--tokens", "900", "-m", str(tiny_model), "-s", "400", "-n", "16"]
+    result = CliRunner().invoke(app, ["bench", "needle", *words])
+    assert result.exit_code == 0
+    assert "passkey" in result.stdout
+    assert "0/2" in result.stdout
+    assert "95 %" in result.stdout
+    assert result.stderr.count("tokens,") == 4
+    assert "\x1b" not in result.output
+
+
+def test_needle_with_json_prints_one_record_that_a_seed_repeats(story: Path, tiny_model: Path) -> None:
+    words = [
+        "--book",
+        str(story),
+        "--trials",
+        "1",
+        "--kind",
+        "fact",
+        "-m",
+        str(tiny_model),
+        "-s",
+        "400",
+        "-n",
+        "16",
+        "-q",
+    ]
+    first, second = (json.loads(CliRunner().invoke(app, ["bench", "needle", *words, "--json"]).stdout) for _ in "12")
+    (trial,) = first["trials"]
+    assert (trial["kind"], trial["depth"]) == ("fact", 0.1)
+    assert trial["n_distilled"] > 0
+    assert trial["given"] == second["trials"][0]["given"]
+    assert trial["question"] == second["trials"][0]["question"]
+
+
+def test_a_book_is_cut_and_repeated_to_a_number_of_tokens(tiny_model: Path) -> None:
+    tokenizer = from_tokenizer_json(tiny_model / "tokenizer.json")
+    assert haystack.cut("0123456789", tokenizer, 4) == "0123"
+    for n_tokens in (1, 9, 10, 11, 12, 13, 100):
+        text = haystack.repeat("0123456789", tokenizer, n_tokens)
+        assert len(tokenizer.encode(text)) == n_tokens
+        assert ("0123456789\n\n" * 10).startswith(text)
+
+
+@pytest.mark.slow
+def test_memory_measures_each_length_in_a_process_of_its_own(story: Path, tiny_model: Path) -> None:
+    words = ["--book", str(story), "--tokens", "1k,8k", "-m", str(tiny_model), "-s", "400", "--json", "-q"]
+    rows = json.loads(CliRunner().invoke(app, ["bench", "memory", *words]).stdout)["rows"]
+    assert [row["n_tokens"] for row in rows] == [1024, 8192]
+    assert rows[1]["n_distilled"] > rows[0]["n_distilled"] > 0
+    assert all(row["peak_bytes"] > 50_000_000 for row in rows)

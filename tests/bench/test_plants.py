@@ -1,0 +1,75 @@
+import random
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infinipot_cli.bench.plants import Plant, all_facts, facts, hide, is_right, passkeys
+from infinipot_cli.recipe import facts as training
+
+
+def test_there_are_enough_facts_and_each_holds_its_answer() -> None:
+    assert len(all_facts()) >= 20
+    assert len({fact.question for fact in all_facts()}) == len(all_facts())
+    for fact in all_facts():
+        assert is_right(fact.statement, fact.answer)
+        assert not is_right(fact.question, fact.answer)
+
+
+def test_facts_repeat_only_when_all_were_used() -> None:
+    chosen = facts(len(all_facts()) + 3, random.Random(1))
+    assert set(chosen[: len(all_facts())]) == set(all_facts())
+    assert facts(7, random.Random(1)) == chosen[:7]
+
+
+def test_pass_keys_are_five_digits_in_the_wording_of_the_paper() -> None:
+    (plant,) = passkeys(1, random.Random(0))
+    assert plant == Plant(
+        f"The pass key is {plant.answer}. Remember it. {plant.answer} is the pass key.",
+        "What is the pass key?",
+        plant.answer,
+    )
+    assert len(plant.answer) == 5
+
+
+@given(st.text(st.sampled_from("ab .!?\n”"), max_size=80), st.floats(0, 1))
+def test_hiding_adds_the_statement_and_takes_nothing_away(text: str, depth: float) -> None:
+    hidden = hide(text, "<X>", depth)
+    before, after = hidden.split("<X> ")
+    assert before + after == text
+    assert len(before) >= int(depth * len(text))
+
+
+def test_a_statement_stands_between_two_sentences() -> None:
+    assert hide("One. Two” he said. Three. Four.", "X.", 0.2) == "One. Two” he said. X. Three. Four."
+
+
+@pytest.mark.parametrize(
+    ("given_answer", "wanted", "right"),
+    [
+        ("It was Maren Holt.", "Maren Holt", True),
+        ("maren  holt", "Maren Holt", True),
+        ("Maren X Holt", "Maren Holt", False),
+        ("Holt", "Maren Holt", False),
+        ("In 18731", "1873", False),
+        ("1873.", "1873", True),
+        ("", "1873", False),
+    ],
+)
+def test_an_answer_is_right_if_it_holds_the_words(given_answer: str, wanted: str, right: bool) -> None:
+    assert is_right(given_answer, wanted) == right
+
+
+def test_no_wording_of_the_benchmark_is_a_wording_of_the_training() -> None:
+    path = Path(training.__file__).parent / "relations.txt"
+    wordings = [line[2:] for line in path.read_text(encoding="utf-8").splitlines() if line[:2] in ("S ", "Q ")]
+    patterns = [
+        re.sub(r"\\\{\w+\\\}", r"[\\w’'-]+(?: [\\w’'-]+){0,2}", re.escape(wording.strip()))
+        for line in wordings
+        for wording in line.split(": ", 1)[-1].split(" | ")
+    ]
+    assert any(re.fullmatch(pattern, "Anna Barlow was born in Tarn on 3 May.") for pattern in patterns)
+    for fact in all_facts():
+        assert not [pattern for pattern in patterns if re.fullmatch(pattern, fact.statement)]

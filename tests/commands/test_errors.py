@@ -1,0 +1,190 @@
+"""Mistakes: one clear line, a hint where there is one, the right code, and never a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pypdf import PdfWriter
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+from infinipot_cli.errors import DeviceError, DocumentError, ModelError, OutputError, PotError, UsageError
+
+
+def run(*words: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=stdin)
+
+
+@pytest.fixture
+def mistakes(tmp_path: Path, tiny_model: Path) -> dict[str, tuple[list[str], int, str]]:
+    """Name of a mistake → (words, exit code, part of the message)."""
+    text, empty, blank, binary = (tmp_path / name for name in ("text.txt", "empty.txt", "blank.txt", "x.bin"))
+    text.write_text("Some text. " * 200)
+    empty.touch()
+    blank.write_text(" \n\n ")
+    binary.write_bytes(bytes(range(256)) * 50)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "config.json").write_text("{}")
+    locked, scan = tmp_path / "locked.pdf", tmp_path / "scan.pdf"
+    writer = PdfWriter()
+    writer.add_blank_page(width=200, height=200)
+    writer.write(scan)
+    writer.encrypt("secret", algorithm="AES-256")
+    writer.write(locked)
+    ask = ["ask", str(text), "who?"]
+    model = ["-m", str(tiny_model)]
+    return {
+        "missing file": (["ask", "missing.txt", "who?"], 3, "missing.txt does not exist"),
+        "folder": (["ask", str(tmp_path), "who?"], 3, "is a folder"),
+        "empty file": (["ask", str(empty), "who?"], 3, "is empty"),
+        "blank file": (["ask", str(blank), "who?"], 3, "nothing but blank space"),
+        "binary file": (["ask", str(binary), "who?"], 3, "looks binary"),
+        "encrypted PDF": (["ask", str(locked), "who?"], 3, "password"),
+        "PDF without text": (["ask", str(scan), "who?"], 3, "text"),
+        "empty pipe": (["ask", "-", "who?"], 3, "standard input is empty"),
+        "empty question": (["ask", str(text), " "], 2, "the question is empty"),
+        "unknown model": ([*ask, "-m", "nonsense"], 4, "'nonsense' is not on this machine"),
+        "folder without a model": ([*ask, "-m", str(tmp_path)], 4, "there is no config.json"),
+        "folder without weights": ([*ask, "-m", str(bare)], 4, "holds no weights"),
+        "pot smaller than the prompt": ([*ask, *model, "-s", "10"], 2, "smaller than the prompt"),
+        "pot a little too small": ([*ask, *model, "-s", "40"], 2, "smaller than the prompt"),
+        "pot too large": ([*ask, *model, "-s", "10000000"], 2, "512 tokens that tiny-llama was trained for"),
+        "question too long": (["ask", str(text), "who? " * 100, *model], 2, "the question takes"),
+        "answer too long": ([*ask, *model, "-n", "5000"], 2, "5000 for the answer"),
+        "budget too large": ([*ask, *model, "-s", "256", "--budget", "250"], 2, "budget 250"),
+        "no such size": ([*ask, "-s", "large"], 2, "'large' is not a size"),
+        "no such command": (["aks", str(text)], 2, "Did you mean 'ask'"),
+        "no such option": ([*ask, "--jsn"], 2, "--json"),
+        "no source": (["ask", "who?"], 3, "standard input is empty"),
+        "needle without a book": (["bench", "needle", *model], 2, "--book"),
+    }
+
+
+NAMES = [
+    "missing file",
+    "folder",
+    "empty file",
+    "blank file",
+    "binary file",
+    "encrypted PDF",
+    "PDF without text",
+    "empty pipe",
+    "empty question",
+    "unknown model",
+    "folder without a model",
+    "folder without weights",
+    "pot smaller than the prompt",
+    "pot a little too small",
+    "pot too large",
+    "question too long",
+    "answer too long",
+    "budget too large",
+    "no such size",
+    "no such command",
+    "no such option",
+    "no source",
+    "needle without a book",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mistake_is_one_line_and_a_code(mistakes: dict[str, tuple[list[str], int, str]], name: str) -> None:
+    words, code, message = mistakes[name]
+    result = run(*words)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+    assert all(line.startswith("hint:  ") for line in lines[1:])
+    assert len(lines) <= 2
+
+
+def test_every_mistake_is_tried(mistakes: dict[str, tuple[list[str], int, str]]) -> None:
+    assert list(mistakes) == NAMES
+
+
+@pytest.mark.parametrize("name", ["missing file", "empty question", "unknown model", "pot too large", "no such size"])
+def test_with_json_a_mistake_is_one_json_document(mistakes: dict[str, tuple[list[str], int, str]], name: str) -> None:
+    words, code, message = mistakes[name]
+    for order in ([*words, "--json"], [words[0], "--json", *words[1:]]):
+        result = run(*order)
+        error = json.loads(result.stdout)["error"]
+        assert (result.exit_code, error["exit_code"]) == (code, code)
+        assert message in error["message"]
+        assert error["code"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (UsageError("x"), 2),
+        (DocumentError("x"), 3),
+        (ModelError("x"), 4),
+        (DeviceError("x"), 5),
+        (PotError("x"), 6),
+        (OutputError("x"), 7),
+        (MemoryError(), 5),
+        (RecursionError(), 1),
+        (OSError(28, "No space left on device"), 7),
+        (KeyboardInterrupt(), 130),
+        (BrokenPipeError(), 141),
+        (ZeroDivisionError("oops"), 1),
+    ],
+    ids=repr,
+)
+def test_what_is_raised_becomes_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, story: Path, raised: BaseException, code: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("infinipot_cli.session.Session.prepare", fail)
+    result = run("ask", str(story), "who?")
+    assert result.exit_code == code
+    assert "Traceback" not in result.output
+    assert len(result.stderr.splitlines()) <= 2
+
+
+def test_a_bug_says_that_it_is_one_and_shows_itself_under_debug(monkeypatch: pytest.MonkeyPatch, story: Path) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("infinipot_cli.session.Session.prepare", fail)
+    assert "this is a bug in infinipot: ZeroDivisionError: oops" in run("ask", str(story), "who?").stderr
+    shown = run("ask", str(story), "who?", "--debug")
+    assert "Traceback" in shown.stderr
+    assert shown.exit_code == 1
+
+
+def test_a_name_that_acts_on_a_terminal_is_disarmed() -> None:
+    result = run("ask", "a\x1b]0;owned\x07\nb.txt", "who?")
+    assert "\x1b" not in result.output
+    assert len(result.stderr.splitlines()) == 2
+    assert "\x1b" not in run("ask", "x", "q", "--color", "\x1b[31m").output
+
+
+def test_a_gpt2_is_refused_with_the_reason(tmp_path: Path, story: Path, tiny_model: Path) -> None:
+    import shutil
+
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    folder = tmp_path / "gpt2"
+    shutil.copytree(tiny_model, folder)
+    config = GPT2Config(vocab_size=300, n_positions=256, n_embd=16, n_layer=1, n_head=2)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    result = run("ask", str(story), "who?", "-m", str(folder), "-n", "20")
+    assert result.exit_code == 4
+    assert "Traceback" not in result.output
+    assert result.stderr.splitlines()[-2 if "hint:" in result.stderr else -1].startswith("error: ")
+
+
+def test_the_standard_streams_may_be_closed(story: Path) -> None:
+    for closed in ("<&-", ">&-", "2>&-"):
+        command = f'"{sys.executable}" -m infinipot_cli ask missing.txt "who?" {closed}'
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+        assert done.returncode == (7 if closed == ">&-" else 3), closed
+        assert "Traceback" not in done.stdout + done.stderr

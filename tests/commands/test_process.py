@@ -1,0 +1,160 @@
+"""The real process: its terminal, its pipes and its signals. Slow, because each run imports torch."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SMALL = ["-s", "400", "-n", "20"]
+
+
+@pytest.fixture
+def command(tiny_model: Path) -> list[str]:
+    return [sys.executable, "-m", "infinipot_cli", "ask", *SMALL, "-m", str(tiny_model)]
+
+
+@pytest.fixture
+def long_story(tmp_path: Path) -> Path:
+    path = tmp_path / "long.txt"
+    path.write_text("The night was dark and the sea was calm. " * 20_000)
+    return path
+
+
+def on_a_terminal(
+    words: Sequence[str], *, width: int = 80, stop_at: str = "", term: str = "xterm-256color"
+) -> tuple[int, str]:
+    """Run a command whose standard error is a terminal; returns its exit code and what it sent there.
+
+    Args:
+        words: the command.
+        width: columns of the terminal.
+        stop_at: a pattern; when the terminal shows it, Ctrl-C is pressed.
+        term: kind of the terminal.
+    """
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(width), "LINES": "24", "TERM": term}
+    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown, pressed, end = b"", False, time.monotonic() + 100
+    while time.monotonic() < end:
+        if select.select([ours], [], [], 0.2)[0]:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:  # the other end was closed
+                break
+        if stop_at and not pressed and re.search(stop_at, shown.decode(errors="replace")):
+            child.send_signal(signal.SIGINT)
+            pressed = True
+    code = child.wait(timeout=20)
+    os.close(ours)
+    assert child.stdout is not None
+    with child.stdout:
+        assert b"\x1b" not in child.stdout.read()
+    return code, shown.decode()
+
+
+@pytest.mark.parametrize("width", [50, 80, 120])
+def test_a_terminal_gets_a_bar_that_goes_away(command: list[str], story: Path, width: int) -> None:
+    code, shown = on_a_terminal([*command, str(story), "What is the pass key?"], width=width)
+    assert code == 0
+    assert "loading" in shown
+    assert "reading" in shown
+    assert "% kept" in shown
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") > 0, "a hidden cursor is shown again"
+
+
+def test_a_dumb_terminal_gets_no_bar(command: list[str], story: Path) -> None:
+    code, shown = on_a_terminal([*command, str(story), "What is the pass key?"], term="dumb")
+    assert code == 0
+    assert "\x1b" not in shown
+    assert "% kept" in shown
+
+
+def test_ctrl_c_stops_a_reading_half_way(command: list[str], long_story: Path) -> None:
+    start = time.monotonic()
+    code, shown = on_a_terminal([*command, str(long_story), "Who?"], stop_at=r"[1-9] %")
+    assert code == 130
+    assert re.search(r"stopped at \d+ %, \d+ tokens", shown)
+    assert "Traceback" not in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+    assert time.monotonic() - start < 90
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("seconds", [0.2, 1.5, 8.0])
+def test_signals_end_it_at_any_moment(
+    command: list[str], long_story: Path, number: int, code: int, seconds: float
+) -> None:
+    child = subprocess.Popen(
+        [*command, str(long_story), "Who?"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    time.sleep(seconds)
+    child.send_signal(number)
+    sent = time.monotonic()
+    out, error = child.communicate(timeout=30)
+    assert time.monotonic() - sent < 5
+    assert child.returncode == code, error
+    assert b"Traceback" not in error
+    assert out == b""
+
+
+def test_a_reader_that_leaves_is_141_and_quiet(command: list[str], story: Path) -> None:
+    words = " ".join(f"'{word}'" for word in [*command, str(story), "Who?", "-q"])
+    done = subprocess.run(
+        ["bash", "-c", f"{words} | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_disk_is_7(command: list[str], story: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, str(story), "Who?", "-q"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 7
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_locale_gets_utf8(command: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "été.txt"
+    path.write_text("Straße, naïve façade. " * 10, encoding="utf-8")
+    outputs = set()
+    for locale in ({"LC_ALL": "C"}, {"LC_ALL": "C.UTF-8"}, {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"}):
+        done = subprocess.run(
+            [*command, str(path), "Où ?", "-q"], capture_output=True, env={**os.environ, **locale}, check=True
+        )
+        outputs.add(done.stdout)
+    assert len(outputs) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from the proc file system")
+def test_a_document_that_never_ends_is_read_in_constant_memory(command: list[str]) -> None:
+    with subprocess.Popen(["yes", "A line of a log that never ends."], stdout=subprocess.PIPE) as source:
+        child = subprocess.Popen([*command, "-", "Who?"], stdin=source.stdout, stderr=subprocess.PIPE)
+        time.sleep(10)
+        early = resident_bytes(child.pid)
+        time.sleep(10)
+        late = resident_bytes(child.pid)
+        child.terminate()
+        _, error = child.communicate(timeout=20)
+        source.kill()
+    assert child.returncode == 143
+    assert b"Traceback" not in error
+    assert late - early < 30_000_000
+
+
+def resident_bytes(process: int) -> int:
+    (found,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(found) * 1024

@@ -1,0 +1,54 @@
+"""The grammar of `ask SOURCE... QUESTION`, row by row."""
+
+from pathlib import Path
+
+import pytest
+
+from infinipot_cli.commands.words import sources_and_question, sources_only
+from infinipot_cli.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.pdf", "b.md"):
+        Path(name).write_text("text")
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_the_last_word_is_the_question(piped: bool) -> None:
+    assert sources_and_question(["a.pdf", "b.md", "q?"], piped=piped) == (["a.pdf", "b.md"], "q?")
+    assert sources_and_question(["missing.pdf", "q?"], piped=piped) == (["missing.pdf"], "q?")
+    assert sources_and_question(["-", "q?"], piped=piped) == (["-"], "q?")
+    assert sources_and_question(["a.pdf", "-", "q?"], piped=piped) == (["a.pdf", "-"], "q?")
+
+
+def test_a_pipe_and_one_word_that_is_no_path_is_a_question() -> None:
+    assert sources_and_question(["q?"], piped=True) == (["-"], "q?")
+
+
+@pytest.mark.parametrize(
+    ("words", "piped", "message"),
+    [
+        (["a.pdf"], False, "there is no question about a.pdf"),
+        (["a.pdf"], True, "a.pdf is a file and standard input is not a terminal"),
+        (["q?"], False, "nothing to read"),
+        (["-"], True, "there is no question"),
+        (["-"], False, "there is no question"),
+        (["a.pdf", "b.md"], False, "the last word must be the question, and b.md is a file"),
+        (["-", "-", "q?"], True, "only once"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(words: list[str], piped: bool, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        sources_and_question(words, piped=piped)
+    assert message in caught.value.message
+
+
+def test_a_summary_needs_a_source_or_a_pipe() -> None:
+    assert sources_only([], piped=True) == ["-"]
+    assert sources_only(["a.pdf"], piped=True) == ["a.pdf"]
+    with pytest.raises(UsageError, match="nothing to read"):
+        sources_only([], piped=False)
+    with pytest.raises(UsageError, match="only once"):
+        sources_only(["-", "-"], piped=True)

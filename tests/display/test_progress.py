@@ -1,0 +1,108 @@
+import contextlib
+import io
+import sys
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from infinipot_cli.display.progress import ReadingBar
+from infinipot_cli.progress import Progress
+
+MakeConsole = Callable[..., tuple[Console, io.StringIO]]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def at(done: float | None, n_tokens: int = 1000, source: str = "book.txt") -> Progress:
+    return Progress(source, page=7, n_tokens=n_tokens, n_held=500, capacity=1024, n_cycles=3, done=done)
+
+
+def ticks(make: MakeConsole, states: list[tuple[float, float | None]]) -> list[str]:
+    console, out = make()
+    clock = Clock()
+    with ReadingBar(console, clock=clock) as bar:
+        for seconds, done in states:
+            clock.now = 100.0 + seconds
+            bar.update(at(done, n_tokens=round(1000 * seconds)))
+    return out.getvalue().splitlines()
+
+
+def test_a_pipe_gets_a_tick_for_a_tenth_at_most(recording_console: MakeConsole) -> None:
+    lines = ticks(recording_console, [(second, second / 100) for second in range(101)])
+    assert len(lines) == 9
+    assert lines[0] == "read 10 %, 10000 tokens, book.txt, 1000 tok/s"
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_document_of_unknown_length_ticks_every_half_minute(recording_console: MakeConsole) -> None:
+    lines = ticks(recording_console, [(second, None) for second in range(100)])
+    assert [line.split(",")[0] for line in lines] == ["read 30000 tokens", "read 60000 tokens", "read 90000 tokens"]
+
+
+def test_a_quick_reading_ticks_not_at_all(recording_console: MakeConsole) -> None:
+    assert ticks(recording_console, [(tenth / 10, tenth / 10) for tenth in range(11)]) == []
+
+
+def test_a_slow_reading_does_not_tick_more_often_than_it_gets_on(recording_console: MakeConsole) -> None:
+    assert len(ticks(recording_console, [(second, 0.05) for second in range(95)])) == 3
+
+
+def drawn(make: MakeConsole, progress: Progress | None, width: int) -> str:
+    console, out = make(width=width, terminal=False)
+    bar = ReadingBar(console, waiting="loading pocket")
+    if progress:
+        bar.update(progress)
+    console.print(bar._picture())
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 59, 60, 80, 120])
+def test_the_picture_fits_the_terminal(recording_console: MakeConsole, width: int) -> None:
+    picture = drawn(recording_console, at(0.61), width)
+    assert max(map(len, picture.splitlines())) <= width
+    assert "61 %" in picture
+    assert ("500 / 1024 places" in picture) == (width >= 60)
+    assert len(picture.splitlines()) == (1 if width < 60 else 2)
+
+
+def test_before_the_first_token_the_picture_says_what_is_awaited(recording_console: MakeConsole) -> None:
+    assert "loading pocket" in drawn(recording_console, None, 80)
+
+
+def test_the_bar_leaves_standard_output_alone_and_is_gone_afterwards(
+    recording_console: MakeConsole, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console, out = recording_console(terminal=True)
+    before = sys.stdout
+    with ReadingBar(console) as bar:
+        bar.update(at(0.5))
+        assert sys.stdout is before
+        sys.stdout.write("answer\n")
+    assert capsys.readouterr().out == "answer\n"
+    assert out.getvalue().endswith("\x1b[2K"), "the last thing sent erases the bar"
+    assert "\x1b[?25h" in out.getvalue(), "the cursor is shown again"
+
+
+def test_an_interrupted_reading_says_how_far_it_got(recording_console: MakeConsole) -> None:
+    console, out = recording_console()
+    with contextlib.suppress(KeyboardInterrupt), ReadingBar(console) as bar:
+        bar.update(at(0.61, n_tokens=112000))
+        raise KeyboardInterrupt
+    assert out.getvalue() == "stopped at 61 %, 112000 tokens\n"
+
+
+def test_names_are_never_markup_and_never_act(recording_console: MakeConsole) -> None:
+    console, out = recording_console()
+    clock = Clock()
+    with ReadingBar(console, clock=clock) as bar:
+        bar.update(at(0.0))
+        clock.now += 5
+        bar.update(at(0.5, source="[red]a[/foo]\x1b[2J\nb"))
+    assert out.getvalue().startswith("read 50 %, 1000 tokens, [red]a[/foo][2J b")

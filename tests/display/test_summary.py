@@ -1,0 +1,37 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infinipot_cli.display.summary import duration, kept_line, percent, size
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1.0, "100 %"),
+        (0.9999, "99 %"),
+        (0.123, "12 %"),
+        (0.022, "2.2 %"),
+        (0.0058, "0.58 %"),
+        (0.00005, "0.005 %"),
+        (0.02, "2 %"),
+        (0, "0 %"),
+    ],
+)
+def test_shares_are_honest_percentages(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+@given(st.floats(0, 1))
+def test_only_everything_is_a_hundred_percent(share: float) -> None:
+    assert (percent(share) == "100 %") == (share > 1 - 1e-10)
+    assert "e" not in percent(share)
+
+
+def test_the_kept_line() -> None:
+    assert kept_line(182400, 4096, 4096 / 182400) == "read 182400 tokens into 4096 places; 2.2 % kept"
+
+
+def test_sizes_and_durations() -> None:
+    assert [size(n) for n in (0, 999, 2048, 50 << 20, 3 << 30)] == ["0 B", "999 B", "2.0 KiB", "50 MiB", "3.0 GiB"]
+    assert [duration(s) for s in (0.04, 59.9, 61, 3725)] == ["0.0 s", "59.9 s", "1:01", "1:02:05"]

@@ -1,0 +1,69 @@
+import pytest
+from transformers.utils.chat_template_utils import render_jinja_template
+
+from infinipot_cli.errors import ModelError
+from infinipot_cli.model.chat import chat_frame
+
+LLAMA3 = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+CHATML = (
+    "{%- for message in messages %}\n<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{%- endfor %}\n"
+    "{%- if add_generation_prompt %}\n<|im_start|>assistant\n"
+    "{%- if enable_thinking is defined and enable_thinking is false %}\n<think>\n\n</think>\n\n{%- endif %}{%- endif %}"
+)
+GEMMA = (
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "{% for message in messages %}{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
+    "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
+MISTRAL = (
+    "{{ bos_token }}{% for m in messages %}"
+    "{% generation %}{{ ' [INST] ' + m['content'] + ' [/INST]' }}{% endgeneration %}{% endfor %}"
+)
+SPECIAL = {"bos_token": "<s>", "eos_token": "</s>"}
+
+
+@pytest.mark.parametrize("template", [LLAMA3, CHATML, GEMMA, MISTRAL], ids=["llama3", "chatml", "gemma", "mistral"])
+def test_prefix_text_and_suffix_make_the_rendered_prompt(template: str) -> None:
+    frame = chat_frame(template, SPECIAL)
+    text = "A text.\n\nQuestion: who?"
+    (whole,), _ = render_jinja_template(
+        [[{"role": "user", "content": text}]],
+        chat_template=template,
+        add_generation_prompt=True,
+        enable_thinking=False,
+        **SPECIAL,
+    )
+    assert frame.prefix + text + frame.suffix == whole
+    assert frame.suffix.strip()
+
+
+def test_a_model_that_can_think_is_told_to_answer() -> None:
+    assert chat_frame(CHATML, SPECIAL).suffix.endswith("</think>")
+
+
+def test_a_model_without_chat_format_gets_its_first_token() -> None:
+    frame = chat_frame(None, SPECIAL)
+    assert (frame.prefix, frame.suffix) == ("<s>", "\n")
+    assert chat_frame(None, {}).prefix == ""
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ messages[0].content }}{{ messages[0].content }}",
+        "nothing of it",
+        "{{ messages[0].content | upper | replace('7', '8') }}",
+        "{{ raise_exception('no') }}",
+        "{% if %}",
+        "{{ messages[9].content.x.y }}",
+        "{{ ''.__class__.__mro__ }}{{ messages[0].content }}{{ cycler.__init__.__globals__.os }}",
+    ],
+)
+def test_templates_that_do_not_frame_the_text_are_refused(template: str) -> None:
+    with pytest.raises(ModelError, match="chat template"):
+        chat_frame(template, SPECIAL)

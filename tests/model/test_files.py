@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from infinipot_cli.errors import ModelError
+from infinipot_cli.model import catalog
+from infinipot_cli.model.files import describe
+
+
+def folder_with(tmp_path: Path, **files: object) -> Path:
+    """A model folder whose weights are an empty file; keys are file names with _ for the last dot."""
+    (tmp_path / "model.safetensors").touch()
+    for name, content in files.items():
+        text = content if isinstance(content, str) else json.dumps(content)
+        (tmp_path / name.replace("_json", ".json").replace("_jinja", ".jinja")).write_text(text)
+    return tmp_path
+
+
+def test_a_folder_describes_itself(tmp_path: Path) -> None:
+    folder = folder_with(
+        tmp_path,
+        config_json={"max_position_embeddings": 2048, "eos_token_id": 2},
+        generation_config_json={"eos_token_id": [2, 7]},
+        tokenizer_config_json={"bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": "old"},
+        chat_template_jinja="new",
+    )
+    found = describe("mine", folder)
+    assert (found.name, found.context_length, found.stop_ids) == ("mine", 2048, {2, 7})
+    assert found.special_tokens == {"bos_token": "<s>", "eos_token": "</s>"}
+    assert found.chat_template == "new"
+    assert found.tokenizer_json is None
+
+
+@pytest.mark.parametrize(
+    ("config", "length"),
+    [({"n_positions": 1024}, 1024), ({"text_config": {"max_position_embeddings": 99}, "n_ctx": 5}, 99), ({}, None)],
+)
+def test_the_trained_context_is_found_under_its_names(tmp_path: Path, config: object, length: int | None) -> None:
+    assert describe("x", folder_with(tmp_path, config_json=config)).context_length == length
+
+
+def test_of_several_chat_templates_the_default_is_taken(tmp_path: Path) -> None:
+    named = [{"name": "tools", "template": "T"}, {"name": "default", "template": "D"}]
+    folder = folder_with(tmp_path, config_json={}, tokenizer_config_json={"chat_template": named})
+    assert describe("x", folder).chat_template == "D"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "not json", "[1]", "[" * 100_000, "\udcff".encode("utf-8", "surrogateescape").decode("latin-1")]
+)
+def test_damaged_json_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    with pytest.raises(ModelError, match=r"config\.json"):
+        describe("x", folder_with(tmp_path, config_json=content))
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="no weights"):
+        describe("x", tmp_path)
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(ModelError, match="may run code"):
+        describe("x", tmp_path)
+
+
+def test_half_a_download_is_refused(tmp_path: Path) -> None:
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    folder = folder_with(tmp_path, config_json={}, **{"model.safetensors.index_json": index})
+    (folder / "model-1.safetensors").touch()
+    with pytest.raises(ModelError, match=r"1 of 2 weight files are missing, model-2\.safetensors"):
+        describe("x", folder)
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "no/such-model", "./nowhere", "a/b/c", "x" * 5000, "", "~nobody/x"])
+def test_an_unknown_name_is_refused_with_what_to_do(name: str) -> None:
+    with pytest.raises(ModelError, match="is not on this machine") as caught:
+        catalog.find(name)
+    assert "-m ./FOLDER" in caught.value.hint
+
+
+def test_a_file_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").touch()
+    with pytest.raises(ModelError, match="a model is a folder"):
+        catalog.find(str(tmp_path / "model.gguf"))
+
+
+def test_a_folder_goes_by_its_name(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_model)
+    assert catalog.find(".").name == "tiny-llama"
+
+
+def test_a_model_in_the_hub_cache_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path
+) -> None:
+    from huggingface_hub import constants
+
+    snapshot = tmp_path / "models--me--tiny" / "snapshots" / "0123abc"
+    snapshot.parent.mkdir(parents=True)
+    snapshot.symlink_to(tiny_model)
+    (tmp_path / "models--me--tiny" / "refs").mkdir()
+    (tmp_path / "models--me--tiny" / "refs" / "main").write_text("0123abc")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
+    assert catalog.find("me/tiny").name == "me/tiny"

@@ -1,0 +1,94 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from infinipot_cli.errors import DeviceError, ModelError
+from infinipot_cli.model.files import describe
+from infinipot_cli.model.load import load, memory_guard, tokenizer_json
+
+
+@pytest.fixture
+def model_copy(tiny_model: Path, tmp_path: Path) -> Path:
+    shutil.copytree(tiny_model, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_weights_are_loaded_as_they_were_saved(tiny_model: Path) -> None:
+    loaded = load(describe("tiny", tiny_model))
+    assert (loaded.name, loaded.dtype, loaded.model.training) == ("tiny", "fp32", False)
+    saved = load_file(tiny_model / "model.safetensors")
+    for name, weight in loaded.model.state_dict().items():
+        if name in saved:
+            assert torch.equal(weight.cpu(), saved[name])
+    assert not any(weight.requires_grad for weight in loaded.model.parameters())
+
+
+def test_a_missing_weight_is_an_error_and_never_random(model_copy: Path) -> None:
+    weights = load_file(model_copy / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, model_copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"1 weights are missing, model\.layers\.1\.mlp\.up_proj\.weight"):
+        load(describe("x", model_copy))
+
+
+@pytest.mark.parametrize("size", [0, 7, 5000])
+def test_cut_off_weights_are_one_clear_error(model_copy: Path, size: int) -> None:
+    path = model_copy / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(describe("x", model_copy))
+
+
+def test_weights_of_another_shape_are_refused(model_copy: Path) -> None:
+    edit(model_copy / "config.json", intermediate_size=48)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(describe("x", model_copy))
+
+
+def test_code_in_a_model_folder_never_runs(model_copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sentinel = tmp_path / "ran"
+    (model_copy / "evil.py").write_text(f"open({str(sentinel)!r}, 'w')\nclass C: pass\n")
+    edit(
+        model_copy / "config.json",
+        model_type="unheard_of",
+        auto_map={"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.C"},
+    )
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(ModelError):
+        load(describe("x", model_copy))
+    assert not sentinel.exists()
+
+
+def test_a_model_that_writes_no_text_is_refused(model_copy: Path) -> None:
+    (model_copy / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    with pytest.raises(ModelError, match="not a language model"):
+        load(describe("x", model_copy))
+
+
+def test_a_tokenizer_is_converted_or_named_as_missing(tiny_model: Path, model_copy: Path) -> None:
+    assert json.loads(tokenizer_json(describe("x", tiny_model)))["model"]["type"] == "BPE"
+    for path in model_copy.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(ModelError, match="no tokenizer"):
+        tokenizer_json(describe("x", model_copy))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_exhausted_memory_is_one_error(error: Exception) -> None:
+    with pytest.raises(DeviceError, match="not enough memory to read"), memory_guard("read"):
+        raise error
+
+
+def test_other_failures_pass_the_memory_guard() -> None:
+    with pytest.raises(RuntimeError, match="shape"), memory_guard("read"):
+        raise RuntimeError("shape mismatch")

@@ -1,0 +1,127 @@
+"""Who may import whom: the arrows of the program as one dictionary, lazy imports included."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import infinipot_cli
+
+PACKAGE = Path(infinipot_cli.__file__).parent
+
+# A part (folder or module of the package) and what it may import of ours.
+ARROWS = {
+    "errors": set(),
+    "progress": set(),
+    "settings": {"errors"},
+    "templates": {"errors"},
+    "documents": {"errors"},
+    "tokens": {"documents.piece", "errors"},
+    "model": {"settings", "errors"},
+    "engine": {"model", "errors"},
+    "plan": {"settings", "templates", "tokens", "errors"},
+    "sources": {"documents"},
+    "session": {"documents", "sources", "tokens", "model", "engine", "plan", "progress", "settings", "errors"},
+    "bench": {"session", "documents", "tokens", "errors"},
+    "display": {"bench.record", "progress", "settings", "errors"},
+    "commands": {"session", "plan", "display", "bench", "settings", "errors"},
+    "app": {"commands", "display", "settings", "errors", "__version__"},
+    "__main__": {"app"},
+    "recipe": {"model", "tokens", "engine", "session", "bench", "settings", "errors"},
+    "__init__": set(),
+}
+
+# A library and the parts that may import it.
+LIBRARIES = {
+    "rich": {"display"},
+    "typer": {"app", "commands"},
+    "torch": {"model", "engine", "recipe"},
+    "transformers": {"model", "engine", "recipe"},
+    "safetensors": {"model", "engine", "recipe"},
+    "tokenizers": {"tokens", "recipe"},
+    "tiktoken": {"tokens", "recipe"},
+    "huggingface_hub": {"model"},
+    "pypdf": {"documents"},
+}
+
+
+def parts() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).with_suffix("").parts[0], path
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every dotted name that a module imports, wherever in its text."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_part_of_the_package_has_its_arrows() -> None:
+    assert {part for part, _ in parts()} <= set(ARROWS)
+
+
+def test_imports_follow_the_arrows() -> None:
+    wrong = []
+    for part, path in parts():
+        for name in imported(path):
+            if not name.startswith("infinipot_cli."):
+                continue
+            target = name.removeprefix("infinipot_cli.")
+            allowed = ARROWS[part] | {part}
+            if not any(target == arrow or target.startswith(arrow + ".") for arrow in allowed):
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {target}")
+    assert wrong == []
+
+
+def test_libraries_stay_where_they_belong() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for part, path in parts()
+        for name in imported(path)
+        if part not in LIBRARIES.get(name.split(".")[0], {part})
+    ]
+    assert wrong == []
+
+
+def loaded_by(*words: str, stdin: str | None = None) -> set[str]:
+    """Run a command in a process of its own and name the modules it had imported when it ended."""
+    code = (
+        "import sys\nfrom infinipot_cli.__main__ import main\n"
+        f"sys.argv = ['infinipot', *{list(words)!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('\\n'.join(sorted(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, input=stdin or "", check=True)
+    return set(done.stderr.splitlines())
+
+
+HEAVY = {"torch", "transformers", "pypdf", "tiktoken", "tokenizers", "huggingface_hub", "numpy"}
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    for words in (["--version"], ["--help"], ["ask", "--help"], ["summarize", "-h"], ["bench", "needle", "-h"]):
+        assert not loaded_by(*words) & HEAVY, words
+    assert "rich" not in loaded_by("--version")
+
+
+def test_a_bad_document_is_answered_before_torch_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").touch()
+    for words in (
+        ["ask", str(tmp_path / "missing.txt"), "who?"],
+        ["ask", str(tmp_path), "who?"],
+        ["ask", str(tmp_path / "empty.txt"), "who?"],
+        ["ask", str(tmp_path / "empty.txt"), ""],
+        ["ask", str(tmp_path / "empty.txt"), "who?", "-s", "10"],
+    ):
+        assert not loaded_by(*words) & {"torch", "transformers"}, words
+
+
+def test_a_prompt_that_cannot_fit_is_answered_before_torch_is_imported(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "text.txt").write_text("Some text.")
+    for words in (["who? " * 200], ["who?", "-s", "1024"]):
+        assert "torch" not in loaded_by("ask", str(tmp_path / "text.txt"), *words, "-m", str(tiny_model)), words

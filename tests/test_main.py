@@ -1,0 +1,43 @@
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from infinipot_cli import __main__ as entry
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_program_with_its_code(monkeypatch: pytest.MonkeyPatch, number: int, code: int) -> None:
+    monkeypatch.setattr("infinipot_cli.app.app", lambda **_: signal.raise_signal(number))
+    with pytest.raises(SystemExit) as caught:
+        entry.main()
+    assert caught.value.code == code
+
+
+def test_signals_that_are_ignored_stay_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    monkeypatch.setattr("infinipot_cli.app.app", lambda **_: signal.raise_signal(signal.SIGHUP))
+    entry.main()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_an_interrupt_that_passed_through_exec_is_still_130() -> None:
+    code = (
+        "import signal, infinipot_cli.app as a, infinipot_cli.__main__ as m\n"
+        "a.app = lambda **_: exec('signal.raise_signal(signal.SIGINT)', {'signal': signal})\n"
+        "m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
