@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from infinipot_cli.engine.events import Distilled
 from infinipot_cli.engine.importance import select
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.port import body
 
@@ -21,13 +22,24 @@ def distill(model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None
         model: the model that filled the pot.
         pot: holds more entries than its budget, and has room for the catalyst.
         protected: entries to keep beside the prefix (question and answer while generating), (L, K, n_held).
+
+    Raises:
+        PotSizeError: an answer has taken the places of the catalyst.
     """
     start, n_before = time.perf_counter(), pot.n_held
-    assert pot.budget < n_before <= pot.capacity - len(pot.catalyst_ids)
+    assert pot.budget < n_before
+    if n_before > pot.capacity - len(pot.catalyst_ids):
+        raise PotSizeError(
+            f"{n_before} entries leave no room for a catalyst of {len(pot.catalyst_ids)} tokens"
+            f" (capacity {pot.capacity})",
+            hint="fork the pot before each answer",
+        )
     ids = torch.tensor([pot.catalyst_ids], device=model.device)
-    with captured_votes(model, n_before) as votes:
-        body(model)(input_ids=ids, past_key_values=pot, use_cache=True)
-    pot.rewind(n_before)
+    try:
+        with captured_votes(model, n_before) as votes:
+            body(model)(input_ids=ids, past_key_values=pot, use_cache=True)
+    finally:
+        pot.rewind(n_before)
     device = votes[0].device
     scores = torch.stack([votes[number].to(device) for number in range(len(votes))])
     pot.keep(

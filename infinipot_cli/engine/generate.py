@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Step
-from infinipot_cli.engine.ingest import consume
+from infinipot_cli.engine.ingest import consume, plain_ids
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.head import head
@@ -34,26 +34,30 @@ def generate(
         record: attach logits to each step.
 
     Raises:
-        PotSizeError: the suffix does not fit beside what a distillation keeps.
+        PotSizeError: suffix or answer do not fit beside what a distillation keeps; the pot is as before.
     """
-    suffix = [int(token) for token in suffix_ids]
-    if pot.n_held + len(suffix) + max_new_tokens > pot.capacity and pot.n_held > pot.budget:
+    suffix = list(plain_ids(suffix_ids))
+    must_distill = pot.n_held + len(suffix) + max_new_tokens > pot.capacity and pot.n_held > pot.budget
+    _check_room(pot, pot.budget if must_distill else pot.n_held, len(suffix), max_new_tokens)
+    if must_distill:
         distill(model, pot)
-    if pot.n_held + len(suffix) > pot.capacity:
-        raise PotSizeError(
-            f"{pot.n_held} entries and a question of {len(suffix)} tokens do not fit a pot of {pot.capacity}"
-        )
-    n_asked = pot.n_held + len(suffix)
+    yield from _Decoding(model, pot, suffix, max_new_tokens).run(frozenset(map(int, stop_ids)), record)
+
+
+def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> None:
+    """Refuse, before anything is done, what cannot fit beside the `n_kept` entries that suffix and answer will meet."""
+    n_asked = n_kept + n_suffix
+    if n_asked > pot.capacity:
+        raise PotSizeError(f"{n_kept} entries and a question of {n_suffix} tokens do not fit a pot of {pot.capacity}")
     if n_asked + max_new_tokens > pot.capacity and (
-        n_asked > pot.capacity - len(pot.catalyst_ids) or pot.budget < pot.n_prefix + len(suffix) + 2
+        n_asked > pot.capacity - len(pot.catalyst_ids) or pot.budget < pot.n_prefix + n_suffix + 2
     ):
         raise PotSizeError(
-            f"an answer of {max_new_tokens} tokens does not fit beside {pot.n_held} entries and a question of"
-            f" {len(suffix)} (capacity {pot.capacity}), and the pot is too small to distill while answering"
+            f"an answer of {max_new_tokens} tokens does not fit beside {n_kept} entries and a question of {n_suffix}"
+            f" (capacity {pot.capacity}), and the pot is too small to distill while answering"
         )
-    if not suffix and pot.last_state is None:
+    if not n_suffix and pot.last_state is None:
         raise PotSizeError("there is nothing to continue: prefix, document and suffix are all empty")
-    yield from _Decoding(model, pot, suffix, max_new_tokens).run(frozenset(stop_ids), record)
 
 
 class _Decoding:

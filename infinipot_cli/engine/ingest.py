@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Consumed, Distilled
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.errors import UsageError
 from infinipot_cli.model.head import negative_log_likelihood
 from infinipot_cli.model.port import Port, body, port_of
 
@@ -31,6 +32,7 @@ class Reader:
 
     Raises:
         PotSizeError: the sizes do not fit each other.
+        UsageError: a chunk of no tokens, or ids of more than one sequence.
         UnsupportedModelError: the model cannot use a pot.
     """
 
@@ -38,22 +40,30 @@ class Reader:
         self, model: PreTrainedModel, *, catalyst_ids: Sequence[int], prefix_ids: Sequence[int] = (), capacity: int,
         budget: int, novelty_ratio: float = 0.5, record: bool = False, chunk: int = CHUNK,
     ) -> None:  # fmt: skip
+        if chunk < 1:
+            raise UsageError(f"a chunk must hold at least 1 token, not {chunk}")
         self.model = model
         self.chunk = chunk
         self.port: Port = port_of(model)
+        prefix = tuple(plain_ids(prefix_ids))
         self.pot = Pot(
-            self.port.ropes, self.port.windows, capacity=capacity, budget=budget, novelty_ratio=novelty_ratio,
-            catalyst_ids=tuple(map(int, catalyst_ids)), n_prefix=len(prefix_ids), record=record,
+            self.port.ropes, self.port.windows, self.port.n_kv_heads, capacity=capacity, budget=budget,
+            novelty_ratio=novelty_ratio, catalyst_ids=tuple(plain_ids(catalyst_ids)), n_prefix=len(prefix),
+            record=record,
         )  # fmt: skip
-        for _ in self.feed(prefix_ids):
+        for _ in self.feed(prefix):
             pass
 
     def feed(self, ids: Iterable[int]) -> Iterator[Consumed | Distilled]:
-        """Read more tokens; a distillation happens only when more is to come, so none is wasted at the end."""
-        pot, stream = self.pot, map(int, ids)
+        """Read more tokens; a distillation happens only when more is to come, so none is wasted at the end.
+
+        Raises:
+            PotSizeError: an answer from this very pot has taken the places of the catalyst.
+        """
+        pot, stream = self.pot, plain_ids(ids)
         n_full = pot.capacity - len(pot.catalyst_ids)
         while True:
-            room = n_full - pot.n_held
+            room = max(0, n_full - pot.n_held)
             # never more than the next forward can take, so that no forward is cut in two by a full pot
             taken = list(islice(stream, min(self.chunk, room or n_full - pot.budget)))
             if not taken:
@@ -64,17 +74,36 @@ class Reader:
             yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
 
 
+def plain_ids(ids: Iterable[int]) -> Iterator[int]:
+    """Token ids one by one, from any iterable or from a tensor of shape (T,) or (1, T).
+
+    Raises:
+        UsageError: a tensor holds several sequences; a pot reads one.
+    """
+    if not isinstance(ids, Tensor):
+        return map(int, ids)
+    if ids.ndim > 1 and ids.shape[0] != 1:
+        raise UsageError(f"a pot reads one sequence of token ids, not a tensor of shape {tuple(ids.shape)}")
+    return iter(ids.flatten().tolist())  # far faster than one small tensor after the other
+
+
 @torch.no_grad()
 def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None) -> Tensor:
     """One forward of T tokens into the pot; returns the final hidden state of the last, (width,).
 
-    Their novelty is computed unless the caller knows it already, (T,).
+    Their novelty is computed unless the caller knows it already, (T,). Interrupted, the pot is as before.
     """
-    tokens = torch.tensor(ids, device=model.device)
-    states: Tensor = body(model)(input_ids=tokens[None], past_key_values=pot, use_cache=True).last_hidden_state[0]
-    pot.note(_novelty(model, port, pot, tokens, states) if novelty is None else novelty)
-    pot.last_state = states[-1]
-    return states[-1]
+    tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
+    try:
+        states: Tensor = body(model)(input_ids=tokens[None], past_key_values=pot, use_cache=True).last_hidden_state[0]
+        if novelty is None:
+            novelty = _novelty(model, port, pot, tokens, states)
+    except BaseException:
+        pot.rewind(n_before)  # some layers have the tokens already, others not
+        raise
+    pot.note(novelty)
+    pot.last_state = states[-1].clone()  # a view would keep the whole chunk alive
+    return pot.last_state
 
 
 def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, states: Tensor) -> Tensor:

@@ -41,8 +41,9 @@ class PotLayer(CacheLayerMixin):
         """Reserve the whole capacity once the shapes are known."""
         self.dtype, self.device = key_states.dtype, key_states.device
         heads, width = key_states.shape[1], key_states.shape[3]
-        self.keys = key_states.new_empty((1, heads, self.capacity, width))
-        self.values = value_states.new_empty((1, heads, self.capacity, value_states.shape[3]))
+        with torch.inference_mode(False):  # else what was read in inference mode could not be written to outside it
+            self.keys = key_states.new_empty((1, heads, self.capacity, width))
+            self.values = value_states.new_empty((1, heads, self.capacity, value_states.shape[3]))
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
@@ -117,15 +118,15 @@ class Pot(Cache):
         novelty_ratio: α, share of the budget for the most novel tokens.
         catalyst_ids: the prompt that judges the entries.
         n_prefix: protected entries in front.
-        n_seen: prefix and document tokens consumed.
+        n_seen: tokens consumed: prefix and document, then suffix and answer.
         n_cycles: distillations so far.
         kept_history: `origins` after each distillation, when recording.
         last_state: final hidden state of the last consumed token, (width,), None before the first.
     """
 
     def __init__(
-        self, ropes: tuple[LayerRope, ...], windows: tuple[int | None, ...], *, capacity: int, budget: int,
-        novelty_ratio: float, catalyst_ids: tuple[int, ...], n_prefix: int, record: bool,
+        self, ropes: tuple[LayerRope, ...], windows: tuple[int | None, ...], n_kv_heads: int, *, capacity: int,
+        budget: int, novelty_ratio: float, catalyst_ids: tuple[int, ...], n_prefix: int, record: bool,
     ) -> None:  # fmt: skip
         _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids), n_prefix)
         super().__init__(layers=[PotLayer(capacity, rope, window) for rope, window in zip(ropes, windows, strict=True)])
@@ -136,6 +137,7 @@ class Pot(Cache):
         self.n_prefix = n_prefix
         self.n_seen = 0
         self.n_cycles = 0
+        self.n_kv_heads = n_kv_heads
         self.last_state: Tensor | None = None
         self.kept_history: list[Tensor] = []
         self.record = record
@@ -164,7 +166,10 @@ class Pot(Cache):
 
     @property
     def novelty(self) -> Tensor:
-        """NuC of each entry when it was read, nats, fp32, (L, K, n_held); inf for the very first token."""
+        """NuC of each entry when it was read, nats, fp32, (L, K, n_held); inf for the very first token.
+
+        With a novelty ratio of 0 nobody asks for it, the head does not run, and all that is read counts as 0.
+        """
         return self._empty().float() if self._novelty is None else self._novelty[..., : self.n_held].clone()
 
     @property
@@ -181,9 +186,10 @@ class Pot(Cache):
         if self._origins is None or self._novelty is None:
             keys = self.pot_layers[0].keys
             assert keys is not None
-            shape = (len(self.layers), keys.shape[1], self.capacity)
-            self._origins = torch.zeros(shape, dtype=torch.int64, device=keys.device)
-            self._novelty = torch.zeros(shape, dtype=torch.float32, device=keys.device)
+            shape = (len(self.layers), self.n_kv_heads, self.capacity)
+            with torch.inference_mode(False):
+                self._origins = torch.zeros(shape, dtype=torch.int64, device=keys.device)
+                self._novelty = torch.zeros(shape, dtype=torch.float32, device=keys.device)
         here = slice(self.n_held - n_new, self.n_held)
         self._origins[..., here] = torch.arange(self.n_seen, self.n_seen + n_new, device=self._origins.device)
         self._novelty[..., here] = novelty.to(self._novelty.device)
@@ -211,10 +217,11 @@ class Pot(Cache):
 
     def fork(self) -> Self:
         """An independent copy, for several questions over one reading."""
-        return copy.deepcopy(self)
+        with torch.inference_mode(False):
+            return copy.deepcopy(self)
 
     def _empty(self) -> Tensor:
-        return torch.zeros((len(self.layers), 1, 0), dtype=torch.int64)
+        return torch.zeros((len(self.layers), self.n_kv_heads, 0), dtype=torch.int64)
 
 
 def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: int, n_prefix: int) -> None:

@@ -47,6 +47,8 @@ def captured_votes(model: PreTrainedModel, n_held: int) -> Iterator[dict[int, Te
         yield votes
     finally:
         del ALL_ATTENTION_FUNCTIONS[name]
+        if original is not None and ALL_ATTENTION_FUNCTIONS.get(name) is not original:
+            ALL_ATTENTION_FUNCTIONS[name] = original  # it was an override of somebody else's
 
 
 def _scoring(options: dict[str, Any]) -> dict[str, Any]:

@@ -24,12 +24,14 @@ class Port:
     Attributes:
         ropes: rotation of each layer's keys.
         windows: sliding window of each layer, None where a layer sees everything.
+        n_kv_heads: heads that a layer caches.
         vocabulary_size: columns of the logits.
         context_length: longest trained context, None where the configuration does not say.
     """
 
     ropes: tuple[LayerRope, ...]
     windows: tuple[int | None, ...]
+    n_kv_heads: int
     vocabulary_size: int
     context_length: int | None
 
@@ -65,9 +67,9 @@ def _prove(model: PreTrainedModel) -> Port:
     ropes = probe_rope(model, context or 128)
     if len(ropes) != len(windows):
         raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
-    _check_capture(model, len(windows))
+    n_kv_heads = _check_capture(model, len(windows))
     _check_head(model)
-    return Port(tuple(ropes), windows, int(config.vocab_size), context)
+    return Port(tuple(ropes), windows, n_kv_heads, int(config.vocab_size), context)
 
 
 def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
@@ -89,7 +91,8 @@ def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
     return tuple(windows)
 
 
-def _check_capture(model: PreTrainedModel, n_layers: int) -> None:
+def _check_capture(model: PreTrainedModel, n_layers: int) -> int:
+    """Run a catalyst of two tokens; returns the number of heads that were cached."""
     ids = torch.tensor([[5, 6]], device=model.device)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
     with captured_votes(model, 0) as votes:
@@ -98,6 +101,11 @@ def _check_capture(model: PreTrainedModel, n_layers: int) -> None:
         raise UnsupportedModelError(
             f"{model.config.model_type} does not run its attention through transformers' interface"
         )
+    cached = (layer.keys for layer in cache.layers if isinstance(layer, DynamicLayer))
+    heads = {keys.shape[1] for keys in cached if keys is not None}
+    if len(heads) != 1:
+        raise UnsupportedModelError(f"{model.config.model_type} caches different numbers of heads in its layers")
+    return int(heads.pop())
 
 
 def _check_head(model: PreTrainedModel) -> None:

@@ -6,6 +6,7 @@ afresh and loops over heads and rows. Covers the Llama, Mistral, Qwen2 and Qwen3
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import torch
@@ -47,6 +48,7 @@ class Reference:
         self.pot: list[list[list[tuple[Tensor, Tensor, int, float]]]] = [
             [[] for _ in range(self.n_kv)] for _ in range(self.n_layers)
         ]
+        self.angles: dict[int, tuple[Tensor, Tensor]] = {}
         self.n_seen = 0
         self.last_logits: Tensor | None = None
         self.outcome = Outcome()
@@ -56,8 +58,13 @@ class Reference:
 
     def turn(self, x: Tensor, position: int) -> Tensor:
         half = self.dim // 2
-        cos = torch.tensor([math.cos(position * f) for f in self.inv_freq])
-        sin = torch.tensor([math.sin(position * f) for f in self.inv_freq])
+        if position not in self.angles:
+            turns = [position * f for f in self.inv_freq]
+            self.angles[position] = (
+                torch.tensor([math.cos(t) for t in turns]),
+                torch.tensor([math.sin(t) for t in turns]),
+            )
+        cos, sin = self.angles[position]
         return torch.cat([x[:half] * cos - x[half:] * sin, x[half:] * cos + x[:half] * sin])
 
     def linear(self, x: Tensor, name: str) -> Tensor:
@@ -91,10 +98,9 @@ class Reference:
                 for head in range(kv * group, (kv + 1) * group):
                     for row in range(n_new):
                         scores = stacked @ self.turn(q[row, head], n + row) / math.sqrt(self.dim)
-                        for column in range(n + n_new):
-                            far = self.windows[layer] is not None and column <= n + row - self.windows[layer]
-                            if column > n + row or far:
-                                scores[column] = -math.inf
+                        first = max(0, n + row + 1 - (self.windows[layer] or n + n_new))
+                        scores[:first] = -math.inf
+                        scores[n + row + 1 :] = -math.inf
                         p = torch.softmax(scores, dim=0)
                         mixed[row, head] = p @ values
                         vote += p[:n]
@@ -127,7 +133,8 @@ class Reference:
             self.n_seen += 1
         self.last_logits = logits[-1]
 
-    def distill(self, catalyst: list[int], n_prefix: int) -> None:
+    def distill(self, catalyst: list[int], n_prefix: int, protected: Collection[int] = ()) -> None:
+        """Keep the prefix, entries of protected origins, then novel ones, then those the catalyst attends to."""
         _, _, votes = self.forward(catalyst)
         for layer in range(self.n_layers):
             for kv in range(self.n_kv):
@@ -136,8 +143,8 @@ class Reference:
                 if self.windows[layer] is not None and self.windows[layer] < self.capacity:
                     chosen = set(range(n - self.budget, n))
                 else:
-                    chosen = set(range(n_prefix))
-                    n_novel = min(int(self.ratio * self.budget), self.budget - n_prefix)
+                    chosen = set(range(n_prefix)) | {i for i in range(n) if entries[i][2] in protected}
+                    n_novel = min(int(self.ratio * self.budget), self.budget - len(chosen))
                     rest = sorted((i for i in range(n) if i not in chosen), key=lambda i: (-entries[i][3], -i))
                     chosen |= set(rest[:n_novel])
                     vote = votes[layer][kv].tolist()
@@ -163,12 +170,19 @@ class Reference:
             position += n
         if self.n_held + len(suffix) + n_answer > self.capacity and self.n_held > self.budget:
             self.distill(catalyst, len(prefix))
-        self.consume(suffix)
+        asked = range(self.n_seen, self.n_seen + len(suffix))
+        if suffix:
+            self.consume(suffix)
+        n_recent = min(64, (self.budget - len(prefix) - len(suffix)) // 2)
         for _ in range(n_answer):
             assert self.last_logits is not None
             token = int(self.last_logits.argmax())
             self.outcome.tokens.append(token)
             self.outcome.logits.append(self.last_logits)
-            if len(self.outcome.tokens) < n_answer:
+            n_left = n_answer - len(self.outcome.tokens)
+            if n_left and self.n_held + n_left > self.capacity and self.n_held == full:
+                latest = range(max(asked.stop, self.n_seen - n_recent), self.n_seen)
+                self.distill(catalyst, len(prefix), protected={*asked, *latest})
+            if n_left:
                 self.consume([token])
         return self.outcome
