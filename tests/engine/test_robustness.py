@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
-from infinipot_cli.engine import Reader, generate, read
+from infinipot_cli.engine import Pot, Reader, generate, read
 from infinipot_cli.errors import PotSizeError, UsageError
 from tests.engine.conftest import random_ids, tiny
 
@@ -53,9 +53,8 @@ def test_inference_mode_may_cover_any_part(llama: PreTrainedModel, where: str) -
     def inside(part: str) -> torch.inference_mode:
         return torch.inference_mode(where in (part, "everywhere"))
 
-    wanted = [
-        step.token_id for step in generate(llama, read(llama, random_ids(100, 1), **SIZES), [7], max_new_tokens=50)
-    ]
+    plain = read(llama, random_ids(100, 1), **SIZES)
+    wanted = [step.token_id for step in generate(llama, plain, [7], max_new_tokens=50)]
     with inside("read"):
         reader = Reader(llama, **SIZES)
         list(reader.feed(random_ids(100, 1)))
@@ -126,7 +125,10 @@ def test_after_an_interruption_the_pot_is_as_before_the_forward(llama: PreTraine
 
 def test_forks_share_nothing(llama: PreTrainedModel) -> None:
     pot = read(llama, random_ids(100, 6), record=True, **SIZES)
-    tensors = lambda p: [p.last_state, p._origins, p._novelty, *(t for x in p.layers for t in (x.keys, x.values))]  # noqa: E731
+
+    def tensors(p: Pot) -> list[torch.Tensor | None]:
+        return [p.last_state, p._origins, p._novelty, *(t for layer in p.layers for t in (layer.keys, layer.values))]
+
     addresses = {tensor.data_ptr() for tensor in tensors(pot)}
     assert not addresses & {tensor.data_ptr() for tensor in tensors(pot.fork())}
     fork = pot.fork()

@@ -9,6 +9,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from infinipot_cli.engine import read
 from infinipot_cli.model.attention import cap_scores, captured_votes
+from infinipot_cli.model.port import port_of
 from tests.engine.conftest import random_ids, tiny
 
 HEADS, KV_HEADS, ROWS, HELD, WIDTH = 6, 2, 4, 9, 8
@@ -61,18 +62,21 @@ def test_scores_of_half_precision_are_fp32() -> None:
     torch.testing.assert_close(got, explicit(query.float(), key.float()), atol=1e-5, rtol=1e-5)
 
 
-def test_the_table_is_overridden_only_while_the_catalyst_runs() -> None:
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_the_table_is_overridden_only_while_the_catalyst_runs(attention: str) -> None:
     """Every forward of a reading is watched; only those of a catalyst may meet another function."""
-    model, own = tiny("llama"), ALL_ATTENTION_FUNCTIONS["sdpa"]
-    met: list[tuple[int, bool]] = []
-    model.model.register_forward_pre_hook(
-        lambda _, __, kwargs: met.append((kwargs["input_ids"].shape[1], ALL_ATTENTION_FUNCTIONS["sdpa"] is own)),
-        with_kwargs=True,
-    )
+    model, own = tiny("llama"), ALL_ATTENTION_FUNCTIONS.get(attention)
+    model.set_attn_implementation(attention)
+    port_of(model)  # its proof runs a catalyst of its own
+    met: set[tuple[bool, bool]] = set()
+
+    def watch(_: object, __: object, named: dict[str, Tensor]) -> None:
+        met.add((named["input_ids"].shape[1] == 13, ALL_ATTENTION_FUNCTIONS.get(attention) is own))
+
+    model.model.register_forward_pre_hook(watch, with_kwargs=True)
     read(model, random_ids(300, 1), catalyst_ids=[5] * 13, capacity=64, budget=32, chunk=7)
-    assert {is_own for n, is_own in met if n == 13} == {False}
-    assert {is_own for n, is_own in met if n <= 2} | {is_own for n, is_own in met if n == 7} == {True, False}
-    assert ALL_ATTENTION_FUNCTIONS["sdpa"] is own
+    assert met == {(True, False), (False, True)}
+    assert ALL_ATTENTION_FUNCTIONS.get(attention) is own
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
