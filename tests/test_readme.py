@@ -23,7 +23,7 @@ COMMANDS = [
 def test_the_first_two_blocks_are_one_command_line_each() -> None:
     assert len(SH_BLOCKS) == 2
     assert [block.strip().count("\n") for block in SH_BLOCKS] == [0, 0]
-    assert "infinipot ask tests/data/" in SH_BLOCKS[0]
+    assert "tests/data/treasure-island.txt | infinipot ask" in SH_BLOCKS[0]
     assert "pytest" in SH_BLOCKS[1]
 
 
