@@ -4,6 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+# What a family must meet: logits, and stored keys against fresh ones (in bf16 both sides are rounded twice).
+FITS_BOUND = 1e-4
+ROTATION_BOUND = 1e-5
+ROTATION_BOUND_BF16 = 8e-3
+
 
 @dataclass(frozen=True)
 class NeedleTrial:
@@ -120,3 +125,47 @@ class MemoryRow:
     n_distilled: int
     peak_bytes: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class FamilyRow:
+    """What the engine was held to on one family of models.
+
+    Attributes:
+        family: what people call it.
+        model_type: its name in transformers.
+        trait: what it asks of the engine.
+        fits: largest difference of logits from plain transformers while everything fits the pot, fp32.
+        n_equal: kept sets (one per distillation, layer and KV head) equal to the reference's.
+        n_compared: kept sets compared.
+        n_cycles: distillations before the rotation was checked.
+        rotation: relative error of stored keys against fresh ones after them, fp32.
+        rotation_bf16: the same in bf16, whose own rounding is 2.7e-3.
+        generation: largest difference of an answer's logits from the reference's; infinite if its tokens differ.
+    """
+
+    family: str
+    model_type: str
+    trait: str
+    fits: float
+    n_equal: int
+    n_compared: int
+    n_cycles: int
+    rotation: float
+    rotation_bf16: float
+    generation: float
+
+    @property
+    def verdicts(self) -> tuple[bool, bool, bool, bool]:
+        """Whether it fits, keeps, turns and answers as it must."""
+        return (
+            self.fits <= FITS_BOUND,
+            0 < self.n_equal == self.n_compared,
+            self.rotation <= ROTATION_BOUND and self.rotation_bf16 <= ROTATION_BOUND_BF16,
+            self.generation <= FITS_BOUND,
+        )
+
+    def to_record(self) -> dict[str, object]:
+        """For JSON, where infinity has no place and becomes null."""
+        record = {name: None if value == math.inf else value for name, value in asdict(self).items()}
+        return {**record, "verdicts": self.verdicts}

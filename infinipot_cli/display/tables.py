@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from infinipot_cli.bench.record import Count, MemoryRow, NeedleResult
+from infinipot_cli.bench.record import Count, FamilyRow, MemoryRow, NeedleResult
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
 
@@ -55,6 +55,35 @@ def memory_table(rows: Sequence[MemoryRow]) -> Table:
             duration(row.seconds),
         )
     return table
+
+
+FAMILY_COLUMNS = ("fits = plain", "kept sets = reference", "rotation exact", "generation = reference")
+
+
+def families_table(rows: Sequence[FamilyRow]) -> Table:
+    """Each family with what was measured; a failed check is marked."""
+    table = Table()
+    for name in ("family", *FAMILY_COLUMNS):
+        table.add_column(name)
+    for row in rows:
+        cells = (
+            f"{row.fits:.0e}",
+            f"{row.n_equal}/{row.n_compared}",
+            f"{row.rotation:.0e}, bf16 {row.rotation_bf16:.0e}",
+            f"{row.generation:.0e}",
+        )
+        marked = (cell if good else f"✗ {cell}" for cell, good in zip(cells, row.verdicts, strict=True))
+        table.add_row(row.family, *marked)
+    return table
+
+
+def families_markdown(rows: Sequence[FamilyRow]) -> str:
+    """The same for a README: what each family asks of the engine, and verdicts without figures."""
+    heading = f"| family | in transformers | asks for | {' | '.join(FAMILY_COLUMNS)} |\n|---|---|---|{'---|' * 4}\n"
+    return heading + "".join(
+        f"| {row.family} | `{row.model_type}` | {row.trait} | {' | '.join('✗✓'[good] for good in row.verdicts)} |\n"
+        for row in rows
+    )
 
 
 def _right(count: Count) -> str:

@@ -41,7 +41,9 @@ def distill(model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None
     finally:
         pot.rewind(n_before)
     device = votes[0].device
-    scores = torch.stack([votes[number].to(device) for number in range(len(votes))])
+    heard = torch.stack([votes[number].to(device) for number in range(len(votes))])
+    # latent attention spreads one cached head over all query heads; their votes meet again where the entries are
+    scores = heard.unflatten(1, (pot.novelty.shape[1], -1)).sum(dim=2)
     pot.keep(
         select(
             scores, pot.novelty.to(device), budget=pot.budget, novelty_ratio=pot.novelty_ratio,

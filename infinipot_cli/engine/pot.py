@@ -73,18 +73,19 @@ class PotLayer(CacheLayerMixin):
         assert self.keys is not None and self.values is not None
         indices = indices.to(self.keys.device)
         n = indices.shape[-1]
+        turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
         wide = indices[None, :, :, None]
-        held = self.keys.gather(2, wide.expand(-1, -1, -1, self.keys.shape[-1])).float()
+        held = turning.gather(2, wide.expand(-1, -1, -1, turning.shape[-1])).float()
         plain = self.rope.rotate(held, indices[None], inverse=True)
-        if self.keys.dtype != torch.float32 and self.rope.is_rotary:
+        if turning.dtype != torch.float32 and self.rope.is_rotary:
             if self.unrotated is not None:
                 known = self.unrotated.shape[2]
-                old = self.unrotated.gather(2, wide.clamp(max=known - 1).expand(-1, -1, -1, self.keys.shape[-1]))
+                old = self.unrotated.gather(2, wide.clamp(max=known - 1).expand(-1, -1, -1, turning.shape[-1]))
                 plain = torch.where(wide < known, old.float(), plain)
-            self.unrotated = plain.to(self.keys.dtype)
-        places = torch.arange(n, device=self.keys.device)
-        self.keys[:, :, :n] = self.rope.rotate(plain, places).to(self.keys.dtype)
-        self.values[:, :, :n] = self.values.gather(2, wide.expand(-1, -1, -1, self.values.shape[-1]))
+            self.unrotated = plain.to(turning.dtype)
+        places = torch.arange(n, device=turning.device)
+        turning[:, :, :n] = self.rope.rotate(plain, places).to(turning.dtype)
+        still[:, :, :n] = still.gather(2, wide.expand(-1, -1, -1, still.shape[-1]))
         self.n = n
 
     def get_mask_sizes(self, query_length: Any) -> tuple[int, int]:

@@ -13,6 +13,8 @@ from infinipot_cli.errors import ModelError
 
 # Names under which configurations state the longest context that the model was trained for.
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
+# Rotations whose angles depend on the length; "su" is what Phi-3's first releases called longrope.
+_CHANGING_ROPES = {"dynamic", "longrope", "su"}
 _SPECIAL_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 _LARGEST_JSON_BYTES = 64 * 1024 * 1024
 
@@ -122,8 +124,21 @@ def _context_length(config: dict[str, object]) -> int | None:
         for key in _CONTEXT_KEYS:
             value = source.get(key)
             if isinstance(value, int) and value > 0:
-                return value
+                return min(value, _stable_length(source) or value)
     return None
+
+
+def _stable_length(config: dict[str, object]) -> int | None:
+    """Positions up to which the angles of a rotation stay the same; None where no length changes them.
+
+    Past it these kinds of rotation switch to other frequencies for all positions at once, and the entries of a pot,
+    turned by the old ones, would no longer fit.
+    """
+    rope = config.get("rope_parameters") or config.get("rope_scaling")
+    if not isinstance(rope, dict) or rope.get("rope_type", rope.get("type")) not in _CHANGING_ROPES:
+        return None
+    value = rope.get("original_max_position_embeddings") or config.get("original_max_position_embeddings")
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _ids(value: object) -> list[int]:

@@ -16,6 +16,14 @@ from transformers.modeling_outputs import BaseModelOutputWithPast
 SLICE_BYTES = 32 * 2**20
 
 
+class _BodyOutput(BaseModelOutputWithPast):
+    """What a body returns, with None for what only some bodies add (router logits, image states)."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
 class _Given(nn.Module):
     """Stands in for the body while the head runs."""
 
@@ -23,8 +31,8 @@ class _Given(nn.Module):
         super().__init__()
         self.states = states
 
-    def forward(self, *_: Any, **__: Any) -> BaseModelOutputWithPast:
-        return BaseModelOutputWithPast(last_hidden_state=self.states)
+    def forward(self, *_: Any, **__: Any) -> _BodyOutput:
+        return _BodyOutput(last_hidden_state=self.states)
 
 
 @contextmanager

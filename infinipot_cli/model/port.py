@@ -14,6 +14,8 @@ from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.head import head
 from infinipot_cli.model.rope import LayerRope, probe_rope
 
+HINT = "models of the Llama, Mistral, Qwen, Gemma, Phi and other rotary families work: infinipot bench families"
+
 _KNOWN: "WeakKeyDictionary[PreTrainedModel, Port]" = WeakKeyDictionary()
 
 
@@ -55,7 +57,11 @@ def port_of(model: PreTrainedModel) -> Port:
     """
     known = _KNOWN.get(model)
     if known is None:
-        known = _KNOWN[model] = _prove(model)
+        try:
+            known = _KNOWN[model] = _prove(model)
+        except UnsupportedModelError as error:
+            error.hint = error.hint or HINT
+            raise
     return known
 
 

@@ -6,7 +6,7 @@ one vector. The convention that explains the eight keys is that layer's conventi
 refused. This tests behaviour, not names, so a new architecture either fits or fails loudly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
@@ -29,12 +29,15 @@ class LayerRope:
         is_interleaved: whether pairs are neighbours (2i, 2i + 1) instead of halves (i, i + n_pairs).
         is_last: whether the rotated dimensions are the last of the head instead of the first.
         sign: +1, or -1 where the model turns the other way.
+        is_in_values: whether the cache holds what turns in the place of the values (latent attention, which keeps an
+            unturned latent in the place of the keys and one small rotary key beside it).
     """
 
     inv_freq: Tensor
     is_interleaved: bool = False
     is_last: bool = False
     sign: int = 1
+    is_in_values: bool = False
 
     @property
     def is_rotary(self) -> bool:
@@ -95,10 +98,7 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
             f"{model.config.model_type} adds absolute positions to its tokens, so its entries cannot be renumbered"
         )
     frequencies = _frequencies(model)
-    layers = [
-        _fit(_keys(layer)[:, :, 0].float(), positions, frequencies, tolerance, model.config.model_type)
-        for layer in cache.layers
-    ]
+    layers = [_fit_layer(layer, positions, frequencies, tolerance, model.config.model_type) for layer in cache.layers]
     if not any(layer.is_rotary for layer in layers):
         raise UnsupportedModelError(
             f"{model.config.model_type} has no rotary positions (ALiBi or none), so it cannot use a pot"
@@ -106,10 +106,17 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     return layers
 
 
-def _keys(layer: object) -> Tensor:
-    keys = getattr(layer, "keys", None)
-    assert isinstance(keys, Tensor), "a layer that keeps no keys should have been refused before"
-    return keys
+def _fit_layer(layer: object, positions: Tensor, frequencies: list[Tensor], tolerance: float, name: str) -> LayerRope:
+    """The rotation of one cached layer, wherever in the cache it is."""
+    keys, values = (getattr(layer, part, None) for part in ("keys", "values"))
+    if not isinstance(keys, Tensor) or not isinstance(values, Tensor):
+        raise UnsupportedModelError(f"{name} keeps no keys and values to choose from")
+    keys, values = keys[:, :, 0].float(), values[:, :, 0].float()
+    if _is_same(values, tolerance):
+        return _fit(keys, positions, frequencies, tolerance, name)
+    if not _is_same(keys, tolerance):
+        raise UnsupportedModelError(f"in {name} both keys and values depend on position, so they cannot be renumbered")
+    return replace(_fit(values, positions, frequencies, tolerance, name), is_in_values=True)
 
 
 def _frequencies(model: nn.Module) -> list[Tensor]:
@@ -123,7 +130,7 @@ def _frequencies(model: nn.Module) -> list[Tensor]:
 
 def _fit(keys: Tensor, positions: Tensor, frequencies: list[Tensor], tolerance: float, name: str) -> LayerRope:
     """The convention that explains one layer's keys, (rows, heads, D)."""
-    if _error(keys, keys[:1].expand_as(keys)) <= tolerance:
+    if _is_same(keys, tolerance):
         return NO_ROTATION
     stacked = keys.transpose(0, 1)
     for inv_freq, interleaved, last, sign in product(frequencies, (False, True), (False, True), (1, -1)):
@@ -134,8 +141,12 @@ def _fit(keys: Tensor, positions: Tensor, frequencies: list[Tensor], tolerance: 
         if _error(straight, straight[:, :1].expand_as(straight)) <= tolerance:
             return rope
     raise UnsupportedModelError(
-        f"the keys of {name} are not a rotation of one vector, so they cannot be renumbered exactly"
+        f"the keys of {name} are not a rotation known here of one vector, so they cannot be renumbered exactly"
     )
+
+
+def _is_same(rows: Tensor, tolerance: float) -> bool:
+    return _error(rows, rows[:1].expand_as(rows)) <= tolerance
 
 
 def _error(got: Tensor, wanted: Tensor) -> float:

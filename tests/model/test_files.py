@@ -40,6 +40,23 @@ def test_the_trained_context_is_found_under_its_names(tmp_path: Path, config: ob
     assert describe("x", folder_with(tmp_path, config_json=config)).context_length == length
 
 
+@pytest.mark.parametrize(
+    ("rope", "length"),
+    [
+        ({"rope_scaling": {"type": "longrope"}, "original_max_position_embeddings": 4096}, 4096),
+        ({"rope_parameters": {"rope_type": "dynamic", "original_max_position_embeddings": 2048}}, 2048),
+        ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, 131072),
+        ({"rope_scaling": {"rope_type": "llama3", "original_max_position_embeddings": 8192}}, 131072),
+        ({"rope_parameters": {"full_attention": {"rope_type": "default"}}}, 131072),
+    ],
+)
+def test_a_rotation_that_changes_with_length_limits_the_context(
+    tmp_path: Path, rope: dict[str, object], length: int
+) -> None:
+    config = {"max_position_embeddings": 131072, **rope}
+    assert describe("x", folder_with(tmp_path, config_json=config)).context_length == length
+
+
 def test_of_several_chat_templates_the_default_is_taken(tmp_path: Path) -> None:
     named = [{"name": "tools", "template": "T"}, {"name": "default", "template": "D"}]
     folder = folder_with(tmp_path, config_json={}, tokenizer_config_json={"chat_template": named})

@@ -1,0 +1,107 @@
+"""Every family of models keeps the engine's promises, and the checks would notice if one did not."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from infinipot_cli.app import app
+from infinipot_cli.bench import families
+from infinipot_cli.bench.record import FamilyRow
+from infinipot_cli.bench.replay import Replay
+from infinipot_cli.bench.tiny_models import FAMILIES, REFUSED, Family, build
+from infinipot_cli.display.tables import families_markdown
+from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.model.port import port_of
+from infinipot_cli.model.rope import LayerRope
+from tests.engine.conftest import random_ids, tiny
+from tests.engine.reference import Reference
+
+README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def named(*names: str) -> list[Family]:
+    return [family for family in FAMILIES if family.name in names]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_family_keeps_every_promise(family: Family) -> None:
+    row = families.check(family, cycles=8)
+    assert row.n_compared >= 18
+    assert all(row.verdicts), row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_keys_do_not_drift_over_hundreds_of_distillations(family: Family) -> None:
+    model = build(family)
+    assert families.rotation_error(model, 250) <= 1e-5
+    assert families.rotation_error(model.bfloat16(), 250) <= 8e-3
+
+
+@pytest.mark.parametrize("family", REFUSED, ids=lambda family: family.name)
+def test_a_family_that_cannot_is_refused_with_the_reason(family: Family) -> None:
+    with pytest.raises(UnsupportedModelError, match=family.trait) as caught:
+        port_of(build(family))
+    assert "bench families" in caught.value.hint
+    assert "\n" not in caught.value.message
+    assert family.name in README
+
+
+@pytest.mark.parametrize("family", named("Llama", "GLM-4", "DeepSeek-V3"), ids=lambda family: family.name)
+def test_keys_that_are_not_turned_are_noticed(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(family)
+    port_of(model)
+    monkeypatch.setattr(LayerRope, "rotate", lambda self, keys, positions, *, inverse=False: keys)
+    assert families.rotation_error(model, 3) > 1e-2
+    n_equal, n_compared, answer = families.compared_to_replay(model)
+    assert n_equal < n_compared or answer > 1e-2
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral-window", "qwen3"])
+def test_the_two_references_agree(name: str) -> None:
+    """The one replays any model's own modules, the other reads weights and knows a few shapes; they share nothing."""
+    model = tiny(name)
+    sizes = {"capacity": 36, "budget": 16, "novelty_ratio": 0.5}
+    run = {"prefix": random_ids(2, 1), "document": random_ids(90, 2), "catalyst": random_ids(4, 3),
+           "suffix": random_ids(5, 4), "n_answer": 4}  # fmt: skip
+    replayed = Replay(model, port_of(model).windows, 2, **sizes).run(**run)
+    wanted = Reference(model, **sizes).run(**run)
+    assert (replayed.kept, replayed.tokens, replayed.peak) == (wanted.kept, wanted.tokens, wanted.peak)
+    torch.testing.assert_close(torch.stack(replayed.logits), torch.stack(wanted.logits), atol=1e-4, rtol=1e-4)
+
+
+def test_the_table_of_the_readme_is_what_the_command_prints() -> None:
+    good = [FamilyRow(f.name, f.model_type, f.trait, 0.0, 1, 1, 250, 0.0, 0.0, 0.0) for f in FAMILIES]
+    assert "\n" + families_markdown(good) in README
+    words = ["bench", "families", "qwen2", "glm4", "--cycles", "2", "-q", "--markdown"]
+    printed = CliRunner().invoke(app, words).stdout.strip().splitlines()
+    assert len(printed) == 4
+    assert all(line in README for line in printed)
+
+
+def test_the_command_prints_a_table_or_a_record() -> None:
+    words = ["bench", "families", "Cohere", "--cycles", "2"]
+    shown = CliRunner().invoke(app, words, env={"COLUMNS": "140"})
+    assert shown.exit_code == 0
+    assert re.search(r"Cohere +│ \S+ +│ 36/36", shown.stdout)
+    (row,) = json.loads(CliRunner().invoke(app, [*words, "--json", "-q"]).stdout)["rows"]
+    assert (row["family"], row["n_equal"], row["verdicts"]) == ("Cohere", 36, [True] * 4)
+
+
+def test_a_failed_check_is_marked_and_ends_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = FamilyRow("Odd", "odd", "nothing", 1.0, 1, 2, 3, 0.0, 0.0, float("inf"))
+    monkeypatch.setattr(families, "run", lambda *_: iter([wrong]))
+    shown = CliRunner().invoke(app, ["bench", "families"], env={"COLUMNS": "140"})
+    assert shown.exit_code == 1
+    assert shown.stdout.count("✗") == 3
+    assert json.loads(CliRunner().invoke(app, ["bench", "families", "--json"]).stdout)["rows"][0]["generation"] is None
+
+
+def test_an_unknown_family_is_a_usage_error() -> None:
+    result = CliRunner().invoke(app, ["bench", "families", "unheard-of"])
+    assert result.exit_code == 2
+    assert "one of llama, mistral" in result.stderr
