@@ -7,6 +7,7 @@ from infinipot_cli.documents.decode import TextDecoder
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, looks_binary
 from infinipot_cli.documents.source import Source
+from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import DocumentError
 
 _VOTE_BYTES = 1 << 20
@@ -15,20 +16,22 @@ _BLANK_LIMIT = 1 << 20
 
 
 class TextDocument(Document):
-    """A source of plain text in UTF-8, UTF-16, UTF-32 or, failing these, cp1252.
+    """A source of plain text in UTF-8, UTF-16, UTF-32 or, failing these, the likeliest encoding.
 
     Args:
         source: its bytes, at their start.
+        wishes: an encoding or the type "text" in them is believed, whatever the bytes look like.
     """
 
     kind = "text"
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, wishes: Wishes = Wishes()) -> None:  # noqa: B008  (frozen)
         self.name = source.name
         self.n_pages = None
         self.n_bytes = source.n_bytes
         self.warnings = []
         self._source = source
+        self._wishes = wishes
 
     def pieces(self) -> Iterator[TextPiece]:
         """Decode and clean the text; see `Document.pieces`.
@@ -65,8 +68,8 @@ class TextDocument(Document):
         # A file can wait for a megabyte before its encoding is chosen; a pipe must not.
         n_vote = HEAD_BYTES if self.n_bytes is None else _VOTE_BYTES
         sample = self._source.peek(n_vote)
-        decoder = TextDecoder(sample, whole=len(sample) < n_vote)
-        gate = _BinaryGate(self.name, decoder)
+        decoder = TextDecoder(sample, whole=len(sample) < n_vote, encoding=self._wishes.encoding)
+        gate = _BinaryGate(self.name, decoder, is_open=not (self._wishes.encoding or self._wishes.type))
         cleaner = Cleaner()
         n_read = 0
         warned = False
@@ -76,13 +79,13 @@ class TextDocument(Document):
             gate.push(data)
             if not warned and decoder.first_bad is not None:
                 warned = True
-                self._warn_encoding(decoder.first_bad)
+                self._warn_encoding(decoder)
             if text := cleaner.push(text):
                 yield text, None if self.n_bytes is None else min(n_read / self.n_bytes, 1.0)
         text = decoder.push(b"", final=True)
         gate.close()
         if not warned and decoder.first_bad is not None:
-            self._warn_encoding(decoder.first_bad)
+            self._warn_encoding(decoder)
         if text := cleaner.push(text) + cleaner.flush():
             yield text, None if self.n_bytes is None else 1.0
         if decoder.n_replaced:
@@ -92,21 +95,23 @@ class TextDocument(Document):
                 f" as {decoder.encoding} (read as U+FFFD)"
             )
 
-    def _warn_encoding(self, first_bad: tuple[int, int]) -> None:
-        value, offset = first_bad
+    def _warn_encoding(self, decoder: TextDecoder) -> None:
+        assert decoder.first_bad is not None
+        (value, offset), encoding = decoder.first_bad, decoder.encoding
         self.warnings.append(
-            f"{self.name} is not UTF-8 (byte 0x{value:02x} at {offset:,}); read as Windows-1252 (cp1252)"
+            f"{self.name} is not UTF-8 (byte 0x{value:02x} at {offset:,}); read as {encoding}"
+            " (--encoding NAME reads it otherwise)"
         )
 
 
 class _BinaryGate:
     """Second look at the first 8 KiB: a readable first kilobyte may head a binary file."""
 
-    def __init__(self, name: str, decoder: TextDecoder) -> None:
+    def __init__(self, name: str, decoder: TextDecoder, *, is_open: bool) -> None:
         self._name = name
         self._decoder = decoder
         self._sample = bytearray()
-        self._is_open = True
+        self._is_open = is_open
 
     def push(self, data: bytes) -> None:
         if self._is_open:

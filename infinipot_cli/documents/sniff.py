@@ -49,19 +49,20 @@ _TEXT_CONTROLS = bytes((7, 8, 9, 10, 11, 12, 13, 27))
 _OTHER_CONTROLS = bytes(set(range(1, 32)) - set(_TEXT_CONTROLS))
 
 
-def recognise(head: bytes, name: str) -> str:
+def recognise(head: bytes, name: str, *, is_text: bool = False) -> str:
     """Name the format of a source: "pdf" or "text".
 
     Args:
         head: its first 1,024 bytes, or all of it when it is shorter.
         name: how messages call it; decides nothing but the wording.
+        is_text: the user said so; only a format that is no text at all can speak against it.
 
     Raises:
         DocumentError: it is neither.
     """
     if head.startswith(b"%PDF-") or _PDF_HEADER.search(head):
         return "pdf"
-    if bom_encoding(head) is None:
+    if bom_encoding(head) is None and not is_text:
         for magic, what in _MAGIC:
             if head.startswith(magic):
                 raise binary_error(name, what)
@@ -93,6 +94,6 @@ def binary_error(name: str, what: str = "") -> DocumentError:
     suffix = f" ({what})" if what else ""
     return DocumentError(
         f"{name} looks binary{suffix}",
-        hint="infinipot reads text files and PDFs; convert it to one of these first",
+        hint="infinipot reads text and PDF; if this is text: --encoding NAME, or --type text",
         code="binary",
     )
