@@ -294,6 +294,7 @@ class Reading:
             capacity=self.plan.capacity,
             n_cycles=self.pot.n_cycles,
             done=meter.share(),
+            label=meter.label,
         )
 
     def _count_kept(self) -> None:

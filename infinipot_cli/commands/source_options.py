@@ -24,3 +24,27 @@ Type = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+Pages = Annotated[
+    str | None,
+    typer.Option(
+        "--pages",
+        metavar="LIST",
+        help="Pages to read, such as 1-5,8,xii-xv: places counted from 1, or printed labels.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Lines = Annotated[
+    str | None,
+    typer.Option(
+        "--lines", metavar="LIST", help="Lines of a text to read, such as 1000-2000 or 1000-.", rich_help_panel=_PANEL
+    ),
+]
+PasswordFile = Annotated[
+    str | None,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        help="File whose first line opens an encrypted document.",
+        rich_help_panel=_PANEL,
+    ),
+]

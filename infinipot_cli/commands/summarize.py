@@ -16,6 +16,9 @@ def summarize(
     ] = None,
     encoding: source_options.Encoding = None,
     type_: source_options.Type = None,
+    pages: source_options.Pages = None,
+    lines: source_options.Lines = None,
+    password_file: source_options.PasswordFile = None,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -42,6 +45,6 @@ def summarize(
     from infinipot_cli.commands.reply import Reply
     from infinipot_cli.documents import Wishes
 
-    wishes = Wishes(encoding=encoding, type=type_)
+    wishes = Wishes(encoding=encoding, type=type_, pages=pages, lines=lines, password_file=password_file)
     reply = Reply(session.Session(model, request, wishes), json=json, quiet=quiet, color=color)
     reply.run(chosen, session.SUMMARIZE, key="summary")

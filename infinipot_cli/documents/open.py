@@ -41,6 +41,6 @@ def _document(kind: str, source: Source, wishes: Wishes) -> Document:
         case "pdf":
             from infinipot_cli.documents.pdf import PdfDocument
 
-            return PdfDocument(source)
+            return PdfDocument(source, wishes)
         case _:
             return TextDocument(source, wishes)

@@ -16,12 +16,14 @@ class TextPiece:
         page: page it comes from, counted from 1; None where the format has no pages.
         char_start: characters of the document's cleaned text before this piece.
         done: share of the source consumed so far, 0 to 1; None when the end is unknown (pipes).
+        label: what is printed on the page, where that is not its number.
     """
 
     text: str
     page: int | None
     char_start: int
     done: float | None
+    label: str | None = None
 
 
 class Document(ABC):

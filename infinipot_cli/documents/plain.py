@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from infinipot_cli.documents.clean import Cleaner
 from infinipot_cli.documents.decode import TextDecoder
 from infinipot_cli.documents.piece import Document, TextPiece
+from infinipot_cli.documents.ranges import LineFilter, parse_lines
 from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, looks_binary
 from infinipot_cli.documents.source import Source
 from infinipot_cli.documents.wishes import Wishes
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.errors import DocumentError, UsageError
 
 _VOTE_BYTES = 1 << 20
 # Blank text is held back until something readable comes, but not for ever: a pipe may bring newlines only.
@@ -26,6 +27,7 @@ class TextDocument(Document):
     kind = "text"
 
     def __init__(self, source: Source, wishes: Wishes = Wishes()) -> None:  # noqa: B008  (frozen)
+        wishes.forbid_pages(source.name)
         self.name = source.name
         self.n_pages = None
         self.n_bytes = source.n_bytes
@@ -42,7 +44,7 @@ class TextDocument(Document):
         blank: list[str] = []
         n_blank = n_chars = 0
         has_text = False
-        for text, done in self._cleaned():
+        for text, done in self._wanted():
             has_text = has_text or not text.isspace()
             if not has_text and n_blank < _BLANK_LIMIT:
                 blank.append(text)
@@ -63,6 +65,25 @@ class TextDocument(Document):
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def _wanted(self) -> Iterator[tuple[str, float | None]]:
+        """The lines that were asked for; reading ends behind the last of them, and how far that is nobody knows."""
+        if self._wishes.lines is None:
+            yield from self._cleaned()
+            return
+        ranges = parse_lines(self._wishes.lines)
+        lines = LineFilter(ranges)
+        for text, done in self._cleaned():
+            if text := lines.push(text):
+                yield text, done if ranges[-1][1] is None else None
+            if lines.is_done:
+                return
+        if lines.n_lines < ranges[0][0]:
+            raise UsageError(
+                f"lines {self._wishes.lines} requested, {self.name} has {lines.n_lines:,}", code="no_such_line"
+            )
+        if lines.n_lines < (ranges[-1][1] or ranges[-1][0]):
+            self.warnings.append(f"lines {self._wishes.lines} requested, {self.name} has {lines.n_lines:,}")
 
     def _cleaned(self) -> Iterator[tuple[str, float | None]]:
         # A file can wait for a megabyte before its encoding is chosen; a pipe must not.

@@ -308,3 +308,28 @@ def test_memory_stays_flat_over_a_long_pipe() -> None:
     tracemalloc.stop()
     assert n_chars > 25_000_000
     assert peak < 3_000_000
+
+
+def chosen(path: str, lines: str, stdin: Trickle | None = None) -> tuple[str, list[str]]:
+    with open_document(path, stdin=stdin, wishes=Wishes(lines=lines)) as document:  # type: ignore[arg-type]
+        return joined(list(document.pieces())), document.warnings
+
+
+def test_lines_are_chosen_and_what_is_missing_is_said(tmp_path: Path) -> None:
+    lines = [f"line {number}\r\n" for number in range(1, 50_001)]
+    path = write(tmp_path, "".join(lines).encode())
+    expected = "".join(lines[29_999:30_010]).replace("\r", "")
+    assert chosen(str(path), "30000-30010") == (expected, [])
+    assert chosen(str(path), "49999-60000")[1] == [f"lines 49999-60000 requested, {path} has 50,000"]
+    with pytest.raises(UsageError, match=r"lines 60000-70000 requested, .* has 50,000"):
+        chosen(str(path), "60000-70000")
+    with pytest.raises(UsageError, match="has no pages"):
+        open_document(str(path), wishes=Wishes(pages="1"))
+
+
+def test_an_endless_pipe_is_left_behind_the_last_line_that_was_asked_for() -> None:
+    class NeverEnding(Trickle):
+        def read1(self, n_bytes: int = -1) -> bytes:
+            return b"line after line\n" * 10
+
+    assert chosen("-", "5-6", NeverEnding(b"", 1))[0] == "line after line\n" * 2
