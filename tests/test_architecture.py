@@ -44,6 +44,8 @@ LIBRARIES = {
     "huggingface_hub": {"model"},
     "pypdf": {"documents"},
     "charset_normalizer": {"documents"},
+    "defusedxml": {"documents"},
+    "backports": {"documents"},
 }
 
 

@@ -44,7 +44,7 @@ PasswordFile = Annotated[
     typer.Option(
         "--password-file",
         metavar="FILE",
-        help="File whose first line opens an encrypted document.",
+        help="File whose first line opens an encrypted PDF.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -2,6 +2,7 @@
 
 from typing import BinaryIO
 
+from infinipot_cli.documents.packed import compression, unpacked
 from infinipot_cli.documents.piece import Document
 from infinipot_cli.documents.plain import TextDocument
 from infinipot_cli.documents.sniff import HEAD_BYTES, recognise
@@ -27,6 +28,11 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
         if not head:
             hint = "nothing was piped in" if source == "-" else "is it the right document?"
             raise DocumentError(f"{opened.name} is empty", hint=hint, code="empty")
+        if how := compression(head):
+            opened = unpacked(opened, how)
+            head = opened.peek(HEAD_BYTES)
+            if not head:
+                raise DocumentError(f"{opened.name} is empty inside", hint="is it the right document?", code="empty")
         # whoever names the encoding says that it is text; a PDF has none, and is one whatever was said
         is_text = wishes.encoding is not None
         return _document(wishes.kind or recognise(head, opened.name, is_text=is_text), opened, wishes)
@@ -42,5 +48,24 @@ def _document(kind: str, source: Source, wishes: Wishes) -> Document:
             from infinipot_cli.documents.pdf import PdfDocument
 
             return PdfDocument(source, wishes)
+        case "html":
+            from infinipot_cli.documents.html import HtmlDocument
+
+            return HtmlDocument(source, wishes)
+        case "zip" | "epub" | "docx":
+            return _unzipped(source, wishes)
         case _:
             return TextDocument(source, wishes)
+
+
+def _unzipped(source: Source, wishes: Wishes) -> Document:
+    from infinipot_cli.documents.zipped import Container
+
+    container = Container(source)
+    if container.kind() == "epub":
+        from infinipot_cli.documents.epub import EpubDocument
+
+        return EpubDocument(source, container, wishes)
+    from infinipot_cli.documents.docx import DocxDocument
+
+    return DocxDocument(source, container, wishes)

@@ -1,12 +1,13 @@
 """Text files and text from pipes: decoded, cleaned and handed on as they arrive."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from infinipot_cli.documents.clean import Cleaner
 from infinipot_cli.documents.decode import TextDecoder
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.ranges import LineFilter, parse_lines
-from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, looks_binary
+from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, bom_encoding, looks_binary
 from infinipot_cli.documents.source import Source
 from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import DocumentError, UsageError
@@ -14,6 +15,16 @@ from infinipot_cli.errors import DocumentError, UsageError
 _VOTE_BYTES = 1 << 20
 # Blank text is held back until something readable comes, but not for ever: a pipe may bring newlines only.
 _BLANK_LIMIT = 1 << 20
+
+
+class Converter(Protocol):
+    """Turns decoded text that comes in pieces into the text to be read."""
+
+    def push(self, text: str) -> str:
+        """Convert some more."""
+
+    def flush(self) -> str:
+        """Convert what was kept back: nothing more is coming."""
 
 
 class TextDocument(Document):
@@ -31,7 +42,7 @@ class TextDocument(Document):
         self.name = source.name
         self.n_pages = None
         self.n_bytes = source.n_bytes
-        self.warnings = []
+        self.warnings = source.warnings
         self._source = source
         self._wishes = wishes
 
@@ -89,24 +100,25 @@ class TextDocument(Document):
         # A file can wait for a megabyte before its encoding is chosen; a pipe must not.
         n_vote = HEAD_BYTES if self.n_bytes is None else _VOTE_BYTES
         sample = self._source.peek(n_vote)
-        decoder = TextDecoder(sample, whole=len(sample) < n_vote, encoding=self._wishes.encoding)
+        encoding = self._wishes.encoding or (None if bom_encoding(sample) else self._declared(sample))
+        decoder = TextDecoder(sample, whole=len(sample) < n_vote, encoding=encoding)
         gate = _BinaryGate(self.name, decoder, is_open=not (self._wishes.encoding or self._wishes.type))
-        cleaner = Cleaner()
-        n_read = 0
+        converter, cleaner = self._converter(), Cleaner()
         warned = False
         while data := self._source.read():
-            n_read += len(data)
             text = decoder.push(data)
             gate.push(data)
             if not warned and decoder.first_bad is not None:
                 warned = True
                 self._warn_encoding(decoder)
-            if text := cleaner.push(text):
-                yield text, None if self.n_bytes is None else min(n_read / self.n_bytes, 1.0)
+            if text := cleaner.push(converter.push(text) if converter else text):
+                yield text, self._source.share()
         text = decoder.push(b"", final=True)
         gate.close()
         if not warned and decoder.first_bad is not None:
             self._warn_encoding(decoder)
+        if converter:
+            text = converter.push(text) + converter.flush()
         if text := cleaner.push(text) + cleaner.flush():
             yield text, None if self.n_bytes is None else 1.0
         if decoder.n_replaced:
@@ -115,6 +127,14 @@ class TextDocument(Document):
                 f"{self.name}: {decoder.n_replaced:,} character{plural} could not be decoded"
                 f" as {decoder.encoding} (read as U+FFFD)"
             )
+
+    def _declared(self, sample: bytes) -> str | None:
+        """The encoding that the text itself names."""
+        return None
+
+    def _converter(self) -> Converter | None:
+        """What makes text of the source's own language, for one that has such."""
+        return None
 
     def _warn_encoding(self, decoder: TextDecoder) -> None:
         assert decoder.first_bad is not None

@@ -21,6 +21,9 @@ TYPES = {
     "csv": "text",
     "tsv": "text",
     "pdf": "pdf",
+    "html": "html",
+    "epub": "epub",
+    "docx": "docx",
 }
 
 

@@ -82,7 +82,7 @@ def test_the_spool_is_private_nameless_capped_and_gone_afterwards(
     document.close()
     assert spool.closed
     monkeypatch.setattr(source_module, "SPOOL_LIMIT_BYTES", 500)
-    with pytest.raises(DocumentError, match="standard input brings a PDF of more than"):
+    with pytest.raises(DocumentError, match="standard input brings a document of more than"):
         open_document("-", stdin=io.BytesIO(THREE))
 
 

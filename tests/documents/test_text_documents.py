@@ -213,7 +213,8 @@ def test_the_first_text_of_a_pipe_comes_before_its_end() -> None:
         (b"readable " * 120 + bytes(range(256)) * 40, "looks binary"),
         (b"\x89PNG\r\n\x1a\n" + b"text " * 99, "looks binary (a PNG image)"),
         (b"PK\x03\x04" + b"text " * 99, "looks binary (a zip container)"),
-        (b"\x1f\x8b\x08" + b"text " * 99, "looks binary (gzip data)"),
+        (b"\x1f\x8b\x08" + b"text " * 99, "is damaged: its gzip data cannot be unpacked"),
+        (b"x" * 257 + b"ustar\x00" + b"text " * 99, "looks binary (a tar archive)"),
         (PROSE.encode("utf-16-le"), "looks binary"),
     ],
 )
