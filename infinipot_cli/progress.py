@@ -15,6 +15,7 @@ class Progress:
         capacity: most entries it can hold.
         n_cycles: distillations so far.
         done: share of all sources read, 0 to 1, None when the end is unknown.
+        label: what is printed on the page, where that is not its number.
     """
 
     source: str
@@ -24,3 +25,4 @@ class Progress:
     capacity: int
     n_cycles: int
     done: float | None
+    label: str | None = None

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from infinipot_cli.documents import open_document
+from infinipot_cli.documents import Wishes, open_document
 from infinipot_cli.errors import ModelError, UsageError
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame
@@ -72,12 +72,16 @@ class Session:
     Args:
         model: name of a model, as `model.catalog.find` takes it.
         request: what the user asked of the pot.
+        wishes: what the user asked of the documents.
     """
 
-    def __init__(self, model: str = DEFAULT_MODEL, request: PotRequest | None = None) -> None:
+    def __init__(
+        self, model: str = DEFAULT_MODEL, request: PotRequest | None = None, wishes: Wishes | None = None
+    ) -> None:
         prepare_environment()
         self.model_name = model
         self.request = request or PotRequest()
+        self.wishes = wishes or Wishes()
         self.load_seconds = 0.0
         self._files: ModelFiles | None = None
         self._tokenizer: DocumentTokenizer | None = None
@@ -119,7 +123,7 @@ class Session:
         inputs: list[Input] = []
         try:
             for source in sources:
-                document = open_document(source, stdin=stdin)
+                document = open_document(source, stdin=stdin, wishes=self.wishes)
                 inputs.append(Input(document, iter(())))
                 pieces = document.pieces()
                 inputs[-1].pieces = chain([next(pieces)], pieces)
@@ -290,6 +294,7 @@ class Reading:
             capacity=self.plan.capacity,
             n_cycles=self.pot.n_cycles,
             done=meter.share(),
+            label=meter.label,
         )
 
     def _count_kept(self) -> None:

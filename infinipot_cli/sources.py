@@ -23,6 +23,7 @@ class Meter:
     inputs: Sequence[Input]
     current: int = 0
     page: int | None = None
+    label: str | None = None
     done: float | None = None
     char: int = 0
     n_chars: int = 0
@@ -30,7 +31,7 @@ class Meter:
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
         """Pass pieces on and remember how far they reach."""
         for piece in pieces:
-            self.page, self.done = piece.page, piece.done
+            self.page, self.label, self.done = piece.page, piece.label, piece.done
             self.n_chars = piece.char_start + len(piece.text)
             yield piece
 

@@ -25,7 +25,7 @@ ARROWS = {
     "session": {"documents", "sources", "tokens", "model", "engine", "plan", "progress", "settings", "errors"},
     "bench": {"session", "documents", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "progress", "settings", "errors"},
-    "commands": {"session", "plan", "display", "bench", "settings", "errors"},
+    "commands": {"documents", "session", "plan", "display", "bench", "settings", "errors"},
     "app": {"commands", "display", "settings", "errors", "__version__"},
     "__main__": {"app"},
     "recipe": {"model", "tokens", "engine", "session", "bench", "settings", "errors"},
@@ -43,6 +43,9 @@ LIBRARIES = {
     "tiktoken": {"tokens", "recipe"},
     "huggingface_hub": {"model"},
     "pypdf": {"documents"},
+    "charset_normalizer": {"documents"},
+    "defusedxml": {"documents"},
+    "backports": {"documents"},
 }
 
 
@@ -100,7 +103,7 @@ def loaded_by(*words: str, stdin: str | None = None) -> set[str]:
     return set(done.stderr.splitlines())
 
 
-HEAVY = {"torch", "transformers", "pypdf", "tiktoken", "tokenizers", "huggingface_hub", "numpy"}
+HEAVY = {"torch", "transformers", "pypdf", "tiktoken", "tokenizers", "huggingface_hub", "numpy", "charset_normalizer"}
 
 
 def test_help_and_version_import_nothing_heavy() -> None:

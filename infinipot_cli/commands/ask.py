@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
+from infinipot_cli.commands import options, source_options
 from infinipot_cli.commands.words import input_is_piped, sources_and_question
 
 
@@ -16,6 +16,11 @@ def ask(
             metavar="SOURCE... QUESTION", help="Text files and PDFs, or - for standard input; the question last."
         ),
     ],
+    encoding: source_options.Encoding = None,
+    type_: source_options.Type = None,
+    pages: source_options.Pages = None,
+    lines: source_options.Lines = None,
+    password_file: source_options.PasswordFile = None,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -40,6 +45,8 @@ def ask(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Reply
+    from infinipot_cli.documents import Wishes
 
+    wishes = Wishes(encoding=encoding, type=type_, pages=pages, lines=lines, password_file=password_file)
     task = session.ask(question)
-    Reply(session.Session(model, request), json=json, quiet=quiet, color=color).run(sources, task, key="answer")
+    Reply(session.Session(model, request, wishes), json=json, quiet=quiet, color=color).run(sources, task, key="answer")

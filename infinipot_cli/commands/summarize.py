@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
+from infinipot_cli.commands import options, source_options
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
 
@@ -14,6 +14,11 @@ def summarize(
         list[str] | None,
         typer.Argument(metavar="SOURCE...", help="Text files and PDFs, or - for standard input.", show_default=False),
     ] = None,
+    encoding: source_options.Encoding = None,
+    type_: source_options.Type = None,
+    pages: source_options.Pages = None,
+    lines: source_options.Lines = None,
+    password_file: source_options.PasswordFile = None,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -38,6 +43,8 @@ def summarize(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Reply
+    from infinipot_cli.documents import Wishes
 
-    reply = Reply(session.Session(model, request), json=json, quiet=quiet, color=color)
+    wishes = Wishes(encoding=encoding, type=type_, pages=pages, lines=lines, password_file=password_file)
+    reply = Reply(session.Session(model, request, wishes), json=json, quiet=quiet, color=color)
     reply.run(chosen, session.SUMMARIZE, key="summary")

@@ -110,7 +110,7 @@ class ReadingBar:
         reached = self.reached
         if reached is None:
             return Spinner("dots", Text(f" {safe_line(self._waiting)}", style="dim"))
-        place = "" if reached.page is None else f"p. {reached.page}"
+        place = "" if reached.page is None else f"p. {safe_line(reached.label) if reached.label else reached.page}"
         facts = [place, f"{reached.n_tokens} tok", self._speed(reached), self._left(reached)]
         reading = _row(
             "reading",

@@ -2,5 +2,6 @@
 
 from infinipot_cli.documents.open import open_document
 from infinipot_cli.documents.piece import Document, TextPiece
+from infinipot_cli.documents.wishes import Wishes
 
-__all__ = ["Document", "TextPiece", "open_document"]
+__all__ = ["Document", "TextPiece", "Wishes", "open_document"]

@@ -2,19 +2,22 @@
 
 from typing import BinaryIO
 
+from infinipot_cli.documents.packed import compression, unpacked
 from infinipot_cli.documents.piece import Document
 from infinipot_cli.documents.plain import TextDocument
 from infinipot_cli.documents.sniff import HEAD_BYTES, recognise
 from infinipot_cli.documents.source import Source, open_source
+from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import DocumentError
 
 
-def open_document(source: str, *, stdin: BinaryIO | None = None) -> Document:
+def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes = Wishes()) -> Document:  # noqa: B008
     """Open a document; what it is decides its content, not its name.
 
     Args:
         source: a path as the user typed it, or "-" for standard input.
         stdin: the byte stream behind "-"; the process's own when None.
+        wishes: what the user asked of the sources.
 
     Raises:
         DocumentError: missing, a folder, not permitted, empty, binary, or a PDF that does not open.
@@ -25,18 +28,44 @@ def open_document(source: str, *, stdin: BinaryIO | None = None) -> Document:
         if not head:
             hint = "nothing was piped in" if source == "-" else "is it the right document?"
             raise DocumentError(f"{opened.name} is empty", hint=hint, code="empty")
-        return _document(recognise(head, opened.name), opened)
+        if how := compression(head):
+            opened = unpacked(opened, how)
+            head = opened.peek(HEAD_BYTES)
+            if not head:
+                raise DocumentError(f"{opened.name} is empty inside", hint="is it the right document?", code="empty")
+        # whoever names the encoding says that it is text; a PDF has none, and is one whatever was said
+        is_text = wishes.encoding is not None
+        return _document(wishes.kind or recognise(head, opened.name, is_text=is_text), opened, wishes)
     except BaseException:
         opened.close()
         raise
 
 
-def _document(kind: str, source: Source) -> Document:
+def _document(kind: str, source: Source, wishes: Wishes) -> Document:
     # A format is one module beside this one and one case here; its library is imported only when needed.
     match kind:
         case "pdf":
             from infinipot_cli.documents.pdf import PdfDocument
 
-            return PdfDocument(source)
+            return PdfDocument(source, wishes)
+        case "html":
+            from infinipot_cli.documents.html import HtmlDocument
+
+            return HtmlDocument(source, wishes)
+        case "zip" | "epub" | "docx":
+            return _unzipped(source, wishes)
         case _:
-            return TextDocument(source)
+            return TextDocument(source, wishes)
+
+
+def _unzipped(source: Source, wishes: Wishes) -> Document:
+    from infinipot_cli.documents.zipped import Container
+
+    container = Container(source)
+    if container.kind() == "epub":
+        from infinipot_cli.documents.epub import EpubDocument
+
+        return EpubDocument(source, container, wishes)
+    from infinipot_cli.documents.docx import DocxDocument
+
+    return DocxDocument(source, container, wishes)

@@ -13,15 +13,17 @@ class TextPiece:
 
     Args:
         text: cleaned text; never empty.
-        page: page it comes from, counted from 1; None where the format has no pages.
+        page: page or chapter it comes from, counted from 1; None where the format has no pages.
         char_start: characters of the document's cleaned text before this piece.
         done: share of the source consumed so far, 0 to 1; None when the end is unknown (pipes).
+        label: what is printed on the page, or the title of the chapter, where that is not its number.
     """
 
     text: str
     page: int | None
     char_start: int
     done: float | None
+    label: str | None = None
 
 
 class Document(ABC):
@@ -29,7 +31,7 @@ class Document(ABC):
 
     Attributes:
         name: the source as the user typed it, or "standard input".
-        kind: "text" or "pdf".
+        kind: "text", "html", "docx", "pdf" or "epub".
         n_pages: pages, for formats that have them.
         n_bytes: size of the source, where it is known beforehand.
         warnings: what the user should know about the reading, one line each; filled while reading.

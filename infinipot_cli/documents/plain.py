@@ -1,34 +1,50 @@
 """Text files and text from pipes: decoded, cleaned and handed on as they arrive."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from infinipot_cli.documents.clean import Cleaner
 from infinipot_cli.documents.decode import TextDecoder
 from infinipot_cli.documents.piece import Document, TextPiece
-from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, looks_binary
+from infinipot_cli.documents.ranges import LineFilter, parse_lines
+from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, bom_encoding, looks_binary
 from infinipot_cli.documents.source import Source
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.documents.wishes import Wishes
+from infinipot_cli.errors import DocumentError, UsageError
 
 _VOTE_BYTES = 1 << 20
 # Blank text is held back until something readable comes, but not for ever: a pipe may bring newlines only.
 _BLANK_LIMIT = 1 << 20
 
 
+class Converter(Protocol):
+    """Turns decoded text that comes in pieces into the text to be read."""
+
+    def push(self, text: str) -> str:
+        """Convert some more."""
+
+    def flush(self) -> str:
+        """Convert what was kept back: nothing more is coming."""
+
+
 class TextDocument(Document):
-    """A source of plain text in UTF-8, UTF-16, UTF-32 or, failing these, cp1252.
+    """A source of plain text in UTF-8, UTF-16, UTF-32 or, failing these, the likeliest encoding.
 
     Args:
         source: its bytes, at their start.
+        wishes: an encoding or the type "text" in them is believed, whatever the bytes look like.
     """
 
     kind = "text"
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, wishes: Wishes = Wishes()) -> None:  # noqa: B008  (frozen)
+        wishes.forbid_pages(source.name)
         self.name = source.name
         self.n_pages = None
         self.n_bytes = source.n_bytes
-        self.warnings = []
+        self.warnings = source.warnings
         self._source = source
+        self._wishes = wishes
 
     def pieces(self) -> Iterator[TextPiece]:
         """Decode and clean the text; see `Document.pieces`.
@@ -39,7 +55,7 @@ class TextDocument(Document):
         blank: list[str] = []
         n_blank = n_chars = 0
         has_text = False
-        for text, done in self._cleaned():
+        for text, done in self._wanted():
             has_text = has_text or not text.isspace()
             if not has_text and n_blank < _BLANK_LIMIT:
                 blank.append(text)
@@ -61,28 +77,48 @@ class TextDocument(Document):
         """Close the file."""
         self._source.close()
 
+    def _wanted(self) -> Iterator[tuple[str, float | None]]:
+        """The lines that were asked for; reading ends behind the last of them, and how far that is nobody knows."""
+        if self._wishes.lines is None:
+            yield from self._cleaned()
+            return
+        ranges = parse_lines(self._wishes.lines)
+        lines = LineFilter(ranges)
+        for text, done in self._cleaned():
+            if text := lines.push(text):
+                yield text, done if ranges[-1][1] is None else None
+            if lines.is_done:
+                return
+        if lines.n_lines < ranges[0][0]:
+            raise UsageError(
+                f"lines {self._wishes.lines} requested, {self.name} has {lines.n_lines:,}", code="no_such_line"
+            )
+        if lines.n_lines < (ranges[-1][1] or ranges[-1][0]):
+            self.warnings.append(f"lines {self._wishes.lines} requested, {self.name} has {lines.n_lines:,}")
+
     def _cleaned(self) -> Iterator[tuple[str, float | None]]:
         # A file can wait for a megabyte before its encoding is chosen; a pipe must not.
         n_vote = HEAD_BYTES if self.n_bytes is None else _VOTE_BYTES
         sample = self._source.peek(n_vote)
-        decoder = TextDecoder(sample, whole=len(sample) < n_vote)
-        gate = _BinaryGate(self.name, decoder)
-        cleaner = Cleaner()
-        n_read = 0
+        encoding = self._wishes.encoding or (None if bom_encoding(sample) else self._declared(sample))
+        decoder = TextDecoder(sample, whole=len(sample) < n_vote, encoding=encoding)
+        gate = _BinaryGate(self.name, decoder, is_open=not (self._wishes.encoding or self._wishes.type))
+        converter, cleaner = self._converter(), Cleaner()
         warned = False
         while data := self._source.read():
-            n_read += len(data)
             text = decoder.push(data)
             gate.push(data)
             if not warned and decoder.first_bad is not None:
                 warned = True
-                self._warn_encoding(decoder.first_bad)
-            if text := cleaner.push(text):
-                yield text, None if self.n_bytes is None else min(n_read / self.n_bytes, 1.0)
+                self._warn_encoding(decoder)
+            if text := cleaner.push(converter.push(text) if converter else text):
+                yield text, self._source.share()
         text = decoder.push(b"", final=True)
         gate.close()
         if not warned and decoder.first_bad is not None:
-            self._warn_encoding(decoder.first_bad)
+            self._warn_encoding(decoder)
+        if converter:
+            text = converter.push(text) + converter.flush()
         if text := cleaner.push(text) + cleaner.flush():
             yield text, None if self.n_bytes is None else 1.0
         if decoder.n_replaced:
@@ -92,21 +128,31 @@ class TextDocument(Document):
                 f" as {decoder.encoding} (read as U+FFFD)"
             )
 
-    def _warn_encoding(self, first_bad: tuple[int, int]) -> None:
-        value, offset = first_bad
+    def _declared(self, sample: bytes) -> str | None:
+        """The encoding that the text itself names."""
+        return None
+
+    def _converter(self) -> Converter | None:
+        """What makes text of the source's own language, for one that has such."""
+        return None
+
+    def _warn_encoding(self, decoder: TextDecoder) -> None:
+        assert decoder.first_bad is not None
+        (value, offset), encoding = decoder.first_bad, decoder.encoding
         self.warnings.append(
-            f"{self.name} is not UTF-8 (byte 0x{value:02x} at {offset:,}); read as Windows-1252 (cp1252)"
+            f"{self.name} is not UTF-8 (byte 0x{value:02x} at {offset:,}); read as {encoding}"
+            " (--encoding NAME reads it otherwise)"
         )
 
 
 class _BinaryGate:
     """Second look at the first 8 KiB: a readable first kilobyte may head a binary file."""
 
-    def __init__(self, name: str, decoder: TextDecoder) -> None:
+    def __init__(self, name: str, decoder: TextDecoder, *, is_open: bool) -> None:
         self._name = name
         self._decoder = decoder
         self._sample = bytearray()
-        self._is_open = True
+        self._is_open = is_open
 
     def push(self, data: bytes) -> None:
         if self._is_open:

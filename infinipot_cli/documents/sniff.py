@@ -14,8 +14,6 @@ _PDF_HEADER = re.compile(rb"%PDF-\d")
 _MAGIC = (
     (b"\x7fELF", "an ELF program"),
     (b"\x1f\x8b", "gzip data"),
-    (b"PK\x03\x04", "a zip container"),
-    (b"PK\x05\x06", "a zip container"),
     (b"\x89PNG\r\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"GIF87a", "a GIF image"),
@@ -23,7 +21,7 @@ _MAGIC = (
     (b"II*\x00", "a TIFF image"),
     (b"MM\x00*", "a TIFF image"),
     (b"SQLite format 3\x00", "an SQLite database"),
-    (b"BZh", "bzip2 data"),
+    (b"BZh91AY&SY", "bzip2 data"),
     (b"\xfd7zXZ\x00", "xz data"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"\x28\xb5\x2f\xfd", "zstd data"),
@@ -34,6 +32,14 @@ _MAGIC = (
     (b"ID3\x04", "an MP3 recording"),
     (b"\x00asm", "a WebAssembly program"),
     (b"\xca\xfe\xba\xbe", "a Java or macOS program"),
+)
+
+# Comments and an XML header may stand before it.
+_HTML_START = re.compile(
+    r"\ufeff?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL
+)
+_HTML_NAMES = tuple(
+    name + packed for name in (".html", ".htm", ".xhtml") for packed in ("", ".gz", ".bz2", ".xz", ".zst")
 )
 
 _BOMS = (  # UTF-32 before UTF-16: its little-endian mark begins with the other's
@@ -49,25 +55,37 @@ _TEXT_CONTROLS = bytes((7, 8, 9, 10, 11, 12, 13, 27))
 _OTHER_CONTROLS = bytes(set(range(1, 32)) - set(_TEXT_CONTROLS))
 
 
-def recognise(head: bytes, name: str) -> str:
-    """Name the format of a source: "pdf" or "text".
+def recognise(head: bytes, name: str, *, is_text: bool = False) -> str:
+    """Name the format of a source: "pdf", "html", "zip" or "text".
 
     Args:
         head: its first 1,024 bytes, or all of it when it is shorter.
-        name: how messages call it; decides nothing but the wording.
+        name: how messages call it; decides the wording, and whether a piece of markup is a page or a text about one.
+        is_text: the user said so; only a format that is no text at all can speak against it.
 
     Raises:
         DocumentError: it is neither.
     """
     if head.startswith(b"%PDF-") or _PDF_HEADER.search(head):
         return "pdf"
-    if bom_encoding(head) is None:
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if bom_encoding(head) is None and not is_text:
         for magic, what in _MAGIC:
             if head.startswith(magic):
                 raise binary_error(name, what)
         if looks_binary(head):
             raise binary_error(name)
-    return "text"
+        if head[257:262] == b"ustar":
+            raise binary_error(name, "a tar archive")
+    return "html" if _looks_like_html(head, name) else "text"
+
+
+def _looks_like_html(head: bytes, name: str) -> bool:
+    text = head.decode(bom_encoding(head) or "latin-1", "replace")
+    if _HTML_START.match(text):
+        return True
+    return name.lower().endswith(_HTML_NAMES) and "<" in text
 
 
 def bom_encoding(head: bytes) -> str | None:
@@ -93,6 +111,6 @@ def binary_error(name: str, what: str = "") -> DocumentError:
     suffix = f" ({what})" if what else ""
     return DocumentError(
         f"{name} looks binary{suffix}",
-        hint="infinipot reads text files and PDFs; convert it to one of these first",
+        hint="infinipot reads text, PDF, HTML, EPUB and DOCX; if this is text: --encoding NAME, or --type text",
         code="binary",
     )

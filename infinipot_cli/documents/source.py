@@ -1,11 +1,12 @@
 """Bytes of a file, a pipe or a device, 64 KiB at a time; looking at the first ones consumes nothing."""
 
+import io
 import os
 import stat
 import sys
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from infinipot_cli.errors import DocumentError
 
@@ -21,11 +22,20 @@ class Source:
         name: how messages call it.
         stream: the bytes; closed with the source if `owned`.
         owned: whether we opened the stream ourselves.
+        inner: the source that the stream unpacks; its size and its progress are this one's.
+
+    Attributes:
+        warnings: what the user should know about the bytes, one line each; the document shows them.
     """
 
-    def __init__(self, name: str, stream: BinaryIO, *, owned: bool) -> None:
+    def __init__(
+        self, name: str, stream: BinaryIO | io.RawIOBase, *, owned: bool, inner: "Source | None" = None
+    ) -> None:
         self.name = name
-        self.n_bytes = _regular_size(stream)
+        self.n_bytes: int | None = inner.n_bytes if inner else _regular_size(stream)
+        self.warnings: list[str] = inner.warnings if inner else []
+        self._inner = inner
+        self._n_taken = 0
         self._stream = stream
         self._owned = owned
         self._spool: BinaryIO | None = None
@@ -45,8 +55,16 @@ class Source:
         """Up to 64 KiB, as soon as there is anything; empty at the end."""
         if self._seen:
             data, self._seen = self._seen[:READ_BYTES], self._seen[READ_BYTES:]
-            return data
-        return self._read_some(READ_BYTES)
+        else:
+            data = self._read_some(READ_BYTES)
+        self._n_taken += len(data)
+        return data
+
+    def share(self) -> float | None:
+        """Share of the source handed out so far, 0 to 1; None when its size is unknown."""
+        if self._inner is not None:
+            return self._inner.share()
+        return None if self.n_bytes is None else min(self._n_taken / self.n_bytes, 1.0)
 
     def seekable(self) -> BinaryIO:
         """The whole source from its start as a file that can seek; a pipe is spooled to a private file.
@@ -56,9 +74,11 @@ class Source:
         Raises:
             DocumentError: a pipe brings more than the spool may hold, or the spool cannot be written.
         """
-        if self._owned and self.n_bytes is not None:
+        if self._spool is not None:
+            return self._spool
+        if self._owned and self._inner is None and self.n_bytes is not None:
             self._stream.seek(0)
-            return self._stream
+            return cast(BinaryIO, self._stream)
         self._spool = tempfile.TemporaryFile(prefix="infinipot-")  # noqa: SIM115  (closed in close)
         n_spooled = 0
         while data := self.read():
@@ -66,7 +86,7 @@ class Source:
             if n_spooled > SPOOL_LIMIT_BYTES:
                 limit = f"{SPOOL_LIMIT_BYTES / (1 << 30):.3g} GiB"
                 raise DocumentError(
-                    f"{self.name} brings a PDF of more than {limit}",
+                    f"{self.name} brings a document of more than {limit}",
                     hint="save it to a file and name the file instead",
                     code="too_large",
                 )
@@ -97,8 +117,8 @@ class Source:
             self._spool.write(data)
         except OSError as error:
             raise DocumentError(
-                f"cannot keep the PDF from {self.name} on disk: {_reason(error)}",
-                hint="set TMPDIR to a folder with more room, or save the PDF to a file",
+                f"cannot keep the document from {self.name} on disk: {_reason(error)}",
+                hint="set TMPDIR to a folder with more room, or save it to a file",
                 code="read_error",
             ) from error
 
@@ -141,7 +161,7 @@ def _standard_input() -> BinaryIO:
     return buffer
 
 
-def _regular_size(stream: BinaryIO) -> int | None:
+def _regular_size(stream: BinaryIO | io.RawIOBase) -> int | None:
     try:
         status = os.fstat(stream.fileno())
     except (AttributeError, OSError, ValueError):  # not backed by a file descriptor

@@ -13,10 +13,10 @@ import pypdf
 import pytest
 from small_pdf import BLANK, SCAN, bomb, damaged, encrypted, pdf, shows, stream
 
-from infinipot_cli.documents import TextPiece, open_document
-from infinipot_cli.documents import pdf as pdf_module
+from infinipot_cli.documents import TextPiece, Wishes, open_document
+from infinipot_cli.documents import pdf_pypdf as pdf_module
 from infinipot_cli.documents import source as source_module
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.errors import DocumentError, UsageError
 
 THREE = pdf("Page one (of three)\nhas two lines.", "Page two – “quoted”.", "Page three.")
 GARBLED = "/g18/g152/g33 " * 20
@@ -82,7 +82,7 @@ def test_the_spool_is_private_nameless_capped_and_gone_afterwards(
     document.close()
     assert spool.closed
     monkeypatch.setattr(source_module, "SPOOL_LIMIT_BYTES", 500)
-    with pytest.raises(DocumentError, match="standard input brings a PDF of more than"):
+    with pytest.raises(DocumentError, match="standard input brings a document of more than"):
         open_document("-", stdin=io.BytesIO(THREE))
 
 
@@ -125,7 +125,7 @@ def test_a_page_that_takes_too_long_is_left_out(tmp_path: Path, monkeypatch: pyt
         gc.callbacks.extend(watchers)
     assert time.monotonic() - began < 3
     assert [piece.page for piece in pieces] == [1, 3]
-    assert warnings == ["book.pdf: page 2 took longer than 0 s and was left out"]
+    assert warnings == ["book.pdf: page 2 took longer than 10 s and was left out"]
 
 
 def test_partly_garbled_text_is_kept_with_a_warning(tmp_path: Path) -> None:
@@ -170,6 +170,60 @@ def test_an_empty_password_opens_and_another_is_asked_for(algorithm: str, tmp_pa
     error = refusal(encrypted("secret", user="pass", algorithm=algorithm), tmp_path)
     assert error.message == "book.pdf is encrypted and needs a password"
     assert error.code == "encrypted"
+    assert "--password-file" in error.hint
+
+
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
+def test_the_password_comes_from_the_first_line_of_a_file(algorithm: str, tmp_path: Path) -> None:
+    path, secret = tmp_path / "book.pdf", tmp_path / "secret"
+    path.write_bytes(encrypted("for your eyes", user="grüße", algorithm=algorithm))
+    secret.write_bytes("grüße\r\nanother line".encode())
+    with open_document(str(path), wishes=Wishes(password_file=str(secret))) as document:
+        assert [piece.text for piece in document.pieces()] == ["for your eyes"]
+    secret.write_text("no")
+    with pytest.raises(DocumentError, match="the password in the file does not open"):
+        open_document(str(path), wishes=Wishes(password_file=str(secret)))
+    with pytest.raises(DocumentError, match=r"the password file .*missing cannot be read: No such file"):
+        open_document(str(path), wishes=Wishes(password_file=str(tmp_path / "missing")))
+
+
+def labelled(n_roman: int, n_arabic: int) -> bytes:
+    """A book whose first pages are i, ii, iii and whose others start again at 1."""
+    writer = pypdf.PdfWriter(
+        clone_from=pypdf.PdfReader(io.BytesIO(pdf(*[f"leaf {i + 1}" for i in range(n_roman + n_arabic)])))
+    )
+    writer.set_page_label(0, n_roman - 1, style="/r")
+    writer.set_page_label(n_roman, n_roman + n_arabic - 1, style="/D")
+    out = io.BytesIO()
+    writer.write(out)
+    writer.close()
+    return out.getvalue()
+
+
+def test_pages_carry_their_labels_and_can_be_chosen_by_them(tmp_path: Path) -> None:
+    path = tmp_path / "book.pdf"
+    path.write_bytes(labelled(4, 5))
+    pieces, _ = read(path.read_bytes(), tmp_path)
+    assert [piece.label for piece in pieces] == ["i", "ii", "iii", "iv", "1", "2", "3", "4", "5"]
+    for wanted, numbers in (("iii-6,9", [3, 4, 5, 6, 9]), ("IV", [4]), ("8-", [8, 9]), ("2,1,2", [1, 2])):
+        with open_document(str(path), wishes=Wishes(pages=wanted)) as document:
+            chosen = list(document.pieces())
+        assert [piece.page for piece in chosen] == numbers
+        assert [piece.text.strip() for piece in chosen] == [f"leaf {number}" for number in numbers]
+        assert chosen[0].char_start == 0
+        assert chosen[-1].done == 1.0
+    for wanted, message in (
+        ("40-60", "pages 40-60 requested, .* has 9"),
+        ("10", "page 10 requested, .* has 9"),
+        ("x", "has no page labelled 'x'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            open_document(str(path), wishes=Wishes(pages=wanted))
+    with open_document(str(path), wishes=Wishes(pages="8-12")) as document:
+        assert len(list(document.pieces())) == 2
+        assert document.warnings == [f"pages 8-12 requested, {path} has 9"]
+    with pytest.raises(UsageError, match="has pages, not lines"):
+        open_document(str(path), wishes=Wishes(lines="1-2"))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
@@ -221,7 +275,7 @@ def test_many_pages_do_not_pile_up(tmp_path: Path) -> None:
         pages = []
         for piece in document.pieces():
             pages.append(piece.page)
-        assert len(document._reader.resolved_objects) < 300  # type: ignore[attr-defined]
+        assert len(document._pages.reader.resolved_objects) < 300  # type: ignore[attr-defined]
     assert pages == list(range(1, 501))
 
 
@@ -237,5 +291,5 @@ def test_pypdf_says_nothing_and_its_logger_is_left_as_it_was(
 
 
 def test_no_program_is_run_for_a_picture() -> None:
-    with pdf_module._quiet_pypdf():
+    with pdf_module.quiet_pypdf():
         assert pypdf.get_configuration().jbig2dec_binary is None

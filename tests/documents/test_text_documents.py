@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infinipot_cli.documents import TextPiece, open_document
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.documents import TextPiece, Wishes, open_document
+from infinipot_cli.errors import DocumentError, UsageError
 
 PROSE = "The board met on 3 May – “nobody” objected; naïve façade, 日本語 and 😀 included.\n"
 
@@ -78,11 +78,73 @@ def test_cp1252_is_read_with_a_warning_that_names_file_encoding_and_place(n_asci
     text = "x" * n_ascii + "it’s “naïve” – 5 €\n"
     path = write(tmp_path, text.encode("cp1252"))
     offset = text.index("’")
-    warning = f"{path} is not UTF-8 (byte 0x92 at {offset:,}); read as Windows-1252 (cp1252)"
+    warning = f"{path} is not UTF-8 (byte 0x92 at {offset:,}); read as cp1252 (--encoding NAME reads it otherwise)"
     assert read(path) == (text, [warning])
     piped, warnings = read_pipe(text.encode("cp1252"), 1000)
     assert piped == text
     assert warnings == [warning.replace(str(path), "standard input")]
+
+
+LEGACY = [
+    ("cp1252", "Die Größe der Häuser überraschte uns; für Straßenbahnen – „natürlich“ – müssen Bürger zahlen.\n"),
+    ("cp1252", "L’été dernier, les élèves ont visité le château; ça coûtait peu et le garçon était naïf.\n"),
+    ("cp1250", "Zażółć gęślą jaźń. Książka leżała na łóżku, a dziewczyna śpiewała piosenkę.\n"),
+    ("cp1250", "Árvíztűrő tükörfúrógép. A gyerekek az erdőben játszottak, mert nagyon éhesek voltak.\n"),
+    ("cp1254", "Çocuklar bahçede oynuyordu; güneş ışığı çok parlaktı. Öğrenciler ağaçların altında.\n"),
+    ("cp1251", "Съешь же ещё этих мягких французских булок, да выпей чаю. Девочка шла по дороге.\n"),
+    ("koi8_r", "Съешь же ещё этих мягких французских булок, да выпей чаю. Девочка шла по дороге.\n"),
+    ("cp1253", "Η γρήγορη αλεπού πηδάει πάνω από το τεμπέλικο σκυλί. Τα παιδιά έπαιζαν στον κήπο.\n"),
+    ("cp1255", "השועל החום המהיר קופץ מעל הכלב העצלן. הילדים שיחקו בגינה כל היום ושרו שירים.\n"),
+    ("cp932", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"),
+    ("euc_jp", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"),
+    ("gb18030", "孩子们在花园里玩了一整天。他们唱歌，讲故事，然后回家吃晚饭。\n"),
+    ("big5", "孩子們在花園裡玩了一整天。他們唱歌，講故事，然後回家吃晚飯。\n"),
+    ("cp949", "아이들은 하루 종일 정원에서 놀았다. 그들은 노래를 부르고 집으로 돌아갔다.\n"),
+]
+
+
+@pytest.mark.parametrize(("encoding", "line"), LEGACY, ids=[f"{encoding}-{line[:6]}" for encoding, line in LEGACY])
+def test_encodings_of_the_past_are_told_apart(encoding: str, line: str, tmp_path: Path) -> None:
+    data = (line * 20).encode(encoding)
+    text, warnings = read(write(tmp_path, data))
+    assert text == line * 20
+    assert f"read as {encoding} (" in warnings[0]
+    header = b"plain ascii header\n" * 100  # longer than what a pipe is judged by at first
+    assert read_pipe(header + data, 500)[0] == header.decode() + line * 20
+
+
+def test_a_late_sample_that_ends_inside_a_character_still_tells(tmp_path: Path) -> None:
+    text = "吾輩は猫である。名前はまだ無い。" * 400
+    for n_ascii in (2000, 2001):
+        assert read_pipe(b"x" * n_ascii + text.encode("cp932"))[0] == "x" * n_ascii + text
+
+
+def test_the_encoding_that_was_named_is_believed(tmp_path: Path) -> None:
+    path = write(tmp_path, PROSE.encode("utf-16-le"))
+    with open_document(str(path), wishes=Wishes(encoding="utf-16-le")) as document:
+        assert joined(list(document.pieces())) == PROSE
+        assert document.warnings == []
+    path.write_bytes("größer".encode("cp850"))
+    with open_document(str(path), wishes=Wishes(encoding="CP850")) as document:
+        assert joined(list(document.pieces())) == "größer"
+
+
+@pytest.mark.parametrize("name", ["latin-99", "rot13", "hex", "", "a\0b", "undefined"])
+def test_an_encoding_that_does_not_exist_is_a_mistake_of_usage(name: str) -> None:
+    with pytest.raises(UsageError, match="is no encoding that Python knows"):
+        Wishes(encoding=name)
+
+
+def test_the_type_that_was_named_is_believed(tmp_path: Path) -> None:
+    data = b"%PDF-1.4 is how such a file begins.\n" + bytes(200)
+    path = write(tmp_path, data)
+    with open_document(str(path), wishes=Wishes(type="md")) as document:
+        assert joined(list(document.pieces())) == "%PDF-1.4 is how such a file begins.\n"
+    path.write_bytes(b"no PDF at all")
+    with pytest.raises(DocumentError, match="is cut off"):
+        open_document(str(path), wishes=Wishes(type="PDF"))
+    with pytest.raises(UsageError, match="'docs' is no type of document"):
+        Wishes(type="docs")
 
 
 def test_damaged_utf8_keeps_its_encoding_and_counts_what_was_lost(tmp_path: Path) -> None:
@@ -151,7 +213,8 @@ def test_the_first_text_of_a_pipe_comes_before_its_end() -> None:
         (b"readable " * 120 + bytes(range(256)) * 40, "looks binary"),
         (b"\x89PNG\r\n\x1a\n" + b"text " * 99, "looks binary (a PNG image)"),
         (b"PK\x03\x04" + b"text " * 99, "looks binary (a zip container)"),
-        (b"\x1f\x8b\x08" + b"text " * 99, "looks binary (gzip data)"),
+        (b"\x1f\x8b\x08" + b"text " * 99, "is damaged: its gzip data cannot be unpacked"),
+        (b"x" * 257 + b"ustar\x00" + b"text " * 99, "looks binary (a tar archive)"),
         (PROSE.encode("utf-16-le"), "looks binary"),
     ],
 )
@@ -246,3 +309,28 @@ def test_memory_stays_flat_over_a_long_pipe() -> None:
     tracemalloc.stop()
     assert n_chars > 25_000_000
     assert peak < 3_000_000
+
+
+def chosen(path: str, lines: str, stdin: Trickle | None = None) -> tuple[str, list[str]]:
+    with open_document(path, stdin=stdin, wishes=Wishes(lines=lines)) as document:  # type: ignore[arg-type]
+        return joined(list(document.pieces())), document.warnings
+
+
+def test_lines_are_chosen_and_what_is_missing_is_said(tmp_path: Path) -> None:
+    lines = [f"line {number}\r\n" for number in range(1, 50_001)]
+    path = write(tmp_path, "".join(lines).encode())
+    expected = "".join(lines[29_999:30_010]).replace("\r", "")
+    assert chosen(str(path), "30000-30010") == (expected, [])
+    assert chosen(str(path), "49999-60000")[1] == [f"lines 49999-60000 requested, {path} has 50,000"]
+    with pytest.raises(UsageError, match=r"lines 60000-70000 requested, .* has 50,000"):
+        chosen(str(path), "60000-70000")
+    with pytest.raises(UsageError, match="has no pages"):
+        open_document(str(path), wishes=Wishes(pages="1"))
+
+
+def test_an_endless_pipe_is_left_behind_the_last_line_that_was_asked_for() -> None:
+    class NeverEnding(Trickle):
+        def read1(self, n_bytes: int = -1) -> bytes:
+            return b"line after line\n" * 10
+
+    assert chosen("-", "5-6", NeverEnding(b"", 1))[0] == "line after line\n" * 2

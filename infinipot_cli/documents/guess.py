@@ -1,0 +1,60 @@
+"""Which encoding bytes are in that are no UTF-8: charset-normalizer, asked about encodings people have used.
+
+Left to itself it offers a hundred of them, and takes Western European text for Central European. So it chooses among
+a few, and where two of these read the sample equally well the commoner one wins.
+"""
+
+import re
+
+FALLBACK = "cp1252"
+
+_CANDIDATES = (
+    FALLBACK,
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "iso8859_2",
+    "koi8_r",
+    "cp866",
+    "cp932",
+    "euc_jp",
+    "gb18030",
+    "big5",
+    "cp949",
+)
+_MULTIBYTE = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
+# Their letters lie where other European ones lie, so only the language tells them from cp1252.
+_CENTRAL = frozenset({"Polish", "Czech", "Hungarian", "Slovak", "Slovene", "Croatian"})
+_LANGUAGES = {"cp1250": _CENTRAL, "iso8859_2": _CENTRAL, "cp1254": frozenset({"Turkish"})}
+# What lies beyond ASCII and its surroundings; a long stretch of ASCII says nothing and drowns the rest.
+_TELLING = re.compile(rb"[\x00-\x7f]{0,99}[\x80-\xff](?:[\x00-\x7f]{0,99}[\x80-\xff])*[\x00-\x7f]{0,99}")
+_SAMPLE_BYTES = 1 << 18  # more changes no guess, and every candidate decodes all of it
+
+
+def guess_encoding(sample: bytes) -> str:
+    """Name the likeliest encoding of bytes that are no UTF-8; cp1252 if nothing speaks for another."""
+    sample = sample[:_SAMPLE_BYTES]
+    # a sample that ends inside a character would rule out the encoding it is in
+    if end := max(sample.rfind(b"\n"), sample.rfind(b" ")) + 1:
+        return _best(sample[:end]) or FALLBACK
+    guesses = [_best(sample[: len(sample) - n_cut]) for n_cut in range(min(3, len(sample)))]
+    return next((guess for guess in guesses if guess in _MULTIBYTE), next(filter(None, guesses), FALLBACK))
+
+
+def _best(sample: bytes) -> str | None:
+    from charset_normalizer import from_bytes  # 30 ms, and most texts are UTF-8
+
+    telling = b"\n".join(_TELLING.findall(sample))
+    matches = list(from_bytes(telling, cp_isolation=list(_CANDIDATES), preemptive_behaviour=False))
+    if not matches:
+        return None
+    # disorder alone takes Chinese for Korean: whether the letters are those of some language counts as well
+    best = min(matches, key=lambda match: match.chaos - match.coherence / 2)
+    if best.language not in _LANGUAGES.get(best.encoding, {best.language}):
+        for match in matches:
+            if FALLBACK in match.could_be_from_charset and match.chaos <= best.chaos:
+                return FALLBACK
+    return best.encoding

@@ -1,0 +1,167 @@
+"""HTML to text as it streams in: what a browser would show as words, blocks on lines of their own.
+
+The parser of the standard library needs no tree, so a page of any size takes the memory of one piece.
+"""
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
+
+from infinipot_cli.documents.clean import Cleaner
+from infinipot_cli.documents.decode import TextDecoder
+from infinipot_cli.documents.plain import TextDocument
+
+_HIDDEN = frozenset({"script", "style", "template", "noscript"})
+_PARAGRAPHS = frozenset(
+    "p h1 h2 h3 h4 h5 h6 ul ol dl table blockquote pre hr title"
+    " section article header footer nav aside main figure".split()
+)
+_LINES = frozenset("br div li tr dt dd caption figcaption address form fieldset option body head html".split())
+_CELLS = frozenset({"td", "th"})
+_BLANK = re.compile(r"[ \t\n\r\f]+")
+_UNFINISHED_CHARS = 1 << 20
+
+_DECLARED = re.compile(
+    rb"""<meta[^>]{1,500}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|^\s*<\?xml[^>]{1,200}?encoding\s*=\s*["']([\w.:-]{1,40})""",
+    re.IGNORECASE,
+)
+_DECLARED_BYTES = 4096
+# What browsers take these names for; the first group names what every older page was written with.
+_MEANT = {
+    **dict.fromkeys(("ascii", "us-ascii", "latin1", "latin-1", "iso-8859-1", "iso8859-1"), "cp1252"),
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk"), "gb18030"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis"), "cp932"),
+    **dict.fromkeys(("ks_c_5601-1987", "euc-kr"), "cp949"),
+    "iso-8859-9": "cp1254",
+}
+
+
+class HtmlDocument(TextDocument):
+    """A page of HTML; see `plain.TextDocument`."""
+
+    kind = "html"
+
+    def _declared(self, sample: bytes) -> str | None:
+        return declared_encoding(sample)
+
+    def _converter(self) -> "HtmlText":
+        return HtmlText()
+
+
+def declared_encoding(sample: bytes) -> str | None:
+    """The encoding that a page names itself, if it is neither UTF-8, which needs no naming, nor unknown."""
+    match = _DECLARED.search(sample[:_DECLARED_BYTES])
+    if match is None:
+        return None
+    name = (match[1] or match[2]).decode("ascii", "replace").lower()
+    name = _MEANT.get(name, name)
+    if name.startswith(("utf", "unicode")):  # the page was read as bytes of one character each, so it is UTF-8
+        return None
+    try:
+        "a".encode(name)
+        codecs.getincrementaldecoder(name)("replace")
+    except (LookupError, ValueError):
+        return None
+    return name
+
+
+def html_text(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The clean text of a page that comes in chunks of bytes; the first chunk settles the encoding."""
+    decoder: TextDecoder | None = None
+    converter, cleaner = HtmlText(), Cleaner()
+    for chunk in chunks:
+        if decoder is None:
+            decoder = TextDecoder(chunk, whole=False, encoding=declared_encoding(chunk))
+        yield cleaner.push(converter.push(decoder.push(chunk)))
+    rest = converter.push(decoder.push(b"", final=True)) if decoder else ""
+    yield cleaner.push(rest + converter.flush()) + cleaner.flush()
+
+
+class HtmlText(HTMLParser):
+    """Collects the words of a page; blank space is that of the blocks, not that of the source."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._out: list[str] = []
+        self._n_hidden = 0
+        self._n_pre = 0
+        self._n_newlines = 0  # wanted before the next word
+        self._gap = ""  # blank space wanted before the next word of the same line
+        self._has_text = False
+
+    def push(self, text: str) -> str:
+        """Convert some more of the page."""
+        self.feed(text)
+        if len(self.rawdata) > _UNFINISHED_CHARS:  # a tag that never ends would be looked through again each time
+            self.close()
+        return self._take()
+
+    def flush(self) -> str:
+        """Convert what was kept back: nothing more is coming."""
+        self.close()
+        return self._take()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Open a block, or hide what follows."""
+        if tag in _HIDDEN:
+            self._n_hidden += 1
+        self._block(tag)
+        if tag == "li":
+            self._write("- ")
+            self._gap = ""
+        elif tag == "pre":
+            self._n_pre += 1
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element written as empty, as XHTML does: hides nothing."""
+        self._block(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close a block, or show again."""
+        if tag in _HIDDEN:
+            self._n_hidden = max(0, self._n_hidden - 1)
+        elif tag == "pre":
+            self._n_pre = max(0, self._n_pre - 1)
+        if tag in _CELLS:
+            self._gap = "\t"
+        elif tag not in ("br", "hr"):
+            self._block(tag)
+
+    def handle_data(self, data: str) -> None:
+        """Text between the tags, with its character references resolved."""
+        if self._n_hidden or self.cdata_elem is not None:
+            return
+        if self._n_pre:
+            self._write(data)
+            return
+        words = _BLANK.sub(" ", data)
+        if words.startswith(" ") and not self._gap:
+            self._gap = " "
+        if word := words.strip(" "):
+            self._write(word)
+            self._gap = " " if words.endswith(" ") else ""
+
+    def unknown_decl(self, data: str) -> None:
+        """A CDATA section, which XHTML may hold; its text counts."""
+        if data.startswith("CDATA["):
+            self.handle_data(data.removeprefix("CDATA["))
+
+    def _block(self, tag: str) -> None:
+        wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES else 0
+        self._n_newlines = max(self._n_newlines, wanted)
+
+    def _write(self, text: str) -> None:
+        if self._n_hidden:
+            return
+        if self._n_newlines:
+            self._out.append("\n" * self._n_newlines if self._has_text else "")
+        elif self._has_text:
+            self._out.append(self._gap)
+        self._out.append(text)
+        self._n_newlines, self._gap, self._has_text = 0, "", True
+
+    def _take(self) -> str:
+        text = "".join(self._out)
+        self._out.clear()
+        return text

@@ -1,0 +1,280 @@
+"""HTML, EPUB and DOCX: the text compared with what was put in, and what damaged or hostile files come to."""
+
+import io
+import tracemalloc
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+
+import docx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_books import epub
+
+from infinipot_cli.documents import TextPiece, Wishes, open_document
+from infinipot_cli.documents import packed as packed_module
+from infinipot_cli.documents.html import HtmlText
+from infinipot_cli.errors import DocumentError, UsageError
+
+PAGE = """<!DOCTYPE html>
+<html><head><meta charset="utf-8"><title>The &amp; Map</title>
+<style>p { color: red }</style><script>if (a < b) { alert("no"); }</script></head>
+<body><h1>Treasure   <em>Isl</em>and</h1>
+<p>One paragraph
+   on two lines,<br>with a break &lt;here&gt; and caf&eacute;&nbsp;au lait.</p>
+<ul><li>gold</li><li>silver <b>bars</b></li></ul>
+<table><tr><th>Ship</th><th>Guns</th></tr><tr><td>Hispaniola</td><td>9</td></tr></table>
+<pre>  keep
+    this</pre><noscript>no script</noscript>
+<div>last</div></body></html>
+"""
+TEXT = """The & Map
+
+Treasure Island
+
+One paragraph on two lines,
+with a break <here> and café\xa0au lait.
+
+- gold
+- silver bars
+
+Ship\tGuns
+Hispaniola\t9
+
+  keep
+    this
+
+last"""
+
+
+def read(data: bytes, folder: Path, name: str, wishes: Wishes | None = None) -> tuple[list[TextPiece], list[str], str]:
+    path = folder / name
+    path.write_bytes(data)
+    with open_document(str(path), wishes=wishes or Wishes()) as document:
+        pieces = list(document.pieces())
+        kind, warnings = document.kind, [line.replace(str(path), name) for line in document.warnings]
+    assert [piece.char_start for piece in pieces] == [
+        sum(len(earlier.text) for earlier in pieces[:i]) for i in range(len(pieces))
+    ]
+    with open_document("-", stdin=io.BytesIO(data), wishes=wishes or Wishes(type=kind)) as piped:
+        assert "".join(piece.text for piece in piped.pieces()) == joined(pieces)
+    return pieces, warnings, kind
+
+
+def joined(pieces: list[TextPiece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def refusal(data: bytes, folder: Path, name: str) -> DocumentError:
+    path = folder / name
+    path.write_bytes(data)
+    with pytest.raises(DocumentError) as refused, open_document(str(path)) as document:
+        list(document.pieces())
+    assert refused.value.exit_code == 3
+    return refused.value
+
+
+def test_a_page_gives_its_words_in_their_blocks(tmp_path: Path) -> None:
+    for name in ("page.html", "page", "notes.txt"):
+        pieces, warnings, kind = read(PAGE.encode(), tmp_path, name)
+        assert (joined(pieces), warnings, kind) == (TEXT, [], "html")
+    assert read(PAGE.encode("utf-16"), tmp_path, "page.html")[2] == "html"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, len(PAGE)), max_size=8))
+def test_cutting_a_page_changes_nothing(cuts: list[int]) -> None:
+    converter = HtmlText()
+    places = [0, *sorted(cuts), len(PAGE)]
+    text = "".join(converter.push(PAGE[a:b]) for a, b in pairwise(places)) + converter.flush()
+    assert text == TEXT
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(alphabet='<>/!-[]&;"= apbrtdscil\n', max_size=60))
+def test_any_markup_is_text(markup: str) -> None:
+    converter = HtmlText()
+    converter.push(markup)
+    converter.flush()
+
+
+def test_a_page_says_its_encoding_and_is_believed_unless_the_user_knows_better(tmp_path: Path) -> None:
+    page = '<html><meta http-equiv="content-type" content="text/html; charset={}"><p>{}</p>'
+    for declared, encoding, text in (
+        ("windows-1251", "cp1251", "Да"),
+        ("ISO-8859-1", "cp1252", "5 € – “naïve”"),
+        ("Shift_JIS", "cp932", "①"),
+        ("nonsense", "utf-8", "né"),
+    ):
+        data = page.format(declared, text).encode(encoding)
+        assert joined(read(data, tmp_path, "page.html")[0]) == text
+    assert joined(read(page.format("cp1251", "ß").encode("cp1252"), tmp_path, "p.html", Wishes("cp1252"))[0]) == "ß"
+
+
+def test_markup_is_a_page_by_its_start_or_its_name_and_else_a_text(tmp_path: Path) -> None:
+    assert read(b"<p>one</p>", tmp_path, "part.htm")[2] == "html"
+    assert read(b"<!-- a -->\n<HTML><p>one", tmp_path, "x")[2] == "html"
+    assert read(b"# Notes\n\n<div>kept</div>", tmp_path, "notes.md")[2] == "text"
+    assert joined(read(PAGE.encode(), tmp_path, "page.html", Wishes(type="text"))[0]) == PAGE
+    assert joined(read(b"<html><p>a &#27;[31mred</p>", tmp_path, "x")[0]) == "a [31mred"
+
+
+def test_other_texts_are_read_as_they_stand(tmp_path: Path) -> None:
+    for name, text in (
+        ("notes.md", "# Title\n\n- *one*\n"),
+        ("data.json", '{"a": ["[p. 3]", 1e5]}'),
+        ("rows.jsonl", '{"a": 1}\n{"a": 2}\n'),
+        ("rows.csv", 'a,"b, c"\n1,2\n'),
+        ("code.py", "def f(x: int) -> int:\n\treturn x << 2\n"),
+        ("feed.xml", '<?xml version="1.0"?>\n<rss><item>kept</item></rss>\n'),
+    ):
+        pieces, warnings, kind = read(text.encode(), tmp_path, name)
+        assert (joined(pieces), warnings, kind) == (text, [], "text")
+
+
+def test_a_long_page_takes_the_memory_of_a_piece() -> None:
+    class Long(io.RawIOBase):
+        n_left = 60
+
+        def readable(self) -> bool:
+            return True
+
+        def read1(self, n_bytes: int = -1) -> bytes:
+            self.n_left -= 1
+            start = b"<html><script>" if self.n_left == 59 else b"</script>" if self.n_left == 40 else b""
+            return start + b"<p>some <b>words</b> here\n" * 2500 if self.n_left > 0 else b""
+
+    tracemalloc.start()
+    with open_document("-", stdin=Long()) as document:  # type: ignore[arg-type]
+        n_chars = sum(len(piece.text) for piece in document.pieces())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert n_chars == pytest.approx(40 * 2500 * len("some words here\n\n"), rel=0.02)
+    assert peak < 6_000_000
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_book_gives_its_chapters_in_the_order_of_the_spine(version: int, tmp_path: Path) -> None:
+    book = epub(
+        [("The Old Sea-Dog", "<p>One.</p>"), ("", "<img src='x.png'/>"), ("Black Dog", "<h1>II</h1><p>Three</p>")],
+        version=version,
+    )
+    pieces, warnings, kind = read(book, tmp_path, "book.epub")
+    assert kind == "epub"
+    assert joined(pieces) == "One.\n\nII\n\nThree"
+    assert [(piece.page, piece.label) for piece in pieces] == [(1, "The Old Sea-Dog"), (3, "Black Dog")]
+    assert warnings == []
+    assert joined(read(book, tmp_path, "book.epub", Wishes(pages="black dog"))[0]) == "II\n\nThree"
+    with pytest.raises(UsageError, match=r"page 4 requested, .* has 3"):
+        read(book, tmp_path, "book.epub", Wishes(pages="4"))
+
+
+def test_bad_books_end_in_a_line(tmp_path: Path) -> None:
+    book = epub([("One", "<p>Text.</p>")])
+    assert "is damaged" in refusal(book[: len(book) // 2], tmp_path, "book.epub").message
+    assert "holds no text" in refusal(epub([("One", "<img/>")]), tmp_path, "book.epub").message
+    protected = (
+        '<encryption><EncryptedData><CipherReference URI="OEBPS/text/part%201.xhtml"/></EncryptedData></encryption>'
+    )
+    error = refusal(epub([("One", "x")], extra={"META-INF/encryption.xml": protected}), tmp_path, "book.epub")
+    assert error.code == "encrypted"
+    entity = '<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]><x>&a;</x>'
+    assert "is damaged" in refusal(zipped({"META-INF/container.xml": entity}), tmp_path, "book.epub").message
+
+
+def test_a_chapter_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    book = bytearray(epub([("One", "<p>One.</p>"), ("Two", "<p>Two.</p>" * 50), ("Three", "<p>Three.</p>")]))
+    with zipfile.ZipFile(io.BytesIO(book)) as opened:
+        place = opened.getinfo("OEBPS/text/part 2.xhtml").header_offset
+    book[place + 60 : place + 90] = b"\xff" * 30
+    pieces, warnings, _ = read(bytes(book), tmp_path, "book.epub")
+    assert [piece.page for piece in pieces][-1] == 3
+    assert warnings == ["book.epub: chapter 2 could not be read and was left out"]
+
+
+def zipped(members: dict[str, str | bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as container:
+        for name, data in members.items():
+            container.writestr(name, data)
+    return out.getvalue()
+
+
+def test_other_containers_are_named(tmp_path: Path) -> None:
+    for member, what in (
+        ("xl/workbook.xml", "an Excel workbook"),
+        ("content.xml", "an OpenDocument file"),
+        ("a.txt", "a zip archive"),
+    ):
+        assert refusal(zipped({member: "x"}), tmp_path, "file").message.endswith(f"looks binary ({what})")
+
+
+def written(document: "docx.document.Document") -> bytes:
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def test_a_word_document_gives_paragraphs_cells_and_breaks(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_heading("The Contract", 1)
+    paragraph = document.add_paragraph("Signed by ")
+    paragraph.add_run("Flint").bold = True
+    paragraph.add_run("\ton 3 May\nin Bristol – “done”.")
+    paragraph.paragraph_format.tab_stops.add_tab_stop(1000)
+    table = document.add_table(2, 2)
+    for cell, text in zip(
+        [c for row in table.rows for c in row.cells], ["Ship", "Guns", "Hispaniola", "9"], strict=True
+    ):
+        cell.text = text
+    document.add_paragraph("The end.")
+    pieces, warnings, kind = read(written(document), tmp_path, "contract.docx")
+    assert joined(pieces) == (
+        "The Contract\nSigned by Flint\ton 3 May\nin Bristol – “done”.\nShip\tGuns\nHispaniola\t9\nThe end.\n"
+    )
+    assert (warnings, kind) == ([], "docx")
+    assert joined(read(written(document), tmp_path, "contract.docx", Wishes(lines="2-3"))[0]).startswith("Signed")
+    with pytest.raises(UsageError, match="has no pages"):
+        read(written(document), tmp_path, "contract.docx", Wishes(pages="1"))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Co", "Cf"])), max_size=5))
+def test_every_paragraph_of_a_word_document_comes_out(paragraphs: list[str]) -> None:
+    document = docx.Document()
+    for text in ("start", *paragraphs):
+        document.add_paragraph(text)
+    with open_document("-", stdin=io.BytesIO(written(document))) as opened:
+        text = joined(list(opened.pieces()))
+    assert text == "".join(f"{paragraph.text}\n" for paragraph in document.paragraphs)
+
+
+def test_what_was_deleted_or_drawn_twice_is_left_out_and_notes_are_read(tmp_path: Path) -> None:
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    body = (
+        f'<w:document xmlns:w="{word}" xmlns:mc="m"><w:body><w:p><w:pPr><w:tabs><w:tab/></w:tabs></w:pPr>'
+        "<w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:t>kept</w:t></w:r>"
+        "<mc:Fallback><w:t>twice</w:t></mc:Fallback></w:p></w:body></w:document>"
+    )
+    note = (
+        f'<w:footnotes xmlns:w="{word}"><w:footnote><w:p><w:r><w:t>a note</w:t></w:r></w:p></w:footnote></w:footnotes>'
+    )
+    members: dict[str, str | bytes] = {
+        "[Content_Types].xml": "<x/>",
+        "word/document.xml": body,
+        "word/footnotes.xml": note,
+    }
+    assert joined(read(zipped(members), tmp_path, "a.docx")[0]) == "kept\na note\n"
+    members["word/document.xml"] = body[:-20]
+    assert "damaged" in refusal(zipped({**members, "word/document.xml": "<a><b></a>"}), tmp_path, "a.docx").message
+
+
+def test_a_container_that_grows_beyond_all_proportion_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_module, "BOMB_BYTES", 2 << 20)
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    bomb = f'<w:document xmlns:w="{word}">' + " " * 4_000_000
+    error = refusal(zipped({"[Content_Types].xml": "<x/>", "word/document.xml": bomb}), tmp_path, "a.docx")
+    assert error.code == "decompression_bomb"
