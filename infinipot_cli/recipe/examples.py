@@ -20,6 +20,7 @@ MOST_BRANCHES = 10
 TOKENS_PER_FACT = 64
 MOST_PLANTED = 7
 REAL_SHARE = 0.35
+ABSENT = " not in the text"
 SUMMARY_WORDINGS = (  # those of prompts/summarize.md and prompts/catalyst-general.md
     "Summarize the text.",
     "Summarize the text, keeping its most important names, numbers and events.",
@@ -40,6 +41,7 @@ class Stage:
         budget: entries such a text is distilled to.
         residue_share: share of texts that begin with the leavings of an earlier reading.
         n_scored: text places of each text where the language-model loss is taken.
+        absent_share: share of texts with a question that they do not answer.
     """
 
     length: int
@@ -51,6 +53,7 @@ class Stage:
     budget: int = 0
     residue_share: float = 0.0
     n_scored: int = 48
+    absent_share: float = 0.0
 
 
 @dataclass
@@ -121,6 +124,14 @@ class ExampleMaker:
         chosen = self.rng.sample(passage.questions, min(len(passage.questions), 2))
         ids = [token for sentence in passage.sentences for token in sentence]
         return Segment(ids, [(self._question(question.ids), question.answer) for question in chosen])
+
+    def _absent_question(self) -> list[int]:
+        """A question that the text does not answer: of an invented fact that was not planted, or of another article."""
+        if self.rng.random() < 0.5 and self.titles:
+            passage = self.rng.choice(self.by_title[self.rng.choice(self.titles)])
+            return self._question(self.rng.choice(passage.questions).ids)
+        question, _ = self.rng.choice(make_fact(self.rng).questions)
+        return self._encode(" " + question)
 
     def _question(self, ids: list[int]) -> list[int]:
         # questions are stored without the space that follows "Question:"
@@ -283,6 +294,8 @@ class ExampleMaker:
         }
         asked = [(a, b, question, answer) for a, b, segment in spans for question, answer in segment.questions]
         self.rng.shuffle(asked)
+        if self.rng.random() < stage.absent_share:
+            asked.insert(0, (0, 0, self._absent_question(), self._encode(ABSENT)))
         used = n_branches = 0
         asking: list[int] = []
         labels: list[int] = []
