@@ -66,7 +66,7 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     code = getattr(error, "exit_code", known.exit_code)
     if ctx.meta.get(options.JSON) and not isinstance(known, OutputError):
         record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
-        sys.stdout.write(safe_json(record) + "\n")
+        sys.stdout.write(safe_json(record, one_line=ctx.meta[options.JSON] == options.LINES) + "\n")
         sys.stdout.flush()
     return int(code)
 

@@ -7,7 +7,7 @@ answering are generators; whoever iterates them decides when to stop.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -17,7 +17,7 @@ from infinipot_cli.errors import ModelError, UsageError
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.files import ModelFiles
-from infinipot_cli.plan import Plan, Task, make_plan, make_prompt
+from infinipot_cli.plan import Plan, Prompt, Task, make_plan, make_prompt
 from infinipot_cli.progress import Progress
 from infinipot_cli.settings import (
     ASK_TOKENS,
@@ -50,11 +50,26 @@ def ask(question: str, *, catalyst: str = "question") -> Task:
     Raises:
         UsageError: the question is blank.
     """
-    if not question.strip():
+    return ask_all([question], catalyst=catalyst)
+
+
+def ask_all(questions: Sequence[str], *, catalyst: str = "question") -> Task:
+    """The task of answering several questions over one reading.
+
+    Args:
+        questions: the user's words.
+        catalyst: `question` lets all questions judge the entries together (CaP-Q), as far as they leave room to read;
+            `general` a fixed request (CaP-G).
+
+    Raises:
+        UsageError: there is no question, or a blank one.
+    """
+    if not questions or not all(question.strip() for question in questions):
         raise UsageError(
             "the question is empty", hint='infinipot ask book.txt "Who found the map?"', code="no_question"
         )
-    return Task("ask", f"catalyst-{catalyst}", question=question.strip(), max_tokens=ASK_TOKENS)
+    first, *further = (question.strip() for question in questions)
+    return Task("ask", f"catalyst-{catalyst}", question=first, max_tokens=ASK_TOKENS, further=tuple(further))
 
 
 @dataclass(frozen=True)
@@ -123,23 +138,41 @@ class Session:
                 inputs.append(Input(document, iter(())))
                 pieces = document.pieces()
                 inputs[-1].pieces = chain([next(pieces)], pieces)
+            task = self.settle(task)
             return Reading(self, inputs, task, self.plan(task))
         except BaseException:
             for entry in inputs:
                 entry.document.close()
             raise
 
+    def settle(self, task: Task) -> Task:
+        """The task with the catalyst that will be used: many questions give way to the general one.
+
+        Their rows take places of the pot at every distillation; beyond a quarter of it that costs more reading than
+        knowing the questions gains.
+        """
+        if task.further and len(self._prompt(task).catalyst_ids) > self._default_capacity() // 4:
+            return replace(task, catalyst=SUMMARIZE.catalyst)
+        return task
+
     def plan(self, task: Task) -> Plan:
         """Count a task's prompt against the pot."""
-        frame = chat_frame(self.files.chat_template, self.files.special_tokens)
         return make_plan(
-            make_prompt(task, self.tokenizer, opening=frame.prefix, closing=frame.suffix),
+            self._prompt(task),
             self.request,
             model=self.files.name,
             context_length=self.files.context_length,
-            capacity=POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE,
+            capacity=self._default_capacity(),
             max_tokens=task.max_tokens,
         )
+
+    def _prompt(self, task: Task) -> Prompt:
+        frame = chat_frame(self.files.chat_template, self.files.special_tokens)
+        return make_prompt(task, self.tokenizer, opening=frame.prefix, closing=frame.suffix)
+
+    def _default_capacity(self) -> int:
+        size = self.request.capacity or (POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE)
+        return min(size, self.files.context_length or size)
 
     def load(self) -> "LoadedModel":
         """Import torch and load the weights, once."""
@@ -165,7 +198,7 @@ class Reading:
         inputs: the documents, with what was read and kept of each.
         plan: the sizes this reading works with.
         n_tokens: document tokens read so far.
-        n_answer: tokens of the answer so far.
+        n_answer: tokens of the latest answer so far.
     """
 
     def __init__(self, session: Session, inputs: list[Input], task: Task, plan: Plan) -> None:
@@ -176,6 +209,7 @@ class Reading:
         self.n_answer = 0
         self._session = session
         self._pot: Pot | None = None
+        self._n_asked = 0
         self._read_seconds = 0.0
         self._answer_seconds = 0.0
 
@@ -244,30 +278,37 @@ class Reading:
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
 
-    def answer(self) -> Iterator[str]:
-        """Answer from the pot, in pieces of text that never cut a character."""
+    def answer(self, number: int = 0) -> Iterator[str]:
+        """Answer one question from the pot, in pieces of text that never cut a character.
+
+        Of several questions each is asked of its own copy of the pot, so no answer depends on another.
+
+        Args:
+            number: which of the task's questions, from 0.
+        """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
 
         detokenizer = Detokenizer(self._session.tokenizer)
-        start = time.perf_counter()
+        self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
+            pot = self._asked_pot()
             steps = generate(
                 self._session.load().model,
-                self.pot,
-                self.plan.prompt.suffix_ids,
+                pot,
+                self.plan.prompt.suffixes[number],
                 max_new_tokens=self.plan.max_tokens,
                 stop_ids=self._session.stop_ids(),
             )
             step = next(steps, None)
-            self._count_kept()
+            self._count_kept(pot)
             while step is not None:
                 self.n_answer += 1
-                self._answer_seconds = time.perf_counter() - start
+                self._answer_seconds = before + time.perf_counter() - start
                 if text := detokenizer.push(step.token_id):
                     yield text
                 step = next(steps, None)
-        self._answer_seconds = time.perf_counter() - start
+        self._answer_seconds = before + time.perf_counter() - start
         if text := detokenizer.flush():
             yield text
 
@@ -292,9 +333,14 @@ class Reading:
             done=meter.share(),
         )
 
-    def _count_kept(self) -> None:
+    def _asked_pot(self) -> "Pot":
+        """The pot itself for the last question, a copy for those before it."""
+        self._n_asked += 1
+        return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def _count_kept(self, pot: "Pot") -> None:
         """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""
-        origins = self.pot.origins
+        origins = pot.origins
         n_heads = origins.shape[0] * origins.shape[1]
         start = len(self.plan.prompt.prefix_ids)
         for entry in self.inputs:

@@ -11,6 +11,7 @@ from infinipot_cli.settings import Color
 JSON = "infinipot.json"
 DEBUG = "infinipot.debug"
 COLOR = "infinipot.color"
+LINES = "lines"
 
 
 def _remember(key: str, ctx: typer.Context, value: object) -> object:
@@ -19,7 +20,15 @@ def _remember(key: str, ctx: typer.Context, value: object) -> object:
 
 
 def _remember_json(ctx: typer.Context, value: bool) -> object:
-    return _remember(JSON, ctx, value)
+    if value:
+        ctx.meta.setdefault(JSON, True)
+    return value
+
+
+def _remember_jsonl(ctx: typer.Context, value: bool) -> object:
+    if value:
+        ctx.meta[JSON] = LINES
+    return value
 
 
 def _remember_debug(ctx: typer.Context, value: bool) -> object:
@@ -100,6 +109,26 @@ Json = Annotated[
         help="Print one JSON document, on failure too.",
         callback=_remember_json,
         is_eager=True,
+        rich_help_panel="Output",
+    ),
+]
+Jsonl = Annotated[
+    bool,
+    typer.Option(
+        "--jsonl",
+        help="Print one JSON document a line for each answer; each source is then read by itself.",
+        callback=_remember_jsonl,
+        is_eager=True,
+        rich_help_panel="Output",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to a file, which is there whole or not at all.",
         rich_help_panel="Output",
     ),
 ]

@@ -14,13 +14,21 @@ def summarize(
         list[str] | None,
         typer.Argument(metavar="SOURCE...", help="Text files and PDFs, or - for standard input.", show_default=False),
     ] = None,
+    each: Annotated[
+        bool,
+        typer.Option(
+            "--each/--together", help="One summary for every source, or one for all of them.", rich_help_panel="Summary"
+        ),
+    ] = True,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
     max_tokens: options.MaxTokens = None,
+    output: options.Output = None,
     json: options.Json = False,
+    jsonl: options.Jsonl = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
@@ -31,13 +39,15 @@ def summarize(
 
     cat log.txt | infinipot summarize
 
+    infinipot summarize chapters/*.txt --together
+
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     chosen = sources_only(sources or [], piped=input_is_piped())
     request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.reply import Reply
+    from infinipot_cli.commands.reply import Form, Reply
 
-    reply = Reply(session.Session(model, request), json=json, quiet=quiet, color=color)
-    reply.run(chosen, session.SUMMARIZE, key="summary")
+    form = Form(json, jsonl, quiet, color, output)
+    Reply(session.Session(model, request), form, key="summary").run(chosen, session.SUMMARIZE, each=each)
