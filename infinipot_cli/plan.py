@@ -83,6 +83,11 @@ class Plan:
     novelty_ratio: float
     chunk: int
 
+    def n_cycles(self, n_tokens: int) -> int:
+        """Distillations that reading a document of so many tokens takes; answering may add one."""
+        full = self.capacity - len(self.prompt.catalyst_ids)
+        return max(0, -(-(len(self.prompt.prefix_ids) + n_tokens - full) // (full - self.budget)))
+
 
 def make_prompt(task: Task, tokenizer: DocumentTokenizer, *, opening: str, closing: str) -> Prompt:
     """Turn a task into token ids.

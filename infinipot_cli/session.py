@@ -278,6 +278,13 @@ class Reading:
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
 
+    def count(self) -> None:
+        """Count the tokens of all documents instead of reading them into a pot."""
+        meter = Meter(self.inputs)
+        for meter.current, entry in enumerate(self.inputs):
+            entry.n_tokens = sum(1 for _ in self._ids(entry, meter))
+            self.n_tokens += entry.n_tokens
+
     def answer(self, number: int = 0) -> Iterator[str]:
         """Answer one question from the pot, in pieces of text that never cut a character.
 

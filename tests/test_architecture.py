@@ -15,7 +15,10 @@ ARROWS = {
     "errors": set(),
     "progress": set(),
     "settings": {"errors"},
-    "templates": {"errors"},
+    "places": set(),
+    "speed": {"places"},
+    "config": {"places", "settings", "errors"},
+    "templates": {"places", "errors"},
     "documents": {"errors"},
     "tokens": {"documents.piece", "errors"},
     "model": {"settings", "errors"},
@@ -25,8 +28,11 @@ ARROWS = {
     "session": {"documents", "sources", "tokens", "model", "engine", "plan", "progress", "settings", "errors"},
     "bench": {"session", "documents", "tokens", "errors"},
     "display": {"bench.record", "progress", "settings", "errors"},
-    "commands": {"session", "plan", "display", "bench", "settings", "errors"},
-    "app": {"commands", "display", "settings", "errors", "__version__"},
+    "commands": {
+        *("session", "plan", "model.catalog", "model.inventory", "model.load", "templates", "display", "bench"),
+        *("config", "places", "speed", "settings", "errors", "__version__"),
+    },
+    "app": {"commands", "display", "config", "settings", "errors", "__version__"},
     "__main__": {"app"},
     "recipe": {"model", "tokens", "engine", "session", "bench", "settings", "errors"},
     "__init__": set(),
@@ -104,7 +110,7 @@ HEAVY = {"torch", "transformers", "pypdf", "tiktoken", "tokenizers", "huggingfac
 
 
 def test_help_and_version_import_nothing_heavy() -> None:
-    for words in (["--version"], ["--help"], ["ask", "--help"], ["summarize", "-h"], ["bench", "needle", "-h"]):
+    for words in (["--version"], ["--help"], ["ask", "--help"], ["models", "-h"], ["bench", "needle", "-h"]):
         assert not loaded_by(*words) & HEAVY, words
     assert "rich" not in loaded_by("--version")
 

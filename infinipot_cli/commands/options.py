@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.commands import complete
 from infinipot_cli.settings import Color
 
 # Places in Typer's context where the boundary in app.py looks, because it must know them even if parsing fails.
@@ -12,6 +13,10 @@ JSON = "infinipot.json"
 DEBUG = "infinipot.debug"
 COLOR = "infinipot.color"
 LINES = "lines"
+# What the settings say and where the model came from, for the commands.
+ALIASES = "infinipot.aliases"
+TEMPLATES = "infinipot.templates"
+MODEL_WAS_CHOSEN = "infinipot.model_was_chosen"
 
 
 def _remember(key: str, ctx: typer.Context, value: object) -> object:
@@ -23,6 +28,13 @@ def _remember_json(ctx: typer.Context, value: bool) -> object:
     if value:
         ctx.meta.setdefault(JSON, True)
     return value
+
+
+def _known_model(ctx: typer.Context, value: str) -> str:
+    """The model behind an alias; whether anybody chose it is remembered for the hint of the first run."""
+    ctx.meta[MODEL_WAS_CHOSEN] = str(ctx.get_parameter_source("model")).rsplit(".", 1)[-1] != "DEFAULT"
+    aliases: dict[str, str] = ctx.meta.get(ALIASES, {})
+    return aliases.get(value, value)
 
 
 def _remember_jsonl(ctx: typer.Context, value: bool) -> object:
@@ -46,7 +58,9 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         envvar=settings.MODEL_VARIABLE,
-        help="pocket, a folder, or a model in the Hugging Face cache.",
+        help="pocket, a folder, an alias, or a model in the Hugging Face cache.",
+        callback=_known_model,
+        autocompletion=complete.models,
         rich_help_panel="Model and pot",
     ),
 ]
@@ -132,6 +146,7 @@ Output = Annotated[
         rich_help_panel="Output",
     ),
 ]
+NamesOnly = Annotated[bool, typer.Option("-q", "--quiet", help="Only the names, one a line.", rich_help_panel="Output")]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="Nothing but the answer and errors.", rich_help_panel="Output")
 ]

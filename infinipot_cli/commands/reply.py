@@ -22,6 +22,7 @@ from infinipot_cli.errors import DocumentError, OutputError, UsageError
 from infinipot_cli.plan import Task
 from infinipot_cli.session import Reading, Session
 from infinipot_cli.settings import Color
+from infinipot_cli.speed import remember_speed
 
 SILENCE_SECONDS = 1.0
 
@@ -190,6 +191,7 @@ class Reply:
         share = min(answered.kept_share for answered in answers)
         say(self._console, kept_line(reading.n_tokens, plan.capacity, share))
         speed = reading.n_tokens / timing.read_seconds if timing.read_seconds else 0.0
+        remember_speed(self._session.files.name, plan.capacity, reading.n_tokens, timing.read_seconds)
         say(
             self._console,
             f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), {reading.pot.n_cycles} distillations"
