@@ -70,6 +70,9 @@ KEYS: Mapping[str, Key] = {
     "pot.novelty": Key("novelty", _number, settings.NOVELTY_RATIO),
     "pot.chunk": Key("chunk", _size, settings.CHUNK),
     "answer.max_tokens": Key("max_tokens", _size, None),
+    "answer.temperature": Key("temperature", _number, 0.0),
+    "answer.top_p": Key("top_p", _number, 1.0),
+    "answer.seed": Key("seed", _whole, None),
     "output.quiet": Key("quiet", _flag, False),
     "output.color": Key("color", _color, str(settings.Color.AUTO)),
 }

@@ -27,6 +27,8 @@ class Task:
         question: the user's words; empty where the templates hold none.
         max_tokens: room for the answer unless the user says otherwise.
         further: more questions over the same reading.
+        system: an instruction in front of everything; empty without one.
+        parameters: values for places that the template names beside document and question.
     """
 
     template: str
@@ -34,6 +36,8 @@ class Task:
     question: str
     max_tokens: int
     further: tuple[str, ...] = ()
+    system: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -89,7 +93,9 @@ class Plan:
         return max(0, -(-(len(self.prompt.prefix_ids) + n_tokens - full) // (full - self.budget)))
 
 
-def make_prompt(task: Task, tokenizer: DocumentTokenizer, *, opening: str, closing: str) -> Prompt:
+def make_prompt(
+    task: Task, tokenizer: DocumentTokenizer, *, opening: str, closing: str, behind_system: str | None = None
+) -> Prompt:
     """Turn a task into token ids.
 
     The catalyst ends as the suffix does, with the header that opens the answer, so that its last rows vote as the
@@ -101,13 +107,23 @@ def make_prompt(task: Task, tokenizer: DocumentTokenizer, *, opening: str, closi
         tokenizer: of the model that will read.
         opening: the chat format in front of the user's text; control tokens in it are meant.
         closing: the chat format behind it.
+        behind_system: the chat format between a system prompt and the text; None where the format has none, and the
+            system prompt then opens the user's text.
     """
-    template, catalyst = load_template(task.template), load_template(task.catalyst)
+    template = load_template(task.template).filled(dict(task.parameters), task.template)
+    catalyst = load_template(task.catalyst)
+    if task.catalyst == task.template:
+        catalyst = template
+    start = list(tokenizer.encode_template(opening))
+    if task.system and behind_system is not None:
+        start += [*tokenizer.encode(task.system), *tokenizer.encode_template(behind_system)]
+    elif task.system:
+        start += tokenizer.encode(task.system + "\n\n")
     end = tokenizer.encode_template(closing)
     judges = dict.fromkeys(catalyst.ask(question) for question in task.questions)
     suffixes = [(*tokenizer.encode(template.ask(question)), *end) for question in task.questions]
     return Prompt(
-        prefix_ids=(*tokenizer.encode_template(opening), *tokenizer.encode(template.before)),
+        prefix_ids=(*start, *tokenizer.encode(template.before)),
         catalyst_ids=(*tokenizer.encode("".join(judges)), *end),
         suffix_ids=suffixes[0],
         further_suffixes=tuple(suffixes[1:]),

@@ -24,8 +24,11 @@ from infinipot_cli.settings import (
     DEFAULT_MODEL,
     POCKET_POT_SIZE,
     POT_SIZE,
+    SUMMARIES,
     SUMMARY_TOKENS,
+    Length,
     PotRequest,
+    Sampling,
     prepare_environment,
 )
 from infinipot_cli.sources import Input, Meter
@@ -36,6 +39,13 @@ from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_jso
 if TYPE_CHECKING:
     from infinipot_cli.engine import Pot
     from infinipot_cli.model.load import LoadedModel
+
+
+def summarize(length: Length = Length.MEDIUM) -> Task:
+    """The task of a summary."""
+    max_tokens, template = SUMMARIES[length]
+    return replace(SUMMARIZE, template=template, max_tokens=max_tokens)
+
 
 SUMMARIZE = Task("summarize", "catalyst-general", question="", max_tokens=SUMMARY_TOKENS)
 
@@ -87,10 +97,14 @@ class Session:
     Args:
         model: name of a model, as `model.catalog.find` takes it.
         request: what the user asked of the pot.
+        sampling: how the tokens of an answer are chosen.
     """
 
-    def __init__(self, model: str = DEFAULT_MODEL, request: PotRequest | None = None) -> None:
+    def __init__(
+        self, model: str = DEFAULT_MODEL, request: PotRequest | None = None, sampling: Sampling | None = None
+    ) -> None:
         prepare_environment()
+        self.sampling = sampling or Sampling()
         self.model_name = model
         self.request = request or PotRequest()
         self.load_seconds = 0.0
@@ -167,8 +181,10 @@ class Session:
         )
 
     def _prompt(self, task: Task) -> Prompt:
-        frame = chat_frame(self.files.chat_template, self.files.special_tokens)
-        return make_prompt(task, self.tokenizer, opening=frame.prefix, closing=frame.suffix)
+        frame = chat_frame(self.files.chat_template, self.files.special_tokens, system=bool(task.system))
+        return make_prompt(
+            task, self.tokenizer, opening=frame.prefix, closing=frame.suffix, behind_system=frame.behind_system
+        )
 
     def _default_capacity(self) -> int:
         size = self.request.capacity or (POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE)
@@ -306,6 +322,9 @@ class Reading:
                 self.plan.prompt.suffixes[number],
                 max_new_tokens=self.plan.max_tokens,
                 stop_ids=self._session.stop_ids(),
+                temperature=self._session.sampling.temperature,
+                top_p=self._session.sampling.top_p,
+                seed=self._session.sampling.seed,
             )
             step = next(steps, None)
             self._count_kept(pot)

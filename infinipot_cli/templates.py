@@ -6,7 +6,9 @@ replacement; neither it nor a document ever acts as a format string.
 """
 
 import difflib
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infinipot_cli.errors import UsageError
@@ -14,6 +16,7 @@ from infinipot_cli.places import config_folder
 
 DOCUMENT = "{document}"
 QUESTION = "{question}"
+_PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,40 @@ class Template:
 
     before: str
     after: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def wants_question(self) -> bool:
+        """Whether there is a place for a question."""
+        return QUESTION in self.after
 
     def ask(self, question: str) -> str:
-        """The part behind the document with the question put in, word for word."""
-        return self.after.replace(QUESTION, question)
+        """The part behind the document with question and parameters put in, word for word and all at once."""
+        return _put_in(self.after, {**self.parameters, "question": question})
+
+    def filled(self, parameters: Mapping[str, str], name: str) -> "Template":
+        """The template with values for the places it names itself.
+
+        Args:
+            parameters: by name.
+            name: of the template, for messages.
+
+        Raises:
+            UsageError: a place stays empty, or a value has no place.
+        """
+        places = set(_PLACE.findall(self.before + self.after)) - {"question"}
+        for parameter in parameters:
+            if parameter not in places:
+                known = ", ".join(sorted(places)) or "none"
+                raise UsageError(f"the template {name} has no place {{{parameter}}}", hint=f"its places: {known}")
+        for place in sorted(places):
+            if place not in parameters:
+                raise UsageError(f"the template {name} wants a value for {place}", hint=f"-p {place}=…")
+        return Template(_put_in(self.before, parameters), self.after, parameters)
+
+
+def _put_in(text: str, values: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda place: values.get(place[1], place[0]), text)
 
 
 def split_template(text: str, name: str) -> Template:

@@ -6,10 +6,13 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.words import input_is_piped, sources_and_questions
+from infinipot_cli.commands.prompting import Wording
+from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
+from infinipot_cli.errors import UsageError
 
 
 def ask(
+    ctx: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -53,6 +56,12 @@ def ask(
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
     max_tokens: options.MaxTokens = None,
+    template: options.Template = None,
+    parameter: options.Parameters = None,
+    system: options.System = None,
+    temperature: options.Temperature = 0.0,
+    top_p: options.TopP = 1.0,
+    seed: options.Seed = None,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -70,12 +79,20 @@ def ask(
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
-    sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
+    wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
+    asked: list[str] = []
+    if wording.brings_its_question:
+        if question or questions is not None:
+            raise UsageError(f"the template {template} brings its own question", hint="leave -Q out, or -t")
+        sources = sources_only(words or [], piped=input_is_piped(), example=f"infinipot ask book.txt -t {template}")
+    else:
+        sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
     request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    sampling = options.sampling(temperature, top_p, seed)
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(json, jsonl, quiet, color, output)
-    reply = Reply(session.Session(model, request), form, key="answer")
-    reply.run(sources, session.ask_all(asked), each=jsonl if each is None else each)
+    reply = Reply(session.Session(model, request, sampling), form, key="answer")
+    reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

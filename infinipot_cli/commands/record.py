@@ -72,6 +72,14 @@ def failed(source: str, error: InfinipotError) -> dict[str, object]:
     return {"schema": SCHEMA, "input": [{"path": source}], "error": problem}
 
 
+def _sampling(session: Session) -> dict[str, object]:
+    """What drew the answer, enough to draw it again; nothing where nothing was drawn."""
+    chosen = session.sampling
+    if not chosen.temperature:
+        return {}
+    return {"sampling": {"temperature": chosen.temperature, "top_p": chosen.top_p, "seed": chosen.seed}}
+
+
 def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, object]:
     plan, timing, loaded = reading.plan, reading.timing, session.load()
     return {
@@ -85,6 +93,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "distillations": reading.pot.n_cycles,
             "catalyst": reading.task.catalyst,
         },
+        **_sampling(session),
         "retention": {
             "read": reading.n_tokens,
             "kept": round(answered.n_kept, 2),

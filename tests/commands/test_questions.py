@@ -145,3 +145,33 @@ def test_a_file_takes_what_standard_output_would(story: Path, tmp_path: Path, mo
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".tmp")] == []
     run("ask", str(tmp_path / "missing.txt"), "Who?", *SMALL, *model, "-o", str(target))
     assert target.read_text() == plain.stdout, "a failed run leaves the old file"
+
+
+def test_a_draw_can_be_repeated_from_its_json(story: Path, model: list[str]) -> None:
+    words = ["ask", str(story), "Who?", *SMALL, *model, "--json", "--temperature", "1.5"]
+    record = json.loads(run(*words).stdout)
+    again = json.loads(run(*words, "--seed", str(record["sampling"]["seed"])).stdout)
+    assert again["answer"] == record["answer"]
+    assert "sampling" not in json.loads(run("ask", str(story), "Who?", *SMALL, *model, "--json", "--seed", "3").stdout)
+
+
+def test_a_template_says_what_is_asked(
+    story: Path, tmp_path: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.md").write_text("{document}\n\nQuestion: {question}\n")
+    (tmp_path / "minutes.md").write_text("{document}\n\nQuestion: What is the {thing}?\n")
+    (tmp_path / "infinipot.toml").write_text('[templates.key]\nquestion = "What is the pass key?"\nmax_tokens = 20\n')
+    monkeypatch.chdir(tmp_path)
+    plain = run("ask", str(story), "What is the pass key?", *SMALL, *model)
+    for words in (
+        ["-t", "own.md", str(story), "What is the pass key?"],
+        ["-t", "minutes.md", "-p", "thing=pass key", str(story)],
+        ["-t", "key", str(story)],
+    ):
+        result = run("ask", *words, *SMALL, *model)
+        assert (result.exit_code, result.stdout) == (0, plain.stdout), (words, result.stderr)
+    other = run("ask", str(story), "What is the pass key?", *SMALL, *model, "--system", "Answer in one word.")
+    assert other.stdout != plain.stdout
+    assert run("ask", "-t", "key", str(story), "-Q", "Who?", *model).exit_code == 2
+    assert run("summarize", "-t", "ask", str(story), *model).exit_code == 2
+    assert run("summarize", "--length", "short", str(story), *SMALL, *model).exit_code == 0
