@@ -31,7 +31,7 @@ from infinipot_cli.settings import (
     Sampling,
     prepare_environment,
 )
-from infinipot_cli.sources import Input, Meter
+from infinipot_cli.sources import Input, Meter, Stretches
 from infinipot_cli.tokens.detokenize import Detokenizer
 from infinipot_cli.tokens.stream import stream_tokens
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_json
@@ -226,6 +226,8 @@ class Reading:
         self._session = session
         self._pot: Pot | None = None
         self._n_asked = 0
+        self._stretches = Stretches((), 0, "part")
+        self._kept: tuple[float, ...] = ()
         self._read_seconds = 0.0
         self._answer_seconds = 0.0
 
@@ -270,7 +272,7 @@ class Reading:
     def read(self) -> Iterator[Progress]:
         """Read all documents into a new pot, one after the other."""
         loaded = self._session.load()
-        from infinipot_cli.engine import Reader
+        from infinipot_cli.engine import Distilled, Reader
         from infinipot_cli.model.load import memory_guard
 
         plan, start = self.plan, time.perf_counter()
@@ -288,7 +290,9 @@ class Reading:
             meter = Meter(self.inputs)
             for meter.current, entry in enumerate(self.inputs):
                 before = self.n_tokens
-                for _ in reader.feed(self._ids(entry, meter)):
+                for event in reader.feed(self._ids(entry, meter)):
+                    if isinstance(event, Distilled):
+                        self._look(meter)
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
                     self._read_seconds = time.perf_counter() - start
                     yield self._progress(entry, meter)
@@ -343,9 +347,12 @@ class Reading:
         tokenizer = self._session.tokenizer
         if len(self.inputs) > 1:
             gap = "\n\n" if meter.current else ""
-            yield from tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
+            announced = tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
+            meter.n_tokens += len(announced)
+            yield from announced
         for run in stream_tokens(meter.watch(entry.pieces), tokenizer):
-            for token, meter.char in zip(run.ids, run.char_start, strict=True):
+            for token, char in zip(run.ids, run.char_start, strict=True):
+                meter.step(char)
                 yield token
 
     def _progress(self, entry: Input, meter: Meter) -> Progress:
@@ -357,7 +364,19 @@ class Reading:
             capacity=self.plan.capacity,
             n_cycles=self.pot.n_cycles,
             done=meter.share(),
+            n_pages=entry.document.n_pages,
+            kept=self._kept,
+            n_ahead=self._stretches.n_ahead,
+            kept_by=self._stretches.by,
         )
+
+    def _look(self, meter: Meter) -> None:
+        """See what a distillation has left of each stretch that was read."""
+        from infinipot_cli.engine import coverage
+
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        self._stretches = meter.stretches(self.pot.n_seen - n_prefix)
+        self._kept = tuple(coverage(self.pot, [n_prefix + edge for edge in self._stretches.edges]))
 
     def _asked_pot(self) -> "Pot":
         """The pot itself for the last question, a copy for those before it."""
