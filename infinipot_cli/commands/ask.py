@@ -93,6 +93,6 @@ def ask(
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
 
-    form = Form(json, jsonl, quiet, color, output)
+    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN])
     reply = Reply(session.Session(model, request, sampling), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

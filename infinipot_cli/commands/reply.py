@@ -17,8 +17,9 @@ from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
-from infinipot_cli.display.summary import duration, kept_line, size
+from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.errors import DocumentError, OutputError, UsageError
+from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.session import Reading, Session
 from infinipot_cli.settings import Color
@@ -37,6 +38,7 @@ class Form:
         quiet: nothing but answer and errors.
         color: when to use colour on standard error.
         output: a file instead of standard output.
+        model_was_chosen: whether anybody named a model; if not, a last line says how to name a larger one.
     """
 
     json: bool = False
@@ -44,6 +46,7 @@ class Form:
     quiet: bool = False
     color: Color = Color.AUTO
     output: str | None = None
+    model_was_chosen: bool = True
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -92,6 +95,8 @@ class Reply:
             self._close(out)
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
+        if not self._form.model_was_chosen:
+            say(self._console, larger_model_line(cached_names()), style="dim")
         if n_failed:
             say(self._console, f"done {len(sources) - n_failed} of {len(sources)} · {n_failed} failed")
             raise typer.Exit(code)
@@ -141,8 +146,13 @@ class Reply:
             if reading.task.further:
                 self._head(out, question)
             writer = AnswerWriter(out)
-            for piece in reading.answer(number):
-                writer.write(piece)
+            try:
+                for piece in reading.answer(number):
+                    writer.write(piece)
+            except KeyboardInterrupt:
+                writer.close()
+                say(self._console, f"stopped at {reading.n_answer} tokens of the answer")
+                raise
             writer.close()
             text = writer.text
         answered = Answered(

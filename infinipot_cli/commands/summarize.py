@@ -62,6 +62,6 @@ def summarize(
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
 
-    form = Form(json, jsonl, quiet, color, output)
+    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN])
     reply = Reply(session.Session(model, request, sampling), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)
