@@ -8,7 +8,8 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from infinipot_cli import __version__
-from infinipot_cli.commands import ask, bench, options, summarize
+from infinipot_cli.commands import ask, bench, config, doctor, info, models, options, schema, summarize, templates
+from infinipot_cli.config import load_config
 from infinipot_cli.errors import DeviceError, InfinipotError, OutputError
 from infinipot_cli.settings import Color
 
@@ -66,7 +67,7 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     code = getattr(error, "exit_code", known.exit_code)
     if ctx.meta.get(options.JSON) and not isinstance(known, OutputError):
         record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
-        sys.stdout.write(safe_json(record) + "\n")
+        sys.stdout.write(safe_json(record, one_line=ctx.meta[options.JSON] == options.LINES) + "\n")
         sys.stdout.flush()
     return int(code)
 
@@ -91,7 +92,6 @@ def _known(error: Exception) -> InfinipotError:
 app = typer.Typer(
     name="infinipot",
     cls=InfinipotGroup,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -104,8 +104,14 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+# Commands that must work when the settings are broken, since they are what shows it.
+WITHOUT_SETTINGS = {None, "config", "doctor", "schema"}
+MANAGE = "Manage"
+
+
 @app.callback()
 def infinipot(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("-V", "--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
@@ -114,8 +120,25 @@ def infinipot(
 
     infinipot ask book.txt "Who found the map?"
     """
+    if ctx.invoked_subcommand in WITHOUT_SETTINGS:
+        return
+    found = load_config()
+    ctx.meta[options.ALIASES] = found.aliases
+    ctx.meta[options.TEMPLATES] = found.templates
+    # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
+    defaults = found.default_map()
+    ctx.default_map = {
+        **dict.fromkeys(("ask", "summarize", "info"), defaults),
+        "bench": dict.fromkeys(("needle", "memory"), defaults),
+    }
 
 
 app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
 app.command(cls=SourcesCommand)(summarize.summarize)
-app.add_typer(bench.app, name="bench")
+app.command(cls=SourcesCommand)(info.info)
+app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
+app.add_typer(templates.app, name="templates", rich_help_panel=MANAGE)
+app.add_typer(config.app, name="config", rich_help_panel=MANAGE)
+app.command(rich_help_panel=MANAGE)(doctor.doctor)
+app.command(rich_help_panel=MANAGE)(schema.schema)
+app.add_typer(bench.app, name="bench", rich_help_panel=MANAGE)

@@ -26,12 +26,23 @@ class Task:
         catalyst: name of the prompt whose end stands behind the entries when they are judged.
         question: the user's words; empty where the templates hold none.
         max_tokens: room for the answer unless the user says otherwise.
+        further: more questions over the same reading.
+        system: an instruction in front of everything; empty without one.
+        parameters: values for places that the template names beside document and question.
     """
 
     template: str
     catalyst: str
     question: str
     max_tokens: int
+    further: tuple[str, ...] = ()
+    system: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """All questions, in the order of their answers."""
+        return (self.question, *self.further)
 
 
 @dataclass(frozen=True)
@@ -42,11 +53,18 @@ class Prompt:
         prefix_ids: read before the document, always kept.
         catalyst_ids: stand behind the entries while they are judged, and leave no trace.
         suffix_ids: read after the document; the answer follows them.
+        further_suffixes: the same for each further question, which a copy of the pot is asked.
     """
 
     prefix_ids: tuple[int, ...]
     catalyst_ids: tuple[int, ...]
     suffix_ids: tuple[int, ...]
+    further_suffixes: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def suffixes(self) -> tuple[tuple[int, ...], ...]:
+        """What each question reads after the document."""
+        return (self.suffix_ids, *self.further_suffixes)
 
 
 @dataclass(frozen=True)
@@ -69,25 +87,46 @@ class Plan:
     novelty_ratio: float
     chunk: int
 
+    def n_cycles(self, n_tokens: int) -> int:
+        """Distillations that reading a document of so many tokens takes; answering may add one."""
+        full = self.capacity - len(self.prompt.catalyst_ids)
+        return max(0, -(-(len(self.prompt.prefix_ids) + n_tokens - full) // (full - self.budget)))
 
-def make_prompt(task: Task, tokenizer: DocumentTokenizer, *, opening: str, closing: str) -> Prompt:
+
+def make_prompt(
+    task: Task, tokenizer: DocumentTokenizer, *, opening: str, closing: str, behind_system: str | None = None
+) -> Prompt:
     """Turn a task into token ids.
 
     The catalyst ends as the suffix does, with the header that opens the answer, so that its last rows vote as the
-    first token of the answer will.
+    first token of the answer will. Several questions stand in one catalyst, one after the other: its rows vote alike,
+    so what matters to any of them stays.
 
     Args:
         task: what is asked.
         tokenizer: of the model that will read.
         opening: the chat format in front of the user's text; control tokens in it are meant.
         closing: the chat format behind it.
+        behind_system: the chat format between a system prompt and the text; None where the format has none, and the
+            system prompt then opens the user's text.
     """
-    template, catalyst = load_template(task.template), load_template(task.catalyst)
+    template = load_template(task.template).filled(dict(task.parameters), task.template)
+    catalyst = load_template(task.catalyst)
+    if task.catalyst == task.template:
+        catalyst = template
+    start = list(tokenizer.encode_template(opening))
+    if task.system and behind_system is not None:
+        start += [*tokenizer.encode(task.system), *tokenizer.encode_template(behind_system)]
+    elif task.system:
+        start += tokenizer.encode(task.system + "\n\n")
     end = tokenizer.encode_template(closing)
+    judges = dict.fromkeys(catalyst.ask(question) for question in task.questions)
+    suffixes = [(*tokenizer.encode(template.ask(question)), *end) for question in task.questions]
     return Prompt(
-        prefix_ids=(*tokenizer.encode_template(opening), *tokenizer.encode(template.before)),
-        catalyst_ids=(*tokenizer.encode(catalyst.ask(task.question)), *end),
-        suffix_ids=(*tokenizer.encode(template.ask(task.question)), *end),
+        prefix_ids=(*start, *tokenizer.encode(template.before)),
+        catalyst_ids=(*tokenizer.encode("".join(judges)), *end),
+        suffix_ids=suffixes[0],
+        further_suffixes=tuple(suffixes[1:]),
     )
 
 
@@ -113,12 +152,12 @@ def make_plan(
             f"a pot of {size} places is larger than the {context_length} tokens that {model} was trained for",
             hint=f"-s {context_length} is the most for this model",
         )
-    n_prefix, n_catalyst, n_suffix = len(prompt.prefix_ids), len(prompt.catalyst_ids), len(prompt.suffix_ids)
+    n_prefix, n_catalyst, n_suffix = len(prompt.prefix_ids), len(prompt.catalyst_ids), max(map(len, prompt.suffixes))
     answer = request.max_tokens or SHORTEST_ANSWER
     # Places that a distillation must leave free: the catalyst and one new token, or the question and its answer.
     needed = max(n_catalyst + 1, n_suffix + answer)
     # What it must be able to keep: the prefix, and enough of the document for reading it to make sense.
-    smallest_budget = n_prefix + max(1, size // 8)
+    smallest_budget = _smallest_budget(n_prefix, size)
     if needed + smallest_budget > size:
         raise _too_small(size, n_question=n_suffix, answer=answer, needed=needed + smallest_budget, request=request)
     budget = request.budget or min(size // 2, size - needed)
@@ -138,6 +177,10 @@ def make_plan(
         novelty_ratio=request.novelty_ratio,
         chunk=request.chunk,
     )
+
+
+def _smallest_budget(n_prefix: int, size: int) -> int:
+    return n_prefix + max(1, size // 8)
 
 
 def _too_small(size: int, *, n_question: int, answer: int, needed: int, request: PotRequest) -> PotSizeError:

@@ -16,6 +16,10 @@ class Progress:
         n_cycles: distillations so far.
         done: share of all sources read, 0 to 1, None when the end is unknown.
         label: what is printed on the page, where that is not its number.
+        n_pages: pages of the document, None if it has none or their number is unknown.
+        kept: share still held of each stretch read up to the latest distillation, in reading order.
+        n_ahead: stretches of that length that were then still to come, as far as that is known.
+        kept_by: what a stretch is made of, `page` or `part`.
     """
 
     source: str
@@ -26,3 +30,7 @@ class Progress:
     n_cycles: int
     done: float | None
     label: str | None = None
+    n_pages: int | None = None
+    kept: tuple[float, ...] = ()
+    n_ahead: int = 0
+    kept_by: str = "part"

@@ -35,6 +35,45 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+class Length(StrEnum):
+    """How long a summary shall be."""
+
+    SHORT = "short"
+    MEDIUM = "medium"
+    LONG = "long"
+
+
+# Room for a summary and the template that asks for it.
+SUMMARIES = {
+    Length.SHORT: (64, "summarize-short"),
+    Length.MEDIUM: (SUMMARY_TOKENS, "summarize"),
+    Length.LONG: (320, "summarize-long"),
+}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen.
+
+    Attributes:
+        temperature: 0 takes the likeliest, so that answers repeat.
+        top_p: share of the probability that takes part in a draw.
+        seed: of the draws.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.temperature <= 100.0:
+            raise UsageError(f"the temperature must lie between 0 and 100, not {self.temperature}")
+        if not 0.0 < self.top_p <= 1.0:
+            raise UsageError(f"--top-p must be above 0 and at most 1, not {self.top_p}")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError(f"the seed must be a whole number from 0 on, not {self.seed}")
+
+
 @dataclass(frozen=True)
 class PotRequest:
     """What the user asked of the pot; None leaves the choice to the model at hand.

@@ -1,7 +1,8 @@
 """The documents of one reading, and how far they have been read."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from infinipot_cli.documents import Document, TextPiece
 
@@ -16,6 +17,25 @@ class Input:
     n_kept: float = 0.0
 
 
+# Columns of the picture that shows what was kept.
+N_STRETCHES = 40
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """The tokens read so far, cut into at most `N_STRETCHES` stretches.
+
+    Attributes:
+        edges: token numbers, ascending; one more than there are stretches.
+        n_ahead: stretches still to come, 0 where that is unknown.
+        by: what they are made of, `page` or `part`.
+    """
+
+    edges: tuple[int, ...]
+    n_ahead: int
+    by: str
+
+
 @dataclass
 class Meter:
     """How far the sources have been read, in the characters that became tokens."""
@@ -27,13 +47,43 @@ class Meter:
     done: float | None = None
     char: int = 0
     n_chars: int = 0
+    n_tokens: int = 0
+    page_starts: list[int] = field(default_factory=list)
+    _turns: deque[int] = field(default_factory=deque)
 
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
         """Pass pieces on and remember how far they reach."""
         for piece in pieces:
+            if piece.page is not None and piece.page != self.page:
+                self._turns.append(piece.char_start)
             self.page, self.label, self.done = piece.page, piece.label, piece.done
             self.n_chars = piece.char_start + len(piece.text)
             yield piece
+
+    def step(self, char: int) -> None:
+        """Take note of the next token, which starts at this character of its document."""
+        self.char = char
+        while self._turns and char >= self._turns[0]:
+            self._turns.popleft()
+            self.page_starts.append(self.n_tokens)
+        self.n_tokens += 1
+
+    def stretches(self, n_tokens: int) -> Stretches:
+        """Cut what was read into stretches of whole pages, or into equal parts where there are no pages.
+
+        Args:
+            n_tokens: tokens that the model has read; the meter may be a chunk ahead of it.
+        """
+        starts = [start for start in self.page_starts if start < n_tokens]
+        n_pages = self.inputs[0].document.n_pages if len(self.inputs) == 1 else None
+        if len(starts) > 1 and len(self.inputs) == 1:
+            width = -(-(n_pages or len(starts)) // N_STRETCHES)
+            edges = (*starts[::width], n_tokens)
+            return Stretches(edges, max(0, -(-(n_pages or 0) // width) - len(edges) + 1), "page")
+        share = self.share()
+        n_read = N_STRETCHES if share is None else max(1, min(N_STRETCHES, round(N_STRETCHES * share)))
+        edges = tuple(dict.fromkeys(n_tokens * number // n_read for number in range(n_read + 1)))
+        return Stretches(edges, N_STRETCHES - n_read, "part")
 
     def share(self) -> float | None:
         """Share of all sources that became tokens; None when an end is unknown.

@@ -5,13 +5,18 @@ read first and protected, the part after it waits until the document has been re
 replacement; neither it nor a document ever acts as a format string.
 """
 
-from dataclasses import dataclass
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from infinipot_cli.errors import UsageError
+from infinipot_cli.places import config_folder
 
 DOCUMENT = "{document}"
 QUESTION = "{question}"
+_PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,40 @@ class Template:
 
     before: str
     after: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def wants_question(self) -> bool:
+        """Whether there is a place for a question."""
+        return QUESTION in self.after
 
     def ask(self, question: str) -> str:
-        """The part behind the document with the question put in, word for word."""
-        return self.after.replace(QUESTION, question)
+        """The part behind the document with question and parameters put in, word for word and all at once."""
+        return _put_in(self.after, {**self.parameters, "question": question})
+
+    def filled(self, parameters: Mapping[str, str], name: str) -> "Template":
+        """The template with values for the places it names itself.
+
+        Args:
+            parameters: by name.
+            name: of the template, for messages.
+
+        Raises:
+            UsageError: a place stays empty, or a value has no place.
+        """
+        places = set(_PLACE.findall(self.before + self.after)) - {"question"}
+        for parameter in parameters:
+            if parameter not in places:
+                known = ", ".join(sorted(places)) or "none"
+                raise UsageError(f"the template {name} has no place {{{parameter}}}", hint=f"its places: {known}")
+        for place in sorted(places):
+            if place not in parameters:
+                raise UsageError(f"the template {name} wants a value for {place}", hint=f"-p {place}=…")
+        return Template(_put_in(self.before, parameters), self.after, parameters)
+
+
+def _put_in(text: str, values: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda place: values.get(place[1], place[0]), text)
 
 
 def split_template(text: str, name: str) -> Template:
@@ -44,10 +79,48 @@ def split_template(text: str, name: str) -> Template:
 
 
 def load_template(name: str) -> Template:
-    """Read one of the prompts that come with infinipot, such as `ask` or `catalyst-question`."""
+    """Read a prompt: one that comes with infinipot, one of the user's, or a file.
+
+    Raises:
+        UsageError: there is none, or it holds no place for the document.
+    """
+    return split_template(template_text(name), name)
+
+
+def template_text(name: str) -> str:
+    """The whole text of a prompt.
+
+    Args:
+        name: of a template that comes with infinipot or is the user's own, or a path that ends in `.md` or `.txt`.
+
+    Raises:
+        UsageError: there is none of that name, or it cannot be read.
+    """
+    files = _files()
+    path = Path(name) if name.endswith((".md", ".txt")) else files.get(name)
+    if path is None:
+        near = difflib.get_close_matches(name, sorted(files), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "infinipot templates list names those that are here"
+        raise UsageError(f"there is no prompt named {name}", hint=hint, code="no_template")
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"the template {path} cannot be read: {why}", code="no_template") from error
+
+
+def template_names() -> dict[str, str]:
+    """Every template by name, with the folder it comes from, or `built in`."""
+    own = config_folder() / "templates"
+    return {name: str(own) if path.parent == own else "built in" for name, path in _files().items()}
+
+
+def _files() -> dict[str, Path]:
+    """Templates by name; a name that comes with infinipot always means the same."""
     package = Path(__file__).parent
-    for folder in (package / "_prompts", package.parent / "prompts"):
-        path = folder / f"{name}.md"
-        if path.is_file():
-            return split_template(path.read_text(encoding="utf-8"), name)
-    raise UsageError(f"there is no prompt named {name}")
+    installed = package / "_prompts"
+    ours = installed if installed.is_dir() else package.parent / "prompts"
+    found: dict[str, Path] = {}
+    for folder in (config_folder() / "templates", ours):
+        found.update({path.stem: path for path in sorted(folder.glob("*.md"))})
+    return found

@@ -15,18 +15,35 @@ ARROWS = {
     "errors": set(),
     "progress": set(),
     "settings": {"errors"},
-    "templates": {"errors"},
+    "places": set(),
+    "speed": {"places"},
+    "config": {"places", "settings", "errors"},
+    "templates": {"places", "errors"},
     "documents": {"errors"},
     "tokens": {"documents.piece", "errors"},
     "model": {"settings", "errors"},
     "engine": {"model", "errors"},
     "plan": {"settings", "templates", "tokens", "errors"},
     "sources": {"documents"},
-    "session": {"documents", "sources", "tokens", "model", "engine", "plan", "progress", "settings", "errors"},
+    "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
+    "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
     "bench": {"session", "documents", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "progress", "settings", "errors"},
-    "commands": {"documents", "session", "plan", "display", "bench", "settings", "errors"},
-    "app": {"commands", "display", "settings", "errors", "__version__"},
+    "commands": {
+        *(
+            "session",
+            "reading",
+            "plan",
+            "model.catalog",
+            "model.inventory",
+            "model.load",
+            "templates",
+            "display",
+            "bench",
+        ),
+        *("documents", "config", "places", "speed", "settings", "errors", "__version__"),
+    },
+    "app": {"commands", "display", "config", "settings", "errors", "__version__"},
     "__main__": {"app"},
     "recipe": {"model", "tokens", "engine", "session", "bench", "settings", "errors"},
     "__init__": set(),
@@ -107,7 +124,7 @@ HEAVY = {"torch", "transformers", "pypdf", "tiktoken", "tokenizers", "huggingfac
 
 
 def test_help_and_version_import_nothing_heavy() -> None:
-    for words in (["--version"], ["--help"], ["ask", "--help"], ["summarize", "-h"], ["bench", "needle", "-h"]):
+    for words in (["--version"], ["--help"], ["ask", "--help"], ["models", "-h"], ["bench", "needle", "-h"]):
         assert not loaded_by(*words) & HEAVY, words
     assert "rich" not in loaded_by("--version")
 

@@ -33,3 +33,18 @@ def test_the_prompts_of_summarize_hold_none(name: str) -> None:
 def test_an_unknown_prompt_is_refused() -> None:
     with pytest.raises(UsageError, match="no prompt named"):
         load_template("nonsense")
+
+
+def test_parameters_and_question_are_put_in_at_once() -> None:
+    template = split_template("In {language}:\n{document}\n{question} ({language}, {style})", "test")
+    filled = template.filled({"language": "{question}", "style": "{document}{x}"}, "test")
+    assert filled.before == "In {question}:\n"
+    assert filled.ask("{style}?") == "\n{style}? ({question}, {document}{x})"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"), [({}, "wants a value for style"), ({"style": "x", "sytle": "y"}, "no place {sytle}")]
+)
+def test_every_place_gets_one_value(parameters: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        split_template('{document} {"not": "a place"} {style}', "test").filled(parameters, "test")

@@ -6,16 +6,50 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options, source_options
-from infinipot_cli.commands.words import input_is_piped, sources_and_question
+from infinipot_cli.commands.prompting import Wording
+from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
+from infinipot_cli.errors import UsageError
 
 
 def ask(
+    ctx: typer.Context,
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="SOURCE... QUESTION", help="Text files and PDFs, or - for standard input; the question last."
+            metavar="SOURCE... QUESTION",
+            help="Text files and PDFs, or - for standard input; the question last, unless -Q or --questions gives it.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    question: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-Q",
+            "--question",
+            metavar="TEXT",
+            help="A question; give it again for more of them over one reading.",
+            rich_help_panel="Questions",
+            show_default=False,
+        ),
+    ] = None,
+    questions: Annotated[
+        str | None,
+        typer.Option(
+            "--questions",
+            metavar="FILE",
+            help="A file with one question a line, or - for standard input.",
+            rich_help_panel="Questions",
+        ),
+    ] = None,
+    each: Annotated[
+        bool | None,
+        typer.Option(
+            "--each/--together",
+            help="Read every source by itself, or all into one pot; together unless --jsonl is given.",
+            rich_help_panel="Questions",
+            show_default=False,
+        ),
+    ] = None,
     encoding: source_options.Encoding = None,
     type_: source_options.Type = None,
     pages: source_options.Pages = None,
@@ -27,26 +61,45 @@ def ask(
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
     max_tokens: options.MaxTokens = None,
+    template: options.Template = None,
+    parameter: options.Parameters = None,
+    system: options.System = None,
+    temperature: options.Temperature = 0.0,
+    top_p: options.TopP = 1.0,
+    seed: options.Seed = None,
+    output: options.Output = None,
     json: options.Json = False,
+    jsonl: options.Jsonl = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
-    """Answer a question from documents of any length.
+    """Answer questions from documents of any length.
 
     infinipot ask book.pdf "Why did the treaty fail?"
 
     cat log.txt | infinipot ask "Which error came first?" --json
 
+    infinipot ask book.pdf -Q "Who signed?" -Q "When?"
+
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
-    sources, question = sources_and_question(words, piped=input_is_piped())
+    wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
+    asked: list[str] = []
+    if wording.brings_its_question:
+        if question or questions is not None:
+            raise UsageError(f"the template {template} brings its own question", hint="leave -Q out, or -t")
+        sources = sources_only(words or [], piped=input_is_piped(), example=f"infinipot ask book.txt -t {template}")
+    else:
+        sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
     request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    sampling = options.sampling(temperature, top_p, seed)
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.reply import Reply
+    from infinipot_cli.commands.reply import Form, Reply
     from infinipot_cli.documents import Wishes
 
     wishes = Wishes(encoding=encoding, type=type_, pages=pages, lines=lines, password_file=password_file)
-    task = session.ask(question)
-    Reply(session.Session(model, request, wishes), json=json, quiet=quiet, color=color).run(sources, task, key="answer")
+    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN])
+    reply = Reply(session.Session(model, request, wishes, sampling), form, key="answer")
+    reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

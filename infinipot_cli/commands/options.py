@@ -1,16 +1,24 @@
 """Options that several commands share, each with its one sentence of help."""
 
+import random
 from typing import Annotated
 
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.commands import complete
 from infinipot_cli.settings import Color
 
 # Places in Typer's context where the boundary in app.py looks, because it must know them even if parsing fails.
 JSON = "infinipot.json"
 DEBUG = "infinipot.debug"
 COLOR = "infinipot.color"
+LINES = "lines"
+PROMPT = "Prompt and sampling"
+# What the settings say and where the model came from, for the commands.
+ALIASES = "infinipot.aliases"
+TEMPLATES = "infinipot.templates"
+MODEL_WAS_CHOSEN = "infinipot.model_was_chosen"
 
 
 def _remember(key: str, ctx: typer.Context, value: object) -> object:
@@ -19,7 +27,29 @@ def _remember(key: str, ctx: typer.Context, value: object) -> object:
 
 
 def _remember_json(ctx: typer.Context, value: bool) -> object:
-    return _remember(JSON, ctx, value)
+    if value:
+        ctx.meta.setdefault(JSON, True)
+    return value
+
+
+def sampling(temperature: float, top_p: float, seed: int | None) -> settings.Sampling:
+    """The sampling that was asked for; a draw without a seed gets one that the JSON can name."""
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**31) if temperature else 0
+    return settings.Sampling(temperature, top_p, seed)
+
+
+def _known_model(ctx: typer.Context, value: str) -> str:
+    """The model behind an alias; whether anybody chose it is remembered for the hint of the first run."""
+    ctx.meta[MODEL_WAS_CHOSEN] = str(ctx.get_parameter_source("model")).rsplit(".", 1)[-1] != "DEFAULT"
+    aliases: dict[str, str] = ctx.meta.get(ALIASES, {})
+    return aliases.get(value, value)
+
+
+def _remember_jsonl(ctx: typer.Context, value: bool) -> object:
+    if value:
+        ctx.meta[JSON] = LINES
+    return value
 
 
 def _remember_debug(ctx: typer.Context, value: bool) -> object:
@@ -37,7 +67,9 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         envvar=settings.MODEL_VARIABLE,
-        help="pocket, a folder, or a model in the Hugging Face cache.",
+        help="pocket, a folder, an alias, or a model in the Hugging Face cache.",
+        callback=_known_model,
+        autocompletion=complete.models,
         rich_help_panel="Model and pot",
     ),
 ]
@@ -89,9 +121,51 @@ MaxTokens = Annotated[
         "--max-tokens",
         metavar="N",
         parser=settings.parse_size,
-        help=f"Longest answer; {settings.ASK_TOKENS} for ask, {settings.SUMMARY_TOKENS} for summarize.",
+        help=f"Longest answer; {settings.ASK_TOKENS} for ask, {settings.SUMMARY_TOKENS} for a summary.",
         rich_help_panel="Output",
     ),
+]
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature", metavar="T", help="0 always takes the likeliest token, more draws one.", rich_help_panel=PROMPT
+    ),
+]
+TopP = Annotated[
+    float,
+    typer.Option(
+        "--top-p", metavar="P", help="Share of the probability that takes part in a draw.", rich_help_panel=PROMPT
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="Of the draws; a new one each time by default.", rich_help_panel=PROMPT),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(
+        "-t",
+        "--template",
+        metavar="NAME",
+        help="A prompt: a name from infinipot templates list, or a .md file.",
+        autocompletion=complete.templates,
+        rich_help_panel=PROMPT,
+    ),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p",
+        "--param",
+        metavar="NAME=VALUE",
+        help="A value for {NAME} in the template.",
+        rich_help_panel=PROMPT,
+        show_default=False,
+    ),
+]
+System = Annotated[
+    str | None,
+    typer.Option("--system", metavar="TEXT", help="An instruction in front of the document.", rich_help_panel=PROMPT),
 ]
 Json = Annotated[
     bool,
@@ -103,6 +177,27 @@ Json = Annotated[
         rich_help_panel="Output",
     ),
 ]
+Jsonl = Annotated[
+    bool,
+    typer.Option(
+        "--jsonl",
+        help="Print one JSON document a line for each answer; each source is then read by itself.",
+        callback=_remember_jsonl,
+        is_eager=True,
+        rich_help_panel="Output",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write to a file, which is there whole or not at all.",
+        rich_help_panel="Output",
+    ),
+]
+NamesOnly = Annotated[bool, typer.Option("-q", "--quiet", help="Only the names, one a line.", rich_help_panel="Output")]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="Nothing but the answer and errors.", rich_help_panel="Output")
 ]

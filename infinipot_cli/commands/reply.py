@@ -1,22 +1,57 @@
 """What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
 
+import contextlib
 import select
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TextIO
 
+import typer
+
+from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, several_answers
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
-from infinipot_cli.display.problem import show_warning
+from infinipot_cli.display.output_file import output_file
+from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
-from infinipot_cli.display.summary import duration, kept_line, size
-from infinipot_cli.errors import OutputError
+from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
+from infinipot_cli.errors import DocumentError, OutputError, UsageError
+from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
-from infinipot_cli.session import Reading, Session
+from infinipot_cli.reading import Reading
+from infinipot_cli.session import Session
 from infinipot_cli.settings import Color
+from infinipot_cli.speed import remember_speed
 
 SILENCE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a reply is given.
+
+    Attributes:
+        json: one JSON document instead of text.
+        jsonl: one JSON document a line, for each answer.
+        quiet: nothing but answer and errors.
+        color: when to use colour on standard error.
+        output: a file instead of standard output.
+        model_was_chosen: whether anybody named a model; if not, a last line says how to name a larger one.
+    """
+
+    json: bool = False
+    jsonl: bool = False
+    quiet: bool = False
+    color: Color = Color.AUTO
+    output: str | None = None
+    model_was_chosen: bool = True
+
+    def __post_init__(self) -> None:
+        if self.json and self.jsonl:
+            raise UsageError("--json and --jsonl cannot go together", hint="--jsonl prints one document a line")
 
 
 class Reply:
@@ -24,29 +59,62 @@ class Reply:
 
     Args:
         session: the model and the wishes about the pot.
-        json: print one JSON document instead of the answer's text.
-        quiet: print nothing but answer and errors.
-        color: when to use colour on standard error.
+        form: how to answer.
+        key: what an answer is called in JSON.
     """
 
-    def __init__(self, session: Session, *, json: bool, quiet: bool, color: Color) -> None:
+    def __init__(self, session: Session, form: Form, *, key: str) -> None:
         use_utf8()
         self._session = session
-        self._json = json
-        self._console = error_console(color, quiet=quiet)
+        self._form = form
+        self._key = key
+        self._console = error_console(form.color, quiet=form.quiet)
+        self._results: list[dict[str, object]] = []
+        self._headed = False
 
-    def run(self, sources: Sequence[str], task: Task, *, key: str) -> None:
+    def run(self, sources: Sequence[str], task: Task, *, each: bool = False) -> None:
         """Read the sources and answer.
 
         Args:
             sources: paths, or `-` for standard input.
             task: what they are read for.
-            key: what the answer is called in JSON.
+            each: read every source by itself instead of all into one pot.
         """
-        if sys.stdout is None:
+        if sys.stdout is None and self._form.output is None:
             raise OutputError("standard output is closed", code="stdout_closed")
-        if STDIN in sources:
-            self._tell_if_silent()
+        with contextlib.ExitStack() as stack:
+            out: TextIO = sys.stdout
+            if self._form.output is not None:
+                out = stack.enter_context(output_file(self._form.output, by_line=self._form.jsonl))
+            if STDIN in sources:
+                self._tell_if_silent()
+            if each and len(sources) > 1:
+                n_failed, code = self._one_by_one(sources, task, out)
+            else:
+                self._reading(sources, task, out)
+                n_failed, code = 0, 0
+            self._close(out)
+        if self._form.output is not None:
+            say(self._console, f"written to {self._form.output}", style="dim")
+        if not self._form.model_was_chosen:
+            say(self._console, larger_model_line(cached_names()), style="dim")
+        if n_failed:
+            say(self._console, f"done {len(sources) - n_failed} of {len(sources)} · {n_failed} failed")
+            raise typer.Exit(code)
+
+    def _one_by_one(self, sources: Sequence[str], task: Task, out: TextIO) -> tuple[int, int]:
+        """Give every source its own reading; one that cannot be read does not keep the others from it."""
+        n_failed, code = 0, 0
+        for source in sources:
+            try:
+                self._reading([source], task, out, heading=source)
+            except DocumentError as error:
+                n_failed, code = n_failed + 1, code or error.exit_code
+                show_problem(error_console(self._form.color), error.message, error.hint)
+                self._put_record(failed(source, error), out)
+        return n_failed, code
+
+    def _reading(self, sources: Sequence[str], task: Task, out: TextIO, *, heading: str = "") -> None:
         with self._session.prepare(sources, task) as reading:
             plan = reading.plan
             names, model = ", ".join(entry.document.name for entry in reading.inputs), self._session.files.name
@@ -60,78 +128,88 @@ class Reply:
                     bar.update(progress)
             for warning in reading.warnings:
                 show_warning(self._console, warning)
-            text = self._answer(reading)
-            self._report(reading, text, key)
+            if heading and not self._is_json:
+                self._head(out, f"==> {heading} <==")
+            answers = [self._answer(reading, number, out) for number in range(len(reading.task.questions))]
+            if len(answers) > 1 and not self._form.jsonl:
+                self._put_record(several_answers(self._session, reading, answers, self._key), out)
+            self._report(reading, answers)
 
-    def _answer(self, reading: Reading) -> str:
-        if self._json:
-            return safe("".join(reading.answer())).strip()
-        writer = AnswerWriter()
-        for text in reading.answer():
-            writer.write(text)
-        writer.close()
-        return writer.text
+    @property
+    def _is_json(self) -> bool:
+        return self._form.json or self._form.jsonl
 
-    def _report(self, reading: Reading, text: str, key: str) -> None:
-        if self._json:
-            writer = AnswerWriter()
-            writer.write(safe_json(self._record(reading, text, key)))
+    def _answer(self, reading: Reading, number: int, out: TextIO) -> Answered:
+        question, before = reading.task.questions[number], reading.timing.answer_seconds
+        if self._is_json:
+            text = safe("".join(reading.answer(number))).strip()
+        else:
+            if reading.task.further:
+                self._head(out, question)
+            writer = AnswerWriter(out)
+            try:
+                for piece in reading.answer(number):
+                    writer.write(piece)
+            except KeyboardInterrupt:
+                writer.close()
+                say(self._console, f"stopped at {reading.n_answer} tokens of the answer")
+                raise
             writer.close()
+            text = writer.text
+        answered = Answered(
+            question,
+            text,
+            reading.n_answer,
+            reading.is_cut,
+            reading.n_kept,
+            reading.kept_share,
+            reading.timing.answer_seconds - before,
+        )
+        if self._form.jsonl or not reading.task.further:
+            self._put_record(one_answer(self._session, reading, answered, self._key), out)
         if not text:
             show_warning(self._console, "the model gave no answer")
         elif reading.is_cut:
             show_warning(self._console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")
+        return answered
+
+    def _head(self, out: TextIO, text: str) -> None:
+        """A line above an answer that is not the only one, behind an empty line unless it is the first."""
+        if self._headed:
+            AnswerWriter(out).close()
+        self._headed = True
+        self._put_line(text, out)
+
+    def _put_record(self, record: dict[str, object], out: TextIO) -> None:
+        if self._form.jsonl:
+            self._put_line(safe_json(record, one_line=True), out)
+        elif self._form.json:
+            self._results.append(record)
+
+    def _close(self, out: TextIO) -> None:
+        if not self._form.json:
+            return
+        only = self._results[0] if len(self._results) == 1 else {"schema": SCHEMA, "results": self._results}
+        self._put_line(safe_json(only), out)
+
+    def _put_line(self, text: str, out: TextIO) -> None:
+        writer = AnswerWriter(out)
+        writer.write(text)
+        writer.close()
+
+    def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
         plan, timing = reading.plan, reading.timing
-        say(self._console, kept_line(reading.n_tokens, plan.capacity, reading.kept_share))
+        share = min(answered.kept_share for answered in answers)
+        say(self._console, kept_line(reading.n_tokens, plan.capacity, share))
         speed = reading.n_tokens / timing.read_seconds if timing.read_seconds else 0.0
+        remember_speed(self._session.files.name, plan.capacity, reading.n_tokens, timing.read_seconds)
         say(
             self._console,
             f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), {reading.pot.n_cycles} distillations"
-            f" · answer {reading.n_answer} tokens, {duration(timing.answer_seconds)}"
+            f" · answer {sum(answered.n_tokens for answered in answers)} tokens, {duration(timing.answer_seconds)}"
             f" · pot {size(reading.pot.nbytes)}, peak {reading.pot.peak} entries",
             style="dim",
         )
-
-    def _record(self, reading: Reading, text: str, key: str) -> dict[str, object]:
-        plan, timing, loaded = reading.plan, reading.timing, self._session.load()
-        return {
-            "schema": 1,
-            key: text,
-            "is_cut": reading.is_cut,
-            "model": {"id": loaded.name, "dtype": loaded.dtype, "device": loaded.device},
-            "pot": {
-                "size": plan.capacity,
-                "budget": plan.budget,
-                "used": reading.pot.n_held,
-                "peak": reading.pot.peak,
-                "bytes": reading.pot.nbytes,
-                "distillations": reading.pot.n_cycles,
-                "catalyst": reading.task.catalyst,
-            },
-            "retention": {
-                "read": reading.n_tokens,
-                "kept": round(reading.n_kept, 2),
-                "places": plan.capacity,
-                "share": round(reading.kept_share, 6),
-            },
-            "input": [
-                {
-                    "path": entry.document.name,
-                    "type": entry.document.kind,
-                    "pages": entry.document.n_pages,
-                    "tokens": entry.n_tokens,
-                    "kept": round(entry.n_kept, 2),
-                }
-                for entry in reading.inputs
-            ],
-            "timing": {
-                "load_s": round(timing.load_seconds, 3),
-                "read_s": round(timing.read_seconds, 3),
-                "answer_s": round(timing.answer_seconds, 3),
-                "answer_tokens": reading.n_answer,
-            },
-            "warnings": [{"code": "document", "message": line} for line in reading.warnings],
-        }
 
     def _tell_if_silent(self) -> None:
         """Say what is being waited for when nothing comes; a run that hangs without a word looks broken."""

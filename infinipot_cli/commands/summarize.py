@@ -6,14 +6,25 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options, source_options
+from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
 
 def summarize(
+    ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
         typer.Argument(metavar="SOURCE...", help="Text files and PDFs, or - for standard input.", show_default=False),
     ] = None,
+    length: Annotated[
+        settings.Length, typer.Option("--length", help="How much to say.", rich_help_panel="Summary")
+    ] = settings.Length.MEDIUM,
+    each: Annotated[
+        bool,
+        typer.Option(
+            "--each/--together", help="One summary for every source, or one for all of them.", rich_help_panel="Summary"
+        ),
+    ] = True,
     encoding: source_options.Encoding = None,
     type_: source_options.Type = None,
     pages: source_options.Pages = None,
@@ -25,7 +36,15 @@ def summarize(
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
     max_tokens: options.MaxTokens = None,
+    template: options.Template = None,
+    parameter: options.Parameters = None,
+    system: options.System = None,
+    temperature: options.Temperature = 0.0,
+    top_p: options.TopP = 1.0,
+    seed: options.Seed = None,
+    output: options.Output = None,
     json: options.Json = False,
+    jsonl: options.Jsonl = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
@@ -36,15 +55,20 @@ def summarize(
 
     cat log.txt | infinipot summarize
 
+    infinipot summarize chapters/*.txt --together
+
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     chosen = sources_only(sources or [], piped=input_is_piped())
+    wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
+    sampling = options.sampling(temperature, top_p, seed)
     request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.reply import Reply
+    from infinipot_cli.commands.reply import Form, Reply
     from infinipot_cli.documents import Wishes
 
     wishes = Wishes(encoding=encoding, type=type_, pages=pages, lines=lines, password_file=password_file)
-    reply = Reply(session.Session(model, request, wishes), json=json, quiet=quiet, color=color)
-    reply.run(chosen, session.SUMMARIZE, key="summary")
+    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN])
+    reply = Reply(session.Session(model, request, wishes, sampling), form, key="summary")
+    reply.run(chosen, wording.summarize(length), each=each)

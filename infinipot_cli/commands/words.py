@@ -3,8 +3,9 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from infinipot_cli.errors import UsageError
+from infinipot_cli.errors import DocumentError, UsageError
 
 STDIN = "-"
 _EXAMPLE = 'infinipot ask book.txt "Who found the map?"'
@@ -37,16 +38,61 @@ def sources_and_question(words: Sequence[str], *, piped: bool) -> tuple[list[str
     return sources, last
 
 
-def sources_only(words: Sequence[str], *, piped: bool) -> list[str]:
+def sources_only(words: Sequence[str], *, piped: bool, example: str = "infinipot summarize book.txt") -> list[str]:
     """The sources of a command without a question.
 
     Raises:
         UsageError: there is no source, or standard input would be read twice.
     """
     if not words and not piped:
-        raise UsageError("there is nothing to read", hint="infinipot summarize book.txt", code="no_source")
+        raise UsageError("there is nothing to read", hint=example, code="no_source")
     _check_once(words)
     return list(words) or [STDIN]
+
+
+def sources_and_questions(
+    words: Sequence[str], questions: Sequence[str], listed: str | None, *, piped: bool
+) -> tuple[list[str], list[str]]:
+    """Sources and questions of `ask`, wherever the questions stand.
+
+    Args:
+        words: arguments as typed; all of them are sources if a question stands elsewhere.
+        questions: those given with `-Q`.
+        listed: a file with one question a line, `-` for standard input, None without one.
+        piped: whether standard input is no terminal.
+
+    Raises:
+        UsageError: there is no question, no source, or standard input would be read twice.
+        DocumentError: the file of questions cannot be read.
+    """
+    if not questions and listed is None:
+        if not words:
+            raise UsageError("there is no question", hint=_EXAMPLE, code="no_question")
+        sources, question = sources_and_question(words, piped=piped)
+        return sources, [question]
+    if listed == STDIN and (not words or STDIN in words):
+        raise UsageError(
+            "standard input (-) cannot be both the questions and the document",
+            hint="infinipot ask book.txt --questions -",
+            code="stdin_twice",
+        )
+    example = 'infinipot ask book.txt -Q "Who found the map?" -Q "Where was it?"'
+    sources = sources_only(words, piped=piped and listed != STDIN, example=example)
+    return sources, [*questions, *(_listed_questions(listed) if listed is not None else [])]
+
+
+def _listed_questions(path: str) -> list[str]:
+    """One question a line; blank lines say nothing."""
+    try:
+        data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+        text = data.decode("utf-8-sig")
+    except (OSError, ValueError, AttributeError) as error:  # AttributeError: standard input is closed
+        why = "it is not UTF-8" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or str(error)
+        raise DocumentError(f"the questions in {path} cannot be read: {why}", code="no_questions") from error
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if not found:
+        raise UsageError(f"there is no question in {path}", hint="one question a line", code="no_question")
+    return found
 
 
 def _single(word: str, *, piped: bool) -> tuple[list[str], str]:

@@ -3,9 +3,11 @@
 A message is printed as it is, never as Rich markup, and without the control characters it may carry.
 """
 
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 
 from rich.console import Console
 from rich.text import Text
@@ -35,6 +37,24 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False) -> Console:
         soft_wrap=True,
         quiet=quiet,
     )
+
+
+@contextlib.contextmanager
+def waiting(console: Console, text: str) -> Iterator[None]:
+    """Show that something is going on, on a terminal that can be drawn on."""
+    if console.is_terminal and console.is_interactive and not console.quiet:
+        with console.status(Text(safe_line(text), style="dim")):
+            yield
+    else:
+        yield
+
+
+def terminal_facts() -> str:
+    """The terminal on standard error, as `doctor` names it."""
+    console = error_console()
+    if not console.is_terminal:
+        return "none (standard error is redirected)"
+    return f"{console.width}×{console.height} {console.color_system or 'no colour'} {console.encoding}"
 
 
 def say(console: Console, text: str, *, style: str = "") -> None:

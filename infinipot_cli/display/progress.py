@@ -4,8 +4,9 @@ On a terminal it is one or two lines that are redrawn and then gone. Elsewhere i
 for every tenth of the document or, where its length is unknown, every half minute.
 """
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -17,11 +18,13 @@ from rich.text import Text
 
 from infinipot_cli.display.console import say
 from infinipot_cli.display.safe import safe_line
+from infinipot_cli.display.summary import percent
 from infinipot_cli.progress import Progress
 
 TICK_SECONDS = 30.0
 QUICK_SECONDS = 2.0
 NARROW = 60
+COLUMNS = " ▁▂▃▄▅▆▇█"
 
 
 class ReadingBar:
@@ -110,7 +113,9 @@ class ReadingBar:
         reached = self.reached
         if reached is None:
             return Spinner("dots", Text(f" {safe_line(self._waiting)}", style="dim"))
-        place = "" if reached.page is None else f"p. {safe_line(reached.label) if reached.label else reached.page}"
+        number = (safe_line(reached.label) if reached.label else str(reached.page)) if reached.page is not None else ""
+        pages = f"/{reached.n_pages}" if reached.n_pages else ""
+        place = f"p. {number}{pages}" if number else ""
         facts = [place, f"{reached.n_tokens} tok", self._speed(reached), self._left(reached)]
         reading = _row(
             "reading",
@@ -126,7 +131,25 @@ class ReadingBar:
             f"{100 * reached.n_held / reached.capacity:3.0f} %",
             f"{reached.n_held} / {reached.capacity} places  distilled {reached.n_cycles} ×",
         )
-        return Group(reading, pot)
+        return Group(reading, pot, *self._kept(reached))
+
+    def _kept(self, reached: Progress) -> list[RenderableType]:
+        """What the latest distillation left of each page or part, the tallest column for the best kept one."""
+        if not reached.kept or not self._console.encoding.startswith("utf"):
+            return []
+        line = Text.assemble((f"{'kept':<8}", "dim"), (sparkline(reached.kept), "cyan"), ("·" * reached.n_ahead, "dim"))
+        if self._console.width >= 80:
+            line.append(f"  by {reached.kept_by}, best {percent(max(reached.kept))}", "dim")
+        line.no_wrap, line.overflow = True, "crop"
+        return [line]
+
+
+def sparkline(shares: Sequence[float]) -> str:
+    """A column for each share, relative to the largest; only what is really nothing looks like nothing."""
+    most = max(shares, default=0.0)
+    if most <= 0:
+        return " " * len(shares)
+    return "".join(COLUMNS[math.ceil(share / most * (len(COLUMNS) - 1))] for share in shares)
 
 
 def _bar(completed: float | None, total: float) -> ProgressBar:

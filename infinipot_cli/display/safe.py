@@ -33,6 +33,6 @@ def safe_line(text: str) -> str:
     return text.translate(_ONE_LINE)
 
 
-def safe_json(record: Mapping[str, object]) -> str:
+def safe_json(record: Mapping[str, object], *, one_line: bool = False) -> str:
     """A JSON document that says everything, with what acts on a terminal written as escapes."""
-    return json.dumps(record, ensure_ascii=False, indent=2).translate(_ESCAPED)
+    return json.dumps(record, ensure_ascii=False, indent=None if one_line else 2).translate(_ESCAPED)

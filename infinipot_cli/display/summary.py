@@ -1,6 +1,7 @@
 """The lines around an answer: what is about to be read, and honestly how much of it was kept."""
 
 import math
+from collections.abc import Sequence
 
 
 def kept_line(n_tokens: int, capacity: int, share: float) -> str:
@@ -12,6 +13,17 @@ def kept_line(n_tokens: int, capacity: int, share: float) -> str:
         share: part of the tokens that was still in the pot when the answer began, 0 to 1.
     """
     return f"read {n_tokens} tokens into {capacity} places; {percent(share)} kept"
+
+
+def larger_model_line(cached: Sequence[str]) -> str:
+    """How to use more than the embedded model, which nobody asked for by name.
+
+    Args:
+        cached: models in the Hugging Face cache.
+    """
+    if cached:
+        return f"pocket is the small built-in model · larger, from your cache: -m {cached[0]}"
+    return "pocket is the small built-in model · larger: hf download Qwen/Qwen3-0.6B (1.5 GB), then -m Qwen/Qwen3-0.6B"
 
 
 def percent(share: float) -> str:

@@ -1,6 +1,7 @@
 """Answer from a pot: the suffix, then one token after the other, never past the capacity."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Step
 from infinipot_cli.engine.ingest import consume, plain_ids
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.sampling import choose
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.head import head
 from infinipot_cli.model.port import port_of
@@ -19,9 +21,9 @@ RECENT = 64
 
 def generate(
     model: PreTrainedModel, pot: Pot, suffix_ids: Sequence[int], *, max_new_tokens: int,
-    stop_ids: Collection[int] = (), record: bool = False,
+    stop_ids: Collection[int] = (), record: bool = False, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
 ) -> Iterator[Step]:  # fmt: skip
-    """Greedy answer; distills once more first if pot, suffix and answer would not fit together.
+    """Answer, greedily unless told otherwise; distills once more if pot, suffix and answer would not fit together.
 
     An answer longer than the room left distills again on the way, protecting prefix, suffix and the latest tokens.
 
@@ -32,6 +34,9 @@ def generate(
         max_new_tokens: most tokens to yield.
         stop_ids: tokens that end the answer; not yielded.
         record: attach logits to each step.
+        temperature: 0 takes the likeliest token, more draws one.
+        top_p: share of the probability that takes part in a draw.
+        seed: of the draws.
 
     Raises:
         PotSizeError: suffix or answer do not fit beside what a distillation keeps; the pot is as before.
@@ -41,7 +46,9 @@ def generate(
     _check_room(pot, pot.budget if must_distill else pot.n_held, len(suffix), max_new_tokens)
     if must_distill:
         distill(model, pot)
-    yield from _Decoding(model, pot, suffix, max_new_tokens).run(frozenset(map(int, stop_ids)), record)
+    generator = torch.Generator().manual_seed(seed)
+    chosen_by = partial(choose, temperature=temperature, top_p=top_p, generator=generator)
+    yield from _Decoding(model, pot, suffix, max_new_tokens, chosen_by).run(frozenset(map(int, stop_ids)), record)
 
 
 def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> None:
@@ -63,7 +70,11 @@ def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> No
 class _Decoding:
     """State of one answer."""
 
-    def __init__(self, model: PreTrainedModel, pot: Pot, suffix: Sequence[int], max_new_tokens: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, pot: Pot, suffix: Sequence[int], max_new_tokens: int,
+        chosen_by: Callable[[Tensor], int],
+    ) -> None:  # fmt: skip
+        self.chosen_by = chosen_by
         self.model, self.pot, self.max_new_tokens = model, pot, max_new_tokens
         self.port = port_of(model)
         self.suffix_start, self.suffix_end = pot.n_seen, pot.n_seen + len(suffix)
@@ -86,7 +97,7 @@ class _Decoding:
     def _choose(self, record: bool) -> tuple[Step, Tensor]:
         assert self.pot.last_state is not None
         logits = head(self.model, self.pot.last_state[None])[0]
-        token = int(logits.argmax())
+        token = self.chosen_by(logits)
         logprob = logits[token] - logits.logsumexp(dim=-1)
         return Step(token, float(logprob), self.pot.n_held, logits if record else None), -logprob[None]
 

@@ -13,6 +13,7 @@ from infinipot_cli.errors import ModelError
 
 # Invisible separators and a word no template tests for; nothing that a template would trim or transform.
 SENTINEL = "\u2063DOC7f3a\u2063"
+SYSTEM_SENTINEL = "\u2063SYS7f3a\u2063"
 
 
 @dataclass(frozen=True)
@@ -22,24 +23,30 @@ class ChatFrame:
     Attributes:
         prefix: control tokens and headers in front of the text.
         suffix: end of the user's turn and the header that opens the answer.
+        behind_system: where there is a system prompt, what stands between it and the user's text, `prefix` then ending
+            in front of it; None if the model's format has no place for one.
     """
 
     prefix: str
     suffix: str
+    behind_system: str | None = None
 
 
-def chat_frame(template: str | None, special_tokens: Mapping[str, str]) -> ChatFrame:
+def chat_frame(template: str | None, special_tokens: Mapping[str, str], *, system: bool = False) -> ChatFrame:
     """Split a chat template around the text of its one user turn.
 
     Args:
         template: Jinja source; None for a model without chat format, which gets its first token and a line end.
         special_tokens: control tokens by name, as the template may use them.
+        system: leave a place for a system prompt, if the template knows one.
 
     Raises:
         ModelError: the template fails, repeats the text or leaves it out.
     """
     if template is None:
         return ChatFrame(prefix=special_tokens.get("bos_token", ""), suffix="\n")
+    if system and (frame := _with_system(template, special_tokens)):
+        return frame
     parts = _render(template, special_tokens).split(SENTINEL)
     if len(parts) != 2:
         raise ModelError(
@@ -49,14 +56,30 @@ def chat_frame(template: str | None, special_tokens: Mapping[str, str]) -> ChatF
     return ChatFrame(prefix=parts[0], suffix=parts[1])
 
 
-def _render(template: str, special_tokens: Mapping[str, str]) -> str:
+def _with_system(template: str, special_tokens: Mapping[str, str]) -> ChatFrame | None:
+    """The frame with a place for a system prompt; None if the template refuses one, drops it or moves it behind."""
+    try:
+        rendered = _render(template, special_tokens, {"role": "system", "content": SYSTEM_SENTINEL})
+    except ModelError:
+        return None
+    prefix, _, rest = rendered.partition(SYSTEM_SENTINEL)
+    middle, _, suffix = rest.partition(SENTINEL)
+    if rendered.count(SYSTEM_SENTINEL) != 1 or rest.count(SENTINEL) != 1:
+        return None
+    return ChatFrame(prefix=prefix, suffix=suffix, behind_system=middle)
+
+
+def _render(template: str, special_tokens: Mapping[str, str], *before: dict[str, str]) -> str:
     from transformers.utils.chat_template_utils import render_jinja_template
 
     # Models that can think first answer at once; templates that do not know the word ignore it.
     variables: dict[str, Any] = {**special_tokens, "enable_thinking": False}
     try:
         rendered: list[str] = render_jinja_template(
-            [[{"role": "user", "content": SENTINEL}]], chat_template=template, add_generation_prompt=True, **variables
+            [[*before, {"role": "user", "content": SENTINEL}]],
+            chat_template=template,
+            add_generation_prompt=True,
+            **variables,
         )[0]  # type: ignore[assignment]  # annotated as str; it is one string for each conversation
     except Exception as error:  # a program from the model's folder: it may fail in any way
         raise ModelError(f"the model's chat template fails: {error}", code="chat_template") from error

@@ -60,6 +60,13 @@ def load(files: ModelFiles) -> LoadedModel:
     return LoadedModel(model, files.name, device, _SHORT.get(model.dtype, str(model.dtype).removeprefix("torch.")))
 
 
+def accelerator() -> str:
+    """What torch can compute on here."""
+    if torch.cuda.is_available():
+        return f"cuda: {torch.cuda.get_device_name(0)}"
+    return f"none, the CPU is used ({torch.get_num_threads()} threads)"
+
+
 def tokenizer_json(files: ModelFiles) -> str:
     """Convert a tokenizer that comes in another form to the JSON of the tokenizers library.
 

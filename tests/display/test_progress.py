@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import io
 import sys
 from collections.abc import Callable
@@ -106,3 +107,13 @@ def test_names_are_never_markup_and_never_act(recording_console: MakeConsole) ->
         clock.now += 5
         bar.update(at(0.5, source="[red]a[/foo]\x1b[2J\nb"))
     assert out.getvalue().startswith("read 50 %, 1000 tokens, [red]a[/foo][2J b")
+
+
+@pytest.mark.parametrize("width", [59, 60, 79, 80, 120])
+def test_what_was_kept_is_drawn_where_there_is_room(recording_console: MakeConsole, width: int) -> None:
+    progress = dataclasses.replace(at(0.5), kept=(0.0, 0.001, 0.2, 0.4) * 5, n_ahead=20, kept_by="page", n_pages=40)
+    picture = drawn(recording_console, progress, width)
+    assert max(map(len, picture.splitlines())) <= width
+    assert ("kept     ▁▄█ ▁▄█ ▁▄█ ▁▄█ ▁▄█" + "·" * 20 in picture) == (width >= 60)
+    assert ("by page, best 40 %" in picture) == (width >= 80)
+    assert "p. 7/40" in picture

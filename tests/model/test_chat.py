@@ -67,3 +67,18 @@ def test_a_model_without_chat_format_gets_its_first_token() -> None:
 def test_templates_that_do_not_frame_the_text_are_refused(template: str) -> None:
     with pytest.raises(ModelError, match="chat template"):
         chat_frame(template, SPECIAL)
+
+
+@pytest.mark.parametrize("template", [LLAMA3, CHATML], ids=["llama3", "chatml"])
+def test_a_system_prompt_has_its_place(template: str) -> None:
+    frame = chat_frame(template, SPECIAL, system=True)
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "A text."}]
+    (whole,), _ = render_jinja_template(
+        [messages], chat_template=template, add_generation_prompt=True, enable_thinking=False, **SPECIAL
+    )
+    assert f"{frame.prefix}Be brief.{frame.behind_system}A text.{frame.suffix}" == whole
+
+
+@pytest.mark.parametrize("template", [GEMMA, None], ids=["gemma", "none"])
+def test_a_format_without_a_place_for_it_stays_as_it_is(template: str | None) -> None:
+    assert chat_frame(template, SPECIAL, system=True) == chat_frame(template, SPECIAL)

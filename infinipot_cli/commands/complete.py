@@ -1,0 +1,29 @@
+"""Values that a shell completes: models, aliases, templates. It runs at every press of the key, so nothing heavy."""
+
+from infinipot_cli.config import Config, load_config
+from infinipot_cli.errors import InfinipotError
+from infinipot_cli.settings import DEFAULT_MODEL
+from infinipot_cli.templates import template_names
+
+
+def models(incomplete: str) -> list[str]:
+    """Names that `-m` takes, folders aside."""
+    from infinipot_cli.model.inventory import cached_names
+
+    return _starting(incomplete, [DEFAULT_MODEL, *_config().aliases, *cached_names()])
+
+
+def templates(incomplete: str) -> list[str]:
+    """Names that `-t` takes."""
+    return _starting(incomplete, [*template_names(), *_config().templates])
+
+
+def _config() -> Config:
+    try:
+        return load_config()
+    except InfinipotError:  # a broken file is for the command itself to report
+        return Config()
+
+
+def _starting(incomplete: str, names: list[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]

@@ -1,0 +1,44 @@
+"""`infinipot config`: where the settings are, and what holds."""
+
+import os
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.commands import options
+from infinipot_cli.config import KEYS, load_config, user_file
+
+app = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from.")
+
+
+@app.command()
+def path(debug: options.Debug = False) -> None:
+    """Print where your settings are, or would be.
+
+    $EDITOR "$(infinipot config path)"
+    """
+    from infinipot_cli.display.listing import put
+
+    put(str(user_file()))
+
+
+@app.command()
+def show(json: options.Json = False, debug: options.Debug = False) -> None:
+    """Print every setting, its value and its origin.
+
+    Flags win over environment variables, those over ./infinipot.toml, that over your own file, that over the default.
+    """
+    from infinipot_cli.display.listing import show_rows
+
+    config = load_config()
+    rows = []
+    for key, setting in KEYS.items():
+        found = config.values.get(key)
+        value, origin = (found.value, found.origin) if found else (setting.default, "default")
+        variable = settings.MODEL_VARIABLE
+        if key == "model.default" and os.environ.get(variable):
+            value, origin = os.environ[variable], variable
+        rows.append({"key": key, "value": value, "origin": origin})
+    rows += [{"key": f"model.aliases.{name}", "value": target, "origin": ""} for name, target in config.aliases.items()]
+    rows += [{"key": f"templates.{name}", "value": held, "origin": ""} for name, held in config.templates.items()]
+    show_rows(rows, as_json=json)

@@ -1,0 +1,60 @@
+"""`infinipot doctor`: what this installation has, one line a fact."""
+
+import platform
+import sys
+from importlib import metadata
+
+from infinipot_cli import __version__, settings
+from infinipot_cli.commands import options
+from infinipot_cli.config import load_config
+from infinipot_cli.errors import InfinipotError
+from infinipot_cli.places import cache_folder, config_folder, data_folder, state_folder
+
+PACKAGES = "torch transformers safetensors tokenizers tiktoken huggingface-hub typer rich pypdf".split()
+
+
+def doctor(json: options.Json = False, debug: options.Debug = False) -> None:
+    """Check what infinipot needs: libraries, accelerator, models, settings, terminal.
+
+    infinipot doctor
+    """
+    settings.prepare_environment()
+    from infinipot_cli.display.console import terminal_facts
+    from infinipot_cli.display.listing import show_rows
+    from infinipot_cli.display.summary import size
+    from infinipot_cli.model.inventory import local_models
+
+    rows: list[dict[str, object]] = [
+        _row("infinipot", "ok", __version__),
+        _row("python", "ok", f"{platform.python_version()} {sys.platform}"),
+    ]
+    rows += [_package(name) for name in PACKAGES]
+    try:
+        from infinipot_cli.model.load import accelerator
+
+        rows.append(_row("accelerator", "ok", accelerator()))
+    except Exception as error:  # a broken installation of torch can fail in any way; finding that out is the point
+        rows.append(_row("accelerator", "problem", f"torch cannot be used: {error}"))
+    for model in local_models():
+        state = "problem" if model.problem else "ok"
+        rows.append(_row(f"model {model.name}", state, model.problem or size(model.n_bytes)))
+    try:
+        load_config()
+        rows.append(_row("settings", "ok", str(config_folder())))
+    except InfinipotError as error:
+        rows.append(_row("settings", "problem", error.message))
+    folders = {"data": data_folder(), "cache": cache_folder(), "state": state_folder()}
+    rows += [_row(f"{name} folder", "ok", str(folder)) for name, folder in folders.items()]
+    rows.append(_row("terminal", "ok", terminal_facts()))
+    show_rows(rows, as_json=json)
+
+
+def _row(name: str, state: str, detail: str) -> dict[str, object]:
+    return {"name": name, "state": state, "detail": detail}
+
+
+def _package(name: str) -> dict[str, object]:
+    try:
+        return _row(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return _row(name, "problem", "not installed")

@@ -1,0 +1,109 @@
+"""`infinipot models`: which models are here, what they are called, and which one answers."""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.commands import complete, options
+from infinipot_cli.config import load_config, user_file, with_value
+from infinipot_cli.errors import OutputError
+
+app = typer.Typer(no_args_is_help=True, help="List, name and choose the models of this machine.")
+
+
+@app.command("list")
+def list_models(json: options.Json = False, names: options.NamesOnly = False, debug: options.Debug = False) -> None:
+    """Models on this machine: the embedded one, the Hugging Face cache, your aliases.
+
+    infinipot models list
+    """
+    settings.prepare_environment()
+    from infinipot_cli.display.listing import show_rows
+    from infinipot_cli.display.summary import size
+    from infinipot_cli.model.inventory import local_models
+
+    config = load_config()
+    chosen = config.values.get("model.default")
+    default = str(chosen.value) if chosen else settings.DEFAULT_MODEL
+    rows: list[dict[str, object]] = [
+        {
+            "name": model.name,
+            "size": model.n_bytes if json else size(model.n_bytes),
+            "state": model.problem or ("default" if model.name == default else "ok"),
+            "path": str(model.folder),
+        }
+        for model in local_models()
+    ]
+    rows += [
+        {"name": name, "size": None, "state": f"alias of {target}", "path": target}
+        for name, target in config.aliases.items()
+    ]
+    show_rows(rows, as_json=json, names_only=names)
+
+
+@app.command()
+def path(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As -m takes it.", autocompletion=complete.models)],
+    debug: options.Debug = False,
+) -> None:
+    """Print the folder of a model.
+
+    infinipot models path pocket
+    """
+    settings.prepare_environment()
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.model.catalog import find
+
+    put(str(find(load_config().aliases.get(name, name)).folder))
+
+
+@app.command()
+def alias(
+    name: Annotated[str, typer.Argument(metavar="ALIAS", help="The short name.")],
+    target: Annotated[str, typer.Argument(metavar="NAME", help="A folder or a name in the Hugging Face cache.")],
+    debug: options.Debug = False,
+) -> None:
+    """Give a model a short name.
+
+    infinipot models alias big Qwen/Qwen3-8B
+    """
+    _set("model.aliases", name, target)
+
+
+@app.command()
+def default(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="The model to use from now on.", autocompletion=complete.models),
+    ] = None,
+    debug: options.Debug = False,
+) -> None:
+    """Choose the model that answers when there is no -m, or say which one that is.
+
+    infinipot models default Qwen/Qwen3-0.6B
+    """
+    if name is not None:
+        _set("model", "default", name)
+        return
+    from infinipot_cli.display.listing import put
+
+    found = load_config().values.get("model.default")
+    put(str(found.value) if found else settings.DEFAULT_MODEL)
+
+
+def _set(table: str, key: str, value: str) -> None:
+    """Change the user's settings and say so."""
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.output_file import output_file
+
+    file = user_file()
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, UnicodeError) as error:
+        raise OutputError(f"{file} cannot be changed: {error}", code="output_failed") from error
+    made = with_value(text, table, key, value)
+    with output_file(str(file)) as stream:
+        stream.write(made)
+    say(error_console(), f"{table}.{key} = {value}  ({file})", style="dim")

@@ -1,0 +1,121 @@
+"""Answers as JSON: what `--json` and `--jsonl` print. Changes are additive; `infinipot schema` describes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infinipot_cli.errors import InfinipotError
+from infinipot_cli.reading import Reading
+from infinipot_cli.session import Session
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer and what it rests on.
+
+    Attributes:
+        question: the user's words; empty for a summary.
+        text: the answer.
+        n_tokens: its length.
+        is_cut: whether it ended because its room was used up.
+        n_kept: document tokens held when it began, the mean over layers and heads.
+        kept_share: the same as a share of all tokens read.
+        seconds: what it took.
+    """
+
+    question: str
+    text: str
+    n_tokens: int
+    is_cut: bool
+    n_kept: float
+    kept_share: float
+    seconds: float
+
+
+def one_answer(session: Session, reading: Reading, answered: Answered, key: str) -> dict[str, object]:
+    """One answer with everything about its reading.
+
+    Args:
+        session: what the reading was made with.
+        reading: a finished one.
+        answered: the answer.
+        key: what it is called, `answer` or `summary`.
+    """
+    question = {"question": answered.question} if answered.question else {}
+    return {
+        "schema": SCHEMA,
+        **question,
+        key: answered.text,
+        "is_cut": answered.is_cut,
+        **_about(session, reading, answered),
+    }
+
+
+def several_answers(session: Session, reading: Reading, answers: Sequence[Answered], key: str) -> dict[str, object]:
+    """Several answers over one reading; `retention` and `timing` speak of all of them."""
+    listed = [
+        {
+            "question": answered.question,
+            key: answered.text,
+            "is_cut": answered.is_cut,
+            "kept": round(answered.n_kept, 2),
+            "answer_s": round(answered.seconds, 3),
+        }
+        for answered in answers
+    ]
+    return {"schema": SCHEMA, "answers": listed, **_about(session, reading, answers[-1])}
+
+
+def failed(source: str, error: InfinipotError) -> dict[str, object]:
+    """A document that could not be read, among others that could."""
+    problem = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    return {"schema": SCHEMA, "input": [{"path": source}], "error": problem}
+
+
+def _sampling(session: Session) -> dict[str, object]:
+    """What drew the answer, enough to draw it again; nothing where nothing was drawn."""
+    chosen = session.sampling
+    if not chosen.temperature:
+        return {}
+    return {"sampling": {"temperature": chosen.temperature, "top_p": chosen.top_p, "seed": chosen.seed}}
+
+
+def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, object]:
+    plan, timing, loaded = reading.plan, reading.timing, session.load()
+    return {
+        "model": {"id": loaded.name, "dtype": loaded.dtype, "device": loaded.device},
+        "pot": {
+            "size": plan.capacity,
+            "budget": plan.budget,
+            "used": reading.pot.n_held,
+            "peak": reading.pot.peak,
+            "bytes": reading.pot.nbytes,
+            "distillations": reading.pot.n_cycles,
+            "catalyst": reading.task.catalyst,
+        },
+        **_sampling(session),
+        "retention": {
+            "read": reading.n_tokens,
+            "kept": round(answered.n_kept, 2),
+            "places": plan.capacity,
+            "share": round(answered.kept_share, 6),
+        },
+        "input": [
+            {
+                "path": entry.document.name,
+                "type": entry.document.kind,
+                "pages": entry.document.n_pages,
+                "tokens": entry.n_tokens,
+                "kept": round(entry.n_kept, 2),
+            }
+            for entry in reading.inputs
+        ],
+        "timing": {
+            "load_s": round(timing.load_seconds, 3),
+            "read_s": round(timing.read_seconds, 3),
+            "answer_s": round(timing.answer_seconds, 3),
+            "answer_tokens": answered.n_tokens,
+        },
+        "warnings": [{"code": "document", "message": message} for message in reading.warnings],
+    }

@@ -1,0 +1,229 @@
+"""The user's settings: `infinipot.toml` here, `config.toml` at home, each value with its origin.
+
+Flags and environment variables win over both; that order is Typer's own, which asks its map of defaults last.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infinipot_cli import settings
+from infinipot_cli.errors import UsageError
+from infinipot_cli.places import config_folder
+
+PROJECT_FILE = "infinipot.toml"
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text in quotes")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a whole number")
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ValueError("a number")
+    return float(value)
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, (int, str)) or isinstance(value, bool):
+        raise ValueError("a size such as 4096 or '4k'")
+    return settings.parse_size(value)
+
+
+def _color(value: object) -> str:
+    if value not in list(settings.Color):
+        raise ValueError(" or ".join(repr(str(color)) for color in settings.Color))
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Key:
+    """A setting: the parameter of the commands that it is the default of, how it is read, and what holds without it."""
+
+    parameter: str
+    read: Callable[[object], object]
+    default: object
+
+
+KEYS: Mapping[str, Key] = {
+    "model.default": Key("model", _text, settings.DEFAULT_MODEL),
+    "pot.size": Key("pot_size", _size, None),
+    "pot.budget": Key("budget", _size, None),
+    "pot.novelty": Key("novelty", _number, settings.NOVELTY_RATIO),
+    "pot.chunk": Key("chunk", _size, settings.CHUNK),
+    "answer.max_tokens": Key("max_tokens", _size, None),
+    "answer.temperature": Key("temperature", _number, 0.0),
+    "answer.top_p": Key("top_p", _number, 1.0),
+    "answer.seed": Key("seed", _whole, None),
+    "output.quiet": Key("quiet", _flag, False),
+    "output.color": Key("color", _color, str(settings.Color.AUTO)),
+}
+TEMPLATE_KEYS: Mapping[str, Callable[[object], object]] = {"question": _text, "system": _text, "max_tokens": _size}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A setting's value and where it comes from."""
+
+    value: object
+    origin: str
+
+
+@dataclass
+class Config:
+    """All files together; the nearer one wins.
+
+    Attributes:
+        values: by dotted key, only those that a file sets.
+        aliases: short names of models.
+        templates: by name, the keys of `TEMPLATE_KEYS`.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def default_map(self) -> dict[str, object]:
+        """Defaults by parameter of a command."""
+        return {KEYS[key].parameter: found.value for key, found in self.values.items()}
+
+
+def user_file() -> Path:
+    """The user's own settings, whether or not they exist."""
+    return config_folder() / "config.toml"
+
+
+def load_config() -> Config:
+    """Read the settings of the user and of the current folder.
+
+    Raises:
+        UsageError: a file cannot be read, or sets what does not exist.
+    """
+    config = Config()
+    for path in (user_file(), Path(PROJECT_FILE)):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, UnicodeError) as error:
+            raise UsageError(f"{path} cannot be read: {error}", code="config") from error
+        _merge(config, text, path)
+    return config
+
+
+def _merge(config: Config, text: str, path: Path) -> None:
+    tables = _parse(text, path)
+    known = {key.split(".")[0] for key in KEYS} | {"templates"}
+    for name, table in tables.items():
+        if name not in known or not isinstance(table, dict):
+            _refuse_unknown(name, known, path)
+        if name == "templates":
+            for template, entries in table.items():
+                config.templates[template] = _template(template, entries, path)
+            continue
+        for key, value in table.items():
+            dotted = f"{name}.{key}"
+            if dotted == "model.aliases":
+                config.aliases.update(_aliases(value, path))
+            elif dotted in KEYS:
+                config.values[dotted] = Value(_checked(KEYS[dotted].read, value, dotted, path), str(path))
+            else:
+                _refuse_unknown(dotted, {*KEYS, "model.aliases"}, path)
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is no valid TOML: {error}", code="config") from error
+
+
+def _checked(read: Callable[[object], object], value: object, key: str, path: Path) -> object:
+    try:
+        return read(value)
+    except ValueError as error:
+        raise UsageError(f"{key} in {path} must be {error}, not {value!r}", code="config") from None
+    except UsageError as error:
+        raise UsageError(f"{key} in {path}: {error.message}", hint=error.hint, code="config") from None
+
+
+def _aliases(value: object, path: Path) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise UsageError(f"model.aliases in {path} must be a table", hint='aliases = { big = "./Qwen3-8B" }')
+    return {name: str(_checked(_text, target, f"model.aliases.{name}", path)) for name, target in value.items()}
+
+
+def _template(name: str, entries: object, path: Path) -> dict[str, Any]:
+    if not isinstance(entries, dict):
+        raise UsageError(f"templates.{name} in {path} must be a table", hint=f"[templates.{name}]", code="config")
+    for key in entries:
+        if key not in TEMPLATE_KEYS:
+            _refuse_unknown(f"templates.{name}.{key}", {f"templates.{name}.{known}" for known in TEMPLATE_KEYS}, path)
+    return {key: _checked(TEMPLATE_KEYS[key], value, f"templates.{name}.{key}", path) for key, value in entries.items()}
+
+
+def _refuse_unknown(name: str, known: set[str], path: Path) -> None:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+    raise UsageError(f"there is no setting {name} ({path})", hint=hint, code="config")
+
+
+def with_value(text: str, table: str, key: str, value: str) -> str:
+    """A settings file with one text value set, everything else as it stands, comments too.
+
+    Args:
+        text: the file so far.
+        table: such as `model` or `model.aliases`.
+        key: within that table.
+        value: the new text.
+
+    Raises:
+        UsageError: the file is written in a way that this cannot extend.
+    """
+    import tomllib
+
+    name = key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    wanted = _parse(text, user_file())
+    inner = wanted
+    for part in table.split("."):
+        inner = inner.setdefault(part, {})
+    inner[key] = value
+    lines = text.splitlines()
+    heads = [number for number, old in enumerate(lines) if old.split("#")[0].strip() == f"[{table}]"]
+    if heads:
+        end = next((n for n in range(heads[0] + 1, len(lines)) if lines[n].lstrip().startswith("[")), len(lines))
+        old = [n for n in range(heads[0] + 1, end) if lines[n].split("=")[0].strip() == name]
+        if old:
+            lines[old[0]] = line
+        else:
+            lines.insert(heads[0] + 1, line)
+    else:
+        lines += [*([""] if lines else []), f"[{table}]", line]
+    made = "\n".join(lines) + "\n"
+    try:
+        if tomllib.loads(made) == wanted:
+            return made
+    except tomllib.TOMLDecodeError:
+        pass
+    raise UsageError(f"{user_file()} cannot be changed here", hint=f"write it there yourself: [{table}] {line}")

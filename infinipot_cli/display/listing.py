@@ -1,0 +1,59 @@
+"""Lists on standard output: aligned on a terminal, tab-separated in a pipe, JSON or bare names where asked for."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from infinipot_cli.display.answer import AnswerWriter, use_utf8
+from infinipot_cli.display.safe import safe_json, safe_line
+
+Row: TypeAlias = Mapping[str, object]
+
+
+def show_rows(rows: Sequence[Row], *, as_json: bool = False, names_only: bool = False) -> None:
+    """Print rows that share their keys; the first key is the name.
+
+    Args:
+        rows: what to list; None stands for nothing.
+        as_json: one JSON document instead.
+        names_only: one name a line, nothing else.
+    """
+    use_utf8()
+    if as_json:
+        put(safe_json({"schema": 1, "rows": list(rows)}))
+    elif not rows:
+        return
+    elif names_only:
+        put("\n".join(safe_line(_cell(next(iter(row.values())))) for row in rows))
+    elif sys.stdout is not None and sys.stdout.isatty():
+        _table(rows)
+    else:
+        put("\n".join("\t".join(safe_line(_cell(value)) for value in row.values()) for row in rows))
+
+
+def put(text: str) -> None:
+    """Print a text with one line end."""
+    writer = AnswerWriter()
+    writer.write(text)
+    writer.close()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _table(rows: Sequence[Row]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key, value in rows[0].items():
+        numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+        table.add_column(key.upper(), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(safe_line(_cell(value))) for value in row.values()))
+    Console(file=sys.stdout, highlight=False, markup=False, emoji=False).print(table)

@@ -1,0 +1,70 @@
+"""The file of `-o`: the whole new text, or what stood there before."""
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from infinipot_cli.errors import OutputError
+
+
+@contextlib.contextmanager
+def output_file(path: str, *, by_line: bool = False) -> Iterator[TextIO]:
+    """Open a file that takes its name only when the block ends.
+
+    A folder or disk that takes no file is found out before the work begins.
+
+    Args:
+        path: where the text shall stand, always UTF-8.
+        by_line: every line stands by itself, so those written before an interruption are kept.
+
+    Raises:
+        OutputError: the file cannot be made or written.
+    """
+    with _said(path):
+        target = Path(os.path.realpath(path))
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            raise OutputError(f"{path} is no regular file", hint="-o wants the name of a file", code="output_failed")
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+        stream = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n")
+    temporary = Path(name)
+    try:
+        try:
+            yield stream
+        except (KeyboardInterrupt, Exception) as error:
+            # an error that ends the run after whole lines were written must not take them along
+            if by_line and not isinstance(error, OutputError) and stream.tell():
+                _commit(stream, temporary, target, path)
+            raise
+        _commit(stream, temporary, target, path)
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            stream.close()
+        temporary.unlink(missing_ok=True)
+
+
+def _commit(stream: TextIO, temporary: Path, target: Path, path: str) -> None:
+    with _said(path):
+        stream.flush()
+        os.fsync(stream.fileno())
+        stream.close()
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask())
+        temporary.replace(target)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # there is no way to ask without setting
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def _said(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        why = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"{path} cannot be written: {why}", code="output_failed") from error

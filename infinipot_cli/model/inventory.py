@@ -1,0 +1,79 @@
+"""Which models this machine holds: the embedded one and those in the Hugging Face cache. Nothing is loaded."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from infinipot_cli.errors import ModelError
+from infinipot_cli.model.catalog import POCKET_FOLDER
+from infinipot_cli.model.files import describe
+from infinipot_cli.settings import DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model on this machine.
+
+    Attributes:
+        name: what `-m` takes.
+        folder: where its files are.
+        n_bytes: what they take on disk.
+        problem: why it cannot be used, empty if it can.
+    """
+
+    name: str
+    folder: Path
+    n_bytes: int
+    problem: str
+
+
+def local_models() -> list[LocalModel]:
+    """The embedded model, then the cached ones by name; those that cannot be used say why."""
+    found = [_described(DEFAULT_MODEL, POCKET_FOLDER)] if POCKET_FOLDER.is_dir() else []
+    return found + [_described(name, folder) for name, folder in _cached()]
+
+
+def cached_names() -> list[str]:
+    """Names of cached models, from the names of folders alone: what completion and hints need, within milliseconds.
+
+    Anything that goes on to use a model asks the hub library instead.
+    """
+    prefix = "models--"
+    try:
+        folders = [path.name for path in _hub_folder().iterdir() if path.name.startswith(prefix)]
+    except OSError:
+        return []
+    return sorted(name.removeprefix(prefix).replace("--", "/", 1) for name in folders)
+
+
+def _hub_folder() -> Path:
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    home = os.environ.get("HF_HOME")
+    base = Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return base.expanduser() / "hub"
+
+
+def _cached() -> list[tuple[str, Path]]:
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repositories = scan_cache_dir().repos
+    except (CacheNotFound, OSError):
+        return []
+    found = []
+    for repository in repositories:
+        if repository.repo_type == "model" and repository.revisions:
+            newest = max(repository.revisions, key=lambda revision: revision.last_modified)
+            found.append((repository.repo_id, newest.snapshot_path))
+    return sorted(found)
+
+
+def _described(name: str, folder: Path) -> LocalModel:
+    try:
+        describe(name, folder)
+        problem = ""
+    except ModelError as error:
+        problem = error.message
+    return LocalModel(name, folder, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()), problem)

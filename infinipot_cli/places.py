@@ -1,0 +1,43 @@
+"""Where infinipot keeps what is the user's: settings, pots, caches. INFINIPOT_HOME puts all of it into one folder."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from platformdirs import PlatformDirs
+
+HOME_VARIABLE = "INFINIPOT_HOME"
+
+
+def config_folder() -> Path:
+    """Holds `config.toml` and the user's templates."""
+    return _home() or Path(_dirs().user_config_dir)
+
+
+def data_folder() -> Path:
+    """Holds what the user made and would miss."""
+    return _home() or Path(_dirs().user_data_dir)
+
+
+def cache_folder() -> Path:
+    """Holds what can be made again."""
+    home = _home()
+    return home / "cache" if home else Path(_dirs().user_cache_dir)
+
+
+def state_folder() -> Path:
+    """Holds what is worth keeping, but not worth carrying to another machine."""
+    home = _home()
+    return home / "state" if home else Path(_dirs().user_state_dir)
+
+
+def _home() -> Path | None:
+    home = os.environ.get(HOME_VARIABLE)
+    return Path(home).expanduser() if home else None
+
+
+def _dirs() -> "PlatformDirs":
+    from platformdirs import PlatformDirs
+
+    return PlatformDirs("infinipot", appauthor=False)

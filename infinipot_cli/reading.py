@@ -1,0 +1,235 @@
+"""Documents on their way through one pot, and the answers that follow.
+
+Reading and answering are generators; whoever iterates them decides when to stop.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from infinipot_cli.plan import Plan, Task
+from infinipot_cli.progress import Progress
+from infinipot_cli.settings import Sampling
+from infinipot_cli.sources import Input, Meter, Stretches
+from infinipot_cli.tokens.detokenize import Detokenizer
+from infinipot_cli.tokens.stream import stream_tokens
+from infinipot_cli.tokens.tokenizer import DocumentTokenizer
+
+if TYPE_CHECKING:
+    from infinipot_cli.engine import Pot
+    from infinipot_cli.model.load import LoadedModel
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds spent; for the loading only the first reading of a session pays."""
+
+    load_seconds: float
+    read_seconds: float
+    answer_seconds: float
+
+
+class ModelInUse(Protocol):
+    """What a reading needs of the session that made it."""
+
+    sampling: Sampling
+    load_seconds: float
+
+    @property
+    def tokenizer(self) -> DocumentTokenizer:
+        """The model's tokenizer."""
+
+    def load(self) -> "LoadedModel":
+        """The model, loaded once."""
+
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+
+
+class Reading:
+    """Documents on their way through one pot, and the answer that follows. Made by `Session.prepare`.
+
+    Attributes:
+        inputs: the documents, with what was read and kept of each.
+        plan: the sizes this reading works with.
+        n_tokens: document tokens read so far.
+        n_answer: tokens of the latest answer so far.
+    """
+
+    def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
+        self.inputs = inputs
+        self.task = task
+        self.plan = plan
+        self.n_tokens = 0
+        self.n_answer = 0
+        self._model = model
+        self._pot: Pot | None = None
+        self._n_asked = 0
+        self._stretches = Stretches((), 0, "part")
+        self._kept: tuple[float, ...] = ()
+        self._read_seconds = 0.0
+        self._answer_seconds = 0.0
+
+    def __enter__(self) -> "Reading":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for entry in self.inputs:
+            entry.document.close()
+
+    @property
+    def pot(self) -> "Pot":
+        """The pot; there is one once `read` has begun."""
+        assert self._pot is not None, "nothing was read yet"
+        return self._pot
+
+    @property
+    def n_kept(self) -> float:
+        """Document tokens held in the pot when the answer began, the mean over layers and heads."""
+        return sum(entry.n_kept for entry in self.inputs)
+
+    @property
+    def kept_share(self) -> float:
+        """The same as a share of all tokens read."""
+        return self.n_kept / self.n_tokens if self.n_tokens else 0.0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the answer ended because its room was used up."""
+        return self.n_answer >= self.plan.max_tokens
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the documents had to say about their own state."""
+        return [line for entry in self.inputs for line in entry.document.warnings]
+
+    @property
+    def timing(self) -> Timing:
+        """Seconds spent so far."""
+        return Timing(self._model.load_seconds, self._read_seconds, self._answer_seconds)
+
+    def read(self) -> Iterator[Progress]:
+        """Read all documents into a new pot, one after the other."""
+        loaded = self._model.load()
+        from infinipot_cli.engine import Distilled, Reader
+        from infinipot_cli.model.load import memory_guard
+
+        plan, start = self.plan, time.perf_counter()
+        with memory_guard(f"read with a pot of {plan.capacity} places"):
+            reader = Reader(
+                loaded.model,
+                catalyst_ids=plan.prompt.catalyst_ids,
+                prefix_ids=plan.prompt.prefix_ids,
+                capacity=plan.capacity,
+                budget=plan.budget,
+                novelty_ratio=plan.novelty_ratio,
+                chunk=plan.chunk,
+            )
+            self._pot = reader.pot
+            meter = Meter(self.inputs)
+            for meter.current, entry in enumerate(self.inputs):
+                before = self.n_tokens
+                for event in reader.feed(self._ids(entry, meter)):
+                    if isinstance(event, Distilled):
+                        self._look(meter)
+                    self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
+                    self._read_seconds = time.perf_counter() - start
+                    yield self._progress(entry, meter)
+                entry.n_tokens = self.n_tokens - before
+
+    def count(self) -> None:
+        """Count the tokens of all documents instead of reading them into a pot."""
+        meter = Meter(self.inputs)
+        for meter.current, entry in enumerate(self.inputs):
+            entry.n_tokens = sum(1 for _ in self._ids(entry, meter))
+            self.n_tokens += entry.n_tokens
+
+    def answer(self, number: int = 0) -> Iterator[str]:
+        """Answer one question from the pot, in pieces of text that never cut a character.
+
+        Of several questions each is asked of its own copy of the pot, so no answer depends on another.
+
+        Args:
+            number: which of the task's questions, from 0.
+        """
+        from infinipot_cli.engine import generate
+        from infinipot_cli.model.load import memory_guard
+
+        detokenizer = Detokenizer(self._model.tokenizer)
+        self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
+        with memory_guard("answer"):
+            pot = self._asked_pot()
+            steps = generate(
+                self._model.load().model,
+                pot,
+                self.plan.prompt.suffixes[number],
+                max_new_tokens=self.plan.max_tokens,
+                stop_ids=self._model.stop_ids(),
+                temperature=self._model.sampling.temperature,
+                top_p=self._model.sampling.top_p,
+                seed=self._model.sampling.seed,
+            )
+            step = next(steps, None)
+            self._count_kept(pot)
+            while step is not None:
+                self.n_answer += 1
+                self._answer_seconds = before + time.perf_counter() - start
+                if text := detokenizer.push(step.token_id):
+                    yield text
+                step = next(steps, None)
+        self._answer_seconds = before + time.perf_counter() - start
+        if text := detokenizer.flush():
+            yield text
+
+    def _ids(self, entry: Input, meter: Meter) -> Iterator[int]:
+        """The tokens of one document, behind its name where there are several."""
+        tokenizer = self._model.tokenizer
+        if len(self.inputs) > 1:
+            gap = "\n\n" if meter.current else ""
+            announced = tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
+            meter.n_tokens += len(announced)
+            yield from announced
+        for run in stream_tokens(meter.watch(entry.pieces), tokenizer):
+            for token, char in zip(run.ids, run.char_start, strict=True):
+                meter.step(char)
+                yield token
+
+    def _progress(self, entry: Input, meter: Meter) -> Progress:
+        return Progress(
+            source=entry.document.name,
+            page=meter.page,
+            n_tokens=self.n_tokens,
+            n_held=self.pot.n_held,
+            capacity=self.plan.capacity,
+            n_cycles=self.pot.n_cycles,
+            done=meter.share(),
+            label=meter.label,
+            n_pages=entry.document.n_pages,
+            kept=self._kept,
+            n_ahead=self._stretches.n_ahead,
+            kept_by=self._stretches.by,
+        )
+
+    def _look(self, meter: Meter) -> None:
+        """See what a distillation has left of each stretch that was read."""
+        from infinipot_cli.engine import coverage
+
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        self._stretches = meter.stretches(self.pot.n_seen - n_prefix)
+        self._kept = tuple(coverage(self.pot, [n_prefix + edge for edge in self._stretches.edges]))
+
+    def _asked_pot(self) -> "Pot":
+        """The pot itself for the last question, a copy for those before it."""
+        self._n_asked += 1
+        return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def _count_kept(self, pot: "Pot") -> None:
+        """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""
+        origins = pot.origins
+        n_heads = origins.shape[0] * origins.shape[1]
+        start = len(self.plan.prompt.prefix_ids)
+        for entry in self.inputs:
+            end = start + entry.n_tokens
+            entry.n_kept = int(((origins >= start) & (origins < end)).sum()) / n_heads
+            start = end

@@ -1,0 +1,47 @@
+"""What a newcomer sees: an answer from the embedded model, and one line on how to use a larger one."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+from infinipot_cli.model import catalog
+from infinipot_cli.model.inventory import cached_names
+
+LINE = "pocket is the small built-in model"
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture
+def pocket(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny model in the place of the embedded one, in a folder without settings."""
+    monkeypatch.setattr(catalog, "POCKET_FOLDER", tiny_model)
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("pocket")
+def test_the_line_is_there_until_somebody_names_a_model(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["ask", str(story), "Who?", "-s", "400", "-n", "5"]
+    first = run(*words)
+    assert first.exit_code == 0
+    assert first.stderr.splitlines()[-1].startswith(LINE)
+    assert LINE not in run(*words, "-m", "pocket").stderr
+    assert run(*words, "-q").stderr == ""
+    Path("infinipot.toml").write_text('[model]\ndefault = "pocket"\n')
+    assert LINE not in run(*words).stderr
+    Path("infinipot.toml").unlink()
+    monkeypatch.setenv("INFINIPOT_MODEL", "pocket")
+    assert LINE not in run(*words).stderr
+
+
+def test_a_cached_model_is_named_and_never_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert cached_names() == []
+    (tmp_path / "models--Qwen--Qwen3-0.6B").mkdir()
+    (tmp_path / "datasets--a--b").mkdir()
+    assert cached_names() == ["Qwen/Qwen3-0.6B"]

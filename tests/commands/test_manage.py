@@ -1,0 +1,174 @@
+"""The commands around reading: counting, settings, models, templates, the schema."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import PotRequest
+
+SMALL = ["-s", "400"]
+
+
+def run(*words: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=stdin)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a current folder of the test's own."""
+    folder, here = tmp_path / "home", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.setenv("INFINIPOT_HOME", str(folder))
+    monkeypatch.chdir(here)
+    return folder
+
+
+def origins(result: Result) -> dict[str, tuple[str, str]]:
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    return {row[0]: (row[1], row[2] if len(row) > 2 else "") for row in rows}
+
+
+def test_info_counts_what_a_reading_would_read(story: Path, tiny_model: Path, home: Path) -> None:
+    words = ["info", str(story), "-m", str(tiny_model), *SMALL]
+    record = json.loads(run(*words, "--json").stdout)
+    assert record["tokens"] == record["input"][0]["tokens"] == story.stat().st_size
+    assert record["seconds"] is None
+    session = Session(str(tiny_model), PotRequest(capacity=400))
+    with session.prepare([str(story)], ask("What is the most important thing that is said here?")) as reading:
+        for _ in reading.read():
+            pass
+        assert reading.pot.n_cycles == record["pot"]["distillations"] > 0
+    run("ask", str(story), "Who?", "-m", str(tiny_model), *SMALL, "-n", "20")
+    assert json.loads(run(*words, "--json").stdout)["seconds"] > 0
+    plain = run(*words)
+    assert plain.stdout == f"{story}\ttext\t\t{story.stat().st_size}\t{story.stat().st_size}\n"
+    assert re.search(r"\d+ distillations, 1 : 6 · tiny-llama · about [\d.]+ s to read", plain.stderr)
+
+
+def test_settings_come_from_the_nearest_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("config", "path").stdout == f"{home}/config.toml\n"
+    assert origins(run("config", "show"))["model.default"] == ("pocket", "default")
+    home.mkdir()
+    (home / "config.toml").write_text('[model]\ndefault = "theirs"\n[pot]\nsize = "4k"\nbudget = 100\n')
+    Path("infinipot.toml").write_text("[pot]\nsize = 400\n")
+    shown = origins(run("config", "show"))
+    assert shown["model.default"] == ("theirs", f"{home}/config.toml")
+    assert shown["pot.size"] == ("400", "infinipot.toml")
+    assert shown["pot.budget"] == ("100", f"{home}/config.toml")
+    monkeypatch.setenv("INFINIPOT_MODEL", "from-environment")
+    assert origins(run("config", "show"))["model.default"] == ("from-environment", "INFINIPOT_MODEL")
+
+
+def test_flags_win_over_the_environment_and_that_over_files(
+    home: Path, story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("infinipot.toml").write_text(f'[model]\ndefault = "{tiny_model}"\n[pot]\nsize = 400\nbudget = 150\n')
+
+    def pot(*words: str) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(run("info", str(story), "--json", *words).stdout)
+        return record.get("pot") or record["error"]
+
+    assert (pot()["size"], pot()["budget"]) == (400, 150)
+    assert pot("-s", "500")["size"] == 500
+    monkeypatch.setenv("INFINIPOT_MODEL", "nonsense")
+    assert pot()["code"] == "model_not_found"
+    assert pot("-m", str(tiny_model))["size"] == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("[pot]\nsiez = 4", "there is no setting pot.siez", "did you mean pot.size?"),
+        ("[modle]\n", "there is no setting modle", "did you mean model?"),
+        ("[templates.minutes]\nquestoin = 'x'", "templates.minutes.questoin", "templates.minutes.question?"),
+        ("[pot]\nsize = true", "pot.size in", ""),
+        ("[pot]\nsize = 'large'", "'large' is not a size", "4k"),
+        ("[output]\ncolor = 'red'", "'auto' or 'always' or 'never'", ""),
+        ("[output]\nquiet = 1", "true or false", ""),
+        ("[pot", "is no valid TOML", ""),
+        ("model = 3", "there is no setting model", ""),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(home: Path, text: str, message: str, hint: str) -> None:
+    Path("infinipot.toml").write_text(text)
+    result = run("ask", "missing.txt", "Who?")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert hint in result.stderr
+    assert run("config", "path").exit_code == 0
+
+
+def test_a_model_gets_a_short_name_and_becomes_the_default(home: Path, story: Path, tiny_model: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text("# mine\n[pot]\nsize = 400  # small\n")
+    assert run("models", "alias", "tiny", str(tiny_model)).exit_code == 0
+    assert run("models", "path", "tiny").stdout == f"{tiny_model}\n"
+    assert run("models", "default").stdout == "pocket\n"
+    assert run("models", "default", "tiny").exit_code == 0
+    assert run("models", "default", "tiny").exit_code == 0, "again"
+    assert run("models", "default").stdout == "tiny\n"
+    assert json.loads(run("info", str(story), "--json").stdout)["model"] == "tiny-llama"
+    assert (home / "config.toml").read_text().startswith("# mine\n[pot]\nsize = 400  # small\n")
+    assert "tiny" in run("models", "list", "-q").stdout.split()
+    (home / "config.toml").write_text('model = { default = "x" }\n')
+    refused = run("models", "default", "tiny")
+    assert (refused.exit_code, "write it there yourself" in refused.stderr) == (2, True)
+
+
+def test_templates_are_listed_and_shown(home: Path) -> None:
+    (home / "templates").mkdir(parents=True)
+    (home / "templates" / "minutes.md").write_text("{document}\n\nList the decisions.\n")
+    assert {"ask", "summarize", "minutes"} <= set(run("templates", "list", "-q").stdout.split())
+    assert run("templates", "show", "minutes").stdout == "{document}\n\nList the decisions.\n"
+    wrong = run("templates", "show", "minuets")
+    assert (wrong.exit_code, "did you mean minutes?" in wrong.stderr) == (2, True)
+
+
+def test_doctor_names_what_is_there(home: Path) -> None:
+    Path("infinipot.toml").write_text("[pot")
+    rows = {row["name"]: row for row in json.loads(run("doctor", "--json").stdout)["rows"]}
+    assert rows["torch"]["state"] == "ok"
+    assert rows["accelerator"]["state"] == "ok"
+    assert rows["settings"]["state"] == "problem"
+
+
+def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> list[str]:
+    """What a value has that its schema does not say, or lacks that it says; no more of JSON Schema than ours uses."""
+    if "$ref" in schema:
+        schema = root
+    if "const" in schema:
+        return [] if value == schema["const"] else [f"{value} is not {schema['const']}"]
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
+    allowed = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if not any(value is None if kind == "null" else isinstance(value, kinds[kind]) for kind in allowed):
+        return [f"{value!r} is no {allowed}"]
+    if isinstance(value, dict):
+        wrong = [f"no {key}" for key in schema["required"] if key not in value]
+        wrong += [f"unknown {key}" for key in value if key not in schema["properties"]]
+        known = [(value[key], inner) for key, inner in schema["properties"].items() if key in value]
+        return wrong + [line for held, inner in known for line in conforms(held, inner, root)]
+    if isinstance(value, list):
+        return [line for held in value for line in conforms(held, schema["items"], root)]
+    return []
+
+
+def test_every_json_document_is_as_the_schema_says(home: Path, story: Path, tiny_model: Path) -> None:
+    schema = json.loads(run("schema").stdout)
+    words = [str(story), "-m", str(tiny_model), *SMALL, "-n", "20"]
+    for command in (
+        ["ask", *words, "Who?", "--json"],
+        ["ask", *words, "-Q", "Who?", "-Q", "When?", "--json"],
+        ["ask", *words, "-Q", "Who?", "-Q", "When?", "--jsonl"],
+        ["summarize", *words, "missing.txt", "--json"],
+        ["ask", "missing.txt", "Who?", "--json"],
+    ):
+        result = run(*command)
+        documents = result.stdout.splitlines() if "--jsonl" in command else [result.stdout]
+        for document in documents:
+            assert conforms(json.loads(document), schema, schema) == [], command

@@ -1,0 +1,50 @@
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from infinipot_cli.display.output_file import output_file
+from infinipot_cli.errors import OutputError
+
+
+def write_and_stop(target: Path, text: str, *, by_line: bool) -> None:
+    with contextlib.suppress(KeyboardInterrupt), output_file(str(target), by_line=by_line) as stream:
+        stream.write(text)
+        raise KeyboardInterrupt
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    write_and_stop(target, "half", by_line=False)
+    assert target.read_text() == "old"
+    with output_file(str(target)) as stream:
+        stream.write("new ü\n")
+        assert target.read_text() == "old"
+    assert target.read_bytes() == "new ü\n".encode()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_whole_lines_survive_an_interruption(tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    write_and_stop(target, "{}\n", by_line=True)
+    assert target.read_text() == "{}\n"
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_permissions(tmp_path: Path) -> None:
+    target, link = tmp_path / "out.txt", tmp_path / "link"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    with output_file(str(link)) as stream:
+        stream.write("new")
+    assert link.is_symlink()
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", 0o640)
+
+
+@pytest.mark.parametrize("name", ["no/such/folder", "pipe", ".", "x" * 5000, "zero\0byte"])
+def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError), output_file(str(tmp_path / name)):
+        pytest.fail("the block must not run")
