@@ -1,0 +1,10 @@
+"""`infinipot bench`: measurements that anyone can repeat, one file each."""
+
+import typer
+
+from infinipot_cli.commands.bench import families, memory, needle
+
+app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
+app.command("needle")(needle.needle)
+app.command("memory")(memory.memory)
+app.command("families")(families.families)

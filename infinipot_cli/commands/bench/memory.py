@@ -1,0 +1,59 @@
+"""`infinipot bench memory`: does memory stay flat as the text grows?"""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.commands import options
+from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.errors import UsageError
+
+
+def memory(
+    book: Book,
+    tokens: Annotated[
+        str,
+        typer.Option(
+            "--tokens",
+            metavar="N,N",
+            help="Lengths to read; the book is cut or repeated to each.",
+            rich_help_panel="Test",
+        ),
+    ] = "20k,200k",
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Peak memory of `infinipot ask` for texts of different lengths, each read by a process of its own.
+
+    infinipot bench memory --book book.txt --tokens 20k,200k
+    """
+    lengths = [settings.parse_size(word) for word in tokens.split(",")]
+    if min(lengths) < 1:
+        raise UsageError("a length must be at least 1 token")
+    from dataclasses import asdict
+
+    from infinipot_cli.bench import haystack
+    from infinipot_cli.bench.memory import measure
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.tables import memory_table, show_table
+    from infinipot_cli.session import Session
+
+    console = error_console(color, quiet=quiet)
+    text = haystack.read_book(book)
+    tokenizer = Session(model).tokenizer
+    sizes = [("-s", pot_size), ("--budget", budget)]
+    arguments = ["-m", model, *(word for name, value in sizes if value for word in (name, str(value)))]
+    rows = []
+    for length in lengths:
+        say(console, f"reading {length} tokens", style="dim")
+        rows.append(measure(haystack.repeat(text, tokenizer, length), arguments))
+    if json:
+        print_json({"schema": 1, "bench": "memory", "model": model, "rows": [asdict(row) for row in rows]})
+    else:
+        show_table(memory_table(rows))
