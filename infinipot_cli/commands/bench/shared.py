@@ -11,6 +11,7 @@ Book = Annotated[
 
 
 def print_json(record: dict[str, object]) -> None:
+    """Print a run's record on standard output."""
     from infinipot_cli.display.answer import AnswerWriter
     from infinipot_cli.display.safe import safe_json
 
