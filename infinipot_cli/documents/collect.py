@@ -96,9 +96,9 @@ class _Search:
             if os.path.isdir(path):
                 if not recursive:
                     yield from self.folder(path)
-            elif ".git" in path.split(os.sep):
-                self.left_out["ignored"] += 1
-            elif self._honours and rules_for(os.path.dirname(path), known).ignore(path):
+            elif ".git" in path.split(os.sep) or (
+                self._honours and rules_for(os.path.dirname(path), known).ignore(path)
+            ):
                 self.left_out["ignored"] += 1
             elif self._is_wanted(path):
                 yield path

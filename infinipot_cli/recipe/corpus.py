@@ -50,6 +50,33 @@ class Passage:
 
 
 @dataclass(frozen=True)
+class Leavings:
+    """What one head of one pot held.
+
+    Attributes:
+        ids: its tokens in document order, header left out.
+        support: which of them are the fact's; empty when the fact was not in the text.
+        statement: tokens of the fact.
+        question: tokens of the question, with a leading space.
+        answer: tokens of the answer, likewise.
+    """
+
+    ids: list[int]
+    support: list[int]
+    statement: list[int]
+    question: list[int]
+    answer: list[int]
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether what is left of the fact still holds the answer, in one piece, and most of its words."""
+        left = [self.ids[place] for place in self.support]
+        n = len(self.answer)
+        whole = any(left[start : start + n] == self.answer for start in range(len(left) - n + 1))
+        return whole and len(left) >= 0.6 * len(self.statement)
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Everything training draws from, as token ids."""
 
@@ -58,6 +85,7 @@ class Corpus:
     prose_weights: list[float]
     passages: dict[str, list[Passage]]
     summaries: list[Passage]
+    leavings: list[Leavings]
 
 
 def prepare(data: Path, work: Path) -> None:
@@ -89,7 +117,17 @@ def load(work: Path) -> Corpus:
     for row in rows["qa"]:
         passages[row["source"]].append(_passage(row))
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    return Corpus(tokenizer, prose, weights, dict(passages), [_passage(row) for row in rows["summaries"]])
+    return Corpus(
+        tokenizer, prose, weights, dict(passages), [_passage(row) for row in rows["summaries"]], _leavings(work)
+    )
+
+
+def _leavings(work: Path) -> list[Leavings]:
+    """What has been recorded so far; nothing when nothing has."""
+    path = work / "leavings.jsonl"
+    if not path.exists():
+        return []
+    return [Leavings(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def _passage(row: dict[str, Any]) -> Passage:

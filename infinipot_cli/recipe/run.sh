@@ -10,7 +10,15 @@ cd "$(dirname "$0")/../.."
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 
 python -m infinipot_cli.recipe.prepare --data "$DATA" --work "$WORK"
-python -m infinipot_cli.recipe.train_model --work "$WORK" --layers "${LAYERS:-6}" --width "${WIDTH:-256}" \
-  --minutes "${MINUTES:-1000000}"
+train() {
+  python -m infinipot_cli.recipe.train_model --work "$WORK" --layers "${LAYERS:-6}" --width "${WIDTH:-256}" \
+    --minutes "${MINUTES:-1000000}" "$@"
+}
+train --stages 4
+if [ ! -e "$WORK/leavings.jsonl" ]; then
+  python -m infinipot_cli.recipe.export --work "$WORK" --target "$WORK/reader"
+  python -m infinipot_cli.recipe.leavings --model "$WORK/reader" --work "$WORK" --n "${READINGS:-800}"
+fi
+train
 python -m infinipot_cli.recipe.export --work "$WORK" --target infinipot_cli/pocket
 infinipot bench needle --book tests/data/treasure-island.txt

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from infinipot_cli.recipe import corpus
-from infinipot_cli.recipe.examples import Array, ExampleMaker, Stage
+from infinipot_cli.recipe.examples import ExampleMaker, Stage
+from infinipot_cli.recipe.material import Array
 from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig
 
 TEXT_WEIGHT = 0.1
@@ -37,13 +38,14 @@ REAL = {
     "tale": 0.6,
     "summary": 0.4,
 }
+HELD = REAL | {"leavings": 4.0}
 
 CURRICULUM = (
     Stage(96, 64, 96, 4_200_000, FIRST, n_scored=24),
     Stage(192, 96, 48, 2_800_000, LONGER, n_scored=48),
     Stage(448, 160, 20, 4_300_000, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
     Stage(960, 320, 8, 10_000_000, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
-    Stage(960, 320, 8, 30_000_000, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160, absent_share=0.3),
+    Stage(960, 320, 8, 30_000_000, HELD, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160, absent_share=0.3),
 )
 
 
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop, with a checkpoint, after this long")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the tokens of every stage")
+    parser.add_argument("--stages", type=int, default=len(CURRICULUM), help="stop, with a checkpoint, after so many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compile", action="store_true")
     Trainer(parser.parse_args()).run()
@@ -149,7 +152,7 @@ class Trainer:
 
     def _batches(self) -> Iterator[tuple[Stage, dict[str, Array]]]:
         end = 0
-        for number, (stage, tokens) in enumerate(self.stages):
+        for number, (stage, tokens) in enumerate(self.stages[: self.options.stages]):
             end += tokens
             n_steps = max(0, end - self.state.tokens) // (stage.length * stage.n_texts)
             if n_steps <= 0:

@@ -4,6 +4,7 @@ import argparse
 import json
 import lzma
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,28 @@ def test_examples_have_exact_length_and_answers_in_their_support(work: Path) -> 
     assert n_branches > 40
 
 
+def test_a_fact_stands_behind_what_a_pot_held_or_in_its_fragments(work: Path) -> None:
+    loaded = corpus.load(work)
+    encode = loaded.tokenizer.encode
+    prose = loaded.prose[0][:30].tolist()
+    statement, question, answer = (encode(text).ids for text in (" Ann hid the key.", " Who hid the key?", " Ann"))
+    whole = corpus.Leavings(prose + statement, list(range(30, 30 + len(statement))), statement, question, answer)
+    assert whole.can_answer
+    assert not corpus.Leavings(prose, [], statement, question, answer).can_answer
+    assert not corpus.Leavings(
+        statement, list(range(len(answer), len(statement))), statement, question, answer
+    ).can_answer
+    stage = replace(STAGE, mix={"leavings": 1.0})
+    for held in (whole, replace(whole, ids=prose, support=[])):
+        maker = ExampleMaker(replace(loaded, leavings=[held]), 0, 3, 2)
+        for _ in range(10):
+            example = maker.example(stage)
+            assert tuple(example["text"])[:2] == HEAD and len(example["text"]) == stage.length
+            assert example["text"][2:32].tolist() == prose
+            supports = [example["text"][places].tolist() for places in example["support"] if places.any()]
+            assert statement in supports
+
+
 def test_distilled_views_keep_header_order_and_budget(work: Path) -> None:
     maker = ExampleMaker(corpus.load(work), 0, 3, 2)
     batches = [maker.batch(STAGE) for _ in range(12)]
@@ -88,7 +111,7 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
 ) -> None:
     monkeypatch.setattr(train_model, "CURRICULUM", (STAGE,))
     options = argparse.Namespace(
-        work=work, layers=1, width=64, rate=1e-3, minutes=0.0, scale=1.0, seed=0, no_compile=True
+        work=work, layers=1, width=64, rate=1e-3, minutes=0.0, scale=1.0, seed=0, no_compile=True, stages=1
     )
     stopped = train_model.Trainer(options)
     stopped.run()  # its time is up after the first step

@@ -1,0 +1,86 @@
+"""Record what a real pot still holds after many distillations, as texts to train on.
+
+    python -m infinipot_cli.recipe.leavings --model FOLDER --work WORK --n 500
+
+A pot that has read for long holds, in every head, the tokens that drew most of the question's attention and were not
+what was asked for: the hardest distractors there are for this model. Each reading below hides a fact early or not at
+all, runs the engine over a stretch of prose with the fact's own question as catalyst, and writes what some heads kept.
+Training then puts the fact behind such leavings, or asks from the fragments of it that they hold. Lines are appended
+to `leavings.jsonl` in the work folder, so the run can be killed and started again, later with a better model.
+"""
+
+import argparse
+import json
+import random
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from infinipot_cli.engine import read
+from infinipot_cli.recipe import corpus
+from infinipot_cli.recipe.corpus import Corpus, Leavings
+from infinipot_cli.recipe.examples import ASSISTANT, END, HEAD
+from infinipot_cli.recipe.material import Material, Segment
+
+CAPACITY, BUDGET = 1024, 512
+SHORTEST, LONGEST = 2_000, 8_000
+HEADS_A_READING = 4
+FIRST_LAYER = 2  # as for the retention loss: the first layers cannot yet know what supports an answer
+
+
+class Recorder:
+    """Reads with a model and keeps what its heads hold."""
+
+    def __init__(self, model: Path, texts: Corpus, seed: int) -> None:
+        self.model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, trust_remote_code=False).eval()
+        self.material = Material(texts, seed)
+        self.lead = self.material.encode("\n\nQuestion:")
+        self.rng = random.Random(seed)
+
+    def reading(self) -> list[Leavings]:
+        """One reading, with or without the fact, seen by some of the heads."""
+        segment = self._fact()
+        question, answer = self.rng.choice(segment.questions)
+        prose = self.material.prose(self.rng.randrange(SHORTEST, LONGEST))
+        at, early = self.rng.choice(self.material.edges(prose[: len(prose) // 2])), self.rng.random() < 0.5
+        document = prose[:at] + segment.ids + prose[at:] if early else prose
+        pot = read(
+            self.model, document, catalyst_ids=[*self.lead, *question, END, ASSISTANT], prefix_ids=HEAD,
+            capacity=CAPACITY, budget=BUDGET, record=True,
+        )  # fmt: skip
+        kept = pot.kept_history[-1][:, :, len(HEAD) :] - len(HEAD)
+        places = [(layer, head) for layer in range(FIRST_LAYER, kept.shape[0]) for head in range(kept.shape[1])]
+        found = []
+        for layer, head in self.rng.sample(places, HEADS_A_READING):
+            origins = kept[layer, head].tolist()
+            support = [n for n, place in enumerate(origins) if early and at <= place < at + len(segment.ids)]
+            found.append(Leavings([document[p] for p in origins], support, segment.ids, question, answer))
+        return found
+
+    def _fact(self) -> Segment:
+        return self.material.invented() if self.rng.random() < 0.6 else self.material.real_sentence()
+
+
+def main() -> None:
+    """Append the leavings of `--n` readings."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--n", type=int, default=500, help="readings")
+    parser.add_argument("--seed", type=int, default=time.time_ns() & 0x7FFFFFFF)
+    options = parser.parse_args()
+    recorder = Recorder(options.model, corpus.load(options.work), options.seed)
+    with (options.work / "leavings.jsonl").open("a", encoding="utf-8") as out:
+        for number in range(options.n):
+            for leavings in recorder.reading():
+                out.write(json.dumps(asdict(leavings)) + "\n")
+            out.flush()
+            if number % 20 == 19:
+                print(f"{number + 1} readings", flush=True)
+
+
+if __name__ == "__main__":
+    main()
