@@ -27,8 +27,8 @@ ARROWS = {
     "sources": {"documents"},
     "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
-    "bench": {"session", "documents", "tokens", "engine", "model", "errors"},
-    "display": {"bench.record", "progress", "settings", "errors"},
+    "bench": {"session", "plan", "documents", "tokens", "engine", "model", "errors"},
+    "display": {"bench.record", "bench.pocket_record", "progress", "settings", "errors"},
     "commands": {
         *("session", "reading", "plan", "model.catalog", "model.inventory", "model.load", "templates"),
         *("display", "bench", "documents", "config", "places", "speed", "settings", "errors", "__version__"),
