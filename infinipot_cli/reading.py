@@ -6,6 +6,7 @@ Reading and answering are generators; whoever iterates them decides when to stop
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from infinipot_cli.plan import Plan, Task
@@ -185,12 +186,15 @@ class Reading:
     def _ids(self, entry: Input, meter: Meter) -> Iterator[int]:
         """The tokens of one document, behind its name where there are several."""
         tokenizer = self._model.tokenizer
+        first = next(entry.pieces, None)
+        if first is None:
+            return
         if len(self.inputs) > 1:
-            gap = "\n\n" if meter.current else ""
+            gap = "\n\n" if meter.n_tokens else ""
             announced = tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
             meter.n_tokens += len(announced)
             yield from announced
-        for run in stream_tokens(meter.watch(entry.pieces), tokenizer):
+        for run in stream_tokens(meter.watch(chain([first], entry.pieces)), tokenizer):
             for token, char in zip(run.ids, run.char_start, strict=True):
                 meter.step(char)
                 yield token

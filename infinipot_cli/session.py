@@ -5,14 +5,14 @@ prompt is counted against the pot, and only then are torch and transformers impo
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from infinipot_cli.documents import Wishes, open_document
-from infinipot_cli.errors import ModelError, UsageError
+from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
+from infinipot_cli.errors import DocumentError, ModelError, UsageError
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.files import ModelFiles
@@ -42,6 +42,10 @@ def summarize(length: Length = Length.MEDIUM) -> Task:
     max_tokens, template = SUMMARIES[length]
     return replace(SUMMARIZE, template=template, max_tokens=max_tokens)
 
+
+# Documents that are opened and looked into before the model is loaded; of more, each when its turn comes.
+OPEN_AT_ONCE = 16
+STDIN = "-"
 
 SUMMARIZE = Task("summarize", "catalyst-general", question="", max_tokens=SUMMARY_TOKENS)
 
@@ -127,12 +131,20 @@ class Session:
                 raise ModelError(f"the tokenizer of {self.files.name} is damaged", code="damaged_model") from error
         return self._tokenizer
 
-    def prepare(self, sources: Sequence[str], task: Task, *, stdin: BinaryIO | None = None) -> Reading:
+    def prepare(
+        self,
+        sources: Sequence[str],
+        task: Task,
+        *,
+        found: Collection[str] = (),
+        stdin: BinaryIO | None = None,
+    ) -> Reading:
         """Open the documents and settle the plan; nothing heavy is imported.
 
         Args:
             sources: paths, or `-` for standard input.
             task: what the documents are read for.
+            found: those of the sources that nobody named; the others are read without one that cannot be read.
             stdin: the bytes behind `-`, the process's own when None.
 
         Raises:
@@ -140,11 +152,17 @@ class Session:
         """
         inputs: list[Input] = []
         try:
-            for source in sources:
-                document = open_document(source, stdin=stdin, wishes=self.wishes)
-                inputs.append(Input(document, iter(())))
-                pieces = document.pieces()
-                inputs[-1].pieces = chain([next(pieces)], pieces)
+            for number, source in enumerate(sources):
+                document: Document
+                may_fail = source in found and len(sources) > 1
+                if may_fail or (number >= OPEN_AT_ONCE and source != STDIN):
+                    document = LateDocument(source, self.wishes, may_fail=may_fail)
+                else:
+                    document = open_document(source, stdin=stdin, wishes=self.wishes)
+                inputs.append(Input(document, document.pieces()))
+                if not isinstance(document, LateDocument):
+                    _take_first(inputs[-1])
+            _check_any(inputs)
             task = self.settle(task)
             return Reading(self, inputs, task, self.plan(task))
         except BaseException:
@@ -198,3 +216,25 @@ class Session:
         end = self.files.special_tokens.get("eos_token")
         named = self.tokenizer.encode_template(end) if end else []
         return self.files.stop_ids | (frozenset(named) if len(named) == 1 else frozenset())
+
+
+def _take_first(entry: Input) -> bool:
+    """Take a document's first piece, which proves it readable; false if it may be left out and must be."""
+    first = next(entry.pieces, None)
+    if first is not None:
+        entry.pieces = chain([first], entry.pieces)
+    return first is not None
+
+
+def _check_any(inputs: Sequence[Input]) -> None:
+    """Find the first document that can be read, before a model is loaded for nothing."""
+    for entry in inputs:
+        if not isinstance(entry.document, LateDocument) or _take_first(entry):
+            return
+    failure = inputs[0].document.failure
+    if failure is not None:
+        raise DocumentError(
+            f"none of the {len(inputs)} documents can be read; the first: {failure.message}",
+            hint=failure.hint,
+            code=failure.code,
+        )

@@ -53,6 +53,7 @@ LIBRARIES = {
     "charset_normalizer": {"documents"},
     "defusedxml": {"documents"},
     "backports": {"documents"},
+    "pathspec": {"documents"},
 }
 
 

@@ -5,19 +5,22 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options, source_options
+from infinipot_cli.commands import options
+from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.prompting import Wording
+from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
 from infinipot_cli.errors import UsageError
 
 
+@with_groups
 def ask(
     ctx: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="SOURCE... QUESTION",
-            help="Text files and PDFs, or - for standard input; the question last, unless -Q or --questions gives it.",
+            help=f"{SOURCE_HELP} The question last, unless -Q or --questions gives it.",
             show_default=False,
         ),
     ] = None,
@@ -50,11 +53,8 @@ def ask(
             show_default=False,
         ),
     ] = None,
-    encoding: source_options.Encoding = None,
-    type_: source_options.Type = None,
-    pages: source_options.Pages = None,
-    lines: source_options.Lines = None,
-    password_file: source_options.PasswordFile = None,
+    *,
+    documents: SourceOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -82,6 +82,8 @@ def ask(
 
     infinipot ask book.pdf -Q "Who signed?" -Q "When?"
 
+    infinipot ask papers/ -e pdf "What was the sample size?" --each
+
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
@@ -97,9 +99,7 @@ def ask(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
-    from infinipot_cli.documents import Wishes
 
-    wishes = Wishes(encoding=encoding, type=type_, pages=pages, lines=lines, password_file=password_file)
-    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN])
-    reply = Reply(session.Session(model, request, wishes, sampling), form, key="answer")
+    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict)
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

@@ -6,14 +6,19 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
+from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
 
+@with_groups
 def info(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="Text files and PDFs, or - for standard input.", show_default=False),
+        typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False),
     ] = None,
+    *,
+    documents: SourceOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -35,13 +40,18 @@ def info(
     from infinipot_cli.display.problem import show_warning
     from infinipot_cli.display.safe import safe_json
     from infinipot_cli.display.summary import duration
+    from infinipot_cli.documents import collect
     from infinipot_cli.session import Session, ask
     from infinipot_cli.speed import last_speed
 
     console = error_console(color, quiet=quiet)
-    session = Session(model, request)
+    session = Session(model, request, documents.wishes())
+    collected = collect(chosen, session.wishes)
+    for note in collected.notes:
+        say(console, note, style="dim")
     # a question of usual length, so that the plan is that of a usual run
-    with session.prepare(chosen, ask("What is the most important thing that is said here?")) as reading:
+    usual = ask("What is the most important thing that is said here?")
+    with session.prepare(collected.sources, usual, found=collected.found) as reading:
         with waiting(console, "counting"):
             reading.count()
         plan, n_tokens = reading.plan, reading.n_tokens
@@ -54,6 +64,7 @@ def info(
                 "pages": entry.document.n_pages,
                 "bytes": entry.document.n_bytes,
                 "tokens": entry.n_tokens,
+                **({"error": entry.document.failure.message} if entry.document.failure else {}),
             }
             for entry in reading.inputs
         ]

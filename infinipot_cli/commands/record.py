@@ -69,8 +69,11 @@ def several_answers(session: Session, reading: Reading, answers: Sequence[Answer
 
 def failed(source: str, error: InfinipotError) -> dict[str, object]:
     """A document that could not be read, among others that could."""
-    problem = {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
-    return {"schema": SCHEMA, "input": [{"path": source}], "error": problem}
+    return {"schema": SCHEMA, "input": [{"path": source}], "error": _problem(error)}
+
+
+def _problem(error: InfinipotError) -> dict[str, object]:
+    return {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
 
 
 def _sampling(session: Session) -> dict[str, object]:
@@ -108,6 +111,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
                 "pages": entry.document.n_pages,
                 "tokens": entry.n_tokens,
                 "kept": round(entry.n_kept, 2),
+                **({"error": _problem(entry.document.failure)} if entry.document.failure else {}),
             }
             for entry in reading.inputs
         ],

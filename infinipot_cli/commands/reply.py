@@ -18,6 +18,7 @@ from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
+from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, OutputError, UsageError
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
@@ -27,6 +28,9 @@ from infinipot_cli.settings import Color
 from infinipot_cli.speed import remember_speed
 
 SILENCE_SECONDS = 1.0
+# Less than this of a document's tokens kept is worth a warning.
+LOW_RETENTION = 0.01
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Form:
         color: when to use colour on standard error.
         output: a file instead of standard output.
         model_was_chosen: whether anybody named a model; if not, a last line says how to name a larger one.
+        strict: whether a warning about a document makes the run fail.
     """
 
     json: bool = False
@@ -48,6 +53,7 @@ class Form:
     color: Color = Color.AUTO
     output: str | None = None
     model_was_chosen: bool = True
+    strict: bool = False
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -71,17 +77,23 @@ class Reply:
         self._console = error_console(form.color, quiet=form.quiet)
         self._results: list[dict[str, object]] = []
         self._headed = False
+        self._found: frozenset[str] = frozenset()
+        self._n_failed = self._exit_code = self._n_warnings = 0
 
-    def run(self, sources: Sequence[str], task: Task, *, each: bool = False) -> None:
+    def run(self, words: Sequence[str], task: Task, *, each: bool = False) -> None:
         """Read the sources and answer.
 
         Args:
-            sources: paths, or `-` for standard input.
+            words: files, folders, globs, or `-` for standard input.
             task: what they are read for.
             each: read every source by itself instead of all into one pot.
         """
         if sys.stdout is None and self._form.output is None:
             raise OutputError("standard output is closed", code="stdout_closed")
+        collected = collect(words, self._session.wishes)
+        sources, self._found = collected.sources, collected.found
+        for note in collected.notes:
+            say(self._console, note, style="dim")
         with contextlib.ExitStack() as stack:
             out: TextIO = sys.stdout
             if self._form.output is not None:
@@ -89,35 +101,47 @@ class Reply:
             if STDIN in sources:
                 self._tell_if_silent()
             if each and len(sources) > 1:
-                n_failed, code = self._one_by_one(sources, task, out)
+                self._one_by_one(sources, task, out)
             else:
                 self._reading(sources, task, out)
-                n_failed, code = 0, 0
             self._close(out)
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
         if not self._form.model_was_chosen:
             say(self._console, larger_model_line(cached_names()), style="dim")
-        if n_failed:
-            say(self._console, f"done {len(sources) - n_failed} of {len(sources)} · {n_failed} failed")
-            raise typer.Exit(code)
+        if self._n_failed:
+            say(self._console, f"done {len(sources) - self._n_failed} of {len(sources)} · {self._n_failed} failed")
+            raise typer.Exit(self._exit_code)
+        if self._form.strict and self._n_warnings:
+            plural = "s" if self._n_warnings > 1 else ""
+            message = f"{self._n_warnings} warning{plural}, and --strict allows none"
+            show_problem(error_console(self._form.color), message)
+            raise typer.Exit(DocumentError.exit_code)
 
-    def _one_by_one(self, sources: Sequence[str], task: Task, out: TextIO) -> tuple[int, int]:
+    def _one_by_one(self, sources: Sequence[str], task: Task, out: TextIO) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""
-        n_failed, code = 0, 0
         for source in sources:
             try:
                 self._reading([source], task, out, heading=source)
             except DocumentError as error:
-                n_failed, code = n_failed + 1, code or error.exit_code
-                show_problem(error_console(self._form.color), error.message, error.hint)
+                self._fail(error)
                 self._put_record(failed(source, error), out)
-        return n_failed, code
+
+    def _fail(self, error: DocumentError) -> None:
+        """Say that a document is missing from what was read; the run goes on and its exit code tells."""
+        self._n_failed += 1
+        self._exit_code = self._exit_code or error.exit_code
+        show_problem(error_console(self._form.color), error.message, error.hint)
+
+    def _warn(self, message: str) -> None:
+        """Show a warning about a document."""
+        self._n_warnings += 1
+        show_warning(self._console, message)
 
     def _reading(self, sources: Sequence[str], task: Task, out: TextIO, *, heading: str = "") -> None:
-        with self._session.prepare(sources, task) as reading:
+        with self._session.prepare(sources, task, found=self._found) as reading:
             plan = reading.plan
-            names, model = ", ".join(entry.document.name for entry in reading.inputs), self._session.files.name
+            names, model = _names(reading), self._session.files.name
             say(
                 self._console,
                 f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
@@ -126,8 +150,11 @@ class Reply:
             with ReadingBar(self._console, waiting=f"loading {model}") as bar:
                 for progress in reading.read():
                     bar.update(progress)
+            for entry in reading.inputs:
+                if entry.document.failure is not None:
+                    self._fail(entry.document.failure)
             for warning in reading.warnings:
-                show_warning(self._console, warning)
+                self._warn(warning)
             if heading and not self._is_json:
                 self._head(out, f"==> {heading} <==")
             answers = [self._answer(reading, number, out) for number in range(len(reading.task.questions))]
@@ -200,7 +227,11 @@ class Reply:
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
         plan, timing = reading.plan, reading.timing
         share = min(answered.kept_share for answered in answers)
-        say(self._console, kept_line(reading.n_tokens, plan.capacity, share))
+        kept = kept_line(reading.n_tokens, plan.capacity, share)
+        if share < LOW_RETENTION:
+            self._warn(kept)
+        else:
+            say(self._console, kept)
         speed = reading.n_tokens / timing.read_seconds if timing.read_seconds else 0.0
         remember_speed(self._session.files.name, plan.capacity, reading.n_tokens, timing.read_seconds)
         say(
@@ -220,3 +251,11 @@ class Reply:
         if not ready:
             end = " (Ctrl-D ends it)" if sys.stdin.isatty() else ""
             say(self._console, f"reading standard input…{end}", style="dim")
+
+
+def _names(reading: Reading) -> str:
+    """The documents of a reading for its first line."""
+    names = [entry.document.name for entry in reading.inputs]
+    if len(names) > _MOST_NAMES:
+        return f"{names[0]} and {len(names) - 1} more documents"
+    return ", ".join(names)

@@ -1,50 +1,123 @@
 """Options about the documents to read; their values are checked by `documents.wishes` before anything is opened."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:  # help must stay fast
+    from infinipot_cli.documents import Wishes
+
 _PANEL = "Documents"
 
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding",
-        metavar="NAME",
-        help="Encoding of texts, such as cp1252; told from their bytes by default.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Type = Annotated[
-    str | None,
-    typer.Option(
-        "--type",
-        metavar="NAME",
-        help="What the sources are, such as text or pdf; told from their bytes by default.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Pages = Annotated[
-    str | None,
-    typer.Option(
-        "--pages",
-        metavar="LIST",
-        help="Pages to read, such as 1-5,8,xii-xv: places counted from 1, or printed labels.",
-        rich_help_panel=_PANEL,
-    ),
-]
-Lines = Annotated[
-    str | None,
-    typer.Option(
-        "--lines", metavar="LIST", help="Lines of a text to read, such as 1000-2000 or 1000-.", rich_help_panel=_PANEL
-    ),
-]
-PasswordFile = Annotated[
-    str | None,
-    typer.Option(
-        "--password-file",
-        metavar="FILE",
-        help="File whose first line opens an encrypted PDF.",
-        rich_help_panel=_PANEL,
-    ),
-]
+# What the words of a command that reads documents may be.
+SOURCE_HELP = "Texts, PDF, HTML, EPUB, DOCX; folders; quoted globs; or - for standard input."
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Which documents are read, and which part of them."""
+
+    ext: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--ext",
+            metavar="LIST",
+            help="Of folders and globs, only files with these endings, such as pdf,md.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ] = None
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore",
+            metavar="GLOB",
+            help="Of folders and globs, no files like this; written as in .gitignore.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ] = None
+    hidden: Annotated[
+        bool,
+        typer.Option("--hidden", help="Of folders and globs, hidden files too.", rich_help_panel=_PANEL),
+    ] = False
+    no_ignore: Annotated[
+        bool,
+        typer.Option("--no-ignore", help="Of folders and globs, what .gitignore names too.", rich_help_panel=_PANEL),
+    ] = False
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding",
+            metavar="NAME",
+            help="Encoding of texts, such as cp1252; told from their bytes by default.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    type_: Annotated[
+        str | None,
+        typer.Option(
+            "--type",
+            metavar="NAME",
+            help="What the sources are, such as text or pdf; told from their bytes by default.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    pages: Annotated[
+        str | None,
+        typer.Option(
+            "--pages",
+            metavar="LIST",
+            help="Pages to read, such as 1-5,8,xii-xv: places counted from 1, or printed labels.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    lines: Annotated[
+        str | None,
+        typer.Option(
+            "--lines",
+            metavar="LIST",
+            help="Lines of a text to read, such as 1000-2000 or 1000-.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    password_file: Annotated[
+        str | None,
+        typer.Option(
+            "--password-file",
+            metavar="FILE",
+            help="File whose first line opens an encrypted PDF.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 3 where a page was left out, a letter lost, or under 1 % kept.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
+
+    def wishes(self) -> "Wishes":
+        """The same as the documents take it.
+
+        Raises:
+            UsageError: a value makes no sense.
+        """
+        from infinipot_cli.documents import Wishes
+
+        return Wishes(
+            encoding=self.encoding,
+            type=self.type_,
+            pages=self.pages,
+            lines=self.lines,
+            password_file=self.password_file,
+            endings=tuple(self.ext or ()),
+            ignore=tuple(self.ignore or ()),
+            hidden=self.hidden,
+            no_ignore=self.no_ignore,
+        )

@@ -5,16 +5,19 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options, source_options
+from infinipot_cli.commands import options
+from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.prompting import Wording
+from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
 
+@with_groups
 def summarize(
     ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="Text files and PDFs, or - for standard input.", show_default=False),
+        typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False),
     ] = None,
     length: Annotated[
         settings.Length, typer.Option("--length", help="How much to say.", rich_help_panel="Summary")
@@ -25,11 +28,8 @@ def summarize(
             "--each/--together", help="One summary for every source, or one for all of them.", rich_help_panel="Summary"
         ),
     ] = True,
-    encoding: source_options.Encoding = None,
-    type_: source_options.Type = None,
-    pages: source_options.Pages = None,
-    lines: source_options.Lines = None,
-    password_file: source_options.PasswordFile = None,
+    *,
+    documents: SourceOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -66,9 +66,7 @@ def summarize(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
-    from infinipot_cli.documents import Wishes
 
-    wishes = Wishes(encoding=encoding, type=type_, pages=pages, lines=lines, password_file=password_file)
-    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN])
-    reply = Reply(session.Session(model, request, wishes, sampling), form, key="summary")
+    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict)
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

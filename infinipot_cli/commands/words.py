@@ -32,8 +32,9 @@ def sources_and_question(words: Sequence[str], *, piped: bool) -> tuple[list[str
     *sources, last = words
     if not sources:
         return _single(last, piped=piped)
-    if os.path.isfile(last):
-        raise UsageError(f"the last word must be the question, and {last} is a file", hint=_EXAMPLE, code="no_question")
+    if os.path.exists(last):
+        what = f"{last} is a {_kind(last)}"
+        raise UsageError(f"the last word must be the question, and {what}", hint=_EXAMPLE, code="no_question")
     _check_once(sources)
     return sources, last
 
@@ -106,7 +107,7 @@ def _single(word: str, *, piped: bool) -> tuple[list[str], str]:
         )
     if piped:
         raise UsageError(
-            f"{word} is a file and standard input is not a terminal: give the question last",
+            f"{word} is a {_kind(word)} and standard input is not a terminal: give the question last",
             hint=f'infinipot ask {word} "…", or … | infinipot ask - "…"',
             code="no_question",
         )
@@ -116,3 +117,7 @@ def _single(word: str, *, piped: bool) -> tuple[list[str], str]:
 def _check_once(sources: Sequence[str]) -> None:
     if sources.count(STDIN) > 1:
         raise UsageError("standard input (-) can be read only once")
+
+
+def _kind(path: str) -> str:
+    return "folder" if os.path.isdir(path) else "file"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from infinipot_cli.errors import DocumentError
+
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
@@ -35,6 +37,7 @@ class Document(ABC):
         n_pages: pages, for formats that have them.
         n_bytes: size of the source, where it is known beforehand.
         warnings: what the user should know about the reading, one line each; filled while reading.
+        failure: why it could not be read, for one of many that are read without it.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Document(ABC):
     n_pages: int | None
     n_bytes: int | None
     warnings: list[str]
+    failure: DocumentError | None = None
 
     @abstractmethod
     def pieces(self) -> Iterator[TextPiece]:

@@ -38,9 +38,8 @@ _MAGIC = (
 _HTML_START = re.compile(
     r"\ufeff?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL
 )
-_HTML_NAMES = tuple(
-    name + packed for name in (".html", ".htm", ".xhtml") for packed in ("", ".gz", ".bz2", ".xz", ".zst")
-)
+PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+_HTML_NAMES = tuple(name + packed for name in (".html", ".htm", ".xhtml") for packed in ("", *PACKED_ENDINGS))
 
 _BOMS = (  # UTF-32 before UTF-16: its little-endian mark begins with the other's
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -74,6 +73,8 @@ def recognise(head: bytes, name: str, *, is_text: bool = False) -> str:
         for magic, what in _MAGIC:
             if head.startswith(magic):
                 raise binary_error(name, what)
+        if head[4:9] == b"\0\0\0\0{":  # eight bytes of length, then JSON, which alone would pass for text
+            raise binary_error(name, "weights of a model")
         if looks_binary(head):
             raise binary_error(name)
         if head[257:262] == b"ustar":

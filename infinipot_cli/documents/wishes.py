@@ -37,6 +37,11 @@ class Wishes:
         pages: pages to read, such as `1-5,8,xii-xv`.
         lines: lines to read, such as `1000-2000`.
         password_file: file whose first line opens encrypted documents.
+        endings: of the files in folders and globs, only those that end like this; lists such as `pdf,md` are taken
+            apart.
+        ignore: of these files, none that match, as in `.gitignore`.
+        hidden: whether hidden files are among them.
+        no_ignore: whether those that `.gitignore` names are.
     """
 
     encoding: str | None = None
@@ -44,13 +49,18 @@ class Wishes:
     pages: str | None = None
     lines: str | None = None
     password_file: str | None = None
+    endings: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    hidden: bool = False
+    no_ignore: bool = False
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
             _check_encoding(self.encoding)
         if self.type is not None and self.type.lower() not in TYPES:
             raise UsageError(f"{self.type!r} is no type of document", hint=f"there are {', '.join(TYPES)}")
-
+        if self.endings and not all(self.wanted_endings):
+            raise UsageError(f"{','.join(self.endings)!r} is no list of endings", hint="such as --ext pdf,md")
         if self.pages is not None:
             check_pages(self.pages)
         if self.lines is not None:
@@ -60,6 +70,12 @@ class Wishes:
     def kind(self) -> str | None:
         """The reader that the type stands for."""
         return None if self.type is None else TYPES[self.type.lower()]
+
+    @property
+    def wanted_endings(self) -> tuple[str, ...]:
+        """Endings of file names, each with its dot, in small letters."""
+        words = [word.strip().lstrip("*").lstrip(".").lower() for part in self.endings for word in part.split(",")]
+        return tuple(f".{word}" if word else "" for word in words)
 
     def password(self) -> str | None:
         """The password from its file; None where none was named.

@@ -38,7 +38,9 @@ def mistakes(tmp_path: Path, tiny_model: Path) -> dict[str, tuple[list[str], int
     model = ["-m", str(tiny_model)]
     return {
         "missing file": (["ask", "missing.txt", "who?"], 3, "missing.txt does not exist"),
-        "folder": (["ask", str(tmp_path), "who?"], 3, "is a folder"),
+        "folder without documents": (["ask", str(bare), "who?", "--ignore", "*"], 3, "holds no documents"),
+        "glob without documents": (["ask", str(tmp_path / "*.odt"), "who?"], 3, "no document matches"),
+        "no such ending": (["ask", str(tmp_path), "who?", "-e", "pdf,"], 2, "no list of endings"),
         "empty file": (["ask", str(empty), "who?"], 3, "is empty"),
         "blank file": (["ask", str(blank), "who?"], 3, "nothing but blank space"),
         "binary file": (["ask", str(binary), "who?"], 3, "looks binary"),
@@ -67,7 +69,9 @@ def mistakes(tmp_path: Path, tiny_model: Path) -> dict[str, tuple[list[str], int
 
 NAMES = [
     "missing file",
-    "folder",
+    "folder without documents",
+    "glob without documents",
+    "no such ending",
     "empty file",
     "blank file",
     "binary file",

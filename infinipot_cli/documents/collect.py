@@ -1,0 +1,190 @@
+"""Folders and globs become lists of documents, as users of ripgrep expect.
+
+Hidden files, files that `.gitignore` names and files that are no text are left out and counted; a file that the user
+names is read whatever its name. Links to folders are not followed, so no walk is endless.
+"""
+
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infinipot_cli.documents.packed import compression
+from infinipot_cli.documents.sniff import HEAD_BYTES, PACKED_ENDINGS, recognise
+from infinipot_cli.documents.source import open_source
+from infinipot_cli.documents.wishes import Wishes
+from infinipot_cli.errors import DocumentError
+
+if TYPE_CHECKING:
+    from infinipot_cli.documents.gitignore import Rules
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The documents behind the words of a command line.
+
+    Attributes:
+        sources: paths, or `-`, in the order of the words; what a folder holds in the order of its names.
+        found: those that no word named: they were found in a folder or by a glob.
+        notes: what was left out, one line for each folder or glob.
+    """
+
+    sources: tuple[str, ...]
+    found: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+def collect(words: Sequence[str], wishes: Wishes = Wishes()) -> Collected:  # noqa: B008  (frozen)
+    """Find the documents that words stand for.
+
+    Args:
+        words: files, folders, globs, or `-`; a word that is none of these stays as it is, for the opening to refuse.
+        wishes: which files of folders and globs count.
+
+    Raises:
+        DocumentError: a folder or glob holds no document.
+    """
+    sources: dict[str, None] = {}
+    found: set[str] = set()
+    notes: list[str] = []
+    for word in words:
+        if not _is_folder(word) and not _is_glob(word):
+            sources[word] = None
+            continue
+        search = _Search(wishes)
+        here = list(search.folder(word) if _is_folder(word) else search.glob(word))
+        if not here:
+            raise _nothing(word, search.left_out)
+        found.update(path for path in here if path not in sources)
+        sources.update(dict.fromkeys(here))
+        notes.append(f"{word}: {len(here)} document{'s' * (len(here) != 1)}{_left_out(search.left_out, '; left out ')}")
+    return Collected(tuple(sources), frozenset(found), tuple(notes))
+
+
+class _Search:
+    """One look through a folder or a glob; counts what it leaves out, by reason."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        from infinipot_cli.documents.gitignore import Rules
+
+        self.left_out: Counter[str] = Counter()
+        self._endings = wishes.wanted_endings
+        self._hidden = wishes.hidden
+        self._honours = not wishes.no_ignore
+        self._unwanted = Rules.of_lines(wishes.ignore)
+        self._is_text = wishes.type is not None or wishes.encoding is not None
+
+    def folder(self, folder: str) -> Iterator[str]:
+        """The documents below a folder."""
+        from infinipot_cli.documents.gitignore import Rules
+
+        yield from self._below(folder, Rules.above(folder) if self._honours else Rules())
+
+    def glob(self, pattern: str) -> Iterator[str]:
+        """The documents that match a pattern; `**` reaches into folders, other folders are walked."""
+        from infinipot_cli.documents.gitignore import Rules, fixed_folder, rules_for
+
+        recursive = "**" in pattern
+        top = fixed_folder(pattern)
+        known = {top: Rules.above(top).with_folder(top)}
+        for path in sorted(glob.glob(pattern, recursive=True, include_hidden=self._hidden), key=_natural):
+            if os.path.isdir(path):
+                if not recursive:
+                    yield from self.folder(path)
+            elif ".git" in path.split(os.sep) or (
+                self._honours and rules_for(os.path.dirname(path), known).ignore(path)
+            ):
+                self.left_out["ignored"] += 1
+            elif self._is_wanted(path):
+                yield path
+
+    def _below(self, folder: str, rules: "Rules") -> Iterator[str]:
+        if self._honours:
+            rules = rules.with_folder(folder)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: _natural(entry.name))
+        except OSError:
+            self.left_out["unreadable folder"] += 1
+            return
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if entry.name.startswith(".") and not self._hidden:
+                self.left_out["hidden"] += 1
+            elif entry.name == ".git" or rules.ignore(entry.path, is_folder=is_folder):
+                self.left_out["ignored"] += 1
+            elif is_folder:
+                if self._unwanted.ignore(entry.path, is_folder=True):
+                    self.left_out["by --ignore"] += 1
+                else:
+                    yield from self._below(entry.path, rules)
+            elif entry.is_file() and self._is_wanted(entry.path):  # a pipe or a socket is no file
+                yield entry.path
+
+    def _is_wanted(self, path: str) -> bool:
+        reason = self._reason_against(path)
+        if reason:
+            self.left_out[reason] += 1
+        return not reason
+
+    def _reason_against(self, path: str) -> str:
+        if self._unwanted.ignore(path):
+            return "by --ignore"
+        if self._endings and not any(name.endswith(self._endings) for name in _names(path)):
+            return "by --ext"
+        try:
+            with open(path, "rb") as file:
+                head = file.read(HEAD_BYTES)
+            if head and not compression(head) and recognise(head, path, is_text=self._is_text) == "zip":
+                _check_zip(path)
+        except OSError:
+            return ""  # whoever opens it says why it cannot be read
+        except DocumentError:
+            return "binary"
+        return "" if head else "empty"
+
+
+def _check_zip(path: str) -> None:
+    from infinipot_cli.documents.zipped import Container
+
+    source = open_source(path)
+    try:
+        Container(source).kind()
+    finally:
+        source.close()
+
+
+def _is_folder(word: str) -> bool:
+    return word != STDIN and os.path.isdir(word)
+
+
+def _is_glob(word: str) -> bool:
+    return glob.has_magic(word) and not os.path.lexists(word)
+
+
+def _names(path: str) -> set[str]:
+    """The name of a file in small letters, with and without the ending of its compression."""
+    name = os.path.basename(path).lower()
+    return {name, *(name.removesuffix(ending) for ending in PACKED_ENDINGS)}
+
+
+def _natural(name: str) -> list[tuple[int, int | str]]:
+    """A key that sorts chapter-10 behind chapter-9."""
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _left_out(counts: Counter[str], words: str) -> str:
+    listed = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return words + listed if listed else ""
+
+
+def _nothing(word: str, left_out: Counter[str]) -> DocumentError:
+    if _is_folder(word):
+        message, hint = f"the folder {word} holds no documents", "--hidden, --no-ignore and -e say what counts"
+    else:
+        message, hint = f"no document matches {word}", "check the path; ** reaches into folders"
+    return DocumentError(message + _left_out(left_out, ": left out "), hint=hint, code="no_documents")

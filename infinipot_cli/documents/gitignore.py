@@ -1,0 +1,77 @@
+"""What `.gitignore` files leave out, by git's own rules: the deepest file that says something about a path decides."""
+
+import glob
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+IGNORE_FILE = ".gitignore"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules that hold for a folder.
+
+    Attributes:
+        layers: the folder of each set of rules, absolute, and the rules; the deepest last.
+    """
+
+    layers: tuple[tuple[str, GitIgnoreSpec], ...] = ()
+
+    @classmethod
+    def of_lines(cls, lines: Iterable[str]) -> "Rules":
+        """Rules that hold everywhere below the root, as the user writes them."""
+        found = list(lines)
+        return cls((("", GitIgnoreSpec.from_lines(found)),) if found else ())
+
+    @classmethod
+    def above(cls, folder: str) -> "Rules":
+        """The rules of the folders above one, up to the root of its git repository; none outside of one."""
+        here = Path(os.path.abspath(folder))
+        chain = [here, *here.parents]
+        root = next((number for number, path in enumerate(chain) if (path / ".git").exists()), 0)
+        rules = cls()
+        for path in reversed(chain[1 : root + 1]):
+            rules = rules.with_folder(str(path))
+        return rules
+
+    def with_folder(self, folder: str) -> "Rules":
+        """These rules and those that a folder adds for what is in it."""
+        try:
+            text = Path(folder, IGNORE_FILE).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return self
+        return Rules((*self.layers, (os.path.abspath(folder), GitIgnoreSpec.from_lines(text.splitlines()))))
+
+    def ignore(self, path: str, *, is_folder: bool = False) -> bool:
+        """Whether a path is left out; that a folder above it is, the caller has seen before."""
+        whole = os.path.abspath(path)
+        for folder, spec in reversed(self.layers):
+            name = os.path.relpath(whole, folder or os.sep) + ("/" if is_folder else "")
+            verdict = spec.check_file(name).include
+            if verdict is not None:
+                return verdict
+        return False
+
+
+def rules_for(folder: str, known: dict[str, Rules]) -> Rules:
+    """The rules of a folder from those of the folders above it, which are remembered.
+
+    Args:
+        folder: below one that is known.
+        known: rules by folder; grows.
+    """
+    if folder not in known:
+        known[folder] = rules_for(os.path.dirname(folder), known).with_folder(folder)
+    return known[folder]
+
+
+def fixed_folder(pattern: str) -> str:
+    """The folder in front of the first part of a glob that is no plain name, as the paths it finds begin."""
+    folder = os.path.dirname(pattern)
+    while glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder

@@ -1,0 +1,149 @@
+"""Which documents folders and globs stand for; git itself says what `.gitignore` means."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infinipot_cli.documents import LateDocument, Wishes, collect
+from infinipot_cli.errors import DocumentError
+
+TREE = {
+    "a.txt": "a",
+    "b.md": "b",
+    "chapter-2.txt": "two",
+    "chapter-10.txt": "ten",
+    ".hidden.txt": "h",
+    "debug.log": "l",
+    "keep.log": "k",
+    "empty.txt": "",
+    "build/out.txt": "o",
+    "sub/.gitignore": "*.tmp\n!debug.log\n/only-here.txt\n",
+    "sub/debug.log": "l",
+    "sub/x.tmp": "t",
+    "sub/only-here.txt": "x",
+    "sub/deep/only-here.txt": "x",
+    "sub/deep/build/y.txt": "y",
+    "sub/deep/über.txt": "ü",
+    ".gitignore": "# rules\nbuild/\n*.log\n!keep.log\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = tmp_path / "tree"
+    for name, text in TREE.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    (root / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    monkeypatch.chdir(root)
+    return root
+
+
+def listed(word: str = ".", **wishes: object) -> set[str]:
+    found = collect([word], Wishes(**wishes)).sources  # type: ignore[arg-type]
+    return {str(Path(path)) for path in found}
+
+
+@pytest.mark.parametrize("in_git", [True, False])
+def test_what_git_would_ignore_is_left_out(tree: Path, in_git: bool) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    command = ["git", "-c", "core.quotePath=false", "ls-files", "--others", "--exclude-standard"]
+    wanted = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines())
+    readable = {name for name in wanted if TREE.get(name)}
+    below = {name for name in readable if name.startswith("sub/")}
+    if in_git:  # the rules of the folders above hold as well
+        assert listed("sub", hidden=True) == below
+        assert listed("sub/**", hidden=True) == below
+    else:
+        subprocess.run(["rm", "-r", ".git"], check=True)
+    assert listed(hidden=True) == readable
+    assert listed("**", hidden=True) == readable
+    assert listed() == {name for name in readable if not Path(name).name.startswith(".")}
+    everything = {name for name, text in TREE.items() if text}
+    assert listed(hidden=True, no_ignore=True) == everything
+
+
+def test_what_is_left_out_is_counted(tree: Path) -> None:
+    (note,) = collect(["."]).notes
+    read, left_out = note.split("; left out ")
+    assert read == ".: 8 documents"
+    # a folder counts as one, whatever is in it
+    assert set(left_out.split(", ")) == {"3 hidden", "5 ignored", "1 empty", "1 binary"}
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tree: Path) -> None:
+    names = [Path(path).name for path in collect(["."], Wishes(endings=("txt",))).sources]
+    assert names.index("chapter-2.txt") < names.index("chapter-10.txt")
+    assert names[0] == "a.txt"
+
+
+@pytest.mark.parametrize("endings", [("md,log",), ("md", "log"), (".MD", "*.log")])
+def test_endings_choose(tree: Path, endings: tuple[str, ...]) -> None:
+    assert listed(endings=endings) == {"b.md", "keep.log", "sub/debug.log"}
+    (tree / "old.log.gz").write_bytes(b"\x1f\x8b" + bytes(20))
+    assert "old.log.gz" in listed(endings=("log",)), "compressed files count by the name inside"
+    assert "old.log.gz" in listed(endings=("gz",))
+
+
+def test_globs_of_ones_own_leave_out(tree: Path) -> None:
+    assert listed(ignore=("chapter*", "sub/")) == {"a.txt", "b.md", "keep.log"}
+    assert listed(ignore=("*", "!*.md")) == {"b.md"}
+
+
+def test_a_file_that_is_named_is_read_whatever_it_is(tree: Path) -> None:
+    words = ["debug.log", ".hidden.txt", "picture.png", "missing.txt", "-"]
+    collected = collect(words, Wishes(endings=("md",)))
+    assert collected.sources == tuple(words)
+    assert not collected.found and not collected.notes
+
+
+def test_the_same_document_comes_once(tree: Path) -> None:
+    collected = collect(["a.txt", "*.txt", "chapter-2.txt"])
+    assert collected.sources == ("a.txt", "chapter-2.txt", "chapter-10.txt")
+    assert collected.found == {"chapter-2.txt", "chapter-10.txt"}
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_that_file(tree: Path) -> None:
+    (tree / "what[1]?.txt").write_text("odd")
+    assert collect(["what[1]?.txt"]).sources == ("what[1]?.txt",)
+
+
+def test_links_do_not_make_a_walk_endless(tree: Path) -> None:
+    before = listed()
+    (tree / "sub" / "loop").symlink_to(tree, target_is_directory=True)
+    assert listed() == before
+
+
+def test_containers_and_weights_are_told_from_documents(tree: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(tree / "sheet.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<a/>")
+    header = b'{"weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}' + b" " * 2000 + b"}"
+    (tree / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(9000))
+    assert not listed() & {"sheet.xlsx", "model.safetensors"}
+
+
+@pytest.mark.parametrize("word", ["sub/*.odt", "build", "."])
+def test_nothing_found_says_why(tree: Path, word: str) -> None:
+    wishes = Wishes() if word != "." else Wishes(endings=("pdf",))
+    if word == "build":
+        (tree / "build" / "out.txt").unlink()
+    with pytest.raises(DocumentError) as caught:
+        collect([word], wishes)
+    assert caught.value.code == "no_documents"
+    assert word != "." or "by --ext" in caught.value.message
+
+
+def test_a_late_document_opens_when_it_is_read(tree: Path) -> None:
+    late = LateDocument("missing.txt", Wishes(), may_fail=True)
+    assert list(late.pieces()) == []
+    assert late.failure is not None and late.failure.code == "not_found"
+    with pytest.raises(DocumentError):
+        list(LateDocument("missing.txt", Wishes(), may_fail=False).pieces())
+    late = LateDocument("a.txt", Wishes(), may_fail=False)
+    (tree / "a.txt").write_text("later")
+    assert "".join(piece.text for piece in late.pieces()) == "later"
+    assert late.kind == "text"
