@@ -50,6 +50,7 @@ LIBRARIES = {
     "tiktoken": {"tokens", "recipe"},
     "huggingface_hub": {"model"},
     "pypdf": {"documents"},
+    "pypdfium2": {"documents"},
     "charset_normalizer": {"documents"},
     "defusedxml": {"documents"},
     "backports": {"documents"},
