@@ -1,217 +1,144 @@
 """Synthetic facts: short statements of invented people, places and numbers, each with questions about its slots.
 
-The relations and their wordings stand in `relations.txt`. Slot values are drawn from word lists or put together
-from syllables, so that the reader must copy from the text: no value can be known by heart.
+The relations and their wordings stand in `relations/*.txt`; what fills their slots is in `slots.py`.
 """
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from infinipot_cli.recipe.slots import MAKERS, OPENERS, WORDS
+
 SLOT = re.compile(r"\{(\w+)\}")
-
-
-def _lists() -> dict[str, tuple[str, ...]]:
-    lines = (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split("\n")
-    named = (line.partition(": ") for line in lines if line and not line.startswith("#"))
-    return {name: tuple(values.split("|")) for name, _, values in named}
-
-
-WORDS = _lists()
-GIVEN, FAMILY, STREET, ORG = (WORDS[name] for name in ("GIVEN", "FAMILY", "STREET", "ORG"))
-ADJECTIVE, NOUN, OPENERS = (WORDS[name] for name in ("ADJECTIVE", "NOUN", "OPENERS"))
-ONSET, VOWEL, CODA, TOWN_END = (WORDS[name] for name in ("ONSET", "VOWEL", "CODA", "TOWN_END"))
-
-
-def word(rng: random.Random, n_syllables: int) -> str:
-    """A pronounceable word that means nothing."""
-    return "".join(rng.choice(ONSET) + rng.choice(VOWEL) + rng.choice(CODA) for _ in range(n_syllables))
-
-
-def _proper(rng: random.Random, n_syllables: int) -> str:
-    return word(rng, n_syllables).capitalize()
-
-
-def _name(rng: random.Random) -> str:
-    given = rng.choice(GIVEN) if rng.random() < 0.75 else word(rng, rng.choice((1, 2))).capitalize()
-    if rng.random() < 0.12:
-        return given
-    family = rng.choice(FAMILY) if rng.random() < 0.5 else word(rng, rng.choice((1, 2, 2))).capitalize()
-    title = rng.choice(("Mr. ", "Mrs. ", "Miss ", "Dr. ", "Captain ", "Lady ", "Sir ")) if rng.random() < 0.1 else ""
-    return f"{title}{given} {family}"
-
-
-def _town(rng: random.Random) -> str:
-    if rng.random() < 0.15:
-        return rng.choice(("Port ", "New ", "Saint ", "Upper ", "East ", "Bad ")) + word(rng, 2).capitalize()
-    return (word(rng, rng.choice((1, 1, 2))) + rng.choice(TOWN_END)).capitalize()
-
-
-def _code(rng: random.Random) -> str:
-    kind = rng.randrange(4)
-    if kind == 0:
-        return str(rng.randrange(100, 1_000_000))
-    if kind == 1:
-        return word(rng, 2) + str(rng.randrange(10, 100))
-    if kind == 2:
-        return f"{rng.choice('ABCDEFGHKLMNPRSTXZ')}{rng.choice('ABCDEFGHKLMNPRSTXZ')}-{rng.randrange(100, 10000)}"
-    return rng.choice(GIVEN + NOUN).lower() + "-" + rng.choice(NOUN).lower()
-
-
-def _timestamp(rng: random.Random) -> str:
-    day = f"{rng.randrange(1999, 2031)}-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"
-    return f"{day} {rng.randrange(24):02d}:{rng.randrange(60):02d}:{rng.randrange(60):02d}"
-
-
-def _date(rng: random.Random) -> str:
-    month, day, year = rng.choice(WORDS["month"]), rng.randrange(1, 31), rng.randrange(1500, 2030)
-    return rng.choice((f"{day} {month} {year}", f"{month} {day}, {year}", f"the {day}th of {month}", f"{day} {month}"))
-
-
-def _money(rng: random.Random) -> str:
-    amount = rng.choice((rng.randrange(2, 100), rng.randrange(100, 10_000)))
-    unit = rng.choice(("pounds", "dollars", "guineas", "francs", "shillings", "crowns", "euros"))
-    return rng.choice((f"{amount} {unit}", f"{amount} {unit}", f"${amount}"))
-
-
-def _number(rng: random.Random) -> str:
-    small = "two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty".split()
-    return rng.choice(small) if rng.random() < 0.25 else str(rng.randrange(2, 999))
-
-
-def _big(rng: random.Random) -> str:
-    value = rng.randrange(1_000, 900_000)
-    return f"{value:,}" if rng.random() < 0.6 else str(value)
-
-
-def _key(rng: random.Random) -> str:
-    n_digits = rng.choice((4, 5, 5, 5, 6, 7))
-    return str(rng.randrange(10 ** (n_digits - 1), 10**n_digits))
-
-
-def _time(rng: random.Random) -> str:
-    if rng.random() < 0.5:
-        return f"{rng.randrange(24)}:{rng.randrange(60):02d}"
-    return f"half past {rng.choice('two three six nine ten'.split())}"
-
-
-def _ship(rng: random.Random) -> str:
-    return f"{rng.choice(ADJECTIVE)} {rng.choice(NOUN)}" if rng.random() < 0.6 else _proper(rng, 2)
-
-
-def _pet(rng: random.Random) -> str:
-    return _proper(rng, rng.choice((1, 2))) if rng.random() < 0.6 else rng.choice(NOUN)
-
-
-def _hill(rng: random.Random) -> str:
-    return rng.choice((f"Mount {_proper(rng, 2)}", f"{_proper(rng, 1)} Peak", f"{rng.choice(ADJECTIVE)} Hill"))
-
-
-def _lake(rng: random.Random) -> str:
-    names = (f"Lake of {_proper(rng, 2)}", f"{rng.choice(ADJECTIVE)} Sea", f"gulf of {_proper(rng, 2)}")
-    return rng.choice(names)
-
-
-def _street(rng: random.Random) -> str:
-    return f"{rng.choice((_proper(rng, 2), rng.choice(NOUN), rng.choice(FAMILY)))} {rng.choice(STREET)}"
-
-
-def _army(rng: random.Random) -> str:
-    names = (f"{rng.randrange(2, 90)}th regiment", f"army of {_proper(rng, 2)}", f"{rng.choice(ADJECTIVE)} Guards")
-    return rng.choice(names)
-
-
-def _host(rng: random.Random) -> str:
-    return rng.choice((f"{rng.choice(('web', 'db', 'app', 'node'))}-{rng.randrange(1, 99):02d}", word(rng, 2)))
-
-
-MAKERS: dict[str, Callable[[random.Random], str]] = {
-    "person": _name,
-    "person2": _name,
-    "town": _town,
-    "town2": _town,
-    "date": _date,
-    "code": _code,
-    "money": _money,
-    "number": _number,
-    "bignumber": _big,
-    "timestamp": _timestamp,
-    "key": _key,
-    "time": _time,
-    "pet": _pet,
-    "ship": _ship,
-    "hill": _hill,
-    "lake": _lake,
-    "street": _street,
-    "army": _army,
-    "host": _host,
-    "smallnumber": lambda rng: str(rng.randrange(1, 40)),
-    "age": lambda rng: str(rng.randrange(6, 98)),
-    "year": lambda rng: str(rng.randrange(1450, 2030)),
-    "phone": lambda rng: f"{rng.randrange(100, 999)}-{rng.randrange(1000, 9999)}",
-    "title": lambda rng: f"The {rng.choice(ADJECTIVE)} {rng.choice(NOUN)}",
-    "substance": lambda rng: word(rng, 2) + rng.choice(("ium", "ine", "ite", "ol")),
-    "org": lambda rng: f"{rng.choice((_town(rng), rng.choice(ADJECTIVE)))} {rng.choice(ORG)}",
-    "river": lambda rng: f"river {_proper(rng, rng.choice((1, 2)))}",
-    "country": lambda rng: _proper(rng, 2) + rng.choice(("ia", "land", "stan", "ania")),
-}
+ARTICLE = re.compile(r"\b([Aa]) (?=[aeioAEIO]|um|un(?!i))")
+PRONOUNS = ({"he": "he", "his": "his", "him": "him", "himself": "himself"},
+            {"he": "she", "his": "her", "him": "her", "himself": "herself"})  # fmt: skip
+TRIES = 20
 
 
 @dataclass(frozen=True)
 class Relation:
-    """One kind of fact: statements of it and, per slot, questions that ask for the slot."""
+    """One kind of fact: statements of it and, per slot, questions that ask for the slot.
+
+    `kind` is "log" for lines of which whole logs are made, else empty.
+    """
 
     statements: tuple[str, ...]
     questions: tuple[tuple[str, str], ...]
+    kind: str = ""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A planted statement and its questions, each with the answer that stands in the statement word for word."""
+    """A planted statement and its questions, each with the answer that stands in the statement word for word.
+
+    `people` are the names in it, which a question may shorten.
+    """
 
     text: str
     questions: tuple[tuple[str, str], ...]
+    people: tuple[str, ...] = ()
 
 
 @cache
 def relations() -> tuple[Relation, ...]:
-    """The relations of `relations.txt`, in file order."""
+    """The relations of `relations/*.txt`, by file name and in file order."""
     found = []
-    for block in (Path(__file__).parent / "relations.txt").read_text(encoding="utf-8").split("\n\n"):
-        statements = tuple(line[2:] for line in block.splitlines() if line.startswith("S "))
-        questions = []
-        for line in block.splitlines():
-            if line.startswith("Q "):
-                slot, _, wordings = line[2:].partition(": ")
-                questions += [(slot, wording) for wording in wordings.split(" | ")]
-        if statements:
-            found.append(Relation(statements, tuple(questions)))
+    for path in sorted((Path(__file__).parent / "relations").glob("*.txt")):
+        for block in path.read_text(encoding="utf-8").split("\n\n"):
+            lines = [line.partition(" ") for line in block.splitlines()]
+            statements = tuple(rest for mark, _, rest in lines if mark == "S")
+            questions = []
+            for mark, _, rest in lines:
+                if mark == "Q":
+                    slot, _, wordings = rest.partition(": ")
+                    questions += [(slot, wording) for wording in wordings.split(" | ")]
+            if statements:
+                kind = next((rest for mark, _, rest in lines if mark == "K"), "")
+                found.append(Relation(statements, tuple(questions), kind))
     return tuple(found)
 
 
 def make_fact(rng: random.Random, relation: Relation | None = None) -> Fact:
     """One random fact with every question that its wording can answer."""
     relation = relation or rng.choice(relations())
-    values: dict[str, str] = {}
+    values = dict(rng.choice(PRONOUNS))
+    inserted = relation.kind != "log" and rng.random() < 0.15
 
     def fill(match: re.Match[str]) -> str:
+        nonlocal inserted
         slot = match[1]
         if slot not in values:
             values[slot] = MAKERS[slot](rng) if slot in MAKERS else rng.choice(WORDS[slot])
+        after = match.string[match.end() : match.end() + 2]
+        if inserted and slot == "person" and re.fullmatch(r" [a-z]", after):
+            inserted = False
+            return f"{values[slot]}, {rng.choice(WORDS['ASIDES'])},"
         return values[slot]
 
-    text = SLOT.sub(fill, rng.choice(relation.statements))
+    text = ARTICLE.sub(r"\1n ", SLOT.sub(fill, rng.choice(relation.statements)))
+    if relation.kind != "log":
+        text = text[0].upper() + text[1:]
     questions = []
     for slot, wording in relation.questions:
         needed = set(SLOT.findall(wording))
         if slot in values and needed <= values.keys():
-            questions.append((SLOT.sub(lambda match: values[match[1]], wording), values[slot]))
-    if text[0] not in '"123456789' and text[:2] not in ("ho", "ke") and rng.random() < 0.12:
-        opener = rng.choice(OPENERS)
-        text = opener + (
-            text[0].lower() + text[1:] if text.startswith(("The ", "By ", "In ", "At ", "On ", "It ", "For ")) else text
-        )
-    return Fact(text, tuple(questions))
+            answer = values[slot] if values[slot] in text else values[slot][0].upper() + values[slot][1:]
+            question = ARTICLE.sub(r"\1n ", SLOT.sub(lambda match: values[match[1]], wording))
+            questions.append((question, answer))
+    if relation.kind != "log" and text[0] not in '"123456789' and text[:2] not in ("ho", "ke") and rng.random() < 0.12:
+        first = text.split(" ", 1)[0].rstrip(",")
+        is_name = first == "I" or any(value.startswith(first) for value in values.values())
+        text = rng.choice(OPENERS) + (text if is_name else text[0].lower() + text[1:])
+    questions = [(question, answer) for question, answer in questions if answer in text]
+    return Fact(text, tuple(questions), tuple(values[slot] for slot in ("person", "person2") if slot in values))
+
+
+def told_apart(facts: Iterable[Fact]) -> list[Fact]:
+    """The same facts, each with only the questions that no other of them would answer differently."""
+    facts = list(facts)
+    answers: dict[str, set[str]] = {}
+    for fact in facts:
+        for question, answer in fact.questions:
+            answers.setdefault(question, set()).add(answer)
+    return [
+        Fact(fact.text, tuple(pair for pair in fact.questions if len(answers[pair[0]]) == 1), fact.people)
+        for fact in facts
+    ]
+
+
+def make_rivals(rng: random.Random, n: int = 2, relation: Relation | None = None) -> list[Fact]:
+    """Facts of one relation about different names, each with at least one question that only it answers.
+
+    They are the hardest distractors for one another that wording can make: what differs is the name asked for.
+
+    Raises:
+        ValueError: the relation has no question that names anything (as the plain pass key).
+    """
+    for _ in range(TRIES):
+        chosen = relation or rng.choice(relations())
+        drawn = [make_fact(rng, chosen) for _ in range(n)]
+        people = [name for fact in drawn for name in fact.people]
+        rivals = told_apart(drawn)
+        if len(set(people)) == len(people) and all(fact.questions for fact in rivals):
+            return rivals
+    raise ValueError("no facts of this relation can be told apart by their questions")
+
+
+def reword(rng: random.Random, fact: Fact, question: str) -> str:
+    """The question as another person may put it: a name cut to the family name, or a few words around it."""
+    if rng.random() < 0.15:
+        for name in fact.people:
+            family = name.split()[-1]
+            if len(name.split()) > 1 and sum(family in other for other in fact.people) == 1:
+                question = question.replace(name, family)
+    if rng.random() < 0.12:
+        frame = rng.choice(WORDS["FRAMES"])
+        first = question.split(" ", 1)[0]
+        lowered = first not in fact.text and first not in ("PIN",) and "{q}" in frame
+        inner = question[0].lower() + question[1:] if lowered else question
+        question = frame.replace("{q}", inner).replace("{Q}", question)
+    return question

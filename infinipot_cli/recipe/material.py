@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from infinipot_cli.recipe.corpus import Corpus, Passage
-from infinipot_cli.recipe.facts import Fact, make_fact, relations
+from infinipot_cli.recipe.facts import Fact, make_fact, make_rivals, relations, reword, told_apart
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TOKENS_PER_FACT = 64
 MOST_PLANTED = 7
 REAL_SHARE = 0.35
+RIVAL_SHARE = 0.2  # of the invented facts, those that stand beside another of the same relation
+LONGEST_LOG = 60
 
 
 @dataclass
@@ -75,7 +77,7 @@ class Material:
     def _fact(self, fact: Fact, *, line: bool = False, most: int = 2) -> Segment:
         text = ("\n" if line else " ") + fact.text
         asked = self.rng.sample(fact.questions, min(len(fact.questions), most))
-        pairs = [(self.encode(" " + question), self.encode(" " + answer)) for question, answer in asked]
+        pairs = [(self.encode(" " + reword(self.rng, fact, q)), self.encode(" " + answer)) for q, answer in asked]
         return Segment(self.encode(text), pairs)
 
     def invented(self) -> Segment:
@@ -117,15 +119,17 @@ class Material:
         for _ in range(wanted):
             kind = self.rng.random()
             if kind < REAL_SHARE and self.titles:
-                segment = self.real_sentence()
+                group = [self.real_sentence()]
             elif kind < REAL_SHARE + 0.15 and self.sentences:
-                segment = self._sentence()
+                group = [self._sentence()]
+            elif self.rng.random() < RIVAL_SHARE:
+                group = [self._fact(fact) for fact in make_rivals(self.rng)]
             else:
-                segment = self.invented()
-            if used + len(segment.ids) > n_tokens * 0.8:
+                group = [self.invented()]
+            used += sum(len(segment.ids) for segment in group)
+            if used > n_tokens * 0.8:
                 break
-            used += len(segment.ids)
-            parts.append([segment])
+            parts += [[segment] for segment in group]
         return parts
 
     def real_sentence(self) -> Segment:
@@ -143,20 +147,16 @@ class Material:
 
     def log(self, n_tokens: int) -> list[list[Segment]]:
         """One block of log-like lines, questions on four of them."""
-        kinds = [
-            relation
-            for relation in relations()
-            if {"{host}", "{noun}:", "="} & set(" ".join(relation.statements).split())
-        ]
-        kinds = kinds or list(relations())
-        block: list[Segment] = []
+        kinds = [relation for relation in relations() if relation.kind == "log"]
+        few = self.rng.sample(kinds, self.rng.randint(1, 4)) if self.rng.random() < 0.6 else kinds
+        facts: list[Fact] = []
         used = 0
-        while used < n_tokens * 0.8 and len(block) < 60:
-            segment = self._fact(make_fact(self.rng, self.rng.choice(kinds)), line=True, most=1)
-            used += len(segment.ids)
-            block.append(segment)
+        while used < n_tokens * 0.8 and len(facts) < LONGEST_LOG:
+            facts.append(make_fact(self.rng, self.rng.choice(few)))
+            used += len(self.encode("\n" + facts[-1].text))
         if used > n_tokens * 0.9:
-            block.pop()
+            facts.pop()
+        block = [self._fact(fact, line=True, most=1) for fact in told_apart(facts)]
         for segment in self.rng.sample(block, max(0, len(block) - 4)):
             segment.questions.clear()
         return [block]
