@@ -5,16 +5,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from infinipot_cli.documents import Document, TextPiece
+from infinipot_cli.logs import Digest
 
 
 @dataclass
 class Input:
-    """One document of a reading, and how many of its tokens were read and are still held."""
+    """One document of a reading, how many of its tokens were read and are still held, and its digest as a log."""
 
     document: Document
     pieces: Iterator[TextPiece]
     n_tokens: int = 0
     n_kept: float = 0.0
+    log: Digest | None = None
 
 
 # Columns of the picture that shows what was kept.

@@ -14,6 +14,7 @@ from infinipot_cli.bench.pocket_record import PocketTrial
 from infinipot_cli.bench.pocket_sets import N_PREDICTED, Item
 from infinipot_cli.engine import Pot, Reader, generate
 from infinipot_cli.engine.distill import distill
+from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.session import Session, ask, summarize
 from infinipot_cli.tokens import Detokenizer
@@ -42,7 +43,8 @@ class Runner:
             if self._applies(item, arm):
                 start = time.perf_counter()
                 n_tokens = len(self._ids(item))
-                pot, given, scores = self._lead(item) if arm == "lead" else self._answered(item, arm)
+                with memory_guard(f"answer {item.set_name} from {n_tokens} tokens"):
+                    pot, given, scores = self._lead(item) if arm == "lead" else self._answered(item, arm)
                 yield PocketTrial(
                     set_name=item.set_name,
                     group=item.group,
@@ -91,6 +93,7 @@ class Runner:
 
     def _read(self, item: Item, arm: str, plan: Plan) -> Pot:
         """A pot that holds what this arm holds of the text; its own copy where another question may follow."""
+        # the catalyst matters where it judges: with a question in it, every question needs a reading of its own
         key = f"{item.document}\n{plan.prompt.catalyst_ids if arm in ('pot', 'cap') else ''}"
         if self._pots.get(arm, ("", None))[0] != key:
             ids = self._ids(item)

@@ -23,7 +23,9 @@ ARMS = {
     "nuc": "the pot judged by novelty alone, without a catalyst's votes",
     "lead": "the first sentences of the text (summaries only)",
 }
-METRICS = {"right": "right", "f1": "F1", "em": "exact match", "rouge_l": "ROUGE-L", "nats": "perplexity"}
+METRICS = {"right": "right", "f1": "F1", "em": "EM", "rouge_l": "ROUGE-L", "nats": "perplexity"}
+# With fewer items a bootstrap interval promises more than it can keep.
+FEWEST = 10
 # Pairs that the paper orders (Tables 2 and 3), and the pot against doing without it: the first should not be worse.
 ORDERINGS = (
     ("pot", "truncated"), ("pot", "full"), ("pot", "lead"), ("pot", "general"), ("general", "nuc"), ("pot", "cap"),
@@ -92,7 +94,9 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """`holds` or `fails` where the interval leaves no doubt, else `open`."""
+        """`holds` or `fails` where the interval leaves no doubt, else `open`; `few` where there is too little to say."""
+        if self.n < FEWEST:
+            return "few"
         return "holds" if self.interval[0] > 0 else "fails" if self.interval[1] < 0 else "open"
 
 
@@ -124,6 +128,8 @@ def differences(trials: Iterable[PocketTrial]) -> list[Difference]:
             arms.setdefault(trial.arm, {})[trial.number] = -score if metric == "nats" else score
     found = []
     for (set_name, metric), arms in by_set.items():
+        if metric == "em":
+            continue  # says the same as F1
         for better, worse in ORDERINGS:
             both = sorted(arms.get(better, {}).keys() & arms.get(worse, {}).keys())
             if both:

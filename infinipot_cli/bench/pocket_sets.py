@@ -70,6 +70,14 @@ def is_held_out(identifier: str) -> bool:
     return zlib.crc32(identifier.encode()) % ONE_IN_HELD_OUT == 0
 
 
+def short(n_tokens: int) -> str:
+    """A number of tokens as people write it: 4k, 1m."""
+    for unit, letter in ((1024**2, "m"), (1024, "k")):
+        if n_tokens % unit == 0:
+            return f"{n_tokens // unit}{letter}"
+    return str(n_tokens)
+
+
 class Sets:
     """The sets of one folder, as its README lays it out.
 
@@ -151,14 +159,14 @@ class Sets:
         return Haystack([path.read_text(encoding="utf-8") for path in self._novels()], self.tokenizer)
 
     def _planted(self, name: str) -> list[Item]:
-        found = []
+        found: list[Item] = []
         for length in self.choice.lengths:
             for depth in self.choice.depths:
                 rng = self._rng(f"{name} {length} {depth}")
                 plants = (passkeys if name == "passkey" else fresh_facts)(self.choice.n, rng)
                 for plant in plants:
                     make = partial(self._hidden, plant, length, depth, rng.random())
-                    number, group = len(found), f"{length} at {depth:g}"
+                    number, group = len(found), f"{short(length)} at {depth:g}"
                     found.append(
                         Item(name, group, number, f"{name} {number}", make, "ask", plant.question, (plant.answer,))
                     )
@@ -171,14 +179,12 @@ class Sets:
     def _squad(self, name: str) -> list[Item]:
         rows = self._rows(name)
         pairs = [(row, question) for row in rows for question in row["qas"]]
-        found = []
+        found: list[Item] = []
         for row, asked in self._sample(pairs, self._rng("squad")):
             span = (asked["para_start"], asked["para_end"]) if name == "squad" else (0, len(row["document"]))
             wanted = tuple(dict.fromkeys(asked["answers"]))
             text = partial(row["document"].__getitem__, slice(*span))
-            found.append(
-                Item(name, "", len(found), f"{row['title']} {span}", text, "ask", asked["question"], wanted)
-            )
+            found.append(Item(name, "", len(found), f"{row['title']} {span}", text, "ask", asked["question"], wanted))
         return found
 
     def _fairytale(self, name: str) -> list[Item]:
@@ -192,12 +198,12 @@ class Sets:
         ]  # fmt: skip
 
     def _prose(self, name: str) -> list[Item]:
-        found = []
+        found: list[Item] = []
         for length in self.choice.lengths:
             rng = self._rng(f"{name} {length}")
             for _ in range(self.choice.n):
                 make = partial(self.haystack.stretch, length, rng.random())
-                found.append(Item(name, str(length), len(found), f"{name} {len(found)}", make, "predict"))
+                found.append(Item(name, short(length), len(found), f"{name} {len(found)}", make, "predict"))
         return found
 
     def _summaries(self, name: str) -> list[Item]:

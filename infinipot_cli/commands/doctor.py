@@ -11,6 +11,11 @@ from infinipot_cli.errors import InfinipotError
 from infinipot_cli.places import cache_folder, config_folder, data_folder, state_folder
 
 PACKAGES = "torch transformers safetensors tokenizers tiktoken huggingface-hub typer rich pypdf".split()
+# Packages of extras, and what is missing without them.
+OPTIONAL = {
+    "pypdfium2": "PDFs are read slower; pip install 'infinipot[pdfium]'",
+    "defusedxml": "no EPUB and DOCX; pip install 'infinipot[docs]'",
+}
 
 
 def doctor(json: options.Json = False, debug: options.Debug = False) -> None:
@@ -29,6 +34,7 @@ def doctor(json: options.Json = False, debug: options.Debug = False) -> None:
         _row("python", "ok", f"{platform.python_version()} {sys.platform}"),
     ]
     rows += [_package(name) for name in PACKAGES]
+    rows += [_package(name, without=why) for name, why in OPTIONAL.items()]
     try:
         from infinipot_cli.model.load import accelerator
 
@@ -53,8 +59,10 @@ def _row(name: str, state: str, detail: str) -> dict[str, object]:
     return {"name": name, "state": state, "detail": detail}
 
 
-def _package(name: str) -> dict[str, object]:
+def _package(name: str, *, without: str = "") -> dict[str, object]:
     try:
         return _row(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
-        return _row(name, "problem", "not installed")
+        return (
+            _row(name, "missing", f"not needed, but: {without}") if without else _row(name, "problem", "not installed")
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from infinipot_cli.display.digest import digest_record
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
@@ -87,7 +88,13 @@ def _sampling(session: Session) -> dict[str, object]:
 def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, object]:
     plan, timing, loaded = reading.plan, reading.timing, session.load()
     return {
-        "model": {"id": loaded.name, "dtype": loaded.dtype, "device": loaded.device},
+        "model": {
+            "id": loaded.name,
+            "dtype": loaded.dtype,
+            "device": loaded.device,
+            "attention": loaded.attention,
+            "quantization": loaded.quantization,
+        },
         "pot": {
             "size": plan.capacity,
             "budget": plan.budget,
@@ -112,6 +119,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
                 "tokens": entry.n_tokens,
                 "kept": round(entry.n_kept, 2),
                 **({"error": _problem(entry.document.failure)} if entry.document.failure else {}),
+                **({"log": digest_record(entry.log)} if entry.log is not None and entry.log.is_log else {}),
             }
             for entry in reading.inputs
         ],

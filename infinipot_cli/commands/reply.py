@@ -13,6 +13,7 @@ from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, 
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
+from infinipot_cli.display.digest import digest_lines
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
@@ -20,6 +21,7 @@ from infinipot_cli.display.safe import safe, safe_json
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, OutputError, UsageError
+from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.reading import Reading
@@ -45,6 +47,7 @@ class Form:
         output: a file instead of standard output.
         model_was_chosen: whether anybody named a model; if not, a last line says how to name a larger one.
         strict: whether a warning about a document makes the run fail.
+        digest: whether a log's digest stands in front of the answer.
     """
 
     json: bool = False
@@ -54,6 +57,7 @@ class Form:
     output: str | None = None
     model_was_chosen: bool = True
     strict: bool = False
+    digest: bool = False
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -140,6 +144,10 @@ class Reply:
 
     def _reading(self, sources: Sequence[str], task: Task, out: TextIO, *, heading: str = "") -> None:
         with self._session.prepare(sources, task, found=self._found) as reading:
+            if self._form.digest:
+                for entry in reading.inputs:
+                    entry.log = Digest(self._session.wishes.first_line)
+                    entry.pieces = entry.log.watch(entry.pieces)
             plan = reading.plan
             names, model = _names(reading), self._session.files.name
             say(
@@ -157,10 +165,22 @@ class Reply:
                 self._warn(warning)
             if heading and not self._is_json:
                 self._head(out, f"==> {heading} <==")
+            self._digests(reading, out)
             answers = [self._answer(reading, number, out) for number in range(len(reading.task.questions))]
             if len(answers) > 1 and not self._form.jsonl:
                 self._put_record(several_answers(self._session, reading, answers, self._key), out)
             self._report(reading, answers)
+
+    def _digests(self, reading: Reading, out: TextIO) -> None:
+        """What the logs among the documents say of themselves, and an empty line."""
+        logs = [entry for entry in reading.inputs if entry.log is not None and entry.log.is_log]
+        if self._is_json:
+            return
+        for entry in logs:
+            assert entry.log is not None
+            name = entry.document.name if len(reading.inputs) > 1 else ""
+            self._put_line("\n".join(digest_lines(entry.log, name)), out)
+            AnswerWriter(out).close()
 
     @property
     def _is_json(self) -> bool:
@@ -194,7 +214,10 @@ class Reply:
         )
         if self._form.jsonl or not reading.task.further:
             self._put_record(one_answer(self._session, reading, answered, self._key), out)
-        if not text:
+        if reading.is_reasoning and not text:
+            room = f"the model was still reasoning after {reading.n_answer} tokens; -n gives it more room"
+            show_warning(self._console, room)
+        elif not text:
             show_warning(self._console, "the model gave no answer")
         elif reading.is_cut:
             show_warning(self._console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")

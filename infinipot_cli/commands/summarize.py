@@ -7,6 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
@@ -28,8 +29,17 @@ def summarize(
             "--each/--together", help="One summary for every source, or one for all of them.", rich_help_panel="Summary"
         ),
     ] = True,
+    digest: Annotated[
+        bool,
+        typer.Option(
+            "--digest/--no-digest",
+            help="In front of a log's summary, what the log says of itself: its span, levels, first and last errors.",
+            rich_help_panel="Summary",
+        ),
+    ] = True,
     *,
     documents: SourceOptions,
+    loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -57,6 +67,8 @@ def summarize(
 
     infinipot summarize chapters/*.txt --together
 
+    infinipot summarize app.log --length short
+
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     chosen = sources_only(sources or [], piped=input_is_piped())
@@ -67,6 +79,6 @@ def summarize(
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
 
-    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict)
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling), form, key="summary")
+    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest)
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

@@ -20,20 +20,19 @@ def pocket_heading(settings: dict[str, object]) -> str:
 def scores_table(trials: Sequence[PocketTrial]) -> Table:
     """One row for every set, part of it, metric and arm."""
     table = Table()
-    for name in ("set", "part", "metric", "arm"):
+    for name in ("set", "metric", "arm"):
         table.add_column(name)
     for name in ("n", "mean", "95 %"):
         table.add_column(name, justify="right")
-    before: Score | None = None
+    before = ("", "", "")
     for score in _together(scores(trials)):
-        if before and (before.set_name, before.group, before.metric) != (score.set_name, score.group, score.metric):
+        place = (score.set_name, score.group, score.metric)
+        if place != before and before[0]:
             table.add_section()
         low, high = score.interval
-        name, part, metric = score.set_name, score.group, METRICS[score.metric]
-        if before and (before.set_name, before.group, before.metric) == (score.set_name, score.group, score.metric):
-            name = part = metric = ""
-        table.add_row(name, part, metric, score.arm, str(score.n), f"{score.mean:.1f}", f"{low:.1f}–{high:.1f}")
-        before = score
+        cells = ("", "") if place == before else (f"{place[0]} {place[1]}".strip(), METRICS[score.metric])
+        table.add_row(*cells, score.arm, str(score.n), f"{score.mean:.1f}", f"{low:.1f}–{high:.1f}")
+        before = place
     return table
 
 
@@ -52,7 +51,7 @@ def _together(found: Sequence[Score]) -> list[Score]:
 def orderings_table(trials: Sequence[PocketTrial]) -> Table:
     """What should not be worse than what, on the same items."""
     table = Table()
-    for name in ("set", "metric", "should hold"):
+    for name in ("set", "should hold"):
         table.add_column(name)
     for name in ("n", "difference", "95 %"):
         table.add_column(name, justify="right")
@@ -67,8 +66,7 @@ def _ordering(pair: Difference) -> tuple[str, ...]:
     digits = 2 if pair.metric == "nats" else 1
     metric = "nats saved" if pair.metric == "nats" else METRICS[pair.metric]
     return (
-        pair.set_name,
-        metric,
+        f"{pair.set_name} {metric}",
         f"{pair.better} ≥ {pair.worse}",
         str(pair.n),
         f"{pair.mean:+.{digits}f}",

@@ -43,7 +43,7 @@ class PdfDocument(Document):
         self.name = source.name
         self.warnings = []
         self._source = source
-        self._pages: PageSource = PypdfPages(source, wishes.password())
+        self._pages = _open_pages(source, wishes.password())
         self.n_bytes = source.n_bytes
         self.n_pages: int = self._pages.n_pages
         self._wanted: list[int] | range = range(1, self.n_pages + 1)
@@ -106,6 +106,18 @@ class PdfDocument(Document):
         elif share > _GARBLED_WARN:
             report.garbled.append(number)
         return text
+
+
+def _open_pages(source: Source, password: str | None) -> PageSource:
+    """Open a PDF with pypdfium2 where that is installed, else or if it cannot, with pypdf, which says what is wrong."""
+    try:
+        from infinipot_cli.documents.pdf_pdfium import PdfiumPages
+    except ImportError:
+        return PypdfPages(source, password)
+    try:
+        return PdfiumPages(source, password)
+    except RuntimeError:  # what all errors of pypdfium2 are
+        return PypdfPages(source, password)
 
 
 class _Report:

@@ -1,9 +1,12 @@
 """What a PDF library is to us: pages with text, counted and labelled."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from infinipot_cli.errors import DocumentError
+
+LABEL_CHARS = 40  # more of what a page is called says nothing
+_EOF_SEARCH_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,13 @@ class PageSource(Protocol):
 
     def close(self) -> None:
         """Let go of everything; closing twice is harmless."""
+
+
+def has_end_mark(file: BinaryIO) -> bool:
+    """Whether the end of the file says that it is one; moves the place in the file."""
+    file.seek(0, 2)
+    file.seek(max(0, file.tell() - _EOF_SEARCH_BYTES))
+    return b"%%EOF" in file.read()
 
 
 def needs_password(name: str, *, was_given: bool) -> DocumentError:

@@ -12,15 +12,13 @@ import pypdf
 from pypdf.errors import DependencyError
 
 from infinipot_cli.documents.clean import clean
-from infinipot_cli.documents.pdf_pages import Page, cut_off, damaged, needs_password
+from infinipot_cli.documents.pdf_pages import LABEL_CHARS, Page, cut_off, damaged, has_end_mark, needs_password
 from infinipot_cli.documents.source import Source
 from infinipot_cli.documents.time_limit import TimeLimitReached, time_limit
 from infinipot_cli.errors import DocumentError
 
 OPEN_SECONDS = 60.0
 PAGE_SECONDS = 10.0
-_EOF_SEARCH_BYTES = 64 * 1024
-_LABEL_CHARS = 40
 
 # pypdf's own limits on decompression, parsing and recursion stay at their defaults (75 MB a stream, 2 M
 # operands a page, 100,000 pages): lower ones lose real pages, and the time limit covers what they let pass.
@@ -93,9 +91,7 @@ def quiet_pypdf() -> Iterator[_LogCounter]:
 def _open_reader(source: Source, password: str | None) -> tuple[pypdf.PdfReader, bool]:
     """Open a PDF and walk its page tree; also says whether the file has its end mark."""
     file = source.seekable()
-    file.seek(0, 2)
-    file.seek(max(0, file.tell() - _EOF_SEARCH_BYTES))
-    is_complete = b"%%EOF" in file.read()
+    is_complete = has_end_mark(file)
     file.seek(0)
     with quiet_pypdf():
         try:
@@ -135,7 +131,7 @@ def _labels(reader: pypdf.PdfReader) -> list[str] | None:
             with time_limit(PAGE_SECONDS):
                 if "/PageLabels" not in reader.root_object:
                     return None
-                labels = [clean(label).strip()[:_LABEL_CHARS] for label in reader.page_labels]
+                labels = [clean(label).strip()[:LABEL_CHARS] for label in reader.page_labels]
         except (Exception, TimeLimitReached):  # a document without labels is better than none
             return None
     return labels if len(labels) == len(reader.pages) else None

@@ -98,6 +98,12 @@ class Wishes:
         except UnicodeDecodeError:
             return line.decode("latin-1")
 
+    @property
+    def first_line(self) -> int:
+        """The number of the first line that is read, 1 unless one range of lines was asked for."""
+        ranges = parse_lines(self.lines) if self.lines is not None else []
+        return ranges[0][0] if len(ranges) == 1 else 1
+
     def forbid_pages(self, name: str) -> None:
         """Refuse a wish for pages of a document that has none."""
         if self.pages is not None:

@@ -36,7 +36,9 @@ def pocket(
     ] = None,
     n: Annotated[
         int,
-        typer.Option("--n", metavar="N", min=1, help="Items of a set, or of each length and depth.", rich_help_panel=TEST),
+        typer.Option(
+            "--n", metavar="N", min=1, help="Items of a set, or of each length and depth.", rich_help_panel=TEST
+        ),
     ] = 20,
     lengths: Annotated[
         str,

@@ -1,0 +1,213 @@
+"""The digest of a log: its span, its levels, its first and last errors, what it says again and again.
+
+It is computed from the log itself as the text streams past on its way to the model, so it is true whatever the model
+makes of the log, and takes the same memory for a kilobyte and a terabyte.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.logs.level import Level
+from infinipot_cli.logs.line import Entry, LineReader
+from infinipot_cli.logs.repeated import Count, Repetitions
+
+_LINE_CHARS = 4096
+_MESSAGE_CHARS = 300
+# By this many lines a text has shown whether it is a log.
+_TRIAL_LINES = 200
+_LEAST_SHARE = 0.3
+_LEAST_ENTRIES = 5
+_TRACEBACK = "Traceback (most recent call last):"
+_EXCEPTION = re.compile(
+    r"(?:Caused by: |Exception in thread [^ ]+ |panic: )?[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt)\b.*"
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One entry worth naming.
+
+    Attributes:
+        line: its number, counted from 1.
+        stamp: its time as the log writes it.
+        level: how bad it is.
+        message: what it says, with the exception that follows it.
+    """
+
+    line: int
+    stamp: str
+    level: Level
+    message: str
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A message that came more than once; `…` stands for what differs."""
+
+    message: str
+    n: int
+    first: int
+    last: int
+    is_exact: bool
+
+
+class Digest:
+    """Reads a text as a log, line by line, until it turns out to be none.
+
+    Args:
+        first_line: number of the first line that will come.
+
+    Attributes:
+        n_lines: lines so far.
+        n_entries: those that begin an entry.
+        levels: entries of each level.
+        has_levels: whether levels were written in the log; if not, they were told from words.
+        first_error, last_error: entries of level error or worse.
+        first_stamp, last_stamp: times of the first and the last entry that has one.
+        span: time between them, None if it cannot be told.
+        silence: the longest time between two entries, and the line that ended it.
+    """
+
+    def __init__(self, first_line: int = 1) -> None:
+        self.n_lines = self.n_entries = 0
+        self.levels: Counter[Level] = Counter()
+        self.has_levels = False
+        self.first_error: Mark | None = None
+        self.last_error: Mark | None = None
+        self.first_warning: Mark | None = None
+        self.first_stamp = self.last_stamp = ""
+        self.silence: tuple[timedelta, int] = (timedelta(), 0)
+        self._reader = LineReader()
+        self._errors, self._messages = Repetitions(), Repetitions()
+        self._first_line = first_line
+        self._first_time: datetime | None = None
+        self._last_time: datetime | None = None
+        self._rest = ""
+        self._is_over_long = False
+        self._gave_up = False
+        self._open: Mark | None = None  # an error that lines behind it may explain
+        self._n_blank = 0
+
+    def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
+        """Pass a document's pieces on and read them as a log on the way; pages are no log."""
+        for piece in pieces:
+            if piece.page is not None:
+                self._gave_up = True
+            self.push(piece.text)
+            yield piece
+        self.close()
+
+    def push(self, text: str) -> None:
+        """Read some more text."""
+        if self._gave_up:
+            return
+        *lines, rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._line(line)
+        if len(rest) > _LINE_CHARS:
+            # of a line without end only the beginning matters, and that is kept
+            rest = rest[:_LINE_CHARS]
+        self._rest = rest
+
+    def close(self) -> None:
+        """The text has ended."""
+        if self._rest:
+            self._line(self._rest)
+            self._rest = ""
+        self._explain()
+
+    @property
+    def is_log(self) -> bool:
+        """Whether what was read is a log."""
+        return not self._gave_up and self.n_entries >= _LEAST_ENTRIES and self._share >= _LEAST_SHARE
+
+    @property
+    def span(self) -> timedelta | None:
+        """Time between the first and the last entry."""
+        if self._first_time is None or self._last_time is None or self._last_time < self._first_time:
+            return None
+        return self._last_time - self._first_time
+
+    @property
+    def n_errors(self) -> int:
+        """Entries of level error or worse."""
+        return self.levels[Level.ERROR] + self.levels[Level.FATAL]
+
+    def frequent_errors(self, n: int = 5) -> list[Repeated]:
+        """The errors that came most often."""
+        return [_repeated(what, count) for what, count in self._errors.most_frequent(n)]
+
+    def frequent_messages(self, n: int = 5) -> list[Repeated]:
+        """The other messages that came most often, more than once."""
+        return [_repeated(what, count) for what, count in self._messages.most_frequent(n, at_least=2)]
+
+    @property
+    def _share(self) -> float:
+        return self.n_entries / max(1, self.n_lines - self._n_blank)
+
+    def _line(self, line: str) -> None:
+        self.n_lines += 1
+        if not line.strip():
+            self._n_blank += 1
+            return
+        if self.n_lines == _TRIAL_LINES and self._share < _LEAST_SHARE / 3:
+            self._gave_up = True
+            return
+        number = self._first_line + self.n_lines - 1
+        entry = self._reader.read(line[:_LINE_CHARS])
+        if entry is not None:
+            self._entry(entry, number)
+        elif line == _TRACEBACK and self._open is None:
+            self._entry(Entry("", None, Level.ERROR, line), number, counts=False)
+        elif self._open is not None and (match := _EXCEPTION.match(line)):
+            self._explain(match[0])
+
+    def _entry(self, entry: Entry, number: int, *, counts: bool = True) -> None:
+        self._explain()
+        self.n_entries += counts
+        self.levels[entry.level] += 1
+        self.has_levels = self.has_levels or (bool(entry.level) and not entry.is_guess)
+        self._clock(entry, number)
+        message = entry.message.strip()[:_MESSAGE_CHARS]
+        if entry.level >= Level.ERROR:
+            self._open = Mark(number, entry.stamp, entry.level, message)
+            return
+        self._messages.add(message, number)
+        if entry.level is Level.WARNING and self.first_warning is None:
+            self.first_warning = Mark(number, entry.stamp, entry.level, message)
+
+    def _explain(self, exception: str = "") -> None:
+        """An error is complete: with the exception behind it, or as it stands."""
+        mark, self._open = self._open, None
+        if mark is None:
+            return
+        if exception and exception not in mark.message:
+            said = "" if mark.message == _TRACEBACK else f"{mark.message} — "
+            mark = Mark(mark.line, mark.stamp, mark.level, (said + exception)[:_MESSAGE_CHARS])
+        self._errors.add(mark.message, mark.line)
+        self.first_error = self.first_error or mark
+        self.last_error = mark
+
+    def _clock(self, entry: Entry, number: int) -> None:
+        if not entry.stamp:
+            return
+        self.first_stamp = self.first_stamp or entry.stamp
+        self.last_stamp = entry.stamp
+        time = entry.time
+        if time is None:
+            return
+        self._first_time = self._first_time or time
+        if self._last_time is not None:
+            if time.year == 1904 and time < self._last_time - timedelta(days=180):
+                time += timedelta(days=366)  # times without year went over New Year's Eve
+            if time - self._last_time > self.silence[0]:
+                self.silence = (time - self._last_time, number)
+        self._last_time = time
+
+
+def _repeated(what: str, count: Count) -> Repeated:
+    return Repeated(what, count.n, count.first, count.last, count.is_exact)

@@ -1,0 +1,83 @@
+"""How bad a line of a log says that it is, whatever words its program has for it."""
+
+import re
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """Levels of all logging systems, in one order."""
+
+    NONE = 0
+    TRACE = 1
+    DEBUG = 2
+    INFO = 3
+    WARNING = 4
+    ERROR = 5
+    FATAL = 6
+
+
+_WORDS = {
+    Level.TRACE: "trace finest finer verbose",
+    Level.DEBUG: "debug dbg fine",
+    Level.INFO: "info information notice config success",
+    Level.WARNING: "warning warn wrn",
+    Level.ERROR: "error err severe failure",
+    Level.FATAL: "fatal critical crit alert emerg emergency panic",
+}
+BY_WORD = {word: level for level, words in _WORDS.items() for word in words.split()}
+BY_LETTER = {
+    "V": Level.TRACE,
+    "D": Level.DEBUG,
+    "I": Level.INFO,
+    "N": Level.INFO,
+    "W": Level.WARNING,
+    "E": Level.ERROR,
+    "F": Level.FATAL,
+    "C": Level.FATAL,
+}
+
+_ANY = "|".join(sorted(BY_WORD, key=len, reverse=True))
+_UPPER = "|".join(sorted((word.upper() for word in BY_WORD if word not in ("config", "fine")), key=len, reverse=True))
+# In capitals a level may stand alone; in small letters only where brackets or a colon set it off.
+_LEVEL = re.compile(
+    rf"(?<![\w/-])(?:(?P<upper>{_UPPER})(?![\w./=-])|(?:(?<=[\[<(:|])|(?<=^)|(?<=\s))(?P<lower>(?i:{_ANY}))(?=[\]>):|]|\s{{2,}}))"
+)
+_LOOK_CHARS = 100
+# Words of a line without a level that tell of an error, unless they deny it.
+_TROUBLE = re.compile(
+    r"(?<![\w-])(?:error|errors|failed|failure|fatal|exception|panic|segfault|oom-killer|core dumped)(?![\w=-])"
+    r"|[a-z](?:Error|Exception)\b",
+    re.IGNORECASE,
+)
+_NO_TROUBLE = re.compile(r"\b(?:no|0|zero|without|not an?) (?:errors?|failures?|exceptions?)\b", re.IGNORECASE)
+
+
+def find_level(text: str) -> tuple[Level, int]:
+    """The level named at the start of a text, and where what follows it begins; 0 where there is none."""
+    match = _LEVEL.search(text, 0, _LOOK_CHARS)
+    if match is None:
+        return Level.NONE, 0
+    return BY_WORD[match[match.lastgroup or 0].lower()], match.end()
+
+
+def guess_level(message: str) -> Level:
+    """The level of a line that names none: error if its words tell of one."""
+    if _TROUBLE.search(message) and not _NO_TROUBLE.search(message):
+        return Level.ERROR
+    return Level.NONE
+
+
+def level_of(value: object) -> Level:
+    """The level in a field of a structured log: a word, a number of syslog or of the Node loggers."""
+    if isinstance(value, bool) or value is None:
+        return Level.NONE
+    if isinstance(value, (int, float)):
+        steps = ((60, Level.FATAL), (50, Level.ERROR), (40, Level.WARNING), (30, Level.INFO), (20, Level.DEBUG))
+        return next((level for least, level in steps if value >= least), level_of_severity(int(value)))
+    return BY_WORD.get(str(value).strip().lower(), Level.NONE)
+
+
+def level_of_severity(number: int) -> Level:
+    """The level of a syslog severity, 0 to 7."""
+    order = (*(3 * (Level.FATAL,)), Level.ERROR, Level.WARNING, Level.INFO, Level.INFO, Level.DEBUG)
+    return order[number] if 0 <= number < len(order) else Level.NONE

@@ -1,0 +1,219 @@
+"""Digests of logs: the same events written by different programs, texts that are no logs, and flat memory."""
+
+import itertools
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infinipot_cli.logs import Digest, Level
+from infinipot_cli.logs.line import LineReader
+from infinipot_cli.logs.repeated import Repetitions, shape
+
+Event = tuple[datetime, Level, str]
+START = datetime(2024, 3, 5, 23, 58, 20, 250_000, UTC)
+
+
+def events(n: int = 120) -> list[Event]:
+    """Events with one gap of an hour, errors that repeat and one that does not."""
+    chance = random.Random(3)
+    made, time = [], START
+    for number in range(n):
+        time += timedelta(seconds=chance.randrange(1, 5)) + (timedelta(hours=1) if number == 70 else timedelta())
+        level = chance.choices([Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR], [3, 8, 2, 1])[0]
+        text = {
+            Level.DEBUG: f"cache holds {chance.randrange(999)} entries",
+            Level.INFO: f"request {chance.randrange(10**6)} served",
+            Level.WARNING: f"disk is {chance.randrange(80, 99)} % full",
+            Level.ERROR: f"connection to 10.0.0.{number} refused",
+        }[level]
+        made.append((time, level, text) if number != 55 else (time, Level.FATAL, "the ledger does not balance"))
+    return made
+
+
+def iso(time: datetime) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+WORD = {Level.WARNING: "warn", Level.FATAL: "crit"}
+NUMBER = {Level.DEBUG: 20, Level.INFO: 30, Level.WARNING: 40, Level.ERROR: 50, Level.FATAL: 60}
+PRIORITY = {Level.DEBUG: 7, Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3, Level.FATAL: 2}
+FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
+    "python": lambda time, level, text: f"{iso(time)},250 - app.db - {level.name} - {text}",
+    "log4j": lambda time, level, text: f"{iso(time)}.250 [main] {level.name:<5} com.example.App - {text}",
+    "container": lambda time, level, text: f"{time:%Y-%m-%dT%H:%M:%S}.250000000Z stdout F {level.name}: {text}",
+    "syslog": lambda time, level, text: f"<{8 + PRIORITY[level]}>{time:%b %e %H:%M:%S} host app[12]: {text}",
+    "rfc5424": lambda time, level, text: f"<{8 + PRIORITY[level]}>1 {time:%Y-%m-%dT%H:%M:%S.%f}Z h a - - - {text}",
+    "nginx": lambda time, level, text: f"{time:%Y/%m/%d %H:%M:%S} [{WORD.get(level, level.name.lower())}] 9#0: {text}",
+    "apache": lambda time, level, text: f"[{time:%a %b %d %H:%M:%S.%f %Y}] [core:{level.name.lower()}] [pid 9] {text}",
+    "json": lambda time, level, text: json.dumps({"ts": time.isoformat(), "level": level.name, "msg": text}),
+    "pino": lambda time, level, text: json.dumps({"level": NUMBER[level], "time": time.timestamp() * 1e3, "msg": text}),
+    "logfmt": lambda time, level, text: f'time={time:%Y-%m-%dT%H:%M:%SZ} level={level.name.lower()} msg="{text}"',
+    "glog": lambda time, level, text: f"{level.name[0]}{time:%m%d %H:%M:%S.%f}    77 file.cc:8] {text}",
+    "android": lambda time, level, text: f"{time:%m-%d %H:%M:%S}.250   77    78 {level.name[0]} Tag: {text}",
+    "spark": lambda time, level, text: f"{time:%y/%m/%d %H:%M:%S} {level.name} executor.Executor: {text}",
+    "clock": lambda time, level, text: f"{time:%H:%M:%S}.250 [main] {level.name} App - {text}",
+    "bare": lambda time, level, text: f"{level.name}: {text}",
+}
+
+
+def digest(text: str) -> Digest:
+    made = Digest()
+    made.push(text)
+    made.close()
+    return made
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_program_is_understood_alike(form: str) -> None:
+    happened = events()
+    made = digest("\n".join(FORMATS[form](*event) for event in happened) + "\n")
+    assert made.is_log
+    assert made.n_lines == made.n_entries == len(happened)
+    assert made.levels == Counter(level for _, level, _ in happened)
+    bad = [number for number, (_, level, _) in enumerate(happened, start=1) if level >= Level.ERROR]
+    assert made.first_error is not None and made.last_error is not None
+    assert (made.first_error.line, made.last_error.line) == (bad[0], bad[-1])
+    assert made.last_error.message.endswith(happened[bad[-1] - 1][2])
+    assert made.has_levels
+    most = made.frequent_errors(1)[0]
+    assert most.n == len(bad) - 1 and "refused" in most.message
+    assert [made.frequent_messages(1)[0].n] == [made.levels[Level.INFO]]
+    if form not in ("bare", "clock"):  # no date: nothing to say, or midnight in between
+        assert made.span is not None
+        assert abs(made.span - (happened[-1][0] - happened[0][0])) < timedelta(seconds=1)
+        assert made.silence[1] == 71 and abs(made.silence[0] - timedelta(hours=1)) < timedelta(seconds=6)
+
+
+@given(st.lists(st.integers(0, 12_000), max_size=8))
+def test_cutting_the_text_changes_nothing(cuts: list[int]) -> None:
+    text = "\n".join(FORMATS["python"](*event) for event in events())
+    whole, cut = digest(text), Digest()
+    edges = [0, *sorted(cuts), len(text)]
+    for start, end in itertools.pairwise(edges):
+        cut.push(text[start:end])
+    cut.close()
+    for name in ("n_lines", "levels", "first_error", "last_error", "first_stamp", "last_stamp", "silence"):
+        assert getattr(cut, name) == getattr(whole, name), name
+
+
+def test_an_access_log_has_levels_by_status() -> None:
+    line = '1.2.3.{0} - - [10/Oct/2000:13:55:{0:02} -0700] "GET /page/{0} HTTP/1.1" {1} 23 "-" "curl/8"'
+    made = digest(
+        "\n".join(line.format(number, status) for number, status in enumerate([200, 404, 200, 503, 500, 301]))
+    )
+    assert made.levels == {Level.INFO: 3, Level.WARNING: 1, Level.ERROR: 2}
+    assert made.first_error is not None and made.first_error.message == "GET /page/3 HTTP/1.1 → 503"
+
+
+def test_a_log_without_levels_is_judged_by_its_words() -> None:
+    said = [
+        "session opened for root",
+        "Failed password for root",
+        "done with 0 errors",
+        "no error found",
+        "kernel: oops",
+    ]
+    made = digest("\n".join(f"May  3 12:00:0{number} host app[1]: {text}" for number, text in enumerate(said)))
+    assert not made.has_levels
+    assert made.n_errors == 1
+    assert made.first_error is not None and made.first_error.line == 2
+
+
+def test_the_exception_behind_an_error_is_part_of_it() -> None:
+    trace = 'Traceback (most recent call last):\n  File "x.py", line 1, in f\nValueError: too small'
+    text = f"2024-05-03 12:00:00 ERROR failed\n{trace}\n" + "2024-05-03 12:00:01 INFO fine\n" * 5 + trace + "\n"
+    made = digest(text)
+    assert made.first_error is not None and made.last_error is not None
+    assert made.first_error.message == "failed — ValueError: too small"
+    assert (made.last_error.line, made.last_error.message) == (10, "ValueError: too small")
+    assert made.n_errors == 2
+
+
+def test_over_the_new_year_time_goes_on() -> None:
+    made = digest("".join(f"Dec 31 23:59:5{n} h a: x\n" for n in range(5)) + "Jan  1 00:00:05 h a: y\n")
+    assert made.span == timedelta(seconds=15)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "pyproject.toml", "tests/data/treasure-island.txt"])
+def test_other_texts_are_no_logs(name: str) -> None:
+    made = digest((Path(__file__).parents[2] / name).read_text(encoding="utf-8"))
+    assert not made.is_log
+
+
+def test_tables_with_dates_and_chats_are_no_logs() -> None:
+    assert not digest("time,value\n" + "2024-05-03 12:00:00,5.25,7\n" * 300).is_log
+    assert not digest("[12:00:01] Bob: hello\n" * 300).is_log
+
+
+@pytest.mark.parametrize(
+    "line", ["", "  at x.y", "The year 2024 was long", "{not json", "=", "[", "2024-13-99 99:99:99 x"]
+)
+def test_odd_lines_do_no_harm(line: str) -> None:
+    LineReader().read(line)
+
+
+@given(st.text())
+def test_any_text_is_read(text: str) -> None:
+    digest(text)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=200))
+def test_counts_are_exact_while_they_fit(words: list[str]) -> None:
+    counted = Repetitions(8)
+    for number, word in enumerate(words, start=1):
+        counted.add(word, number)
+    truth = Counter(words)
+    assert {what: count.n for what, count in counted.most_frequent(9)} == truth
+    for what, count in counted.most_frequent(9):
+        assert (count.first, count.last) == (words.index(what) + 1, len(words) - words[::-1].index(what))
+        assert count.is_exact
+
+
+@given(st.lists(st.integers(0, 40).map(lambda number: chr(97 + number % 26) + "x" * (number // 26)), max_size=300))
+def test_counts_are_lower_bounds_beyond(words: list[str]) -> None:
+    counted = Repetitions(8)
+    for number, word in enumerate(words):
+        counted.add(word, number)
+    truth = Counter(words)
+    assert len(counted) <= 8
+    for what, count in counted.most_frequent(8):
+        assert count.n <= truth[what]
+        assert count.n == truth[what] or not count.is_exact
+
+
+def test_messages_that_say_the_same_have_one_shape() -> None:
+    pairs = [
+        ("took 12 ms", "took 3.5 ms"),
+        ("host 10.0.0.1:80 down", "host 192.168.0.7:443 down"),
+        ("user 'ann' left", "user 'bob' left"),
+        ("id 0xdeadbeef", "id 0x1"),
+        ("job 1f2e3d4c-0000-4000-8000-123456789abc done", "job aaaaaaaa-1111-4111-8111-bbbbbbbbbbbb done"),
+    ]
+    assert all(shape(one) == shape(other) for one, other in pairs)
+    assert shape("disk full") != shape("disk fine")
+
+
+def test_a_log_of_any_length_takes_the_same_memory() -> None:
+    code = (
+        "import resource\nfrom infinipot_cli.logs import Digest\nmade = Digest()\nsizes = []\n"
+        "for block in range(1, 9):\n"
+        "    for number in range(5000):\n"
+        "        word = ''.join(chr(97 + (number * block >> shift & 15)) for shift in range(0, 32, 4))\n"
+        "        made.push(f'2024-05-03 12:00:00 ERROR {word} {block}\\n')\n"
+        "    made.push('x' * 1_000_000)\n"
+        "    made.push('\\n')\n"
+        "    sizes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(sizes[-1] - sizes[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(done.stdout) * unit < 3_000_000
