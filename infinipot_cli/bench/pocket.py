@@ -93,12 +93,14 @@ class Runner:
 
     def _read(self, item: Item, arm: str, plan: Plan) -> Pot:
         """A pot that holds what this arm holds of the text; its own copy where another question may follow."""
-        # the catalyst matters where it judges: with a question in it, every question needs a reading of its own
-        key = f"{item.document}\n{plan.prompt.catalyst_ids if arm in ('pot', 'cap') else ''}"
+        # where a question judges, or its length decides what fits, it needs a reading of its own
+        asked = len(plan.prompt.suffix_ids) + plan.max_tokens
+        key = f"{item.document}\n{plan.prompt.catalyst_ids} {plan.budget}"
+        if arm in ("full", "truncated"):
+            key = f"{item.document}\n{asked}"
         if self._pots.get(arm, ("", None))[0] != key:
             ids = self._ids(item)
             if arm == "truncated":
-                asked = len(plan.prompt.suffix_ids) + plan.max_tokens
                 room = plan.capacity - len(plan.prompt.prefix_ids) - max(asked, len(plan.prompt.catalyst_ids))
                 ids = middle_cut(ids, room)
             reader = self._reader(plan, arm, len(ids))
@@ -151,7 +153,7 @@ def middle_cut(ids: list[int], n: int) -> list[int]:
 
 def _task(item: Item, arm: str) -> Task:
     if item.task == "ask":
-        return ask(item.question, catalyst="general" if arm == "general" else "question")
+        return ask(item.question, catalyst="general" if arm in ("general", "nuc") else "question")
     return replace(summarize(), max_tokens=16) if item.task == "predict" else summarize()
 
 

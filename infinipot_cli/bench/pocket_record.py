@@ -94,7 +94,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """`holds` or `fails` where the interval leaves no doubt, else `open`; `few` where there is too little to say."""
+        """`holds` or `fails` where the interval leaves no doubt, else `open`; `few` below `FEWEST` items."""
         if self.n < FEWEST:
             return "few"
         return "holds" if self.interval[0] > 0 else "fails" if self.interval[1] < 0 else "open"

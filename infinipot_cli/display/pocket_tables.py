@@ -49,7 +49,7 @@ def _together(found: Sequence[Score]) -> list[Score]:
 
 
 def orderings_table(trials: Sequence[PocketTrial]) -> Table:
-    """What should not be worse than what, on the same items."""
+    """What should not be worse than what, on the same items; of prose, nats a token saved."""
     table = Table()
     for name in ("set", "should hold"):
         table.add_column(name)
@@ -64,7 +64,7 @@ def orderings_table(trials: Sequence[PocketTrial]) -> Table:
 def _ordering(pair: Difference) -> tuple[str, ...]:
     low, high = pair.interval
     digits = 2 if pair.metric == "nats" else 1
-    metric = "nats saved" if pair.metric == "nats" else METRICS[pair.metric]
+    metric = "nats" if pair.metric == "nats" else METRICS[pair.metric]
     return (
         f"{pair.set_name} {metric}",
         f"{pair.better} ≥ {pair.worse}",
