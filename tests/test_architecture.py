@@ -28,7 +28,7 @@ ARROWS = {
     "sources": {"documents", "logs"},
     "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
-    "bench": {"session", "documents", "tokens", "engine", "model", "errors"},
+    "bench": {"session", "documents", "logs", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "logs", "progress", "settings", "errors"},
     "commands": {
         *("session", "reading", "plan", "model.catalog", "model.inventory", "model.load", "templates"),
