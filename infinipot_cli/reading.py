@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
-from infinipot_cli.settings import Sampling
+from infinipot_cli.settings import Loading, Sampling
 from infinipot_cli.sources import Input, Meter, Stretches
 from infinipot_cli.tokens.detokenize import Detokenizer
+from infinipot_cli.tokens.reasoning import AnswerText
 from infinipot_cli.tokens.stream import stream_tokens
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
@@ -35,6 +36,7 @@ class ModelInUse(Protocol):
     """What a reading needs of the session that made it."""
 
     sampling: Sampling
+    loading: Loading
     load_seconds: float
 
     @property
@@ -56,6 +58,7 @@ class Reading:
         plan: the sizes this reading works with.
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
+        is_reasoning: the latest answer ended while the model was still reasoning.
     """
 
     def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
@@ -64,6 +67,7 @@ class Reading:
         self.plan = plan
         self.n_tokens = 0
         self.n_answer = 0
+        self.is_reasoning = False
         self._model = model
         self._pot: Pot | None = None
         self._n_asked = 0
@@ -157,14 +161,19 @@ class Reading:
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
 
-        detokenizer = Detokenizer(self._model.tokenizer)
+        suffix = self.plan.prompt.suffixes[number]
+        detokenizer = (
+            Detokenizer(self._model.tokenizer)
+            if self._model.loading.think
+            else AnswerText(self._model.tokenizer, suffix)
+        )
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
             pot = self._asked_pot()
             steps = generate(
                 self._model.load().model,
                 pot,
-                self.plan.prompt.suffixes[number],
+                suffix,
                 max_new_tokens=self.plan.max_tokens,
                 stop_ids=self._model.stop_ids(),
                 temperature=self._model.sampling.temperature,
@@ -180,6 +189,7 @@ class Reading:
                     yield text
                 step = next(steps, None)
         self._answer_seconds = before + time.perf_counter() - start
+        self.is_reasoning = isinstance(detokenizer, AnswerText) and detokenizer.is_reasoning
         if text := detokenizer.flush():
             yield text
 

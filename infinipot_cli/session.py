@@ -26,6 +26,7 @@ from infinipot_cli.settings import (
     SUMMARIES,
     SUMMARY_TOKENS,
     Length,
+    Loading,
     PotRequest,
     Sampling,
     prepare_environment,
@@ -90,6 +91,7 @@ class Session:
         request: what the user asked of the pot.
         wishes: what the user asked of the documents.
         sampling: how the tokens of an answer are chosen.
+        loading: how the model is brought into memory.
     """
 
     def __init__(
@@ -98,12 +100,14 @@ class Session:
         request: PotRequest | None = None,
         wishes: Wishes | None = None,
         sampling: Sampling | None = None,
+        loading: Loading | None = None,
     ) -> None:
         prepare_environment()
         self.sampling = sampling or Sampling()
         self.model_name = model
         self.request = request or PotRequest()
         self.wishes = wishes or Wishes()
+        self.loading = loading or Loading()
         self.load_seconds = 0.0
         self._files: ModelFiles | None = None
         self._tokenizer: DocumentTokenizer | None = None
@@ -113,7 +117,7 @@ class Session:
     def files(self) -> ModelFiles:
         """The model's files, found at the first call."""
         if self._files is None:
-            self._files = find(self.model_name)
+            self._files = find(self.model_name, self.loading)
         return self._files
 
     @property
@@ -192,7 +196,12 @@ class Session:
         )
 
     def _prompt(self, task: Task) -> Prompt:
-        frame = chat_frame(self.files.chat_template, self.files.special_tokens, system=bool(task.system))
+        frame = chat_frame(
+            self.files.chat_template,
+            self.files.special_tokens,
+            system=bool(task.system),
+            think=self.loading.think,
+        )
         return make_prompt(
             task, self.tokenizer, opening=frame.prefix, closing=frame.suffix, behind_system=frame.behind_system
         )
@@ -207,7 +216,7 @@ class Session:
             start = time.perf_counter()
             from infinipot_cli.model.load import load
 
-            self._loaded = load(self.files)
+            self._loaded = load(self.files, self.loading)
             self.load_seconds = time.perf_counter() - start
         return self._loaded
 

@@ -5,6 +5,7 @@ commands and benchmarks take it from here.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -72,6 +73,65 @@ class Sampling:
             raise UsageError(f"--top-p must be above 0 and at most 1, not {self.top_p}")
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"the seed must be a whole number from 0 on, not {self.seed}")
+
+
+class Dtype(StrEnum):
+    """Number format of weights and of what is computed with them."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+class Attention(StrEnum):
+    """Which implementation of attention reads and answers."""
+
+    AUTO = "auto"
+    SDPA = "sdpa"
+    FLASH = "flash"
+    EAGER = "eager"
+
+
+class Quantization(StrEnum):
+    """What the weights are rounded to while they are loaded."""
+
+    NONE = "none"
+    INT8 = "int8"
+    BNB_4BIT = "bnb-4bit"
+    BNB_8BIT = "bnb-8bit"
+
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How a model is brought into memory.
+
+    Attributes:
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+        dtype: number format of the weights.
+        attention: implementation of attention.
+        quantize: what the weights are rounded to.
+        trust_remote_code: run code that lies in the model's folder.
+        allow_pickle: read weights in formats that may run code.
+        think: let a model that can reason do so, and show its reasoning.
+    """
+
+    device: str = "auto"
+    dtype: Dtype = Dtype.AUTO
+    attention: Attention = Attention.AUTO
+    quantize: Quantization = Quantization.NONE
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+    think: bool = False
+
+    def __post_init__(self) -> None:
+        if not _DEVICE.fullmatch(self.device):
+            raise UsageError(
+                f"there is no device {self.device!r}", hint="--device auto, cpu, cuda, cuda:1 or mps", code="no_device"
+            )
 
 
 @dataclass(frozen=True)

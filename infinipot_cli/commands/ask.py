@@ -7,6 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
@@ -55,6 +56,7 @@ def ask(
     ] = None,
     *,
     documents: SourceOptions,
+    loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -101,5 +103,5 @@ def ask(
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict)
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling), form, key="answer")
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

@@ -7,6 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
@@ -19,6 +20,7 @@ def info(
     ] = None,
     *,
     documents: SourceOptions,
+    loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -45,7 +47,7 @@ def info(
     from infinipot_cli.speed import last_speed
 
     console = error_console(color, quiet=quiet)
-    session = Session(model, request, documents.wishes())
+    session = Session(model, request, documents.wishes(), loading=loading.loading())
     collected = collect(chosen, session.wishes)
     for note in collected.notes:
         say(console, note, style="dim")

@@ -88,7 +88,13 @@ def _sampling(session: Session) -> dict[str, object]:
 def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, object]:
     plan, timing, loaded = reading.plan, reading.timing, session.load()
     return {
-        "model": {"id": loaded.name, "dtype": loaded.dtype, "device": loaded.device},
+        "model": {
+            "id": loaded.name,
+            "dtype": loaded.dtype,
+            "device": loaded.device,
+            "attention": loaded.attention,
+            "quantization": loaded.quantization,
+        },
         "pot": {
             "size": plan.capacity,
             "budget": plan.budget,

@@ -214,7 +214,10 @@ class Reply:
         )
         if self._form.jsonl or not reading.task.further:
             self._put_record(one_answer(self._session, reading, answered, self._key), out)
-        if not text:
+        if reading.is_reasoning and not text:
+            room = f"the model was still reasoning after {reading.n_answer} tokens; -n gives it more room"
+            show_warning(self._console, room)
+        elif not text:
             show_warning(self._console, "the model gave no answer")
         elif reading.is_cut:
             show_warning(self._console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")

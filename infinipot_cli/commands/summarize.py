@@ -7,6 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
@@ -38,6 +39,7 @@ def summarize(
     ] = True,
     *,
     documents: SourceOptions,
+    loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -78,5 +80,5 @@ def summarize(
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest)
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling), form, key="summary")
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

@@ -5,18 +5,20 @@ from pathlib import Path
 
 from infinipot_cli.errors import ModelError
 from infinipot_cli.model.files import ModelFiles, describe
-from infinipot_cli.settings import DEFAULT_MODEL
+from infinipot_cli.model.gguf import SUFFIX, describe_gguf
+from infinipot_cli.settings import DEFAULT_MODEL, Loading
 
 POCKET_FOLDER = Path(__file__).parent.parent / "pocket"
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def find(name: str) -> ModelFiles:
+def find(name: str, loading: Loading | None = None) -> ModelFiles:
     """Find a model by name.
 
     Args:
-        name: `pocket`, a folder, or the name of a model in the Hugging Face cache.
+        name: `pocket`, a folder, a `.gguf` file, or the name of a model in the Hugging Face cache.
+        loading: what of the model's folder is trusted.
 
     Raises:
         ModelError: it is not on this machine, or what is there is no complete model.
@@ -29,15 +31,21 @@ def find(name: str) -> ModelFiles:
                 code="no_model",
             )
         return describe(DEFAULT_MODEL, POCKET_FOLDER)
+    loading = loading or Loading()
+    trust = {"allow_pickle": loading.allow_pickle, "trust_remote_code": loading.trust_remote_code}
     path = Path(name).expanduser()
     try:
         if name and path.is_dir():
-            return describe(path.resolve().name, path)
+            return describe(path.resolve().name, path, **trust)
         is_file = bool(name) and path.exists()
     except OSError:  # a name too long to be a path
         is_file = False
+    if is_file and path.suffix == SUFFIX:
+        return describe_gguf(path)
     if is_file:
-        raise ModelError(f"{name} is a file; a model is a folder", code="no_model")
+        raise ModelError(
+            f"{name} is a file; a model is a folder in transformers format, or a .gguf file", code="no_model"
+        )
     folder = _cached(name) if _HUB_NAME.fullmatch(name) else None
     if folder is None:
         raise ModelError(
@@ -45,7 +53,7 @@ def find(name: str) -> ModelFiles:
             hint="give a folder (-m ./FOLDER), fetch it first (hf download ORG/NAME), or drop -m to use pocket",
             code="model_not_found",
         )
-    return describe(name, folder)
+    return describe(name, folder, **trust)
 
 
 def _cached(name: str) -> Path | None:

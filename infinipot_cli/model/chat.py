@@ -32,22 +32,25 @@ class ChatFrame:
     behind_system: str | None = None
 
 
-def chat_frame(template: str | None, special_tokens: Mapping[str, str], *, system: bool = False) -> ChatFrame:
+def chat_frame(
+    template: str | None, special_tokens: Mapping[str, str], *, system: bool = False, think: bool = False
+) -> ChatFrame:
     """Split a chat template around the text of its one user turn.
 
     Args:
         template: Jinja source; None for a model without chat format, which gets its first token and a line end.
         special_tokens: control tokens by name, as the template may use them.
         system: leave a place for a system prompt, if the template knows one.
+        think: let a model that can reason before it answers do so.
 
     Raises:
         ModelError: the template fails, repeats the text or leaves it out.
     """
     if template is None:
         return ChatFrame(prefix=special_tokens.get("bos_token", ""), suffix="\n")
-    if system and (frame := _with_system(template, special_tokens)):
+    if system and (frame := _with_system(template, special_tokens, think)):
         return frame
-    parts = _render(template, special_tokens).split(SENTINEL)
+    parts = _render(template, special_tokens, think).split(SENTINEL)
     if len(parts) != 2:
         raise ModelError(
             f"the model's chat template shows the user's text {len(parts) - 1} times; it must show it once",
@@ -56,10 +59,10 @@ def chat_frame(template: str | None, special_tokens: Mapping[str, str], *, syste
     return ChatFrame(prefix=parts[0], suffix=parts[1])
 
 
-def _with_system(template: str, special_tokens: Mapping[str, str]) -> ChatFrame | None:
+def _with_system(template: str, special_tokens: Mapping[str, str], think: bool) -> ChatFrame | None:
     """The frame with a place for a system prompt; None if the template refuses one, drops it or moves it behind."""
     try:
-        rendered = _render(template, special_tokens, {"role": "system", "content": SYSTEM_SENTINEL})
+        rendered = _render(template, special_tokens, think, {"role": "system", "content": SYSTEM_SENTINEL})
     except ModelError:
         return None
     prefix, _, rest = rendered.partition(SYSTEM_SENTINEL)
@@ -69,11 +72,13 @@ def _with_system(template: str, special_tokens: Mapping[str, str]) -> ChatFrame 
     return ChatFrame(prefix=prefix, suffix=suffix, behind_system=middle)
 
 
-def _render(template: str, special_tokens: Mapping[str, str], *before: dict[str, str]) -> str:
+def _render(template: str, special_tokens: Mapping[str, str], think: bool, *before: dict[str, str]) -> str:
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    # Models that can think first answer at once; templates that do not know the word ignore it.
-    variables: dict[str, Any] = {**special_tokens, "enable_thinking": False}
+    # Models that can think first answer at once unless asked; templates that do not know the words ignore them.
+    variables: dict[str, Any] = {**special_tokens, "enable_thinking": think}
+    if not think:
+        variables["reasoning_effort"] = "low"
     try:
         rendered: list[str] = render_jinja_template(
             [[*before, {"role": "user", "content": SENTINEL}]],

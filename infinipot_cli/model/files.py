@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import ModelError
+from infinipot_cli.model.kinds import check_kind
 
 # Names under which configurations state the longest context that the model was trained for.
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
@@ -30,6 +31,10 @@ class ModelFiles:
         stop_ids: token ids that end an answer, as far as they are given by number.
         special_tokens: named control tokens, such as `bos_token`, as text.
         chat_template: source of its chat template, None for a model without one.
+        gguf_file: name of the one file that holds it all, None for a folder in transformers format.
+        dtype: number format of the stored weights by name, as far as the configuration says.
+        allow_pickle: weights may be read from formats that can run code.
+        trust_remote_code: code of the folder may be run.
     """
 
     name: str
@@ -38,16 +43,26 @@ class ModelFiles:
     stop_ids: frozenset[int]
     special_tokens: Mapping[str, str]
     chat_template: str | None
+    gguf_file: str | None = None
+    dtype: str = ""
+    allow_pickle: bool = False
+    trust_remote_code: bool = False
 
     @property
     def tokenizer_json(self) -> Path | None:
         """The tokenizer in the form of the tokenizers library; None when it must be converted first."""
         path = self.folder / "tokenizer.json"
-        return path if path.is_file() else None
+        return path if path.is_file() and not self.gguf_file else None
 
 
-def describe(name: str, folder: Path) -> ModelFiles:
+def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remote_code: bool = False) -> ModelFiles:
     """Read what a model folder says about itself.
+
+    Args:
+        name: what the user calls the model.
+        folder: where its files are.
+        allow_pickle: weights may be read from formats that can run code.
+        trust_remote_code: code of the folder may be run.
 
     Raises:
         ModelError: the folder holds no model that can be loaded here, or its files are damaged.
@@ -58,8 +73,9 @@ def describe(name: str, folder: Path) -> ModelFiles:
             hint="-m wants a folder in transformers format: config.json, *.safetensors and a tokenizer",
             code="no_model",
         )
-    _check_weights(folder)
     config = _read_json(folder / "config.json")
+    check_kind(name, config)
+    _check_weights(folder, allow_pickle=allow_pickle)
     generation = _read_json(folder / "generation_config.json", optional=True)
     tokenizer = _read_json(folder / "tokenizer_config.json", optional=True)
     legacy = _read_json(folder / "special_tokens_map.json", optional=True)
@@ -72,16 +88,24 @@ def describe(name: str, folder: Path) -> ModelFiles:
         ),
         special_tokens={**_special_tokens(legacy), **_special_tokens(tokenizer)},
         chat_template=_chat_template(folder, tokenizer),
+        dtype=str(config.get("dtype") or config.get("torch_dtype") or ""),
+        allow_pickle=allow_pickle,
+        trust_remote_code=trust_remote_code,
     )
 
 
-def _check_weights(folder: Path) -> None:
+def _check_weights(folder: Path, *, allow_pickle: bool) -> None:
     if not any(folder.glob("*.safetensors")):
         pickled = next((path.name for path in folder.glob("*.bin")), "")
+        if pickled and allow_pickle:
+            return
+        started = next((path.name for path in folder.glob("*.incomplete")), "")
         raise ModelError(
             f"{folder} holds no weights"
-            + (f" that are safe to load ({pickled} may run code; only *.safetensors are read)" if pickled else ""),
-            hint="fetch the model again in full, with its *.safetensors files",
+            + (f" that are safe to load ({pickled} may run code; only *.safetensors are read)" if pickled else "")
+            + (f"; {started} was never fetched to its end" if started else ""),
+            hint="fetch the model again in full, with its *.safetensors files"
+            + (", or trust this one with --allow-pickle" if pickled else ""),
             code="no_weights",
         )
     index = folder / "model.safetensors.index.json"

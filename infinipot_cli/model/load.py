@@ -1,4 +1,4 @@
-"""Load a described model through transformers: from this machine only, weights from safetensors only, no foreign code.
+"""Load a described model through transformers: from this machine only; by default safetensors only and no foreign code.
 
 This is the edge that calls transformers' loaders on files that anyone may have written, so every exception of theirs
 becomes a `ModelError` here, with the cause attached.
@@ -14,7 +14,15 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError
+from infinipot_cli.model.device import (
+    choose_attention,
+    choose_device,
+    choose_dtype,
+    quantization,
+    spread_over_devices,
+)
 from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.settings import Loading
 
 
 @dataclass(frozen=True)
@@ -26,30 +34,47 @@ class LoadedModel:
         name: what the user calls it.
         device: where it computes, such as `cpu` or `cuda`.
         dtype: number format of its weights, such as `fp32`.
+        attention: implementation of attention, by transformers' name.
+        quantization: what the weights were rounded to, `none` for nothing.
     """
 
     model: Any
     name: str
     device: str
     dtype: str
+    attention: str = "sdpa"
+    quantization: str = "none"
 
 
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", torch.float64: "fp64"}
 
 
-def load(files: ModelFiles) -> LoadedModel:
-    """Load the weights; full precision on a CPU, the checkpoint's own on a GPU.
+def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
+    """Load the weights.
+
+    Args:
+        files: the model.
+        loading: device, number format, attention, rounding.
 
     Raises:
         ModelError: transformers does not know the model, its files are damaged, or it wants to run its own code.
-        DeviceError: memory ran out.
+        DeviceError: memory ran out, or what was asked for is not on this machine.
+        UsageError: what was asked for needs a package, or would change the model.
     """
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    loading = loading or Loading()
+    device = choose_device(loading.device)
+    dtype = choose_dtype(loading.dtype, device, files.dtype)
+    rounding = quantization(loading.quantize, dtype)
+    spread = spread_over_devices(files, device, loading.device)
     try:
-        model, report = _from_pretrained(files, "auto" if device == "cuda" else torch.float32)
-        model = model.to(device).eval().requires_grad_(False)
+        model, report = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
+        if not spread and rounding is None:
+            model = model.to(device)
+        model = model.eval().requires_grad_(False)
+    except InfinipotError:
+        raise
     except Exception as error:  # foreign loaders on foreign files: anything may come
         raise _translated(error, files) from error
     missing = sorted(report["missing_keys"])
@@ -57,7 +82,14 @@ def load(files: ModelFiles) -> LoadedModel:
         raise ModelError(
             f"{files.name} is damaged: {len(missing)} weights are missing, {missing[0]} first", code="damaged_model"
         )
-    return LoadedModel(model, files.name, device, _SHORT.get(model.dtype, str(model.dtype).removeprefix("torch.")))
+    return LoadedModel(
+        model,
+        files.name,
+        str(device),
+        _SHORT.get(dtype, str(dtype).removeprefix("torch.")),
+        str(model.config._attn_implementation),
+        loading.quantize.value,
+    )
 
 
 def accelerator() -> str:
@@ -74,7 +106,10 @@ def tokenizer_json(files: ModelFiles) -> str:
         ModelError: the folder holds no tokenizer that can be converted.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
+        more = {"gguf_file": files.gguf_file} if files.gguf_file else {}
+        tokenizer = AutoTokenizer.from_pretrained(
+            files.folder, trust_remote_code=files.trust_remote_code, local_files_only=True, **more
+        )
         return str(tokenizer.backend_tokenizer.to_str())
     except Exception as error:  # foreign loaders on foreign files: anything may come
         raise ModelError(
@@ -108,20 +143,28 @@ def _is_exhausted(error: Exception) -> bool:
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
-def _from_pretrained(files: ModelFiles, dtype: "torch.dtype | str") -> Any:
-    config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
+def _from_pretrained(
+    files: ModelFiles, loading: Loading, device: torch.device, dtype: torch.dtype, rounding: object, *, spread: bool
+) -> Any:
+    source: dict[str, Any] = {"trust_remote_code": files.trust_remote_code, "local_files_only": True}
+    if files.gguf_file:
+        source["gguf_file"] = files.gguf_file
+    config = AutoConfig.from_pretrained(files.folder, **source)
     text = config.get_text_config(decoder=True)
-    # sdpa cannot cap attention scores; some releases of transformers drop the cap without a word
-    attention = "eager" if getattr(text, "attn_logit_softcapping", None) else None
+    caps = bool(getattr(text, "attn_logit_softcapping", None))
+    more: dict[str, Any] = {"quantization_config": rounding} if rounding else {}
+    if spread or rounding:
+        more["device_map"] = "auto" if spread else {"": str(device)}
+    if not files.gguf_file:
+        more["use_safetensors"] = not (files.allow_pickle and not any(files.folder.glob("*.safetensors")))
     return AutoModelForCausalLM.from_pretrained(
         files.folder,
         config=config,
         dtype=dtype,
-        attn_implementation=attention,
-        trust_remote_code=False,
-        local_files_only=True,
-        use_safetensors=True,
+        attn_implementation=choose_attention(loading.attention, device, dtype, caps_scores=caps),
         output_loading_info=True,
+        **source,
+        **more,
     )
 
 
@@ -131,7 +174,9 @@ def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
         return DeviceError(f"there is not enough memory to load {files.name}", code="out_of_memory")
     if "trust_remote_code" in str(error):
         return ModelError(
-            f"{files.name} needs code from its own folder to run; infinipot runs none", code="remote_code"
+            f"{files.name} needs code from its own folder to run, which infinipot does not do unasked",
+            hint="if you trust where it comes from: --trust-remote-code",
+            code="remote_code",
         )
     if isinstance(error, ValueError) and "Unrecognized configuration class" in reason:
         return ModelError(f"{files.name} is not a language model that writes text", code="not_a_language_model")

@@ -66,6 +66,9 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--rate", type=float, default=3e-3, help="peak learning rate")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop, with a checkpoint, after this long")
+    parser.add_argument(
+        "--cool-down", action="store_true", help="let the rate fall over --minutes, for a run that must end then"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the tokens of every stage")
     parser.add_argument("--stages", type=int, default=len(CURRICULUM), help="stop, with a checkpoint, after so many")
     parser.add_argument("--seed", type=int, default=0)
@@ -106,7 +109,7 @@ class Trainer:
         saved = started
         sums: list[float] = []
         for stage, arrays in self._batches():
-            self._set_rate()
+            self._set_rate((time.monotonic() - started) / 60)
             losses = self._step(arrays)
             sums.append(losses[0])
             self.state.step += 1
@@ -142,10 +145,15 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.device, dtype=torch.bfloat16)
 
-    def _set_rate(self) -> None:
-        """Warm up over 100 steps, hold, then fall linearly to a twentieth over the last 40 % of the tokens."""
-        done = self.state.tokens / self.total
-        factor = min(1.0, (self.state.step + 1) / 100) * min(1.0, max(0.05, (1 - done) / 0.4))
+    def _set_rate(self, minutes: float) -> None:
+        """Warm up over 100 steps, hold, then fall linearly to a twentieth over the last 40 % of the tokens.
+
+        A run with `--cool-down` falls over its own minutes instead, from the start.
+        """
+        left = (1 - self.state.tokens / self.total) / 0.4
+        if self.options.cool_down:
+            left = 1 - minutes / self.options.minutes
+        factor = min(1.0, (self.state.step + 1) / 100) * min(1.0, max(0.05, left))
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = self.options.rate * factor

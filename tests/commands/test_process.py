@@ -30,6 +30,11 @@ def long_story(tmp_path: Path) -> Path:
     return path
 
 
+def hear_interrupts() -> None:
+    """A shell starts what it sends to the background deaf to Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def on_a_terminal(
     words: Sequence[str], *, width: int = 80, stop_at: str = "", term: str = "xterm-256color"
 ) -> tuple[int, str]:
@@ -43,7 +48,10 @@ def on_a_terminal(
     """
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(width), "LINES": "24", "TERM": term}
-    child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, env=environment)
+    child = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, env=environment,
+        preexec_fn=hear_interrupts,
+    )  # fmt: skip
     os.close(theirs)
     shown, pressed, end = b"", False, time.monotonic() + 100
     while time.monotonic() < end:
@@ -96,8 +104,9 @@ def test_signals_end_it_at_any_moment(
     command: list[str], long_story: Path, number: int, code: int, seconds: float
 ) -> None:
     child = subprocess.Popen(
-        [*command, str(long_story), "Who?"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        [*command, str(long_story), "Who?"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=hear_interrupts,
+    )  # fmt: skip
     time.sleep(seconds)
     child.send_signal(number)
     sent = time.monotonic()

@@ -96,9 +96,9 @@ def test_an_unknown_name_is_refused_with_what_to_do(name: str) -> None:
 
 
 def test_a_file_is_no_model(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").touch()
+    (tmp_path / "model.bin").touch()
     with pytest.raises(ModelError, match="a model is a folder"):
-        catalog.find(str(tmp_path / "model.gguf"))
+        catalog.find(str(tmp_path / "model.bin"))
 
 
 def test_a_folder_goes_by_its_name(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,16 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
 ) -> None:
     monkeypatch.setattr(train_model, "CURRICULUM", (STAGE,))
     options = argparse.Namespace(
-        work=work, layers=1, width=64, rate=1e-3, minutes=0.0, scale=1.0, seed=0, no_compile=True, stages=1
+        work=work,
+        layers=1,
+        width=64,
+        rate=1e-3,
+        minutes=0.0,
+        scale=1.0,
+        seed=0,
+        no_compile=True,
+        stages=1,
+        cool_down=False,
     )
     stopped = train_model.Trainer(options)
     stopped.run()  # its time is up after the first step

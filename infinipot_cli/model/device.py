@@ -1,0 +1,144 @@
+"""Where a model computes, in which numbers and with which attention: wishes against what this machine has."""
+
+import importlib.util
+import logging
+
+import torch
+
+from infinipot_cli.errors import DeviceError, UsageError
+from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.settings import Attention, Dtype, Quantization
+
+_DTYPES = {Dtype.FLOAT32: torch.float32, Dtype.BFLOAT16: torch.bfloat16, Dtype.FLOAT16: torch.float16}
+# Part of a GPU's free memory that weights may take; the rest is for the pot and for what one pass computes.
+_WEIGHT_SHARE = 0.85
+_AMPERE = (8, 0)  # oldest compute capability that flash-attn's kernels run on
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device that is meant.
+
+    Apple's GPU is taken only when it is named: nothing here could be measured on one.
+
+    Raises:
+        DeviceError: it is not there.
+    """
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= n_devices:
+            found = f"there are {n_devices}" if n_devices else "torch sees no CUDA device on this machine"
+            raise DeviceError(f"--device {wanted} cannot be used: {found}", hint="--device cpu", code="no_device")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("--device mps cannot be used: torch sees no Apple GPU", hint="--device cpu", code="no_device")
+    return device
+
+
+def choose_dtype(wanted: Dtype, device: torch.device, stored: object) -> torch.dtype:
+    """The number format to compute in.
+
+    By default that of the checkpoint where the device computes in it, else fp32: a processor without instructions for
+    bf16 is slower in it, and rounds for nothing.
+
+    Args:
+        wanted: what was asked for.
+        device: where it is computed.
+        stored: the checkpoint's own format by name, as its configuration gives it.
+    """
+    if wanted is not Dtype.AUTO:
+        return _DTYPES[wanted]
+    found = getattr(torch, str(stored).removeprefix("torch."), None)
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        found = torch.float32
+    if device.type == "cpu" and not (found is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported()):
+        return torch.float32
+    return found
+
+
+def choose_attention(wanted: Attention, device: torch.device, dtype: torch.dtype, *, caps_scores: bool) -> str:
+    """The implementation of attention by transformers' name.
+
+    Args:
+        wanted: what was asked for.
+        device: where it is computed.
+        dtype: number format of queries and keys.
+        caps_scores: the model squeezes attention scores, which sdpa cannot; some releases of transformers drop the cap
+            without a word.
+
+    Raises:
+        DeviceError: flash-attn cannot run here.
+        UsageError: this attention would change the model.
+    """
+    if wanted is Attention.AUTO:
+        if caps_scores:
+            return "eager"
+        return "sdpa" if _why_no_flash(device, dtype) else "flash_attention_2"
+    if wanted is Attention.SDPA and caps_scores:
+        raise UsageError("this model caps its attention scores, which sdpa cannot", hint="--attn eager")
+    if wanted is Attention.FLASH:
+        if reason := _why_no_flash(device, dtype):
+            raise DeviceError(f"--attn flash cannot be used: {reason}", hint="--attn sdpa", code="no_flash_attention")
+        return "flash_attention_2"
+    return wanted.value
+
+
+def _why_no_flash(device: torch.device, dtype: torch.dtype) -> str:
+    if device.type != "cuda":
+        return f"it needs a CUDA device, not {device.type}"
+    if importlib.util.find_spec("flash_attn") is None:
+        return "the package flash-attn is not installed (pip install 'infinipot[cuda]')"
+    if torch.cuda.get_device_capability(device) < _AMPERE:
+        return "the GPU is older than its kernels"
+    if dtype not in (torch.float16, torch.bfloat16):
+        return "it computes in float16 or bfloat16 only"
+    return ""
+
+
+def spread_over_devices(files: ModelFiles, device: torch.device, named: str) -> bool:
+    """Whether the weights must be spread over all GPUs, because one has no room for them.
+
+    Args:
+        files: the model.
+        device: the one chosen.
+        named: what the user said; somebody who names `cuda:1` means that one alone.
+    """
+    if device.type != "cuda" or ":" in named or torch.cuda.device_count() < 2:
+        return False
+    n_bytes = sum(path.stat().st_size for path in files.folder.glob("*.safetensors"))
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes > _WEIGHT_SHARE * free
+
+
+def quantization(wanted: Quantization, dtype: torch.dtype) -> object | None:
+    """Transformers' own configuration for rounding weights, None for none.
+
+    Args:
+        wanted: what was asked for.
+        dtype: number format to compute in.
+
+    Raises:
+        UsageError: the package that does it is missing.
+    """
+    if wanted is Quantization.NONE:
+        return None
+    package, extra = ("optimum.quanto", "int8") if wanted is Quantization.INT8 else ("bitsandbytes", "bnb")
+    try:
+        present = all(importlib.util.find_spec(name) is not None for name in (package, "accelerate"))
+    except ModuleNotFoundError:  # the package that holds it
+        present = False
+    if not present:
+        raise UsageError(
+            f"--quantize {wanted.value} needs packages that are not installed",
+            hint=f"pip install 'infinipot[{extra}]'",
+            code="missing_package",
+        )
+    from transformers import BitsAndBytesConfig, QuantoConfig
+
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it reports every conversion
+    if wanted is Quantization.INT8:
+        return QuantoConfig(weights="int8")
+    if wanted is Quantization.BNB_4BIT:
+        return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=dtype)
+    return BitsAndBytesConfig(load_in_8bit=True)

@@ -1,0 +1,53 @@
+"""A model in one GGUF file, described from its own header; transformers turns the weights back into plain numbers.
+
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Reading it needs the `gguf` package, an extra.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from infinipot_cli.errors import ModelError, UsageError
+from infinipot_cli.model.files import ModelFiles
+
+SUFFIX = ".gguf"
+
+
+def describe_gguf(path: Path) -> ModelFiles:
+    """Read what a GGUF file says about itself.
+
+    Raises:
+        UsageError: the `gguf` package is missing.
+        ModelError: the file is damaged, or lacks what is needed.
+    """
+    try:
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise UsageError(
+            f"{path.name} needs the gguf package", hint="pip install 'infinipot[gguf]'", code="missing_package"
+        ) from error
+    try:
+        reader = GGUFReader(path)
+        fields: dict[str, Any] = {name: field.contents() for name, field in reader.fields.items()}
+    except Exception as error:  # a foreign parser on a foreign file: anything may come
+        raise ModelError(
+            f"{path} is damaged or no GGUF file", hint="fetch the file again in full", code="damaged_model"
+        ) from error
+    architecture = fields.get("general.architecture")
+    context = fields.get(f"{architecture}.context_length")
+    tokens = fields.get("tokenizer.ggml.tokens") or []
+    named = {name: fields.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "unknown", "padding")}
+    special = {
+        f"{ {'unknown': 'unk', 'padding': 'pad'}.get(name, name) }_token": str(tokens[number])
+        for name, number in named.items()
+        if isinstance(number, int) and number < len(tokens)
+    }
+    stops = {fields.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot", "eom")}
+    return ModelFiles(
+        name=path.stem,
+        folder=path.parent,
+        context_length=context if isinstance(context, int) and context > 0 else None,
+        stop_ids=frozenset(number for number in stops if isinstance(number, int)),
+        special_tokens=special,
+        chat_template=fields.get("tokenizer.chat_template"),
+        gguf_file=path.name,
+    )

@@ -1,0 +1,119 @@
+"""Keep a model's reasoning out of its answer.
+
+Models that reason before they answer mark it in one of two ways: a pair of tags around it (`<think>` … `</think>`, as
+Qwen3 and DeepSeek-R1; the opening one may already stand at the end of the prompt), or channels, each with a header
+(`<|channel|>analysis<|message|>`, the format of GPT-OSS), of which only `final` is the answer. A mark may be one
+control token, which has no text, or a run of ordinary ones.
+"""
+
+from collections.abc import Sequence
+
+from infinipot_cli.tokens.detokenize import Detokenizer
+from infinipot_cli.tokens.tokenizer import DocumentTokenizer
+
+TAGS = (
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+)
+_CHANNEL, _MESSAGE, _START = "<|channel|>", "<|message|>", "<|start|>"
+_ANSWER_CHANNEL = "final"
+_LONGEST_TAG = max(len(tag) for pair in TAGS for tag in pair)
+
+
+class AnswerText:
+    """The text of an answer from its tokens, piece by piece, without the reasoning in front of it.
+
+    Args:
+        tokenizer: the tokenizer the ids belong to.
+        prompt_end: tokens that the answer follows.
+    """
+
+    def __init__(self, tokenizer: DocumentTokenizer, prompt_end: Sequence[int] = ()) -> None:
+        self._detokenizer = Detokenizer(tokenizer)
+        self._marks: dict[int, str] = {}
+        for mark in (*(tag for pair in TAGS for tag in pair), _CHANNEL, _MESSAGE, _START):
+            ids = tokenizer.encode_template(mark)
+            if len(ids) == 1:
+                self._marks[ids[0]] = mark
+        if _CHANNEL not in self._marks.values():  # "start" alone could mean anything
+            self._marks = {number: mark for number, mark in self._marks.items() if mark not in (_MESSAGE, _START)}
+        end = tokenizer.decode(list(prompt_end)).rstrip()
+        self._closing = next((close for open_, close in TAGS if end.endswith(open_)), "")
+        self._header: str | None = None  # of a channel, while it is being written
+        self._hides_channel = False
+        self._pending = ""  # text that may turn out to be the beginning of a tag
+        self._trims = bool(self._closing)  # white space between reasoning and answer belongs to neither
+        for token_id in prompt_end:
+            if mark := self._marks.get(token_id, ""):
+                self._enter(mark)
+
+    @property
+    def is_reasoning(self) -> bool:
+        """Whether what is being written now is no answer."""
+        return bool(self._closing) or self._hides_channel or self._header is not None
+
+    def push(self, token_id: int) -> str:
+        """Take one id; give the text of the answer that is now certain."""
+        mark = self._marks.get(token_id)
+        if mark is None:
+            return self._scan(self._detokenizer.push(token_id), last=False)
+        before = self._scan(self._detokenizer.flush(), last=True)
+        self._enter(mark)
+        return before
+
+    def flush(self) -> str:
+        """Give what is left: nothing more is coming."""
+        return self._scan(self._detokenizer.flush(), last=True)
+
+    def _enter(self, mark: str) -> None:
+        if mark in (_CHANNEL, _START):
+            self._header = ""
+        elif mark == _MESSAGE:
+            self._hides_channel = self._header is not None and self._header.split()[:1] not in ([], [_ANSWER_CHANNEL])
+            self._header = None
+            self._trims = True
+        elif mark == self._closing:
+            self._closing, self._trims = "", True
+        elif not self._closing:
+            self._closing = dict(TAGS).get(mark, "")
+
+    def _scan(self, text: str, *, last: bool) -> str:
+        """What of a piece of text belongs to the answer; the beginning of what may be a tag waits for the rest."""
+        if self._header is not None:
+            self._header += text
+            return ""
+        self._pending += text
+        shown = ""
+        while found := self._next_tag():
+            at, tag = found
+            shown += self._visible(self._pending[:at])
+            self._pending = self._pending[at + len(tag) :]
+            self._enter(tag)
+        n_held = 0 if last else self._n_open_ended()
+        ready, self._pending = (
+            self._pending[: len(self._pending) - n_held],
+            self._pending[len(self._pending) - n_held :],
+        )
+        return shown + self._visible(ready)
+
+    def _next_tag(self) -> tuple[int, str] | None:
+        """Place and name of the first tag that means something here: the closing one inside, an opening one outside."""
+        wanted = [self._closing] if self._closing else [open_ for open_, _ in TAGS]
+        found = [(self._pending.find(tag), tag) for tag in wanted if tag in self._pending]
+        return min(found, default=None)
+
+    def _n_open_ended(self) -> int:
+        """Characters at the end that are the beginning of a tag."""
+        wanted = [self._closing] if self._closing else [open_ for open_, _ in TAGS]
+        longest = range(min(_LONGEST_TAG, len(self._pending)), 0, -1)
+        return next((n for n in longest if any(tag.startswith(self._pending[-n:]) for tag in wanted)), 0)
+
+    def _visible(self, text: str) -> str:
+        if self.is_reasoning:
+            return ""
+        if self._trims:
+            text = text.lstrip()
+            self._trims = not text
+        return text

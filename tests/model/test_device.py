@@ -1,0 +1,113 @@
+"""Wishes about device, numbers and attention against what a machine has."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from infinipot_cli.errors import DeviceError, ModelError, UsageError
+from infinipot_cli.model import device as device_module
+from infinipot_cli.model.catalog import find
+from infinipot_cli.model.device import choose_attention, choose_device, choose_dtype, quantization, spread_over_devices
+from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.model.load import load
+from infinipot_cli.settings import Attention, Dtype, Loading, Quantization
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "cpu:0", "", "tpu"])
+def test_devices_that_do_not_exist_are_mistakes(name: str) -> None:
+    with pytest.raises(UsageError, match="no device"):
+        Loading(device=name)
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:3"])
+def test_a_missing_gpu_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == CPU
+    with pytest.raises(DeviceError, match=name):
+        choose_device(name)
+
+
+def test_a_gpu_beyond_the_last_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1").index == 1
+    with pytest.raises(DeviceError, match="there are 2"):
+        choose_device("cuda:2")
+
+
+def test_a_processor_without_bf16_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    for supported, wanted in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda answer=supported: answer)
+        assert choose_dtype(Dtype.AUTO, CPU, "bfloat16") is wanted
+    assert choose_dtype(Dtype.AUTO, CPU, "float16") is torch.float32
+    assert choose_dtype(Dtype.AUTO, CPU, "") is torch.float32
+    assert choose_dtype(Dtype.AUTO, torch.device("cuda"), "float16") is torch.float16
+    assert choose_dtype(Dtype.FLOAT16, CPU, "float32") is torch.float16
+
+
+def test_attention_that_would_change_the_model_is_refused() -> None:
+    assert choose_attention(Attention.AUTO, CPU, torch.float32, caps_scores=False) == "sdpa"
+    assert choose_attention(Attention.AUTO, CPU, torch.float32, caps_scores=True) == "eager"
+    assert choose_attention(Attention.EAGER, CPU, torch.float32, caps_scores=False) == "eager"
+    with pytest.raises(UsageError, match="caps its attention scores"):
+        choose_attention(Attention.SDPA, CPU, torch.float32, caps_scores=True)
+    with pytest.raises(DeviceError, match="needs a CUDA device"):
+        choose_attention(Attention.FLASH, CPU, torch.float32, caps_scores=False)
+
+
+def test_flash_is_taken_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 6))
+    monkeypatch.setattr(device_module.importlib.util, "find_spec", lambda _: object())
+    assert choose_attention(Attention.AUTO, gpu, torch.bfloat16, caps_scores=False) == "flash_attention_2"
+    assert choose_attention(Attention.AUTO, gpu, torch.float32, caps_scores=False) == "sdpa"
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    with pytest.raises(DeviceError, match="older"):
+        choose_attention(Attention.FLASH, gpu, torch.bfloat16, caps_scores=False)
+
+
+def test_weights_larger_than_one_gpu_are_spread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"x" * 1000)
+    files = ModelFiles("x", tmp_path, None, frozenset(), {}, None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1100, 2000))
+    assert spread_over_devices(files, torch.device("cuda"), "auto")
+    assert not spread_over_devices(files, torch.device("cuda:1"), "cuda:1")
+    assert not spread_over_devices(files, CPU, "auto")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1300, 2000))
+    assert not spread_over_devices(files, torch.device("cuda"), "auto")
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert quantization(Quantization.NONE, torch.float32) is None
+    monkeypatch.setattr(device_module.importlib.util, "find_spec", lambda _: None)
+    for wanted, extra in ((Quantization.INT8, "int8"), (Quantization.BNB_4BIT, "bnb")):
+        with pytest.raises(UsageError, match="not installed") as caught:
+            quantization(wanted, torch.float32)
+        assert f"infinipot[{extra}]" in caught.value.hint
+
+
+@pytest.mark.parametrize("dtype", [Dtype.FLOAT32, Dtype.BFLOAT16, Dtype.FLOAT16])
+def test_weights_come_in_the_format_asked_for(tiny_model: Path, dtype: Dtype) -> None:
+    loaded = load(find(str(tiny_model)), Loading(dtype=dtype, attention=Attention.EAGER))
+    assert {weight.dtype for weight in loaded.model.parameters()} == {getattr(torch, dtype.value)}
+    assert loaded.attention == "eager"
+
+
+def test_pickled_weights_are_read_only_when_asked(tiny_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    reference = load(find(str(tiny_model)))
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_bytes((tiny_model / name).read_bytes())
+    torch.save(reference.model.state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="may run code") as caught:
+        find(str(folder))
+    assert "--allow-pickle" in caught.value.hint
+    trusting = Loading(allow_pickle=True)
+    loaded = load(find(str(folder), trusting), trusting)
+    ids = torch.arange(6, 20)[None]
+    assert torch.equal(loaded.model(ids).logits, reference.model(ids).logits)

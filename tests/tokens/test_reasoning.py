@@ -1,0 +1,79 @@
+"""Reasoning stays out of an answer however it is marked, cut into tokens or begun."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from infinipot_cli.tokens.reasoning import AnswerText
+from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_backend
+
+CONTROL = ["<s>", "<|channel|>", "<|message|>", "<|start|>", "<|end|>"]
+
+
+def tokenizer(*, tags: bool, special: bool = False) -> DocumentTokenizer:
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: place for place, token in enumerate([*CONTROL, *letters])}
+    found = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    found.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    found.decoder = decoders.ByteLevel()
+    found.add_special_tokens([AddedToken(token, special=True) for token in CONTROL])
+    if tags:
+        found.add_tokens([AddedToken(tag, special=special) for tag in ("<think>", "</think>")])
+    return from_backend(found)
+
+
+KINDS = {
+    "tags of letters": tokenizer(tags=False),
+    "tags of one token": tokenizer(tags=True),
+    "tags of one control token": tokenizer(tags=True, special=True),
+}
+
+
+def shown(kind: DocumentTokenizer, text: str, prompt: str = "") -> tuple[str, bool]:
+    answer = AnswerText(kind, kind.encode_template(prompt))
+    pieces: Sequence[str] = [answer.push(token) for token in kind.encode_template(text)]
+    is_reasoning = answer.is_reasoning
+    return "".join([*pieces, answer.flush()]), is_reasoning
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize(
+    ("prompt", "text", "wanted", "is_reasoning"),
+    [
+        ("", "<think>\nhm, 2?\n</think>\n\nThe answer.", "The answer.", False),
+        ("assistant<think>\n", "hm\n</think>\n\nThe answer.", "The answer.", False),
+        ("<think>\n\n</think>\n\n", "The answer.", "The answer.", False),
+        ("", "The answer.", "The answer.", False),
+        ("", " 1 < 2 and <thin", " 1 < 2 and <thin", False),
+        ("", "<think>never done", "", True),
+        ("<think>", "never done", "", True),
+        ("", "<think></think>a <think>b</think>c", "a c", False),
+    ],
+)
+def test_what_stands_between_tags_is_not_shown(
+    kind: DocumentTokenizer, prompt: str, text: str, wanted: str, is_reasoning: bool
+) -> None:
+    assert shown(kind, text, prompt) == (wanted, is_reasoning)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "is_reasoning"),
+    [
+        ("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Flint.", "Flint.", False),
+        ("<|channel|>final<|message|>Flint.", "Flint.", False),
+        ("<|channel|>analysis<|message|>hm, it", "", True),
+        ("<|channel|>commentary to=x<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>a", "a", False),
+        ("<|message|>Flint.", "Flint.", False),
+    ],
+)
+def test_only_the_final_channel_is_the_answer(text: str, wanted: str, is_reasoning: bool) -> None:
+    assert shown(KINDS["tags of letters"], text, "<|start|>assistant") == (wanted, is_reasoning)
+
+
+@given(st.text(alphabet="ab <>/think|é漢\n", max_size=40))
+def test_text_without_reasoning_comes_out_whole(text: str) -> None:
+    if not any(tag in text for tag in ("<think>", "</think>")):
+        assert shown(KINDS["tags of letters"], text)[0] == text
