@@ -1,4 +1,4 @@
-"""From the name of a model to its place on this machine; pocket first, and nothing is ever downloaded."""
+"""From the name of a model to its place on this machine; pocket first, and nothing is downloaded here."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,8 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     if folder is None:
         raise ModelError(
             f"model {name!r} is not on this machine",
-            hint="give a folder (-m ./FOLDER), fetch it first (hf download ORG/NAME), or drop -m to use pocket",
+            hint=f"infinipot models pull {name if '/' in name else 'ORG/NAME'}, or a folder: -m ./FOLDER, "
+            "or drop -m to use pocket",
             code="model_not_found",
         )
     return describe(name, folder, **trust)
