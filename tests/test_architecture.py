@@ -31,7 +31,16 @@ ARROWS = {
     "bench": {"session", "documents", "logs", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "logs", "progress", "settings", "errors"},
     "commands": {
-        *("session", "reading", "plan", "model.catalog", "model.inventory", "model.load", "templates"),
+        *(
+            "session",
+            "reading",
+            "plan",
+            "model.catalog",
+            "model.download",
+            "model.inventory",
+            "model.load",
+            "templates",
+        ),
         *("display", "bench", "documents", "logs", "config", "places", "speed", "settings", "errors", "__version__"),
     },
     "app": {"commands", "display", "config", "settings", "errors", "__version__"},

@@ -20,13 +20,11 @@ class Offer:
 
     Attributes:
         name: as on the hub.
-        revision: the commit that is offered.
         n_bytes: size of what would be fetched.
         licence: as its card says, empty if it says nothing.
     """
 
     name: str
-    revision: str
     n_bytes: int
     licence: str
 
@@ -61,7 +59,7 @@ def look_up(name: str) -> Offer:
         )
     card = info.card_data
     licence = str(card.get("license") or "") if card is not None else ""
-    return Offer(name, info.sha or "main", sum(files.values()), licence)
+    return Offer(name, sum(files.values()), licence)
 
 
 def download(offer: Offer, *, show_progress: bool) -> Path:
@@ -76,9 +74,8 @@ def download(offer: Offer, *, show_progress: bool) -> Path:
     if not show_progress:
         disable_progress_bars()
     try:
-        folder = snapshot_download(
-            offer.name, revision=offer.revision, allow_patterns=list(_WANTED), ignore_patterns=["*/*"]
-        )
+        # without a revision, so that the cache knows the folder as the newest one, which is how it is found again
+        folder = snapshot_download(offer.name, allow_patterns=list(_WANTED), ignore_patterns=["*/*"])
     except Exception as error:  # as above
         raise _refusal(offer.name, error) from error
     return Path(folder)
