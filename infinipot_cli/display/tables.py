@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from infinipot_cli.bench.record import Count, FamilyRow, MemoryRow, NeedleResult
+from infinipot_cli.bench.record import Count, FamilyRow, MemoryRow, NeedleResult, StreamRow
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
 
@@ -52,6 +52,23 @@ def memory_table(rows: Sequence[MemoryRow]) -> Table:
             str(row.n_distilled),
             size(row.peak_bytes),
             f"{more / 1e6:+.1f} MB",
+            duration(row.seconds),
+        )
+    return table
+
+
+def stream_table(rows: Sequence[StreamRow]) -> Table:
+    """Memory early and late in a text that came through a pipe."""
+    table = Table()
+    for name in ("text", "tokens", "memory at 10 MB", "most memory", "difference", "time"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{row.n_bytes / 1e6:.0f} MB",
+            str(row.n_tokens),
+            size(row.early_bytes),
+            size(row.late_bytes),
+            f"{(row.late_bytes - row.early_bytes) / 1e6:+.1f} MB",
             duration(row.seconds),
         )
     return table

@@ -2,10 +2,11 @@
 
 import typer
 
-from infinipot_cli.commands.bench import families, memory, needle, pocket
+from infinipot_cli.commands.bench import families, memory, needle, pocket, stream
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
 app.command("needle")(needle.needle)
 app.command("memory")(memory.memory)
 app.command("families")(families.families)
 app.command("pocket")(pocket.pocket)
+app.command("stream")(stream.stream)
