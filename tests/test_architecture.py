@@ -14,7 +14,7 @@ PACKAGE = Path(infinipot_cli.__file__).parent
 ARROWS = {
     "errors": set(),
     "progress": set(),
-    "settings": {"errors"},
+    "settings": {"choice", "errors"},
     "places": set(),
     "speed": {"places"},
     "config": {"places", "settings", "errors"},
@@ -22,8 +22,9 @@ ARROWS = {
     "documents": {"errors"},
     "tokens": {"documents.piece", "errors"},
     "model": {"settings", "errors"},
-    "engine": {"model", "errors"},
-    "plan": {"settings", "templates", "tokens", "errors"},
+    "engine": {"model", "choice", "errors"},
+    "choice": {"errors"},
+    "plan": {"settings", "choice", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
     "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
@@ -31,6 +32,7 @@ ARROWS = {
     "bench": {"session", "documents", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "logs", "progress", "settings", "errors"},
     "commands": {
+        "choice",
         *("session", "reading", "plan", "model.catalog", "model.inventory", "model.load", "templates"),
         *("display", "bench", "documents", "logs", "config", "places", "speed", "settings", "errors", "__version__"),
     },

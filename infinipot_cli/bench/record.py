@@ -1,8 +1,8 @@
 """What a measurement gives back: plain numbers, ready for a table or for JSON."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 # What a family must meet: logits, and stored keys against fresh ones (in bf16 both sides are rounded twice).
 FITS_BOUND = 1e-4
@@ -66,6 +66,7 @@ class NeedleResult:
         catalyst: what judged the entries, `question` or `general`.
         seed: of the choice of plants.
         trials: in the order in which they were run.
+        choice: settings beyond the paper.
     """
 
     model: str
@@ -74,6 +75,7 @@ class NeedleResult:
     catalyst: str
     seed: int
     trials: Sequence[NeedleTrial]
+    choice: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def kinds(self) -> list[str]:
@@ -104,6 +106,7 @@ class NeedleResult:
             "model": self.model,
             "pot": {"size": self.capacity, "budget": self.budget},
             "catalyst": self.catalyst,
+            "choice": dict(self.choice),
             "seed": self.seed,
             "totals": totals,
             "trials": [asdict(trial) for trial in self.trials],
