@@ -172,3 +172,44 @@ class FamilyRow:
         """For JSON, where infinity has no place and becomes null."""
         record = {name: None if value == math.inf else value for name, value in asdict(self).items()}
         return {**record, "verdicts": self.verdicts}
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """What one run took.
+
+    Attributes:
+        method: as asked for.
+        n_tokens: document tokens read.
+        read_seconds: wall time of reading.
+        distill_seconds: of those, what distillations took.
+        first_token_seconds: from the end of the document to the first token of the answer.
+        answer_seconds: from there to the last token.
+        n_answer: tokens of the answer.
+        peak_bytes: largest resident memory of the process, or of the CUDA allocator.
+        base_bytes: the same before reading: libraries and weights.
+        cache_bytes: keys, values and what travels with them, at the end.
+        n_distilled: distillations on the way.
+    """
+
+    method: str
+    n_tokens: int
+    read_seconds: float
+    distill_seconds: float
+    first_token_seconds: float
+    answer_seconds: float
+    n_answer: int
+    peak_bytes: int
+    base_bytes: int
+    cache_bytes: int
+    n_distilled: int
+
+    @property
+    def distill_share(self) -> float:
+        """Part of the reading time that distillations took."""
+        return self.distill_seconds / self.read_seconds if self.read_seconds else 0.0
+
+    @property
+    def grown_bytes(self) -> int:
+        """What reading and answering added to the peak."""
+        return self.peak_bytes - self.base_bytes

@@ -1,6 +1,7 @@
 """One distillation: run the catalyst, score, keep, renumber (paper §3.2; procedure in Appendix B)."""
 
 import time
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from infinipot_cli.engine.events import Distilled
 from infinipot_cli.engine.importance import concentrated_budget, pooled, select
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import PotSizeError
-from infinipot_cli.model.attention import captured_votes
+from infinipot_cli.model.attention import AllHeard, captured_votes
 from infinipot_cli.model.port import body
 
 
@@ -39,7 +40,10 @@ def distill(
         )
     ids = torch.tensor([pot.catalyst_ids], device=model.device)
     try:
-        with captured_votes(model, n_before, group_max=pot.choice.group_max) as votes:
+        with (
+            captured_votes(model, n_before, group_max=pot.choice.group_max, n_layers=len(pot.layers)) as votes,
+            suppress(AllHeard),
+        ):
             body(model)(input_ids=ids, past_key_values=pot, use_cache=True)
     finally:
         pot.rewind(n_before)

@@ -14,17 +14,25 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+
+class AllHeard(Exception):  # noqa: N818 - it ends a forward early and is no error
+    """Every layer has voted; what the forward would still compute is of no use."""
+
+
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
 
 
 @contextmanager
-def captured_votes(model: PreTrainedModel, n_held: int, *, group_max: bool = False) -> Iterator[dict[int, Tensor]]:
+def captured_votes(
+    model: PreTrainedModel, n_held: int, *, group_max: bool = False, n_layers: int | None = None
+) -> Iterator[dict[int, Tensor]]:
     """Collect, layer by layer, the attention that all query rows of one forward pay to the entries held before it.
 
     Args:
         model: its attention implementation is looked up in its text config.
         n_held: entries before the forward; later columns are dropped after the softmax.
         group_max: take the highest of a KV head's query heads instead of their sum.
+        n_layers: end the forward with `AllHeard` as soon as so many layers have voted.
 
     Yields:
         Layer index -> votes, shape (K, n_held), fp32: softmax over everything a row sees, summed over rows and over the
@@ -40,6 +48,8 @@ def captured_votes(model: PreTrainedModel, n_held: int, *, group_max: bool = Fal
         plain = original or sys.modules[type(module).__module__].eager_attention_forward
         scores = cap_scores(query, key, attention_mask, n_held=n_held, group_max=group_max, **_scoring(options))
         votes[int(module.layer_idx)] = scores  # type: ignore[arg-type]
+        if len(votes) == n_layers:
+            raise AllHeard
         output: tuple[Tensor, Tensor | None] = plain(module, query, key, value, attention_mask, **options)
         return output
 

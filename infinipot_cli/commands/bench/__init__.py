@@ -2,9 +2,10 @@
 
 import typer
 
-from infinipot_cli.commands.bench import families, memory, needle
+from infinipot_cli.commands.bench import cost, families, memory, needle
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
 app.command("needle")(needle.needle)
 app.command("memory")(memory.memory)
+app.command("cost")(cost.cost)
 app.command("families")(families.families)
