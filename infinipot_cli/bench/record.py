@@ -114,6 +114,25 @@ class NeedleResult:
 
 
 @dataclass(frozen=True)
+class StreamRow:
+    """Memory of one text that came through a pipe and became tokens.
+
+    Attributes:
+        n_bytes: length of the text.
+        n_tokens: what it became.
+        early_bytes: most resident memory up to the first ten million characters.
+        late_bytes: most resident memory of the whole reading.
+        seconds: wall time.
+    """
+
+    n_bytes: int
+    n_tokens: int
+    early_bytes: int
+    late_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class MemoryRow:
     """Peak memory of one run of the command in a process of its own.
 

@@ -7,6 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
+from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.prompting import Wording
@@ -58,6 +59,7 @@ def ask(
     *,
     documents: SourceOptions,
     loading: LoadingOptions,
+    consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -104,6 +106,8 @@ def ask(
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
 
-    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict)
+    form = Form(
+        json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, consent=consent
+    )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

@@ -7,7 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.config import load_config, user_file, with_value
-from infinipot_cli.errors import OutputError
+from infinipot_cli.errors import ModelError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="List, name and choose the models of this machine.")
 
@@ -40,6 +40,42 @@ def list_models(json: options.Json = False, names: options.NamesOnly = False, de
         for name, target in config.aliases.items()
     ]
     show_rows(rows, as_json=json, names_only=names)
+
+
+@app.command()
+def pull(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As on the hub, such as Qwen/Qwen3-0.6B.")],
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Agree to the download beforehand.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask anything; fail instead.")] = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fetch a model from the Hugging Face hub into its cache, after saying how large it is.
+
+    infinipot models pull Qwen/Qwen3-0.6B
+    """
+    from infinipot_cli.commands.consent import agrees, can_ask
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.display.safe import safe_line
+    from infinipot_cli.display.summary import size
+    from infinipot_cli.model.download import download, look_up
+
+    offer = look_up(load_config().aliases.get(name, name))
+    console = error_console(quiet=quiet)
+    about = f"{offer.name}: {size(offer.n_bytes)}" + (f", {offer.licence}" if offer.licence else "")
+    if not yes:
+        if not can_ask(no_input=no_input):
+            raise ModelError(
+                f"{about}; nothing is downloaded unless you agree",
+                hint=f"infinipot models pull {offer.name} --yes",
+                code="no_consent",
+            )
+        if not agrees(f"{safe_line(about)}. Download now?"):
+            raise ModelError("nothing was downloaded", code="no_consent")
+    folder = download(offer, show_progress=console.is_terminal and not quiet)
+    say(console, f"{offer.name} is here: infinipot ask … -m {offer.name}", style="dim")
+    put(str(folder))
 
 
 @app.command()

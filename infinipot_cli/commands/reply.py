@@ -9,6 +9,7 @@ from typing import TextIO
 
 import typer
 
+from infinipot_cli.commands.consent import ConsentOptions, fetched
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, several_answers
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
@@ -20,7 +21,7 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
-from infinipot_cli.errors import DocumentError, OutputError, UsageError
+from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
@@ -48,6 +49,7 @@ class Form:
         model_was_chosen: whether anybody named a model; if not, a last line says how to name a larger one.
         strict: whether a warning about a document makes the run fail.
         digest: whether a log's digest stands in front of the answer.
+        consent: whether a missing model may be offered for download.
     """
 
     json: bool = False
@@ -58,6 +60,7 @@ class Form:
     model_was_chosen: bool = True
     strict: bool = False
     digest: bool = False
+    consent: ConsentOptions = ConsentOptions()  # noqa: RUF009  (frozen)
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -143,7 +146,7 @@ class Reply:
         show_warning(self._console, message)
 
     def _reading(self, sources: Sequence[str], task: Task, out: TextIO, *, heading: str = "") -> None:
-        with self._session.prepare(sources, task, found=self._found) as reading:
+        with self._prepared(sources, task) as reading:
             if self._form.digest:
                 for entry in reading.inputs:
                     entry.log = Digest(self._session.wishes.first_line)
@@ -170,6 +173,15 @@ class Reply:
             if len(answers) > 1 and not self._form.jsonl:
                 self._put_record(several_answers(self._session, reading, answers, self._key), out)
             self._report(reading, answers)
+
+    def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
+        """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
+        try:
+            return self._session.prepare(sources, task, found=self._found)
+        except ModelError as error:
+            if STDIN in sources or not fetched(error, self._session.model_name, self._form.consent):
+                raise
+        return self._session.prepare(sources, task, found=self._found)
 
     def _digests(self, reading: Reading, out: TextIO) -> None:
         """What the logs among the documents say of themselves, and an empty line."""

@@ -7,6 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
+from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.prompting import Wording
@@ -41,6 +42,7 @@ def summarize(
     *,
     documents: SourceOptions,
     loading: LoadingOptions,
+    consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,
@@ -81,6 +83,8 @@ def summarize(
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
 
-    form = Form(json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest)
+    form = Form(
+        json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest, consent
+    )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

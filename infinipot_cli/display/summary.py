@@ -23,7 +23,8 @@ def larger_model_line(cached: Sequence[str]) -> str:
     """
     if cached:
         return f"pocket is the small built-in model · larger, from your cache: -m {cached[0]}"
-    return "pocket is the small built-in model · larger: hf download Qwen/Qwen3-0.6B (1.5 GB), then -m Qwen/Qwen3-0.6B"
+    larger = "Qwen/Qwen3-0.6B"
+    return f"pocket is the small built-in model · larger: infinipot models pull {larger} (1.5 GB), then -m {larger}"
 
 
 def percent(share: float) -> str:

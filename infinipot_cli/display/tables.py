@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from infinipot_cli.bench.record import CostRow, Count, FamilyRow, MemoryRow, NeedleResult
+from infinipot_cli.bench.record import Count, FamilyRow, MemoryRow, NeedleResult, StreamRow
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
 
@@ -57,43 +57,21 @@ def memory_table(rows: Sequence[MemoryRow]) -> Table:
     return table
 
 
-def cost_table(rows: Sequence[CostRow]) -> Table:
-    """Time and memory of each method at each length, with ratios to the first method at the same length."""
+def stream_table(rows: Sequence[StreamRow]) -> Table:
+    """Memory early and late in a text that came through a pipe."""
     table = Table()
-    for name in (
-        "tokens",
-        "method",
-        "reading",
-        "tok/s",
-        "distilling",
-        "first token",
-        "tok/s answer",
-        "cache",
-        "memory",
-    ):
-        table.add_column(name, justify="left" if name == "method" else "right")
-    first: CostRow | None = None
+    for name in ("text", "tokens", "memory at 10 MB", "most memory", "difference", "time"):
+        table.add_column(name, justify="right")
     for row in rows:
-        if first is None or row.n_tokens != first.n_tokens:
-            if first is not None:
-                table.add_section()
-            first = row
         table.add_row(
+            f"{row.n_bytes / 1e6:.0f} MB",
             str(row.n_tokens),
-            row.method,
-            f"{duration(row.read_seconds)}{_ratio(row.read_seconds, first.read_seconds, row is first)}",
-            f"{row.n_tokens / row.read_seconds:.0f}",
-            f"{100 * row.distill_share:.1f} %" if row.n_distilled else "",
-            duration(row.first_token_seconds),
-            f"{(row.n_answer - 1) / row.answer_seconds:.1f}" if row.answer_seconds else "",
-            f"{size(row.cache_bytes)}{_ratio(row.cache_bytes, first.cache_bytes, row is first)}",
-            f"+{size(row.grown_bytes)}",
+            size(row.early_bytes),
+            size(row.late_bytes),
+            f"{(row.late_bytes - row.early_bytes) / 1e6:+.1f} MB",
+            duration(row.seconds),
         )
     return table
-
-
-def _ratio(value: float, base: float, is_base: bool) -> str:
-    return "" if is_base or not base else f" ×{value / base:.2f}"
 
 
 FAMILY_COLUMNS = ("fits = plain", "kept sets = reference", "rotation exact", "generation = reference")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from infinipot_cli.documents.clean import clean
-from infinipot_cli.documents.html import html_text
+from infinipot_cli.documents.html import chapter_text
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.ranges import resolve_pages
 from infinipot_cli.documents.source import Source
@@ -65,7 +65,7 @@ class EpubDocument(Document):
             path, has_begun = self._chapters[number - 1], False
             n_packed += sizes[number - 1]
             try:
-                for text in html_text(self._container.chunks(path)):
+                for text in chapter_text(self._container.chunks(path)):
                     text = text if has_begun else text.lstrip()
                     if not text:
                         continue

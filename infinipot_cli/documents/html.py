@@ -66,10 +66,13 @@ def declared_encoding(sample: bytes) -> str | None:
     return name
 
 
-def html_text(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The clean text of a page that comes in chunks of bytes; the first chunk settles the encoding."""
+def chapter_text(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The clean text of a book's chapter that comes in chunks of bytes; the first chunk settles the encoding.
+
+    Nobody sees the title in a chapter's head; what it says stands in the chapter as well.
+    """
     decoder: TextDecoder | None = None
-    converter, cleaner = HtmlText(), Cleaner()
+    converter, cleaner = HtmlText(_HIDDEN | {"title"}), Cleaner()
     for chunk in chunks:
         if decoder is None:
             decoder = TextDecoder(chunk, whole=False, encoding=declared_encoding(chunk))
@@ -79,10 +82,15 @@ def html_text(chunks: Iterable[bytes]) -> Iterator[str]:
 
 
 class HtmlText(HTMLParser):
-    """Collects the words of a page; blank space is that of the blocks, not that of the source."""
+    """Collects the words of a page; blank space is that of the blocks, not that of the source.
 
-    def __init__(self) -> None:
+    Args:
+        hidden: elements whose words are left out.
+    """
+
+    def __init__(self, hidden: frozenset[str] = _HIDDEN) -> None:
         super().__init__(convert_charrefs=True)
+        self._hidden = hidden
         self._out: list[str] = []
         self._n_hidden = 0
         self._n_pre = 0
@@ -104,7 +112,7 @@ class HtmlText(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Open a block, or hide what follows."""
-        if tag in _HIDDEN:
+        if tag in self._hidden:
             self._n_hidden += 1
         self._block(tag)
         if tag == "li":
@@ -119,7 +127,7 @@ class HtmlText(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """Close a block, or show again."""
-        if tag in _HIDDEN:
+        if tag in self._hidden:
             self._n_hidden = max(0, self._n_hidden - 1)
         elif tag == "pre":
             self._n_pre = max(0, self._n_pre - 1)

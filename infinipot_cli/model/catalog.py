@@ -1,4 +1,4 @@
-"""From the name of a model to its place on this machine; pocket first, and nothing is ever downloaded."""
+"""From the name of a model to its place on this machine; pocket first, and nothing is downloaded here."""
 
 import re
 from pathlib import Path
@@ -50,7 +50,8 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     if folder is None:
         raise ModelError(
             f"model {name!r} is not on this machine",
-            hint="give a folder (-m ./FOLDER), fetch it first (hf download ORG/NAME), or drop -m to use pocket",
+            hint=f"infinipot models pull {name if '/' in name else 'ORG/NAME'}, or a folder: -m ./FOLDER, "
+            "or drop -m to use pocket",
             code="model_not_found",
         )
     return describe(name, folder, **trust)
@@ -58,10 +59,13 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
 
 def _cached(name: str) -> Path | None:
     """The newest snapshot of a model in the Hugging Face cache, None when there is none."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
+    # A snapshot need not hold all files of its repository, so the hub's own check of that would refuse good models;
+    # `describe` looks for those that matter.
     try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError):
+        found = try_to_load_from_cache(name, "config.json")
+    except (HFValidationError, OSError):
         return None
+    return Path(found).parent if isinstance(found, str) else None

@@ -2,10 +2,11 @@
 
 import typer
 
-from infinipot_cli.commands.bench import cost, families, memory, needle
+from infinipot_cli.commands.bench import cost, families, memory, needle, stream
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
 app.command("needle")(needle.needle)
 app.command("memory")(memory.memory)
 app.command("cost")(cost.cost)
 app.command("families")(families.families)
+app.command("stream")(stream.stream)

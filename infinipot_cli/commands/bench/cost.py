@@ -51,7 +51,8 @@ def cost(
 
     from infinipot_cli.display.answer import AnswerWriter
     from infinipot_cli.display.console import error_console, say
-    from infinipot_cli.display.tables import cost_table, show_table
+    from infinipot_cli.display.cost_table import cost_table
+    from infinipot_cli.display.tables import show_table
 
     console = error_console(color, quiet=quiet)
     rows = []

@@ -1,0 +1,69 @@
+"""Nothing is downloaded unless somebody at a terminal, or `-y`, agrees to it."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from infinipot_cli.errors import ModelError
+
+_PANEL = "Loading the model"
+
+
+@dataclass(frozen=True)
+class ConsentOptions:
+    """Whether a run may ask, and whether anything may be fetched."""
+
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Never ask anything; fail instead.", rich_help_panel=_PANEL)
+    ] = False
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Do not even offer to fetch a model; nothing else needs a network.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
+
+
+# What the user had said of the network before libraries are told to keep off it.
+_WAS_OFFLINE = os.environ.get("HF_HUB_OFFLINE")
+
+
+def can_ask(*, no_input: bool = False) -> bool:
+    """Whether there is somebody to ask: both ends of the conversation are terminals."""
+    return not no_input and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def agrees(question: str) -> bool:
+    """Ask on standard error; anything but y is a no."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:
+    """Offer to fetch a model that is missing; true if it is here now.
+
+    The offer is a process of its own, because this one has told its libraries to keep off the network.
+
+    Args:
+        error: why the model cannot be used.
+        name: what the user called it.
+        consent: what the user said about being asked.
+    """
+    is_missing = error.code == "model_not_found" and "/" in name and not os.path.exists(name)
+    if not is_missing or consent.offline or not can_ask(no_input=consent.no_input):
+        return False
+    environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
+    if _WAS_OFFLINE is not None:
+        return False
+    command = [sys.executable, "-m", "infinipot_cli", "models", "pull", name]
+    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode)
+    return True

@@ -1,0 +1,113 @@
+"""Fetching a model from the Hugging Face hub, once the user has agreed: the only place that opens a connection.
+
+Only what loading needs is fetched: safetensors, settings and tokenizers of the top folder; never code, never pickles.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from infinipot_cli.errors import ModelError
+
+_WANTED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
+_HUB = "https://huggingface.co"
+OFFLINE = "HF_HUB_OFFLINE"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model on the hub.
+
+    Attributes:
+        name: as on the hub.
+        n_bytes: size of what would be fetched.
+        licence: as its card says, empty if it says nothing.
+    """
+
+    name: str
+    n_bytes: int
+    licence: str
+
+
+def is_offline() -> bool:
+    """Whether the user has forbidden the network."""
+    return os.environ.get(OFFLINE, "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def look_up(name: str) -> Offer:
+    """Ask the hub about a model.
+
+    Raises:
+        ModelError: the network is forbidden or missing, or the hub has no such model for us.
+    """
+    if is_offline():
+        raise ModelError(
+            f"offline ({OFFLINE}=1): {name} cannot be looked up",
+            hint=f"unset {OFFLINE}, or give a folder that is here already: -m ./FOLDER",
+            code="offline",
+        )
+    try:
+        from huggingface_hub import HfApi
+
+        info = HfApi().model_info(name, files_metadata=True)
+    except Exception as error:  # the hub's client raises its own classes and those of two HTTP libraries
+        raise _refusal(name, error) from error
+    files = {file.rfilename: file.size or 0 for file in info.siblings or [] if _is_wanted(file.rfilename)}
+    if not any(path.endswith(".safetensors") for path in files):
+        raise ModelError(
+            f"{name} has no weights in safetensors on the hub", hint="infinipot reads no others", code="no_safetensors"
+        )
+    card = info.card_data
+    licence = str(card.get("license") or "") if card is not None else ""
+    return Offer(name, sum(files.values()), licence)
+
+
+def download(offer: Offer, *, show_progress: bool) -> Path:
+    """Fetch a model into the Hugging Face cache; what is there already is not fetched again.
+
+    Raises:
+        ModelError: the connection broke, or there is no room.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if not show_progress:
+        disable_progress_bars()
+    try:
+        # without a revision, so that the cache knows the folder as the newest one, which is how it is found again
+        folder = snapshot_download(offer.name, allow_patterns=list(_WANTED), ignore_patterns=["*/*"])
+    except Exception as error:  # as above
+        raise _refusal(offer.name, error) from error
+    return Path(folder)
+
+
+def _is_wanted(path: str) -> bool:
+    return "/" not in path and any(Path(path).match(pattern) for pattern in _WANTED)
+
+
+def _refusal(name: str, error: Exception) -> ModelError:
+    """Our words for what the hub's client raised; a gated model is a kind of missing one to it, so that comes first."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return ModelError(
+            f"{name} is gated: its owner wants you to agree to something first",
+            hint=f"agree at {_HUB}/{name}, then set HF_TOKEN or run hf auth login",
+            code="gated",
+        )
+    if isinstance(error, (errors.RepositoryNotFoundError, errors.HFValidationError)):
+        return ModelError(
+            f"there is no model {name} on the Hugging Face hub, or it is private",
+            hint="a name is ORG/NAME; for a private model set HF_TOKEN",
+            code="model_not_found",
+        )
+    if isinstance(error, OSError) and not isinstance(error, errors.HfHubHTTPError) and error.errno is not None:
+        return ModelError(f"{name} cannot be stored: {error.strerror or error}", code="download_failed")
+    if isinstance(error, errors.HfHubHTTPError):
+        status = getattr(getattr(error, "response", None), "status_code", "no status")
+        return ModelError(f"the hub refused {name} ({status})", hint="try again later", code="download_failed")
+    return ModelError(
+        f"the Hugging Face hub cannot be reached ({type(error).__name__})",
+        hint="check the network and HTTPS_PROXY; pocket and models that are here need neither",
+        code="no_network",
+    )
