@@ -14,7 +14,7 @@ PACKAGE = Path(infinipot_cli.__file__).parent
 ARROWS = {
     "errors": set(),
     "progress": set(),
-    "settings": {"errors"},
+    "settings": {"choice", "errors"},
     "places": set(),
     "speed": {"places"},
     "config": {"places", "settings", "errors"},
@@ -22,8 +22,9 @@ ARROWS = {
     "documents": {"errors"},
     "tokens": {"documents.piece", "errors"},
     "model": {"settings", "errors"},
-    "engine": {"model", "errors"},
-    "plan": {"settings", "templates", "tokens", "errors"},
+    "engine": {"model", "choice", "errors"},
+    "choice": {"errors"},
+    "plan": {"settings", "choice", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
     "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
@@ -32,6 +33,7 @@ ARROWS = {
     "display": {"bench.record", "bench.pocket_record", "logs", "progress", "settings", "errors"},
     "commands": {
         *(
+            "choice",
             "session",
             "reading",
             "plan",
