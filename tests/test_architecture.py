@@ -29,11 +29,17 @@ ARROWS = {
     "sources": {"documents", "logs"},
     "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
+    "pots": {"engine", "model.files", "places", "settings", "errors"},
+    "resume": {
+        *("session", "reading", "pots", "engine", "documents", "sources", "plan", "choice", "settings", "errors"),
+    },
     "bench": {"session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "bench.pocket_record", "logs", "progress", "settings", "errors"},
     "commands": {
         *(
             "choice",
+            "pots",
+            "resume",
             "session",
             "reading",
             "plan",
@@ -55,9 +61,9 @@ ARROWS = {
 LIBRARIES = {
     "rich": {"display"},
     "typer": {"app", "commands"},
-    "torch": {"model", "engine", "bench", "recipe"},
+    "torch": {"model", "engine", "pots", "bench", "recipe"},
     "transformers": {"model", "engine", "bench", "recipe"},
-    "safetensors": {"model", "engine", "recipe"},
+    "safetensors": {"model", "engine", "pots", "recipe"},
     "tokenizers": {"tokens", "recipe"},
     "tiktoken": {"tokens", "recipe"},
     "huggingface_hub": {"model"},
