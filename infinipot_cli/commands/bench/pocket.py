@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import print_json
 from infinipot_cli.errors import UsageError
@@ -83,6 +84,7 @@ def pocket(
     budget: options.Budget = None,
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -92,7 +94,7 @@ def pocket(
 
     infinipot bench pocket --data DIR --only passkey,squad --n 50
     """
-    request = settings.PotRequest(pot_size, budget, novelty, chunk)
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, choice=parse_choice(choices or ()))
     from infinipot_cli.bench.pocket_sets import Choice, Sets
 
     choice = Choice(n, _lengths(lengths), _depths(depths), seed)
@@ -173,6 +175,7 @@ def _settings(
         "model": session.files.name,
         "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
         "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
+        "set": session.request.choice.changed,
         "sets": names,
         "n": choice.n,
         "lengths": list(choice.lengths),
