@@ -14,6 +14,7 @@ PACKAGE = Path(infinipot_cli.__file__).parent
 ARROWS = {
     "errors": set(),
     "progress": set(),
+    "stop": set(),
     "settings": {"errors"},
     "places": set(),
     "speed": {"places"},
@@ -26,7 +27,7 @@ ARROWS = {
     "plan": {"settings", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
-    "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
+    "reading": {"sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
     "bench": {"session", "documents", "logs", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "logs", "progress", "settings", "errors"},

@@ -49,6 +49,11 @@ def waiting(console: Console, text: str) -> Iterator[None]:
         yield
 
 
+def is_watched() -> bool:
+    """Whether somebody sees both the answer and what is said about it."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
+
+
 def terminal_facts() -> str:
     """The terminal on standard error, as `doctor` names it."""
     console = error_console()
