@@ -34,7 +34,8 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False) -> Console:
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=True,
+        # a terminal is given whole words, a pipe whole lines
+        soft_wrap=not stream.isatty(),
         quiet=quiet,
     )
 
