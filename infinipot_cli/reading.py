@@ -132,6 +132,7 @@ class Reading:
                 capacity=plan.capacity,
                 budget=plan.budget,
                 novelty_ratio=plan.novelty_ratio,
+                choice=plan.choice,
                 chunk=plan.chunk,
             )
             self._pot = reader.pot
