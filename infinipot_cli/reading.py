@@ -13,6 +13,7 @@ from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
 from infinipot_cli.settings import Loading, Sampling
 from infinipot_cli.sources import Input, Meter, Stretches
+from infinipot_cli.stop import Stop
 from infinipot_cli.tokens.detokenize import Detokenizer
 from infinipot_cli.tokens.reasoning import AnswerText
 from infinipot_cli.tokens.stream import stream_tokens
@@ -58,6 +59,7 @@ class Reading:
         plan: the sizes this reading works with.
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
+        stop: ends the reading early; the pot is whole then, and can be asked about what was read.
         is_reasoning: the latest answer ended while the model was still reasoning.
     """
 
@@ -67,6 +69,7 @@ class Reading:
         self.plan = plan
         self.n_tokens = 0
         self.n_answer = 0
+        self.stop = Stop()
         self.is_reasoning = False
         self._model = model
         self._pot: Pot | None = None
@@ -136,13 +139,15 @@ class Reading:
             meter = Meter(self.inputs)
             for meter.current, entry in enumerate(self.inputs):
                 before = self.n_tokens
-                for event in reader.feed(self._ids(entry, meter)):
+                for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
                         self._look(meter)
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
                     self._read_seconds = time.perf_counter() - start
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
+                if self.stop.is_wanted:
+                    break
 
     def count(self) -> None:
         """Count the tokens of all documents instead of reading them into a pot."""

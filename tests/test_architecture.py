@@ -14,6 +14,7 @@ PACKAGE = Path(infinipot_cli.__file__).parent
 ARROWS = {
     "errors": set(),
     "progress": set(),
+    "stop": set(),
     "settings": {"choice", "errors"},
     "places": set(),
     "speed": {"places"},
@@ -27,7 +28,7 @@ ARROWS = {
     "plan": {"settings", "choice", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
-    "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
+    "reading": {"sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
     "bench": {"session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "bench.pocket_record", "logs", "progress", "settings", "errors"},
