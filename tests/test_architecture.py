@@ -30,7 +30,7 @@ ARROWS = {
     "sources": {"documents", "logs"},
     "reading": {"sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
-    "bench": {"session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
+    "bench": {"choice", "session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
     "display": {"bench.record", "bench.pocket_record", "logs", "progress", "settings", "errors"},
     "commands": {
         *(
