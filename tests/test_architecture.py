@@ -26,13 +26,15 @@ ARROWS = {
     "plan": {"settings", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
-    "reading": {"sources", "tokens", "engine", "model", "plan", "progress", "settings"},
+    "explain": {"documents.piece", "tokens.stream", "engine"},
+    "reading": {"explain", "sources", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
-    "bench": {"session", "documents", "logs", "tokens", "engine", "model", "errors"},
-    "display": {"bench.record", "logs", "progress", "settings", "errors"},
+    "bench": {"session", "explain", "documents", "logs", "tokens", "engine", "model", "errors"},
+    "display": {"bench.record", "explain", "logs", "progress", "settings", "errors"},
     "commands": {
         *(
             "session",
+            "explain",
             "reading",
             "plan",
             "model.catalog",
@@ -53,7 +55,7 @@ ARROWS = {
 LIBRARIES = {
     "rich": {"display"},
     "typer": {"app", "commands"},
-    "torch": {"model", "engine", "bench", "recipe"},
+    "torch": {"model", "engine", "explain", "bench", "recipe"},
     "transformers": {"model", "engine", "bench", "recipe"},
     "safetensors": {"model", "engine", "recipe"},
     "tokenizers": {"tokens", "recipe"},
