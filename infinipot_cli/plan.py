@@ -8,6 +8,7 @@ work is refused before torch is imported.
 
 from dataclasses import dataclass
 
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.settings import PotRequest
 from infinipot_cli.templates import load_template
@@ -78,6 +79,7 @@ class Plan:
         max_tokens: most tokens of the answer.
         novelty_ratio: share of the budget for the most novel tokens.
         chunk: tokens per forward pass.
+        choice: settings of what is kept, beyond the paper.
     """
 
     prompt: Prompt
@@ -86,6 +88,7 @@ class Plan:
     max_tokens: int
     novelty_ratio: float
     chunk: int
+    choice: Choice = PAPER
 
     def n_cycles(self, n_tokens: int) -> int:
         """Distillations that reading a document of so many tokens takes; answering may add one."""
@@ -175,6 +178,7 @@ def make_plan(
         budget=budget,
         max_tokens=request.max_tokens or min(max_tokens, room),
         novelty_ratio=request.novelty_ratio,
+        choice=request.choice,
         chunk=request.chunk,
     )
 

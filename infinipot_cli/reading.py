@@ -15,6 +15,7 @@ from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
 from infinipot_cli.settings import Loading, Sampling
 from infinipot_cli.sources import Input, Meter, Stretches
+from infinipot_cli.stop import Stop
 from infinipot_cli.tokens.detokenize import Detokenizer
 from infinipot_cli.tokens.reasoning import AnswerText
 from infinipot_cli.tokens.stream import stream_tokens
@@ -61,6 +62,7 @@ class Reading:
         plan: the sizes this reading works with.
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
+        stop: ends the reading early; the pot is whole then, and can be asked about what was read.
         is_reasoning: the latest answer ended while the model was still reasoning.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
@@ -72,6 +74,7 @@ class Reading:
         self.plan = plan
         self.n_tokens = 0
         self.n_answer = 0
+        self.stop = Stop()
         self.is_reasoning = False
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
@@ -136,13 +139,14 @@ class Reading:
                 capacity=plan.capacity,
                 budget=plan.budget,
                 novelty_ratio=plan.novelty_ratio,
+                choice=plan.choice,
                 chunk=plan.chunk,
             )
             self._pot = reader.pot
             meter = Meter(self.inputs)
             for meter.current, entry in enumerate(self.inputs):
                 before = self.n_tokens
-                for event in reader.feed(self._ids(entry, meter)):
+                for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
                         self._look(meter)
                         self._forget()
@@ -150,6 +154,8 @@ class Reading:
                     self._read_seconds = time.perf_counter() - start
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
+                if self.stop.is_wanted:
+                    break
 
     def count(self) -> None:
         """Count the tokens of all documents instead of reading them into a pot."""

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError, UsageError
 
 DEFAULT_MODEL = "pocket"
@@ -144,6 +145,7 @@ class PotRequest:
         novelty_ratio: share of the budget given to the most novel tokens (the paper's alpha).
         chunk: tokens per forward pass; changes memory and speed, never results while nothing was distilled.
         max_tokens: room for the answer, in tokens.
+        choice: settings beyond the paper.
     """
 
     capacity: int | None = None
@@ -151,6 +153,7 @@ class PotRequest:
     novelty_ratio: float = NOVELTY_RATIO
     chunk: int = CHUNK
     max_tokens: int | None = None
+    choice: Choice = PAPER
 
     def __post_init__(self) -> None:
         if self.capacity is not None and self.capacity < SMALLEST_POT:

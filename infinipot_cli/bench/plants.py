@@ -40,16 +40,34 @@ def passkeys(n: int, rng: random.Random) -> list[Plant]:
 
 def facts(n: int, rng: random.Random) -> list[Plant]:
     """`n` plain facts in random order; each comes again only when all have been used."""
+    return _dealt(all_facts(), n, rng)
+
+
+def fresh_facts(n: int, rng: random.Random) -> list[Plant]:
+    """`n` facts of `fresh-facts.tsv`, which no setting was chosen by, dealt as `facts` are."""
+    return _dealt(all_fresh_facts(), n, rng)
+
+
+def _dealt(known: tuple[Plant, ...], n: int, rng: random.Random) -> list[Plant]:
     chosen: list[Plant] = []
     while len(chosen) < n:
-        chosen += rng.sample(all_facts(), len(all_facts()))
+        chosen += rng.sample(known, len(known))
     return chosen[:n]
 
 
-@cache
 def all_facts() -> tuple[Plant, ...]:
     """Every fact of `facts.tsv`."""
-    lines = (Path(__file__).parent / "facts.tsv").read_text(encoding="utf-8").splitlines()
+    return _of_file("facts.tsv")
+
+
+def all_fresh_facts() -> tuple[Plant, ...]:
+    """Every fact of `fresh-facts.tsv`."""
+    return _of_file("fresh-facts.tsv")
+
+
+@cache
+def _of_file(name: str) -> tuple[Plant, ...]:
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     return tuple(Plant(*line.split("\t")) for line in lines if line and not line.startswith("#"))
 
 

@@ -1,8 +1,8 @@
 """What a measurement gives back: plain numbers, ready for a table or for JSON."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 # What a family must meet: logits, and stored keys against fresh ones (in bf16 both sides are rounded twice).
 FITS_BOUND = 1e-4
@@ -66,6 +66,7 @@ class NeedleResult:
         catalyst: what judged the entries, `question` or `general`.
         seed: of the choice of plants.
         trials: in the order in which they were run.
+        choice: settings beyond the paper.
     """
 
     model: str
@@ -74,6 +75,7 @@ class NeedleResult:
     catalyst: str
     seed: int
     trials: Sequence[NeedleTrial]
+    choice: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def kinds(self) -> list[str]:
@@ -104,6 +106,7 @@ class NeedleResult:
             "model": self.model,
             "pot": {"size": self.capacity, "budget": self.budget},
             "catalyst": self.catalyst,
+            "choice": dict(self.choice),
             "seed": self.seed,
             "totals": totals,
             "trials": [asdict(trial) for trial in self.trials],
@@ -188,3 +191,44 @@ class FamilyRow:
         """For JSON, where infinity has no place and becomes null."""
         record = {name: None if value == math.inf else value for name, value in asdict(self).items()}
         return {**record, "verdicts": self.verdicts}
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """What one run took.
+
+    Attributes:
+        method: as asked for.
+        n_tokens: document tokens read.
+        read_seconds: wall time of reading.
+        distill_seconds: of those, what distillations took.
+        first_token_seconds: from the end of the document to the first token of the answer.
+        answer_seconds: from there to the last token.
+        n_answer: tokens of the answer.
+        peak_bytes: largest resident memory of the process, or of the CUDA allocator.
+        base_bytes: the same before reading: libraries and weights.
+        cache_bytes: keys, values and what travels with them, at the end.
+        n_distilled: distillations on the way.
+    """
+
+    method: str
+    n_tokens: int
+    read_seconds: float
+    distill_seconds: float
+    first_token_seconds: float
+    answer_seconds: float
+    n_answer: int
+    peak_bytes: int
+    base_bytes: int
+    cache_bytes: int
+    n_distilled: int
+
+    @property
+    def distill_share(self) -> float:
+        """Part of the reading time that distillations took."""
+        return self.distill_seconds / self.read_seconds if self.read_seconds else 0.0
+
+    @property
+    def grown_bytes(self) -> int:
+        """What reading and answering added to the peak."""
+        return self.peak_bytes - self.base_bytes

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
@@ -64,6 +65,7 @@ def ask(
     budget: options.Budget = None,
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
     max_tokens: options.MaxTokens = None,
     template: options.Template = None,
     parameter: options.Parameters = None,
@@ -99,7 +101,7 @@ def ask(
         sources = sources_only(words or [], piped=input_is_piped(), example=f"infinipot ask book.txt -t {template}")
     else:
         sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
     sampling = options.sampling(temperature, top_p, seed)
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.choice import NAMES
 from infinipot_cli.commands import complete
 from infinipot_cli.settings import Color
 
@@ -112,6 +113,16 @@ Chunk = Annotated[
         parser=settings.parse_size,
         help="Tokens read in one pass.",
         rich_help_panel="Model and pot",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help=f"Keep other entries than the paper does: {', '.join(NAMES)}.",
+        rich_help_panel="Model and pot",
+        show_default=False,
     ),
 ]
 MaxTokens = Annotated[

@@ -114,6 +114,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "bytes": reading.pot.nbytes,
             "distillations": reading.pot.n_cycles,
             "catalyst": reading.task.catalyst,
+            "choice": plan.choice.changed,
         },
         **_sampling(session),
         "retention": {

@@ -12,7 +12,7 @@ from infinipot_cli.commands.consent import ConsentOptions, fetched
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, several_answers
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
-from infinipot_cli.display.console import error_console, say
+from infinipot_cli.display.console import error_console, is_watched, say
 from infinipot_cli.display.digest import digest_lines
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
@@ -86,7 +86,7 @@ class Reply:
         self._key = key
         self._console = error_console(form.color, quiet=form.quiet)
         self._results: list[dict[str, object]] = []
-        self._headed = False
+        self._headed = self._was_stopped = False
         self._found: frozenset[str] = frozenset()
         self._n_failed = self._exit_code = self._n_warnings = 0
 
@@ -119,6 +119,8 @@ class Reply:
             say(self._console, f"written to {self._form.output}", style="dim")
         if not self._form.model_was_chosen:
             say(self._console, larger_model_line(cached_names()), style="dim")
+        if self._was_stopped:
+            raise KeyboardInterrupt
         if self._n_failed:
             say(self._console, f"done {len(sources) - self._n_failed} of {len(sources)} · {self._n_failed} failed")
             raise typer.Exit(self._exit_code)
@@ -131,6 +133,8 @@ class Reply:
     def _one_by_one(self, sources: Sequence[str], task: Task, out: TextIO) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""
         for source in sources:
+            if self._was_stopped:
+                break
             try:
                 self._reading([source], task, out, heading=source)
             except DocumentError as error:
@@ -161,9 +165,11 @@ class Reply:
                 f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
                 style="dim",
             )
-            with ReadingBar(self._console, waiting=f"loading {model}") as bar:
+            with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
                 for progress in reading.read():
                     bar.update(progress)
+            if reading.stop.is_wanted:
+                self._stopped(reading, bar)
             for entry in reading.inputs:
                 if entry.document.failure is not None:
                     self._fail(entry.document.failure)
@@ -176,6 +182,18 @@ class Reply:
             if len(answers) > 1 and not self._form.jsonl:
                 self._put_record(several_answers(self._session, reading, answers, self._key), out)
             self._report(reading, answers)
+
+    def _stopped(self, reading: Reading, bar: ReadingBar) -> None:
+        """Say how far it was read; only somebody who looks at the answer is given one from that much.
+
+        Raises:
+            KeyboardInterrupt: nobody looks, or nothing was read.
+        """
+        bar.say_stopped()
+        if self._form.output is not None or self._is_json or not reading.n_tokens or not is_watched():
+            raise KeyboardInterrupt
+        self._was_stopped = True
+        say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
 
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
@@ -193,6 +211,7 @@ class Reply:
             return
         for entry in logs:
             assert entry.log is not None
+            entry.log.close()
             name = entry.document.name if len(reading.inputs) > 1 else ""
             self._put_line("\n".join(digest_lines(entry.log, name)), out)
             AnswerWriter(out).close()

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
@@ -47,6 +48,7 @@ def summarize(
     budget: options.Budget = None,
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
     max_tokens: options.MaxTokens = None,
     template: options.Template = None,
     parameter: options.Parameters = None,
@@ -77,7 +79,7 @@ def summarize(
     chosen = sources_only(sources or [], piped=input_is_piped())
     wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
     sampling = options.sampling(temperature, top_p, seed)
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply

@@ -1,27 +1,31 @@
 """One distillation: run the catalyst, score, keep, renumber (paper §3.2; procedure in Appendix B)."""
 
 import time
+from contextlib import suppress
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.engine.events import Distilled
-from infinipot_cli.engine.importance import select
+from infinipot_cli.engine.importance import concentrated_budget, pooled, select
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import PotSizeError
-from infinipot_cli.model.attention import captured_votes
+from infinipot_cli.model.attention import AllHeard, captured_votes
 from infinipot_cli.model.port import body
 
 
 @torch.no_grad()
-def distill(model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None) -> Distilled:
+def distill(
+    model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None, n_kept: int | None = None
+) -> Distilled:
     """Reduce a pot to its budget; the catalyst leaves no trace.
 
     Args:
         model: the model that filled the pot.
         pot: holds more entries than its budget, and has room for the catalyst.
         protected: entries to keep beside the prefix (question and answer while generating), (L, K, n_held).
+        n_kept: entries to keep where that is not the budget.
 
     Raises:
         PotSizeError: an answer has taken the places of the catalyst.
@@ -36,7 +40,10 @@ def distill(model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None
         )
     ids = torch.tensor([pot.catalyst_ids], device=model.device)
     try:
-        with captured_votes(model, n_before) as votes:
+        with (
+            captured_votes(model, n_before, group_max=pot.choice.group_max, n_layers=len(pot.layers)) as votes,
+            suppress(AllHeard),
+        ):
             body(model)(input_ids=ids, past_key_values=pot, use_cache=True)
     finally:
         pot.rewind(n_before)
@@ -44,10 +51,26 @@ def distill(model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None
     heard = torch.stack([votes[number].to(device) for number in range(len(votes))])
     # latent attention spreads one cached head over all query heads; their votes meet again where the entries are
     scores = heard.unflatten(1, (pot.novelty.shape[1], -1)).sum(dim=2)
-    pot.keep(
-        select(
-            scores, pot.novelty.to(device), budget=pot.budget, novelty_ratio=pot.novelty_ratio,
-            n_prefix=pot.n_prefix, protected=protected,
-        )
-    )  # fmt: skip
+    pot.keep(_survivors(pot, scores, protected, n_kept or pot.budget))
     return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
+
+
+def _survivors(pot: Pot, scores: Tensor, protected: Tensor | None, budget: int) -> Tensor:
+    """The entries to keep, (L, K, C): the paper's choice, with what `pot.choice` changes about it."""
+    choice, device = pot.choice, scores.device
+    origins = pot.origins.to(device)
+    fresh = origins >= pot.n_seen_distilled
+    if choice.sinks or choice.recent:
+        kept = (origins < pot.n_prefix + choice.sinks) | (origins >= pot.n_seen - choice.recent)
+        kept &= origins >= pot.n_prefix
+        protected = kept if protected is None else kept | protected.to(device)
+    if choice.pool > 1:
+        scores = pooled(scores, choice.pool)
+    if choice.mass:
+        budget = concentrated_budget(scores, choice.mass, pot.novelty_ratio, budget)
+    if protected is not None:  # what must stay comes before what should
+        budget = max(budget, pot.n_prefix + int(protected.sum(-1).max()))
+    return select(
+        scores, pot.novelty.to(device), budget=min(budget, scores.shape[-1]), novelty_ratio=pot.novelty_ratio,
+        n_prefix=pot.n_prefix, protected=protected, fresh=fresh, fresh_share=choice.fresh,
+    )  # fmt: skip

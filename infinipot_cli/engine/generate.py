@@ -49,7 +49,8 @@ def generate(
     must_distill = pot.n_held + len(suffix) + max_new_tokens > pot.capacity and pot.n_held > pot.budget
     _check_room(pot, pot.budget if must_distill else pot.n_held, len(suffix), max_new_tokens)
     if must_distill:
-        distill(model, pot)
+        n_room = pot.capacity - len(suffix) - max_new_tokens
+        distill(model, pot, n_kept=max(pot.budget, min(n_room, pot.n_held)) if pot.choice.fill else None)
     generator = torch.Generator().manual_seed(seed)
     chosen_by = partial(choose, temperature=temperature, top_p=top_p, generator=generator)
     decoding = _Decoding(model, pot, suffix, max_new_tokens, chosen_by, attended)

@@ -1,6 +1,7 @@
 """Which entries stay: CaP and NuC combined into one choice per layer and KV head, as pure functions on tensors."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -19,8 +20,9 @@ def top(scores: Tensor, n: int) -> Tensor:
 
 
 def select(
-    votes: Tensor, novelty: Tensor, *, budget: int, novelty_ratio: float, n_prefix: int, protected: Tensor | None = None
-) -> Tensor:
+    votes: Tensor, novelty: Tensor, *, budget: int, novelty_ratio: float, n_prefix: int,
+    protected: Tensor | None = None, fresh: Tensor | None = None, fresh_share: float = 0.0,
+) -> Tensor:  # fmt: skip
     """The entries that survive a distillation.
 
     Protected entries stay; then the most novel ones, T = min(int(α·|C|), places left); then the best by CaP. Ties go to
@@ -35,6 +37,8 @@ def select(
         novelty_ratio: α.
         n_prefix: protected entries in front, inside the budget.
         protected: further entries to keep, boolean, shape (L, K, N); at most the budget of them in each head.
+        fresh: entries read since the last distillation, boolean, shape (L, K, N).
+        fresh_share: part of T that only those may take. Differs from the paper; 0 is its procedure.
 
     Returns:
         int64, ascending, shape (L, K, budget).
@@ -42,9 +46,40 @@ def select(
     stays = torch.zeros_like(votes, dtype=torch.bool) if protected is None else protected.clone()
     stays[..., :n_prefix] = True
     n_novel = (budget - stays.sum(-1, keepdim=True)).clamp(max=int(novelty_ratio * budget))
-    rank = torch.empty_like(stays, dtype=torch.int64)
-    places = torch.arange(votes.shape[-1], device=votes.device).expand_as(rank)
-    rank.scatter_(-1, top(novelty.masked_fill(stays, float("-inf")), votes.shape[-1]), places)
-    stays |= rank < n_novel
+    if fresh is not None and fresh_share:
+        n_fresh = (n_novel * fresh_share).long()
+        before = stays.sum(-1, keepdim=True)
+        stays |= _most_novel(novelty, stays | ~fresh, n_fresh) & fresh
+        n_novel = n_novel - (stays.sum(-1, keepdim=True) - before)
+    stays |= _most_novel(novelty, stays, n_novel)
     chosen = top(votes.masked_fill(stays, float("inf")), budget)
     return chosen.sort(dim=-1).values
+
+
+def _most_novel(novelty: Tensor, taken: Tensor, n: Tensor) -> Tensor:
+    """The n most novel entries that are not taken yet, boolean, (L, K, N); n of shape (L, K, 1)."""
+    rank = torch.empty_like(taken, dtype=torch.int64)
+    places = torch.arange(novelty.shape[-1], device=novelty.device).expand_as(rank)
+    rank.scatter_(-1, top(novelty.masked_fill(taken, float("-inf")), novelty.shape[-1]), places)
+    return rank < n
+
+
+def pooled(votes: Tensor, width: int) -> Tensor:
+    """The highest score among the `width` neighbours around each entry, same shape (L, K, N)."""
+    return F.max_pool1d(votes, width, stride=1, padding=width // 2)
+
+
+def concentrated_budget(votes: Tensor, mass: float, novelty_ratio: float, budget: int) -> int:
+    """The least |C| whose places for CaP hold this share of the scores, between a quarter of the budget and all of it.
+
+    Args:
+        votes: CaP scores, shape (L, K, N).
+        mass: share of their sum, mean over layers and heads.
+        novelty_ratio: α, the part of |C| that CaP does not get.
+        budget: |C| as asked for.
+    """
+    if novelty_ratio >= 1:  # CaP has no places to give back
+        return budget
+    shares = votes.sort(dim=-1, descending=True).values.cumsum(-1) / votes.sum(-1, keepdim=True).clamp(min=1e-30)
+    n_needed = int((shares.mean(dim=(0, 1)) < mass).sum()) + 1
+    return max(budget // 4, min(budget, round(n_needed / (1 - novelty_ratio))))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Consumed, Distilled
 from infinipot_cli.engine.pot import Pot
@@ -29,6 +30,7 @@ class Reader:
         novelty_ratio: α.
         record: keep `pot.kept_history`.
         chunk: tokens per forward; changes speed and memory only.
+        choice: settings beyond the paper.
 
     Raises:
         PotSizeError: the sizes do not fit each other.
@@ -39,6 +41,7 @@ class Reader:
     def __init__(
         self, model: PreTrainedModel, *, catalyst_ids: Sequence[int], prefix_ids: Sequence[int] = (), capacity: int,
         budget: int, novelty_ratio: float = 0.5, record: bool = False, chunk: int = CHUNK,
+        choice: Choice = PAPER,
     ) -> None:  # fmt: skip
         if chunk < 1:
             raise UsageError(f"a chunk must hold at least 1 token, not {chunk}")
@@ -49,7 +52,7 @@ class Reader:
         self.pot = Pot(
             self.port.ropes, self.port.windows, self.port.n_kv_heads, capacity=capacity, budget=budget,
             novelty_ratio=novelty_ratio, catalyst_ids=tuple(plain_ids(catalyst_ids)), n_prefix=len(prefix),
-            record=record,
+            record=record, choice=choice,
         )  # fmt: skip
         for _ in self.feed(prefix):
             pass
@@ -121,13 +124,14 @@ def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, state
     else:
         first = torch.empty(0, device=states.device)
         predicting, targets = torch.cat((pot.last_state[None], states[:-1])), tokens
-    return torch.cat((first, negative_log_likelihood(model, predicting, targets, port.vocabulary_size)))
+    found = torch.cat((first, negative_log_likelihood(model, predicting, targets, port.vocabulary_size)))
+    return found.argsort().argsort() / max(1, len(found) - 1) if pot.choice.rank else found
 
 
 def read(
     model: PreTrainedModel, document_ids: Iterable[int], *, catalyst_ids: Sequence[int],
     prefix_ids: Sequence[int] = (), capacity: int, budget: int, novelty_ratio: float = 0.5, record: bool = False,
-    chunk: int = CHUNK,
+    chunk: int = CHUNK, choice: Choice = PAPER,
 ) -> Pot:  # fmt: skip
     """Read a document of any length into a pot, ready for the suffix.
 
@@ -136,7 +140,7 @@ def read(
     """
     reader = Reader(
         model, catalyst_ids=catalyst_ids, prefix_ids=prefix_ids, capacity=capacity, budget=budget,
-        novelty_ratio=novelty_ratio, record=record, chunk=chunk,
+        novelty_ratio=novelty_ratio, record=record, chunk=chunk, choice=choice,
     )  # fmt: skip
     for _ in reader.feed(document_ids):
         pass

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.rope import LayerRope
 
@@ -121,6 +122,8 @@ class Pot(Cache):
         n_prefix: protected entries in front.
         n_seen: tokens consumed: prefix and document, then suffix and answer.
         n_cycles: distillations so far.
+        n_seen_distilled: the same at the latest distillation.
+        choice: what is kept, where that differs from the paper.
         kept_history: `origins` after each distillation, when recording.
         last_state: final hidden state of the last consumed token, (width,), None before the first.
     """
@@ -128,15 +131,19 @@ class Pot(Cache):
     def __init__(
         self, ropes: tuple[LayerRope, ...], windows: tuple[int | None, ...], n_kv_heads: int, *, capacity: int,
         budget: int, novelty_ratio: float, catalyst_ids: tuple[int, ...], n_prefix: int, record: bool,
+        choice: Choice = PAPER,
     ) -> None:  # fmt: skip
-        _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids), n_prefix)
+        n_protected = n_prefix + choice.sinks + choice.recent
+        _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids), n_protected)
         super().__init__(layers=[PotLayer(capacity, rope, window) for rope, window in zip(ropes, windows, strict=True)])
         self.capacity = capacity
         self.budget = budget
         self.novelty_ratio = novelty_ratio
         self.catalyst_ids = catalyst_ids
         self.n_prefix = n_prefix
+        self.choice = choice
         self.n_seen = 0
+        self.n_seen_distilled = 0
         self.n_cycles = 0
         self.n_kv_heads = n_kv_heads
         self.last_state: Tensor | None = None
@@ -209,10 +216,11 @@ class Pot(Cache):
             if layer.is_local:
                 indices[number] = torch.arange(self.n_held - n, self.n_held, device=indices.device)
         self._origins[..., :n] = self._origins.gather(-1, indices)
-        self._novelty[..., :n] = self._novelty.gather(-1, indices)
+        self._novelty[..., :n] = self._novelty.gather(-1, indices) * self.choice.decay
         for number, layer in enumerate(self.pot_layers):
             layer.keep(indices[number])
         self.n_cycles += 1
+        self.n_seen_distilled = self.n_seen
         if self.record:
             self.kept_history.append(self.origins)
 

@@ -14,16 +14,25 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+
+class AllHeard(Exception):  # noqa: N818 - it ends a forward early and is no error
+    """Every layer has voted; what the forward would still compute is of no use."""
+
+
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
 
 
 @contextmanager
-def captured_votes(model: PreTrainedModel, n_held: int) -> Iterator[dict[int, Tensor]]:
+def captured_votes(
+    model: PreTrainedModel, n_held: int, *, group_max: bool = False, n_layers: int | None = None
+) -> Iterator[dict[int, Tensor]]:
     """Collect, layer by layer, the attention that all query rows of one forward pay to the entries held before it.
 
     Args:
         model: its attention implementation is looked up in its text config.
         n_held: entries before the forward; later columns are dropped after the softmax.
+        group_max: take the highest of a KV head's query heads instead of their sum.
+        n_layers: end the forward with `AllHeard` as soon as so many layers have voted.
 
     Yields:
         Layer index -> votes, shape (K, n_held), fp32: softmax over everything a row sees, summed over rows and over the
@@ -32,7 +41,9 @@ def captured_votes(model: PreTrainedModel, n_held: int) -> Iterator[dict[int, Te
     votes: dict[int, Tensor] = {}
 
     def vote(layer: int, query: Tensor, key: Tensor, mask: Tensor | None, scoring: dict[str, Any]) -> None:
-        votes[layer] = cap_scores(query, key, mask, n_held=n_held, **scoring)
+        votes[layer] = cap_scores(query, key, mask, n_held=n_held, group_max=group_max, **scoring)
+        if len(votes) == n_layers:
+            raise AllHeard
 
     with _overheard(model, vote):
         yield votes
@@ -97,6 +108,7 @@ def cap_scores(
     window: int | None = None,
     softcap: float | None = None,
     sinks: Tensor | None = None,
+    group_max: bool = False,
 ) -> Tensor:
     """Representative score of every entry held: the catalyst's attention to it.
 
@@ -111,12 +123,14 @@ def cap_scores(
         window: sliding window of the layer, used where no mask is given.
         softcap: tanh cap on the products.
         sinks: logit per query head that takes part in the softmax and votes for nothing, shape (H,).
+        group_max: take the highest of a KV head's query heads instead of their sum. Differs from the paper.
 
     Returns:
         Shape (K, N), fp32.
     """
     weights = attention_weights(query, key, mask, scaling=scaling, window=window, softcap=softcap, sinks=sinks)
-    return weights[..., :n_held].sum(dim=(1, 2))
+    by_head = weights[..., :n_held].sum(dim=2)
+    return by_head.amax(dim=1) if group_max else by_head.sum(dim=1)
 
 
 def attention_weights(

@@ -6,9 +6,11 @@
 
 import json
 import lzma
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,14 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from infinipot_cli.bench.pocket_sets import is_held_out
 from infinipot_cli.recipe.train_tokenizer import train
 
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 MOST_SENTENCES = 24
 LONGEST_ANSWER = 24
+# Sets of which some rows are kept for `infinipot bench pocket`, and the prose that holds the same texts.
+PARTLY_HELD_OUT = {"sum_pep": "peps", "sum_rfc": "rfcs"}
 PROSE_WEIGHT = {"novels_train": 5.0, "squad_contexts": 2.0, "fairytales_train": 1.0}
 
 
@@ -89,21 +94,46 @@ class Corpus:
 
 
 def prepare(data: Path, work: Path) -> None:
-    """Tokenize every set of `data` into `work`; what exists already is kept."""
+    """Tokenize every set of `data` into `work`; what exists already is kept, and only whole files exist."""
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "tokenizer.json").exists():
-        train(data, work / "tokenizer.json")
+        with _whole(work / "tokenizer.json") as temporary:
+            train(data, temporary)
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     for path in sorted((data / "lm").glob("*.txt.xz")):
         target = work / f"lm-{path.name.removesuffix('.txt.xz')}.npy"
         if not target.exists():
-            with lzma.open(path, "rt", encoding="utf-8") as stream:
-                text = stream.read()
+            text = _without_held_out(data, path)
             parts = tokenizer.encode_batch([text[at : at + 100_000] for at in range(0, len(text), 100_000)])
-            np.save(target, np.array([token for part in parts for token in part.ids], dtype=np.uint16))
+            ids = np.array([token for part in parts for token in part.ids], dtype=np.uint16)
+            with _whole(target) as temporary, temporary.open("wb") as out:
+                np.save(out, ids)
     if not (work / "passages.json").exists():
         rows = {"qa": list(_passages(data, tokenizer)), "summaries": list(_summaries(data, tokenizer))}
-        (work / "passages.json").write_text(json.dumps(rows), encoding="utf-8")
+        with _whole(work / "passages.json") as temporary:
+            temporary.write_text(json.dumps(rows), encoding="utf-8")
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A path to write to that becomes the target when all is written, so that a kill never leaves half a file."""
+    temporary = target.with_name(f"{target.name}.tmp")
+    yield temporary
+    os.replace(temporary, target)
+
+
+def _without_held_out(data: Path, path: Path) -> str:
+    """The text of a prose file less the documents that are kept for evaluation."""
+    with lzma.open(path, "rt", encoding="utf-8") as stream:
+        text = stream.read()
+    for name, prose in PARTLY_HELD_OUT.items():
+        rows = data / "summaries" / f"{name}.jsonl.xz"
+        if path.name == f"{prose}.txt.xz" and rows.exists():
+            for row in _rows(rows):
+                if is_held_out(row["id"]):
+                    for part in (row["document"], *row["summaries"]):
+                        text = text.replace(part, "")
+    return text
 
 
 def load(work: Path) -> Corpus:
@@ -191,7 +221,10 @@ def _glossary(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
 def _summaries(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
     """Documents with the sentence that shares most words with the human summary as the answer."""
     for path in sorted((data / "summaries").glob("sum_*.jsonl.xz")):
+        name = path.name.removesuffix(".jsonl.xz")
         for row in _rows(path):
+            if name in PARTLY_HELD_OUT and is_held_out(row["id"]):
+                continue
             summary = row["summaries"][0] if row.get("summaries") else row.get("summary", "")
             text = row["document"][:8_000]
             spans = sentences_of(text)[: MOST_SENTENCES * 2]

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, print_json
 
@@ -50,6 +51,7 @@ def needle(
     budget: options.Budget = None,
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -60,7 +62,7 @@ def needle(
 
     infinipot bench needle --book book.txt --trials 20
     """
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench import needle as bench
     from infinipot_cli.bench.record import NeedleResult
@@ -85,7 +87,9 @@ def needle(
             f"  [{trial.n_tokens} tokens, {trial.seconds:.1f} s]",
             style="dim",
         )
-    result = NeedleResult(session.files.name, plan.capacity, plan.budget, catalyst.value, seed, done)
+    result = NeedleResult(
+        session.files.name, plan.capacity, plan.budget, catalyst.value, seed, done, request.choice.changed
+    )
     if json:
         print_json(result.to_record())
     else:

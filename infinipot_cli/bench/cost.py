@@ -1,0 +1,78 @@
+"""What reading costs: time and memory of the pot beside a cache that keeps everything (Tables 5, 6; Figure 7).
+
+Each measurement runs in a process of its own, since a process never gives its peak back. Shapes are random weights:
+cost does not depend on what a model knows. This module starts the processes and is light; `python -m
+infinipot_cli.bench.cost_run` is what they run.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from infinipot_cli.bench.record import CostRow
+from infinipot_cli.errors import InfinipotError
+
+METHODS = ("infinipot", "full")
+# Llama shapes: a usual small model, and one whose vocabulary is as large as those of Llama 3.
+SMALL = {"vocab_size": 32_000, "hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12,
+         "num_attention_heads": 12, "num_key_value_heads": 4}  # fmt: skip
+WIDE_VOCABULARY = {**SMALL, "vocab_size": 128_256, "num_hidden_layers": 2}
+
+
+@dataclass(frozen=True)
+class CostRun:
+    """One thing to measure.
+
+    Attributes:
+        method: `infinipot` or `full`.
+        n_tokens: document tokens.
+        capacity: |M|.
+        shape: fields of a LlamaConfig.
+        novelty_ratio: α; 0 runs no head while reading.
+        dtype: number format by torch's name.
+        n_answer: tokens of the answer.
+    """
+
+    method: str
+    n_tokens: int
+    capacity: int
+    shape: dict[str, int]
+    novelty_ratio: float = 0.5
+    dtype: str = "float32"
+    n_answer: int = 16
+
+
+def measure(run: CostRun) -> CostRow:
+    """Take one measurement in a fresh process.
+
+    Raises:
+        InfinipotError: the process failed; what it said has been shown.
+    """
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    command = [sys.executable, "-m", "infinipot_cli.bench.cost_run", json.dumps(asdict(run))]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
+    if done.returncode:
+        raise InfinipotError(f"the measured process failed with exit code {done.returncode}")
+    return CostRow(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def compare(lengths: Sequence[int], methods: Sequence[str], capacity: int, dtype: str) -> Iterator[CostRow]:
+    """Every method at every length, side by side."""
+    for n_tokens in lengths:
+        for method in methods:
+            yield measure(CostRun(method, n_tokens, capacity, SMALL, dtype=dtype))
+
+
+def novelty_memory(capacity: int, dtype: str) -> tuple[int, int]:
+    """What reading adds to the peak with a vocabulary of 128 k, without and with novelty; bytes.
+
+    The head then gives 128,256 logits a token; it runs on a few rows at a time.
+    """
+    without, with_novelty = (
+        measure(CostRun("infinipot", capacity + 1024, capacity, WIDE_VOCABULARY, novelty_ratio=ratio, dtype=dtype))
+        for ratio in (0.0, 0.5)
+    )
+    return without.grown_bytes, with_novelty.grown_bytes

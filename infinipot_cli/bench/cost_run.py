@@ -1,0 +1,96 @@
+"""One measurement of `infinipot bench cost`, in the process that is measured: JSON in as the argument, JSON out."""
+
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict
+from typing import Any, cast
+
+import torch
+from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from infinipot_cli.bench.cost import CostRun
+from infinipot_cli.bench.record import CostRow
+from infinipot_cli.engine import Distilled, Reader, generate
+from infinipot_cli.model.port import body
+
+N_CATALYST = 16  # a question of usual length with its chat header
+CHUNK = 512
+
+
+def build(run: CostRun) -> PreTrainedModel:
+    """A random model of the shape, in evaluation mode, on a GPU if there is one."""
+    torch.manual_seed(0)
+    config = LlamaConfig(**cast(Any, run.shape), max_position_embeddings=max(run.capacity, run.n_tokens + 64))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model: PreTrainedModel = LlamaForCausalLM(config).to(getattr(torch, run.dtype)).to(device)
+    model.eval().requires_grad_(False)
+    return model
+
+
+def peak_bytes() -> int:
+    """The most memory so far: of the CUDA allocator where it computes, else of the process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def through_a_pot(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostRow:
+    """Read and answer with InfiniPot."""
+    catalyst = list(range(10, 10 + N_CATALYST))
+    base, start, distilling, n_cycles = peak_bytes(), time.perf_counter(), 0.0, 0
+    reader = Reader(
+        model, catalyst_ids=catalyst, capacity=run.capacity, budget=run.capacity // 2,
+        novelty_ratio=run.novelty_ratio, chunk=CHUNK,
+    )  # fmt: skip
+    for event in reader.feed(ids):
+        if isinstance(event, Distilled):
+            distilling, n_cycles = distilling + event.seconds, n_cycles + 1
+    read = time.perf_counter() - start
+    start = time.perf_counter()
+    steps = generate(model, reader.pot, catalyst, max_new_tokens=run.n_answer)
+    next(steps)
+    first = time.perf_counter() - start
+    n_answer = 1 + sum(1 for _ in steps)
+    answer = time.perf_counter() - start - first
+    nbytes = reader.pot.nbytes
+    return CostRow(
+        run.method, run.n_tokens, read, distilling, first, answer, n_answer, peak_bytes(), base, nbytes, n_cycles
+    )
+
+
+@torch.no_grad()
+def with_everything_kept(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostRow:
+    """Read and answer with transformers' own growing cache, in chunks of the same size."""
+    base, start = peak_bytes(), time.perf_counter()
+    cache = DynamicCache(config=model.config)
+    for at in range(0, len(ids), CHUNK):
+        part = torch.tensor([ids[at : at + CHUNK]], device=model.device)
+        body(model)(input_ids=part, past_key_values=cache, use_cache=True)
+    read = time.perf_counter() - start
+    start = time.perf_counter()
+    fed, first = torch.tensor([list(range(10, 10 + N_CATALYST))], device=model.device), 0.0
+    for number in range(run.n_answer):
+        logits = model(input_ids=fed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
+        fed = logits[:, -1:].argmax(-1)
+        int(fed)  # wait for the device
+        first = first if number else time.perf_counter() - start
+    answer = time.perf_counter() - start - first
+    held: list[torch.Tensor] = [t for layer in cast(Any, cache.layers) for t in (layer.keys, layer.values)]
+    nbytes = sum(t.numel() * t.element_size() for t in held)
+    return CostRow(run.method, run.n_tokens, read, 0.0, first, answer, run.n_answer, peak_bytes(), base, nbytes, 0)
+
+
+def main() -> None:
+    """Measure what the argument asks for and print it."""
+    run = CostRun(**json.loads(sys.argv[1]))
+    model = build(run)
+    random = torch.randint(64, run.shape["vocab_size"], (run.n_tokens,), generator=torch.Generator().manual_seed(1))
+    ids: list[int] = random.tolist()
+    row = through_a_pot(model, run, ids) if run.method == "infinipot" else with_everything_kept(model, run, ids)
+    sys.stdout.write(json.dumps(asdict(row)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

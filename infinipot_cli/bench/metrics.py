@@ -1,0 +1,77 @@
+"""Scores of answers, and how sure a mean of them is: SQuAD's F1 and exact match, ROUGE-L, bootstrap intervals."""
+
+import random
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_TOKEN = re.compile(r"[a-z0-9]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
+N_RESAMPLES = 1000
+
+
+def answer_words(text: str) -> list[str]:
+    """Words of an answer as SQuAD compares them: lower case, no ASCII punctuation, no articles."""
+    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
+
+
+def exact_match(given: str, wanted: Sequence[str]) -> float:
+    """1 if the answer equals any wanted one after SQuAD's normalisation, else 0."""
+    return float(any(answer_words(given) == answer_words(one) for one in wanted))
+
+
+def f1(given: str, wanted: Sequence[str]) -> float:
+    """Best overlap of words with any wanted answer: harmonic mean of precision and recall, 0 to 1."""
+    return max((_f1(answer_words(given), answer_words(one)) for one in wanted), default=0.0)
+
+
+def _f1(given: Sequence[str], wanted: Sequence[str]) -> float:
+    if not given or not wanted:
+        return float(given == wanted)
+    return 2 * sum((Counter(given) & Counter(wanted)).values()) / (len(given) + len(wanted))
+
+
+def rouge_l(given: str, wanted: Sequence[str]) -> float:
+    """ROUGE-L (Lin 2004): F of the longest common subsequence of words, without stemming, best of the references."""
+    return max((_rouge_l(_TOKEN.findall(given.lower()), _TOKEN.findall(one.lower())) for one in wanted), default=0.0)
+
+
+def _rouge_l(given: Sequence[str], wanted: Sequence[str]) -> float:
+    if not given or not wanted:
+        return 0.0
+    return 2 * longest_common(given, wanted) / (len(given) + len(wanted))
+
+
+def longest_common(first: Sequence[str], second: Sequence[str]) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(second) + 1)
+    for one in first:
+        diagonal = 0
+        for place, other in enumerate(second, start=1):
+            above = row[place]
+            row[place] = diagonal + 1 if one == other else max(above, row[place - 1])
+            diagonal = above
+    return row[-1]
+
+
+def first_sentences(text: str, n: int) -> str:
+    """The first `n` sentences of a text: the lead baseline of summaries."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    return (text[: ends[n - 1]] if len(ends) >= n else text).strip()
+
+
+def mean(scores: Sequence[float]) -> float:
+    """The mean; of nothing it is 0."""
+    return sum(scores) / len(scores) if scores else 0.0
+
+
+def bootstrap(scores: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """95 % percentile interval of the mean, from resamples of the scores with replacement; repeatable."""
+    if not scores:
+        return (0.0, 0.0)
+    rng = random.Random(seed)
+    means = sorted(mean(rng.choices(scores, k=len(scores))) for _ in range(N_RESAMPLES))
+    return means[round(0.025 * N_RESAMPLES)], means[round(0.975 * N_RESAMPLES) - 1]

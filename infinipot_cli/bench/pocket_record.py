@@ -1,0 +1,208 @@
+"""What `infinipot bench pocket` writes down: one line an answer, so that a stopped run goes on where it was.
+
+Means and their intervals are computed from the lines, never stored.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.record import Count
+from infinipot_cli.errors import OutputError, UsageError
+
+# What the model holds of the text, in the order of the tables. Only `pot` and its ablations distill.
+ARMS = {
+    "pot": "the pot as asked for: the question judges (CaP-Q), or the general request for summaries, and novelty",
+    "full": "the whole text in the model's context",
+    "truncated": "first and last half of what fits the pot, for prose the last part",
+    "general": "the pot judged by the general request (CaP-G), and novelty",
+    "cap": "the pot judged by the catalyst alone, without novelty",
+    "nuc": "the pot judged by novelty alone, without a catalyst's votes",
+    "lead": "the first sentences of the text (summaries only)",
+}
+METRICS = {"right": "right", "f1": "F1", "em": "EM", "rouge_l": "ROUGE-L", "nats": "perplexity"}
+# With fewer items a bootstrap interval promises more than it can keep.
+FEWEST = 10
+# Pairs that the paper orders (Tables 2 and 3), and the pot against doing without it: the first should not be worse.
+ORDERINGS = (
+    ("pot", "truncated"), ("pot", "full"), ("pot", "lead"), ("pot", "general"), ("general", "nuc"), ("pot", "cap"),
+    ("pot", "nuc"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PocketTrial:
+    """One answer of one arm.
+
+    Attributes:
+        set_name: the set.
+        group: part of the set with a row of its own.
+        number: of the item in its set.
+        arm: what the model held of the text.
+        question: what was asked; empty for summaries and prose.
+        given: what came.
+        scores: by metric, 0 to 1; `nats` is a mean negative log-likelihood a token.
+        n_tokens: tokens of the text.
+        n_distilled: distillations.
+        seconds: reading and answering; reading once a text where arms need no more.
+    """
+
+    set_name: str
+    group: str
+    number: int
+    arm: str
+    question: str
+    given: str
+    scores: dict[str, float]
+    n_tokens: int
+    n_distilled: int
+    seconds: float
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What tells it from every other of a run."""
+        return (self.set_name, self.number, self.arm)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean of one metric over one group and arm, with its 95 % interval, in what people read: percent or perplexity."""
+
+    set_name: str
+    group: str
+    metric: str
+    arm: str
+    n: int
+    mean: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better the first arm is than the second on the same items of a set: paired mean, 95 % interval."""
+
+    set_name: str
+    metric: str
+    better: str
+    worse: str
+    n: int
+    mean: float
+    interval: tuple[float, float]
+
+    @property
+    def verdict(self) -> str:
+        """`holds` or `fails` where the interval leaves no doubt, else `open`; `few` below `FEWEST` items."""
+        if self.n < FEWEST:
+            return "few"
+        return "holds" if self.interval[0] > 0 else "fails" if self.interval[1] < 0 else "open"
+
+
+def scores(trials: Iterable[PocketTrial]) -> list[Score]:
+    """One row for every set, group, metric and arm, in the order of the trials."""
+    cells: dict[tuple[str, str, str, str], list[float]] = {}
+    for trial in trials:
+        for metric, score in trial.scores.items():
+            cells.setdefault((trial.set_name, trial.group, metric, trial.arm), []).append(score)
+    return [Score(*place, len(values), *_summed_up(place[2], values)) for place, values in cells.items()]
+
+
+def _summed_up(metric: str, values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    if metric == "right":
+        low, high = Count(round(sum(values)), len(values)).interval
+    else:
+        low, high = bootstrap(values)
+    if metric == "nats":
+        return math.exp(mean(values)), (math.exp(low), math.exp(high))
+    return 100 * mean(values), (100 * low, 100 * high)
+
+
+def differences(trials: Iterable[PocketTrial]) -> list[Difference]:
+    """The orderings that can be told from the arms that were run; perplexities are compared in nats."""
+    by_set: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
+    for trial in trials:
+        for metric, score in trial.scores.items():
+            arms = by_set.setdefault((trial.set_name, metric), {})
+            arms.setdefault(trial.arm, {})[trial.number] = -score if metric == "nats" else score
+    found = []
+    for (set_name, metric), arms in by_set.items():
+        if metric == "em":
+            continue  # says the same as F1
+        for better, worse in ORDERINGS:
+            both = sorted(arms.get(better, {}).keys() & arms.get(worse, {}).keys())
+            if both:
+                scale = 1.0 if metric == "nats" else 100.0
+                values = [scale * (arms[better][number] - arms[worse][number]) for number in both]
+                found.append(Difference(set_name, metric, better, worse, len(both), mean(values), bootstrap(values)))
+    return found
+
+
+def to_record(settings: dict[str, object], trials: Sequence[PocketTrial]) -> dict[str, object]:
+    """For JSON: settings, means with intervals, orderings, then every answer."""
+    return {
+        "schema": 1,
+        "bench": "pocket",
+        "settings": settings,
+        "scores": [asdict(score) for score in scores(trials)],
+        "orderings": [{**asdict(pair), "verdict": pair.verdict} for pair in differences(trials)],
+        "trials": [asdict(trial) for trial in trials],
+    }
+
+
+class RecordFile:
+    """The lines of a run in a file: the settings first, then one answer a line, each written when it is there.
+
+    Args:
+        path: the file; None keeps nothing.
+        settings: of this run, which those in the file must equal.
+
+    Raises:
+        UsageError: the file is of another run, or no such file at all.
+        OutputError: it cannot be written.
+    """
+
+    def __init__(self, path: Path | None, settings: dict[str, object]) -> None:
+        self.path = path
+        self.done: list[PocketTrial] = []
+        first = json.dumps(settings, sort_keys=True)
+        if path is None:
+            return
+        if path.exists() and path.stat().st_size:
+            self.done = self._resumed(path, first)
+        else:
+            self._write("w", first + "\n")
+
+    def _resumed(self, path: Path, first: str) -> list[PocketTrial]:
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            known = json.loads(lines[0])
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} is no record of this benchmark", hint="take another --record file") from error
+        wanted = json.loads(first)
+        for name in sorted({*known, *wanted} if isinstance(known, dict) else ["settings"]):
+            if not isinstance(known, dict) or known.get(name) != wanted.get(name):
+                was = known.get(name) if isinstance(known, dict) else None
+                raise UsageError(
+                    f"{path} is of a run with other settings: {name} was {was}, and is {wanted.get(name)}",
+                    hint="take another --record file, or the same settings",
+                )
+        # the last line may have been cut off when the run was stopped
+        whole = [line for line in lines[1:] if line.endswith("\n")]
+        self._write("w", lines[0] + "".join(whole))
+        return [PocketTrial(**json.loads(line)) for line in whole]
+
+    def add(self, trial: PocketTrial) -> None:
+        """Keep one answer."""
+        self.done.append(trial)
+        if self.path:
+            self._write("a", json.dumps(asdict(trial), ensure_ascii=False) + "\n")
+
+    def _write(self, mode: str, text: str) -> None:
+        assert self.path is not None
+        try:
+            with self.path.open(mode, encoding="utf-8") as out:
+                out.write(text)
+        except OSError as error:
+            raise OutputError(f"the record {self.path} cannot be written: {error.strerror or error}") from error

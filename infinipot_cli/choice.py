@@ -1,0 +1,100 @@
+"""Named settings of what a distillation keeps, beyond the paper; each is off by default. No torch.
+
+The defaults are the paper's procedure to the token. A setting becomes a default only if it is better on every task that
+was measured; `infinipot bench needle --set NAME=VALUE` measures one.
+
+Two ideas that were considered are not here. Budgets that differ between the heads of a layer: entries of all heads
+share one place in one tensor, so a head with fewer would hold padding that attention has to be told to skip, by a mask
+that transformers builds per layer and not per head. Novelty scored again after each distillation (the paper's Eq. 4,
+second case): heads then hold different tokens, so there is no one text left that could be read again.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from infinipot_cli.errors import UsageError
+
+LARGEST_POOL = 101
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a distillation chooses. Every field says how it differs from the paper.
+
+    Attributes:
+        sinks: Differs: so many of the first document tokens are kept for ever (StreamingLLM keeps 4).
+        recent: Differs: so many of the latest tokens are kept whatever their scores.
+        pool: Differs: CaP scores are replaced by the highest among so many neighbours (an odd number), so that whole
+            phrases stay (SnapKV pools so, over what one prefill attends to).
+        group_max: Differs: a KV head's score is the highest of its query heads' instead of their sum.
+        fill: Differs: the distillation in front of the question keeps as much as fits instead of |C|.
+        mass: Differs: |C| is only as large as it must be to hold this share of the CaP scores, on average over heads,
+            at least a quarter of what was asked for; 0 turns this off.
+        decay: Differs: what an entry's novelty is multiplied with at each distillation that it survives.
+        rank: Differs: novelty is a token's rank among those of its chunk, from 0 to 1, instead of nats.
+        fresh: Differs: this share of the places for novel tokens is open only to what was read since the last
+            distillation.
+    """
+
+    sinks: int = 0
+    recent: int = 0
+    pool: int = 1
+    group_max: bool = False
+    fill: bool = False
+    mass: float = 0.0
+    decay: float = 1.0
+    rank: bool = False
+    fresh: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("sinks", self.sinks), ("recent", self.recent)):
+            if value < 0:
+                raise UsageError(f"{name} must be 0 or more, not {value}")
+        if not (1 <= self.pool <= LARGEST_POOL and self.pool % 2):
+            raise UsageError(f"pool must be an odd number from 1 to {LARGEST_POOL}, not {self.pool}")
+        for name, share in (("mass", self.mass), ("decay", self.decay), ("fresh", self.fresh)):
+            if not 0.0 <= share <= 1.0:
+                raise UsageError(f"{name} must lie between 0 and 1, not {share}")
+
+    @property
+    def changed(self) -> dict[str, int | float | bool]:
+        """The settings that differ from the paper, by name."""
+        fields = dataclasses.fields(self)
+        return {field.name: getattr(self, field.name) for field in fields if getattr(self, field.name) != field.default}
+
+
+PAPER = Choice()
+NAMES = tuple(field.name for field in dataclasses.fields(Choice))
+
+
+def parse_choice(words: Iterable[str]) -> Choice:
+    """Settings as a user types them.
+
+    Args:
+        words: `NAME=VALUE` each; a switch may stand without a value.
+
+    Raises:
+        UsageError: an unknown name, or a value that makes no sense.
+    """
+    values: dict[str, int | float | bool] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        name = name.strip().replace("-", "_")
+        if name not in NAMES:
+            close = difflib.get_close_matches(name, NAMES, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
+            raise UsageError(f"--set knows no setting {name!r}", hint=meant)
+        values[name] = _value(name, text.strip().lower(), type(getattr(PAPER, name)))
+    return Choice(**values)  # type: ignore[arg-type]  # each value has the type of its field
+
+
+def _value(name: str, text: str, kind: type) -> int | float | bool:
+    try:
+        if kind is bool:
+            return {"": True, "on": True, "true": True, "1": True, "off": False, "false": False, "0": False}[text]
+        return int(text) if kind is int else float(text)
+    except (KeyError, ValueError) as error:
+        wanted = {bool: "on or off", int: "a whole number", float: "a number"}[kind]
+        raise UsageError(f"--set {name} wants {wanted}, not {text!r}") from error

@@ -1,0 +1,186 @@
+"""`infinipot bench pocket`: what the embedded model can do, through the pot and without it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
+from infinipot_cli.commands import options
+from infinipot_cli.commands.bench.shared import print_json
+from infinipot_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from infinipot_cli.bench.pocket_sets import Choice
+    from infinipot_cli.session import Session
+
+TEST = "Test"
+
+
+def pocket(
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data", metavar="DIR", help="Folder with documents/, evaluation/ and summaries/.", rich_help_panel=TEST
+        ),
+    ],
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="A,B",
+            help="Sets to run, of passkey, facts, squad, squad-articles, fairytale, perplexity, scitldr, peps, rfcs; "
+            "all that DIR holds by default.",
+            rich_help_panel=TEST,
+        ),
+    ] = None,
+    n: Annotated[
+        int,
+        typer.Option(
+            "--n", metavar="N", min=1, help="Items of a set, or of each length and depth.", rich_help_panel=TEST
+        ),
+    ] = 20,
+    lengths: Annotated[
+        str,
+        typer.Option("--lengths", metavar="N,N", help="Tokens of the long texts, 4k to 1m.", rich_help_panel=TEST),
+    ] = "4k,32k",
+    depths: Annotated[
+        str,
+        typer.Option("--depths", metavar="D,D", help="Where lines are hidden, 0 to 1.", rich_help_panel=TEST),
+    ] = "0.1,0.5,0.9",
+    arms: Annotated[
+        str,
+        typer.Option(
+            "--arms",
+            metavar="A,B",
+            help="What answers: pot, full (whole text in context), truncated, lead (first sentences), and the paper's "
+            "general (CaP-G), cap (no novelty), nuc (no catalyst); or all.",
+            rich_help_panel=TEST,
+        ),
+    ] = "pot,full,truncated,lead",
+    full_up_to: Annotated[
+        int,
+        typer.Option(
+            "--full-up-to",
+            metavar="N",
+            parser=settings.parse_size,
+            help="Longest text for the arm full, whose time grows with the square.",
+            rich_help_panel=TEST,
+        ),
+    ] = 8192,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            metavar="FILE",
+            help="Keep each answer as a line of JSON; a stopped run goes on from there.",
+            rich_help_panel=TEST,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice of items.", rich_help_panel=TEST)] = 0,
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Score a small reader on sets that it was never trained on, with 95 % intervals and baselines beside the pot.
+
+    infinipot bench pocket --data DIR --only passkey,squad --n 50
+    """
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, choice=parse_choice(choices or ()))
+    from infinipot_cli.bench.pocket_sets import Choice, Sets
+
+    choice = Choice(n, _lengths(lengths), _depths(depths), seed)
+    from infinipot_cli.display.console import error_console
+    from infinipot_cli.session import Session
+
+    session = Session(model, request)
+    names = Sets(data, session.tokenizer, choice).check([word for word in (only or "").split(",") if word])
+    chosen_arms = _arms(arms)
+    from infinipot_cli.bench.pocket import Runner
+    from infinipot_cli.bench.pocket_record import RecordFile, to_record
+    from infinipot_cli.display.bench_progress import BenchProgress
+    from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
+    from infinipot_cli.display.tables import show_table
+
+    kept = RecordFile(record, _settings(session, choice, names, chosen_arms, full_up_to))
+    sets = Sets(data, session.tokenizer, choice)
+    runner = Runner(session, full_up_to=full_up_to)
+    items = [item for name in names for item in sets.items(name)]
+    known = {trial.key for trial in kept.done}
+    todo = {
+        (item.set_name, item.number): [arm for arm in chosen_arms if (item.set_name, item.number, arm) not in known]
+        for item in items
+    }
+    n_open = sum(map(len, todo.values()))
+    total = len(items) * len(chosen_arms)
+    with BenchProgress(error_console(color, quiet=quiet), total, done=total - n_open) as progress:
+        for item in items:
+            wanted = todo[item.set_name, item.number]
+            for arm in wanted:
+                for trial in runner.run(item, [arm]):
+                    kept.add(trial)
+                progress.step(f"{item.set_name} {item.group}".strip())
+    result = _settings(session, choice, names, chosen_arms, full_up_to)
+    if json:
+        print_json(to_record(result, kept.done))
+    else:
+        show_table(scores_table(kept.done), pocket_heading(result))
+        show_table(orderings_table(kept.done))
+
+
+def _lengths(text: str) -> tuple[int, ...]:
+    found = tuple(dict.fromkeys(settings.parse_size(word) for word in text.split(",")))
+    if min(found) < 1:
+        raise UsageError("a length must be at least 1 token")
+    return found
+
+
+def _depths(text: str) -> tuple[float, ...]:
+    try:
+        found = tuple(dict.fromkeys(float(word) for word in text.split(",")))
+    except ValueError:
+        raise UsageError(f"{text!r} are no depths", hint="write shares such as 0.1,0.5,0.9") from None
+    if not all(0 <= depth <= 1 for depth in found):
+        raise UsageError("a depth must lie between 0 and 1")
+    return found
+
+
+def _arms(text: str) -> tuple[str, ...]:
+    from infinipot_cli.bench.pocket_record import ARMS
+
+    found = tuple(ARMS) if text == "all" else tuple(dict.fromkeys(text.split(",")))
+    for arm in found:
+        if arm not in ARMS:
+            raise UsageError(f"{arm!r} is no way to answer", hint="one of " + ", ".join(ARMS) + ", or all")
+    return found
+
+
+def _settings(
+    session: "Session", choice: "Choice", names: list[str], arms: tuple[str, ...], full_up_to: int
+) -> dict[str, object]:
+    """What a run's numbers depend on; a record of other settings is not gone on with."""
+    from infinipot_cli.session import ask
+
+    plan = session.plan(ask("Who?"))
+    weights = sorted(session.files.folder.glob("*.safetensors"))
+    return {
+        "model": session.files.name,
+        "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
+        "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
+        "set": session.request.choice.changed,
+        "sets": names,
+        "n": choice.n,
+        "lengths": list(choice.lengths),
+        "depths": list(choice.depths),
+        "seed": choice.seed,
+        "arms": list(arms),
+        "full_up_to": full_up_to,
+    }

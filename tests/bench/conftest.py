@@ -1,0 +1,40 @@
+"""A folder of evaluation sets as the recipe's README lays it out, of a few rows each."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infinipot_cli.bench.pocket_sets import is_held_out
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    for part in ("documents", "evaluation", "summaries"):
+        (folder / part).mkdir(parents=True)
+    sentences = "The night was dark. The sea was calm! Who had lit the lamp? Nobody could say. "
+    (folder / "documents" / "one.txt").write_text(sentences * 12, encoding="utf-8")
+    (folder / "documents" / "two.txt").write_text(sentences.upper() * 12, encoding="utf-8")
+    paragraphs = ["Rome was built on seven hills.", "Paris lies on the Seine, and Bern on the Aare."]
+    article = "\n".join(paragraphs)
+    asked = [
+        {"question": "On how many hills?", "answers": ["seven", "seven hills"], "para_start": 0, "para_end": 30},
+        {"question": "Where lies Bern?", "answers": ["on the Aare"], "para_start": 31, "para_end": len(article)},
+    ]
+    _write(folder / "evaluation" / "longqa_squad_dev.jsonl", [{"title": "Towns", "document": article, "qas": asked}])
+    tale = {
+        "title": "a tale",
+        "document": sentences,
+        "qas": [{"question": "How was the sea?", "answers": ["calm"], "kind": "explicit"}],
+    }
+    _write(folder / "evaluation" / "longqa_fairytale_val.jsonl", [tale])
+    paper = {"title": "a paper", "document": "We do this. It works well. We say so.", "summaries": ["It works."]}
+    _write(folder / "evaluation" / "sum_scitldr_dev.jsonl", [paper])
+    names = [name for name in (f"pep-{number:04}.rst" for number in range(99)) if is_held_out(name)]
+    _write(folder / "summaries" / "sum_pep.jsonl", [{**paper, "id": name} for name in names[:2]])
+    return folder
+
+
+def _write(path: Path, rows: list[dict[str, object]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

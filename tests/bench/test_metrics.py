@@ -1,0 +1,56 @@
+"""Scores against the definitions: SQuAD's worked cases, ROUGE-L by brute force, intervals that hold the truth."""
+
+import random
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infinipot_cli.bench.metrics import bootstrap, exact_match, f1, longest_common, mean, rouge_l
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted", "score", "is_same"),
+    [
+        ("The Eiffel Tower.", ["eiffel tower"], 1.0, 1.0),
+        ("tower", ["the Eiffel Tower"], 2 / 3, 0.0),
+        ("a tower of Eiffel", ["Eiffel Tower"], 0.8, 0.0),
+        ("Rome", ["Paris", "in Rome"], 2 / 3, 0.0),
+        ("", ["Paris"], 0.0, 0.0),
+        ("the", [""], 1.0, 1.0),
+        ("tower tower", ["tower"], 2 / 3, 0.0),
+    ],
+)
+def test_answers_are_scored_as_squad_scores_them(answer: str, wanted: list[str], score: float, is_same: float) -> None:
+    assert f1(answer, wanted) == pytest.approx(score)
+    assert exact_match(answer, wanted) == is_same
+
+
+words = st.lists(st.sampled_from("abc"), max_size=7)
+
+
+@given(words, words)
+def test_the_longest_common_subsequence_is_the_longest(first: list[str], second: list[str]) -> None:
+    def subsequences(of: list[str]) -> set[tuple[str, ...]]:
+        return {tuple(chosen) for n in range(len(of) + 1) for chosen in combinations(of, n)}
+
+    assert longest_common(first, second) == max(map(len, subsequences(first) & subsequences(second)))
+
+
+def test_rouge_l_by_hand() -> None:
+    assert rouge_l("police killed the gunman", ["police kill the gunman"]) == pytest.approx(0.75)
+    assert rouge_l("the gunman kill police", ["police kill the gunman"]) == pytest.approx(0.5)
+    assert rouge_l("Police, killed!", ["nothing", "police killed"]) == 1.0
+    assert rouge_l("", ["words"]) == 0.0
+
+
+def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
+    rng = random.Random(0)
+    held = 0
+    for _ in range(100):
+        low, high = bootstrap([rng.random() for _ in range(60)])
+        held += low <= 0.5 <= high
+    assert 85 <= held <= 100
+    assert bootstrap([0.3] * 10) == pytest.approx((0.3, 0.3))
+    assert mean([]) == 0.0

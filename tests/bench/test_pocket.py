@@ -1,0 +1,209 @@
+"""`infinipot bench pocket`: its arms against plain transformers, its record over an interruption, its tables."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from infinipot_cli.app import app
+from infinipot_cli.bench.pocket import Runner, middle_cut
+from infinipot_cli.bench.pocket_record import (
+    ARMS,
+    PocketTrial,
+    RecordFile,
+    differences,
+    scores,
+)
+from infinipot_cli.bench.pocket_sets import Choice, Item, Sets
+from infinipot_cli.choice import parse_choice
+from infinipot_cli.errors import OutputError, UsageError
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import PotRequest
+
+TINY = ["--n", "2", "--lengths", "300", "--depths", "0.5", "-s", "256"]
+
+
+@pytest.fixture
+def runner(tiny_model: Path) -> Runner:
+    return Runner(Session(str(tiny_model), PotRequest(capacity=256)), full_up_to=2000)
+
+
+def item_of(text: str, task: str = "ask", question: str = "Who?") -> Item:
+    return Item("squad", "", 0, text[:20], lambda: text, task, question, ("nobody",))
+
+
+TEXT = "The night was dark, and nobody had lit the lamp of the harbour. " * 9
+
+
+def test_full_context_is_what_plain_transformers_answers(runner: Runner, tiny_model: Path) -> None:
+    (trial,) = runner.run(item_of(TEXT), ["full"])
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    plan = runner.session.plan(ask("Who?"))
+    ids = [*plan.prompt.prefix_ids, *runner.tokenizer.encode(TEXT), *plan.prompt.suffix_ids]
+    new: list[int] = []
+    with torch.inference_mode():
+        while len(new) < plan.max_tokens:
+            token = int(model(torch.tensor([ids + new])).logits[0, -1].argmax())
+            if token in runner.session.stop_ids():
+                break
+            new.append(token)
+    assert trial.given == runner.tokenizer.decode(new).strip()
+    assert trial.n_distilled == 0
+    assert trial.n_tokens == len(runner.tokenizer.encode(TEXT))
+
+
+def test_likelihood_with_everything_in_context_is_the_models_own(runner: Runner, tiny_model: Path) -> None:
+    (trial,) = runner.run(item_of(TEXT, "predict", ""), ["full"])
+    model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    plan = runner.session.plan(ask("Who?"))
+    ids = torch.tensor([[*plan.prompt.prefix_ids, *runner.tokenizer.encode(TEXT)]])
+    n = min(128, (ids.shape[1] - 1) // 2, (plan.capacity - plan.budget) // 2)
+    with torch.inference_mode():
+        losses = torch.nn.functional.cross_entropy(model(ids).logits[0, :-1], ids[0, 1:], reduction="none")
+    assert trial.scores["nats"] == pytest.approx(float(losses[-n:].mean()), abs=1e-4)
+
+
+@pytest.mark.parametrize("task", ["ask", "summarize", "predict"])
+def test_without_a_distillation_the_arms_are_the_same(runner: Runner, task: str) -> None:
+    item = item_of("A short text.", task, "Who?" if task == "ask" else "")
+    trials = list(runner.run(item, [arm for arm in ARMS if arm != "lead"]))
+    assert len({trial.given for trial in trials}) == 1
+    assert len({round(value, 4) for trial in trials for value in trial.scores.values()}) == 1
+    assert not any(trial.n_distilled for trial in trials)
+
+
+def test_only_the_pots_distill_and_they_differ(runner: Runner) -> None:
+    trials = {trial.arm: trial for trial in runner.run(item_of(TEXT), list(ARMS))}
+    assert set(trials) == {"pot", "full", "truncated", "general", "cap", "nuc"}
+    for arm, trial in trials.items():
+        assert (trial.n_distilled > 0) == (arm in ("pot", "general", "cap", "nuc")), arm
+    assert len({trial.given for trial in trials.values()}) > 2
+
+
+def test_another_question_on_the_same_text_is_answered_as_if_it_were_the_first(
+    runner: Runner, tiny_model: Path
+) -> None:
+    arms = [arm for arm in ARMS if arm != "lead"]
+    for _ in runner.run(item_of(TEXT), arms):
+        pass
+    second = item_of(TEXT, question="What was dark?")
+    alone = Runner(Session(str(tiny_model), PotRequest(capacity=256)), full_up_to=2000)
+    again, fresh = list(runner.run(second, arms)), list(alone.run(second, arms))
+    assert [(trial.arm, trial.given) for trial in again] == [(trial.arm, trial.given) for trial in fresh]
+
+
+def test_a_text_too_long_for_full_context_is_left_out(runner: Runner) -> None:
+    runner.full_up_to = 100
+    assert [trial.arm for trial in runner.run(item_of(TEXT), ["full", "truncated"])] == ["truncated"]
+
+
+def test_settings_beyond_the_paper_reach_the_pots_and_leave_the_likelihood_in_nats(tiny_model: Path) -> None:
+    given = {}
+    for name in ("pool=7", "rank"):
+        request = PotRequest(capacity=256, choice=parse_choice([name]))
+        runner = Runner(Session(str(tiny_model), request), full_up_to=2000)
+        (given[name],) = runner.run(item_of(TEXT), ["pot"])
+        (predicted,) = runner.run(item_of(TEXT, "predict", ""), ["pot"])
+        assert predicted.scores["nats"] > 1.0  # a random model of 261 entries; ranks would be half on average
+    (plain,) = Runner(Session(str(tiny_model), PotRequest(capacity=256)), full_up_to=2000).run(item_of(TEXT), ["pot"])
+    assert len({plain.given, *(trial.given for trial in given.values())}) > 1
+
+
+def test_the_middle_goes_when_a_text_is_cut() -> None:
+    assert middle_cut(list(range(10)), 5) == [0, 1, 7, 8, 9]
+    assert middle_cut([1, 2], 5) == [1, 2]
+
+
+def bench(data: Path, model: Path, *words: str) -> Any:
+    return CliRunner().invoke(app, ["bench", "pocket", "--data", str(data), "-m", str(model), *TINY, *words])
+
+
+def test_every_set_has_a_row_with_its_interval_and_baselines(data: Path, tiny_model: Path) -> None:
+    result = bench(data, tiny_model, "--n", "1")
+    assert result.exit_code == 0, result.output
+    for name in ("passkey", "facts", "squad", "squad-articles", "fairytale", "perplexity", "scitldr", "peps"):
+        assert name in result.stdout
+    assert "rfcs" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "95 %" in result.stdout and "pot ≥ truncated" in result.stdout
+    assert "\x1b" not in result.output
+    assert "8/" in result.stderr or "left" in result.stderr or "s" in result.stderr
+
+
+def test_a_stopped_run_goes_on_where_it_was(
+    data: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, words = tmp_path / "run.jsonl", ["--only", "squad,perplexity", "--json", "-q"]
+    whole = json.loads(bench(data, tiny_model, *words, "--record", str(kept)).stdout)
+    lines = kept.read_text().splitlines(keepends=True)
+    assert len(lines) == 1 + len(whole["trials"])
+    kept.write_text("".join(lines[:4]) + lines[4][:30])
+    ran: list[str] = []
+    run = Runner.run
+    monkeypatch.setattr(Runner, "run", lambda self, item, arms: (ran.extend(arms), run(self, item, arms))[1])
+    again = json.loads(bench(data, tiny_model, *words, "--record", str(kept)).stdout)
+    plain = [{**trial, "seconds": 0} for trial in whole["trials"]]
+    assert sorted(json.dumps({**trial, "seconds": 0}) for trial in again["trials"]) == sorted(map(json.dumps, plain))
+    assert len(ran) >= len(plain) - 3 and len(ran) < 2 * 2 * 4
+    assert again["scores"] == whole["scores"]
+    result = bench(data, tiny_model, *words, "--record", str(kept), "--seed", "1")
+    assert result.exit_code == 2
+    assert "other settings: seed was 0, and is 1" in result.output
+
+
+def test_what_cannot_be_is_refused_in_one_line(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    for words, code in (
+        (["--only", "squat"], 2),
+        (["--only", "rfcs"], 3),
+        (["--arms", "pots"], 2),
+        (["--depths", "2"], 2),
+        (["--depths", "x"], 2),
+        (["--lengths", "0"], 2),
+    ):
+        result = bench(data, tiny_model, *words)
+        assert result.exit_code == code, words
+        assert "Traceback" not in result.output
+
+
+def trial(number: int, arm: str, score: float, metric: str = "f1") -> PocketTrial:
+    return PocketTrial("squad", "", number, arm, "", "", {metric: score}, 1, 0, 0.0)
+
+
+def test_orderings_compare_the_same_items_and_say_when_there_are_too_few() -> None:
+    trials = [trial(number, "pot", 0.8) for number in range(20)]
+    trials += [trial(number, "truncated", 0.1 * (number % 3)) for number in range(15)]
+    (pair,) = differences(trials)
+    assert (pair.n, pair.verdict) == (15, "holds")
+    assert pair.mean == pytest.approx(70.0)
+    (few,) = differences(trials[:5] + trials[20:])
+    assert few.verdict == "few"
+    (worse,) = differences([replace(one, scores={"nats": one.scores["f1"]}) for one in trials])
+    assert worse.verdict == "fails"  # more nats are worse
+
+
+def test_scores_are_means_with_intervals_around_them() -> None:
+    (row,) = scores([trial(number, "pot", number % 2, "right") for number in range(40)])
+    assert (row.mean, row.n) == (50.0, 40)
+    assert row.interval[0] < 36 and row.interval[1] > 64
+    (row,) = scores([trial(number, "pot", 0.0, "nats") for number in range(4)])
+    assert (row.mean, row.interval) == (1.0, (1.0, 1.0))
+
+
+def test_a_record_that_is_none_or_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n")
+    with pytest.raises(UsageError, match="no record"):
+        RecordFile(path, {"seed": 0})
+    assert path.read_text() == "my notes\n"
+    with pytest.raises(OutputError, match="cannot be written"):
+        RecordFile(tmp_path / "missing" / "file", {"seed": 0})
+
+
+def test_choices_outside_a_set_are_cut_to_it(data: Path, runner: Runner) -> None:
+    sets = Sets(data, runner.tokenizer, Choice(n=50, lengths=(300,), depths=(0.5,), seed=0))
+    assert len(sets.items("squad")) == 2
