@@ -9,6 +9,6 @@ Cite = Annotated[
     typer.Option(
         "--cite/--no-cite",
         help="Under the answer, the pages or lines that it attended to.",
-        rich_help_panel="Output",
+        rich_help_panel="Sources",
     ),
 ]
