@@ -10,13 +10,17 @@ from infinipot_cli.logs import Digest
 
 @dataclass
 class Input:
-    """One document of a reading, how many of its tokens were read and are still held, and its digest as a log."""
+    """One document of a reading, how many of its tokens were read and are still held, and its digest as a log.
+
+    Lines are counted from `first_line`.
+    """
 
     document: Document
     pieces: Iterator[TextPiece]
     n_tokens: int = 0
     n_kept: float = 0.0
     log: Digest | None = None
+    first_line: int = 1
 
 
 # Columns of the picture that shows what was kept.

@@ -28,14 +28,16 @@ ARROWS = {
     "plan": {"settings", "choice", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
-    "reading": {"sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
+    "explain": {"documents.piece", "tokens.stream", "engine"},
+    "reading": {"explain", "sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
-    "bench": {"choice", "session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
-    "display": {"bench.record", "bench.pocket_record", "logs", "progress", "settings", "errors"},
+    "bench": {"choice", "explain", "session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
+    "display": {"bench.record", "explain", "bench.pocket_record", "logs", "progress", "settings", "errors"},
     "commands": {
         *(
             "choice",
             "session",
+            "explain",
             "reading",
             "plan",
             "model.catalog",
@@ -56,7 +58,7 @@ ARROWS = {
 LIBRARIES = {
     "rich": {"display"},
     "typer": {"app", "commands"},
-    "torch": {"model", "engine", "bench", "recipe"},
+    "torch": {"model", "engine", "explain", "bench", "recipe"},
     "transformers": {"model", "engine", "bench", "recipe"},
     "safetensors": {"model", "engine", "recipe"},
     "tokenizers": {"tokens", "recipe"},

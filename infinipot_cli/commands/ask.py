@@ -6,7 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
-from infinipot_cli.commands import options
+from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -73,6 +73,7 @@ def ask(
     temperature: options.Temperature = 0.0,
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
+    cite: citing_options.Cite = True,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -107,7 +108,15 @@ def ask(
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(
-        json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, consent=consent
+        json,
+        jsonl,
+        quiet,
+        color,
+        output,
+        ctx.meta[options.MODEL_WAS_CHOSEN],
+        documents.strict,
+        consent=consent,
+        cite=cite,
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

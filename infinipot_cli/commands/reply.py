@@ -1,7 +1,6 @@
 """What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
 
 import contextlib
-import select
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +18,12 @@ from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
+from infinipot_cli.display.silence import tell_if_silent
+from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
+from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
@@ -30,7 +32,6 @@ from infinipot_cli.session import Session
 from infinipot_cli.settings import Color
 from infinipot_cli.speed import remember_speed
 
-SILENCE_SECONDS = 1.0
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
 _MOST_NAMES = 3
@@ -50,6 +51,7 @@ class Form:
         strict: whether a warning about a document makes the run fail.
         digest: whether a log's digest stands in front of the answer.
         consent: whether a missing model may be offered for download.
+        cite: whether the sources are said.
     """
 
     json: bool = False
@@ -61,6 +63,7 @@ class Form:
     strict: bool = False
     digest: bool = False
     consent: ConsentOptions = ConsentOptions()  # noqa: RUF009  (frozen)
+    cite: bool = True
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -106,7 +109,7 @@ class Reply:
             if self._form.output is not None:
                 out = stack.enter_context(output_file(self._form.output, by_line=self._form.jsonl))
             if STDIN in sources:
-                self._tell_if_silent()
+                tell_if_silent(self._console)
             if each and len(sources) > 1:
                 self._one_by_one(sources, task, out)
             else:
@@ -220,13 +223,13 @@ class Reply:
     def _answer(self, reading: Reading, number: int, out: TextIO) -> Answered:
         question, before = reading.task.questions[number], reading.timing.answer_seconds
         if self._is_json:
-            text = safe("".join(reading.answer(number))).strip()
+            text = safe("".join(reading.answer(number, watch=self._form.cite))).strip()
         else:
             if reading.task.further:
                 self._head(out, question)
             writer = AnswerWriter(out)
             try:
-                for piece in reading.answer(number):
+                for piece in reading.answer(number, watch=self._form.cite):
                     writer.write(piece)
             except KeyboardInterrupt:
                 writer.close()
@@ -242,7 +245,11 @@ class Reply:
             reading.n_kept,
             reading.kept_share,
             reading.timing.answer_seconds - before,
+            tuple(cite(reading.passages())) if self._form.cite else None,
         )
+        if answered.sources and not self._is_json:
+            lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
+            show_sources(lines, self._console, out, quiet=self._form.quiet)
         if self._form.jsonl or not reading.task.further:
             self._put_record(one_answer(self._session, reading, answered, self._key), out)
         if reading.is_reasoning and not text:
@@ -295,16 +302,6 @@ class Reply:
             f" · pot {size(reading.pot.nbytes)}, peak {reading.pot.peak} entries",
             style="dim",
         )
-
-    def _tell_if_silent(self) -> None:
-        """Say what is being waited for when nothing comes; a run that hangs without a word looks broken."""
-        try:
-            ready, _, _ = select.select([sys.stdin.fileno()], [], [], SILENCE_SECONDS)
-        except (AttributeError, OSError, ValueError):  # closed, or a test's stream without a descriptor
-            return
-        if not ready:
-            end = " (Ctrl-D ends it)" if sys.stdin.isatty() else ""
-            say(self._console, f"reading standard input…{end}", style="dim")
 
 
 def _names(reading: Reading) -> str:

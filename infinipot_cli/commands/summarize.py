@@ -6,7 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
-from infinipot_cli.commands import options
+from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -56,6 +56,7 @@ def summarize(
     temperature: options.Temperature = 0.0,
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
+    cite: citing_options.Cite = True,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -84,7 +85,7 @@ def summarize(
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(
-        json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest, consent
+        json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest, consent, cite
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)
