@@ -8,6 +8,7 @@ from pathlib import Path
 from infinipot_cli.choice import Choice
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotError, UsageError
+from infinipot_cli.explain.packing import packed, unpacked
 from infinipot_cli.plan import Task
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
@@ -17,6 +18,7 @@ from infinipot_cli.session import Session
 from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRequest, Quantization
 from infinipot_cli.sources import Input
 
+TRAIL = "trail"  # name of the tensor that leads from entries back to text
 _DTYPES = {"fp32": Dtype.FLOAT32, "bf16": Dtype.BFLOAT16, "fp16": Dtype.FLOAT16}
 
 
@@ -96,7 +98,11 @@ def resume(
         from infinipot_cli.pots.compact import from_int8
 
         state = from_int8(state, header.fingerprint.dtype)
-    return Reading(session, earlier + session.open(sources, found=found), task, plan, state)
+    trail = state.tensors.pop(TRAIL, None)
+    reading = Reading(session, earlier + session.open(sources, found=found), task, plan, state)
+    if trail is not None:
+        reading.trail = unpacked(trail.numpy().tobytes(), len(header.prefix_ids))
+    return reading
 
 
 def stored_bytes(reading: Reading, entries: Entries) -> int:
@@ -123,11 +129,13 @@ def save(session: Session, reading: Reading, name: str, entries: Entries = Entri
         UsageError: no pot can have this name.
     """
     from infinipot_cli.engine import capture
-    from infinipot_cli.pots.compact import to_int8
+    from infinipot_cli.pots.compact import bytes_as_tensor, to_int8
 
     path = shelf.path_of(name)
     state = capture(reading.pot)
     state = to_int8(state) if entries is Entries.INT8 else state
+    reading.forget_what_is_gone()
+    state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail))
     header = Header(
         model=_findable(session),
         fingerprint=_identity(session, session.load().dtype),

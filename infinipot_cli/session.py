@@ -180,7 +180,7 @@ class Session:
                     document = LateDocument(source, self.wishes, may_fail=may_fail)
                 else:
                     document = open_document(source, stdin=stdin, wishes=self.wishes)
-                inputs.append(Input(document, document.pieces()))
+                inputs.append(Input(document, document.pieces(), first_line=self.wishes.first_line))
                 if not isinstance(document, LateDocument):
                     _take_first(inputs[-1])
         except BaseException:

@@ -22,6 +22,7 @@ class Input:
         pages: label or number of each page with its first token, counted over all documents.
         text_hash: of the text that was read.
         was_read: it is in the pot already.
+        first_line: number of its first line.
     """
 
     document: Document
@@ -32,6 +33,7 @@ class Input:
     pages: list[tuple[str, int]] = field(default_factory=list)
     text_hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     was_read: bool = False
+    first_line: int = 1
 
 
 # Columns of the picture that shows what was kept.

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.pocket_sets import Item
 from infinipot_cli.bench.record import Count
 from infinipot_cli.errors import OutputError, UsageError
 
@@ -192,6 +193,11 @@ class RecordFile:
         whole = [line for line in lines[1:] if line.endswith("\n")]
         self._write("w", lines[0] + "".join(whole))
         return [PocketTrial(**json.loads(line)) for line in whole]
+
+    def missing(self, wanted: Iterable[tuple[Item, str]]) -> list[tuple[Item, str]]:
+        """Those items and arms that there is no answer of yet."""
+        known = {trial.key for trial in self.done}
+        return [(item, arm) for item, arm in wanted if (item.set_name, item.number, arm) not in known]
 
     def add(self, trial: PocketTrial) -> None:
         """Keep one answer."""

@@ -6,7 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
-from infinipot_cli.commands import options
+from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -75,6 +75,7 @@ def ask(
     temperature: options.Temperature = 0.0,
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
+    cite: citing_options.Cite = True,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -121,6 +122,7 @@ def ask(
         consent=consent,
         save_pot=stored.save_pot,
         entries=stored.entries,
+        cite=cite,
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

@@ -1,7 +1,6 @@
 """What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
 
 import contextlib
-import select
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,15 +13,18 @@ from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
-from infinipot_cli.display.console import error_console, say
+from infinipot_cli.display.console import error_console, is_watched, say
 from infinipot_cli.display.digest import digest_lines
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
+from infinipot_cli.display.silence import tell_if_silent
+from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
+from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
@@ -33,7 +35,6 @@ from infinipot_cli.session import Session
 from infinipot_cli.settings import Color, Entries
 from infinipot_cli.speed import remember_speed
 
-SILENCE_SECONDS = 1.0
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
 _MOST_NAMES = 3
@@ -56,6 +57,7 @@ class Form:
         save_pot: name under which what was read is stored.
         entries: how its keys and values are written.
         answers: whether anything is answered.
+        cite: whether the sources are said.
     """
 
     json: bool = False
@@ -70,6 +72,7 @@ class Form:
     save_pot: str | None = None
     entries: Entries = Entries.EXACT
     answers: bool = True
+    cite: bool = True
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -94,7 +97,7 @@ class Reply:
         self._key = key
         self._console = error_console(form.color, quiet=form.quiet)
         self._results: list[dict[str, object]] = []
-        self._headed = False
+        self._headed = self._was_stopped = False
         self._found: frozenset[str] = frozenset()
         self._pot: str | None = None
         self._n_failed = self._exit_code = self._n_warnings = 0
@@ -123,7 +126,7 @@ class Reply:
             if self._form.output is not None:
                 out = stack.enter_context(output_file(self._form.output, by_line=self._form.jsonl))
             if STDIN in sources:
-                self._tell_if_silent()
+                tell_if_silent(self._console)
             if each and len(sources) > 1:
                 self._one_by_one(sources, task, out)
             else:
@@ -133,6 +136,8 @@ class Reply:
             say(self._console, f"written to {self._form.output}", style="dim")
         if not self._form.model_was_chosen:
             say(self._console, larger_model_line(cached_names()), style="dim")
+        if self._was_stopped:
+            raise KeyboardInterrupt
         if self._n_failed:
             say(self._console, f"done {len(sources) - self._n_failed} of {len(sources)} · {self._n_failed} failed")
             raise typer.Exit(self._exit_code)
@@ -145,6 +150,8 @@ class Reply:
     def _one_by_one(self, sources: Sequence[str], task: Task, out: TextIO) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""
         for source in sources:
+            if self._was_stopped:
+                break
             try:
                 self._reading([source], task, out, heading=source)
             except DocumentError as error:
@@ -175,9 +182,11 @@ class Reply:
                 f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
                 style="dim",
             )
-            with ReadingBar(self._console, waiting=f"loading {model}") as bar:
+            with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
                 for progress in reading.read():
                     bar.update(progress)
+            if reading.stop.is_wanted:
+                self._stopped(reading, bar)
             for entry in reading.inputs:
                 if entry.document.failure is not None:
                     self._fail(entry.document.failure)
@@ -196,6 +205,18 @@ class Reply:
             if len(answers) > 1 and not self._form.jsonl:
                 self._put_record(several_answers(self._session, reading, answers, self._key), out)
             self._report(reading, answers)
+
+    def _stopped(self, reading: Reading, bar: ReadingBar) -> None:
+        """Say how far it was read; only somebody who looks at the answer is given one from that much.
+
+        Raises:
+            KeyboardInterrupt: nobody looks, or nothing was read.
+        """
+        bar.say_stopped()
+        if self._form.output is not None or self._is_json or not reading.n_tokens or not is_watched():
+            raise KeyboardInterrupt
+        self._was_stopped = True
+        say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
 
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
@@ -223,6 +244,7 @@ class Reply:
             return
         for entry in logs:
             assert entry.log is not None
+            entry.log.close()
             name = entry.document.name if len(reading.inputs) > 1 else ""
             self._put_line("\n".join(digest_lines(entry.log, name)), out)
             AnswerWriter(out).close()
@@ -234,13 +256,13 @@ class Reply:
     def _answer(self, reading: Reading, number: int, out: TextIO) -> Answered:
         question, before = reading.task.questions[number], reading.timing.answer_seconds
         if self._is_json:
-            text = safe("".join(reading.answer(number))).strip()
+            text = safe("".join(reading.answer(number, watch=self._form.cite))).strip()
         else:
             if reading.task.further:
                 self._head(out, question)
             writer = AnswerWriter(out)
             try:
-                for piece in reading.answer(number):
+                for piece in reading.answer(number, watch=self._form.cite):
                     writer.write(piece)
             except KeyboardInterrupt:
                 writer.close()
@@ -256,7 +278,11 @@ class Reply:
             reading.n_kept,
             reading.kept_share,
             reading.timing.answer_seconds - before,
+            tuple(cite(reading.passages())) if self._form.cite else None,
         )
+        if answered.sources and not self._is_json:
+            lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
+            show_sources(lines, self._console, out, quiet=self._form.quiet)
         if self._form.jsonl or not reading.task.further:
             self._put_record(one_answer(self._session, reading, answered, self._key), out)
         if reading.is_reasoning and not text:
@@ -311,16 +337,6 @@ class Reply:
             f" · pot {size(reading.pot.nbytes)}, peak {reading.pot.peak} entries",
             style="dim",
         )
-
-    def _tell_if_silent(self) -> None:
-        """Say what is being waited for when nothing comes; a run that hangs without a word looks broken."""
-        try:
-            ready, _, _ = select.select([sys.stdin.fileno()], [], [], SILENCE_SECONDS)
-        except (AttributeError, OSError, ValueError):  # closed, or a test's stream without a descriptor
-            return
-        if not ready:
-            end = " (Ctrl-D ends it)" if sys.stdin.isatty() else ""
-            say(self._console, f"reading standard input…{end}", style="dim")
 
 
 def _names(reading: Reading) -> str:

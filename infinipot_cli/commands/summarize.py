@@ -6,7 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
-from infinipot_cli.commands import options
+from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -58,6 +58,7 @@ def summarize(
     temperature: options.Temperature = 0.0,
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
+    cite: citing_options.Cite = True,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -88,8 +89,8 @@ def summarize(
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(
-        json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent, stored.save_pot,
-        stored.entries,
+        json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
+        save_pot=stored.save_pot, entries=stored.entries, cite=cite,
     )  # fmt: skip
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

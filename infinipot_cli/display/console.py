@@ -34,7 +34,8 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False) -> Console:
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=True,
+        # a terminal is given whole words, a pipe whole lines
+        soft_wrap=not stream.isatty(),
         quiet=quiet,
     )
 
@@ -47,6 +48,11 @@ def waiting(console: Console, text: str) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def is_watched() -> bool:
+    """Whether somebody sees both the answer and what is said about it."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdout, sys.stderr))
 
 
 def terminal_facts() -> str:

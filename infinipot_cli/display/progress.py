@@ -24,6 +24,8 @@ from infinipot_cli.progress import Progress
 TICK_SECONDS = 30.0
 QUICK_SECONDS = 2.0
 NARROW = 60
+WIDE_ENOUGH = 80
+ROOMY = 95
 COLUMNS = " ▁▂▃▄▅▆▇█"
 
 
@@ -66,7 +68,12 @@ class ReadingBar:
     ) -> None:
         if self._live is not None:
             self._live.stop()
-        if isinstance(error, KeyboardInterrupt) and self.reached is not None:
+        if isinstance(error, KeyboardInterrupt):
+            self.say_stopped()
+
+    def say_stopped(self) -> None:
+        """Say how far a reading got that was stopped."""
+        if self.reached is not None:
             say(self._console, f"stopped at {self._where(self.reached)}")
 
     def update(self, reached: Progress) -> None:
@@ -119,17 +126,19 @@ class ReadingBar:
         facts = [place, f"{reached.n_tokens} tok", self._speed(reached), self._left(reached)]
         reading = _row(
             "reading",
-            _bar(reached.done, 1.0),
+            _bar(reached.done, 1.0, self._console.width),
             "" if reached.done is None else f"{reached.done * 100:3.0f} %",
             "  ".join(fact for fact in facts if fact),
         )
         if self._console.width < NARROW:
             return reading
+        n_dropped = max(0, reached.n_tokens - reached.n_held)
+        dropped = f"  dropped {short(n_dropped)}" if self._console.width >= WIDE_ENOUGH and n_dropped else ""
         pot = _row(
             "pot",
-            _bar(reached.n_held, reached.capacity),
+            _bar(reached.n_held, reached.capacity, self._console.width),
             f"{100 * reached.n_held / reached.capacity:3.0f} %",
-            f"{reached.n_held} / {reached.capacity} places  distilled {reached.n_cycles} ×",
+            f"{reached.n_held} / {reached.capacity} places  distilled {reached.n_cycles} ×{dropped}",
         )
         return Group(reading, pot, *self._kept(reached))
 
@@ -138,7 +147,7 @@ class ReadingBar:
         if not reached.kept or not self._console.encoding.startswith("utf"):
             return []
         line = Text.assemble((f"{'kept':<8}", "dim"), (sparkline(reached.kept), "cyan"), ("·" * reached.n_ahead, "dim"))
-        if self._console.width >= 80:
+        if self._console.width >= WIDE_ENOUGH:
             line.append(f"  by {reached.kept_by}, best {percent(max(reached.kept))}", "dim")
         line.no_wrap, line.overflow = True, "crop"
         return [line]
@@ -152,13 +161,20 @@ def sparkline(shares: Sequence[float]) -> str:
     return "".join(COLUMNS[math.ceil(share / most * (len(COLUMNS) - 1))] for share in shares)
 
 
-def _bar(completed: float | None, total: float) -> ProgressBar:
+def short(n: int) -> str:
+    """A number in few letters, rounded down."""
+    if n < 10_000:
+        return str(n)
+    return f"{n // 1000}k" if n < 10_000_000 else f"{n // 1_000_000}M"
+
+
+def _bar(completed: float | None, total: float, width: int) -> ProgressBar:
     # named colours, which follow the user's theme; a bar without end pulses
     return ProgressBar(
         total=total,
         completed=completed or 0.0,
         pulse=completed is None,
-        width=24,
+        width=24 if width >= ROOMY else 14,
         style="bright_black",
         complete_style="cyan",
         finished_style="cyan",

@@ -4,6 +4,7 @@ Axes in docstrings: L layers, H query heads, K KV heads, N entries held, T new t
 V vocabulary. The batch is always 1 and absent.
 """
 
+from infinipot_cli.engine.attended import Attended
 from infinipot_cli.engine.coverage import coverage
 from infinipot_cli.engine.events import Consumed, Distilled, Step
 from infinipot_cli.engine.generate import generate
@@ -12,6 +13,7 @@ from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.state import PotState, capture, restore
 
 __all__ = [
+    "Attended",
     "Consumed",
     "Distilled",
     "Pot",

@@ -42,3 +42,8 @@ def from_int8(state: PotState, dtype: str) -> PotState:
         elif not name.startswith(_SCALE):
             tensors[name] = tensor
     return PotState(state.numbers, tensors)
+
+
+def bytes_as_tensor(data: bytes) -> Tensor:
+    """Bytes as a tensor of uint8, (n,), so that they can lie beside the entries."""
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)

@@ -20,6 +20,7 @@ from infinipot_cli.bench.pocket_record import (
     scores,
 )
 from infinipot_cli.bench.pocket_sets import Choice, Item, Sets
+from infinipot_cli.choice import parse_choice
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
@@ -99,6 +100,18 @@ def test_another_question_on_the_same_text_is_answered_as_if_it_were_the_first(
 def test_a_text_too_long_for_full_context_is_left_out(runner: Runner) -> None:
     runner.full_up_to = 100
     assert [trial.arm for trial in runner.run(item_of(TEXT), ["full", "truncated"])] == ["truncated"]
+
+
+def test_settings_beyond_the_paper_reach_the_pots_and_leave_the_likelihood_in_nats(tiny_model: Path) -> None:
+    given = {}
+    for name in ("pool=7", "rank"):
+        request = PotRequest(capacity=256, choice=parse_choice([name]))
+        runner = Runner(Session(str(tiny_model), request), full_up_to=2000)
+        (given[name],) = runner.run(item_of(TEXT), ["pot"])
+        (predicted,) = runner.run(item_of(TEXT, "predict", ""), ["pot"])
+        assert predicted.scores["nats"] > 1.0  # a random model of 261 entries; ranks would be half on average
+    (plain,) = Runner(Session(str(tiny_model), PotRequest(capacity=256)), full_up_to=2000).run(item_of(TEXT), ["pot"])
+    assert len({plain.given, *(trial.given for trial in given.values())}) > 1
 
 
 def test_the_middle_goes_when_a_text_is_cut() -> None:

@@ -117,3 +117,10 @@ def test_eight_bits_take_less_room_and_answer(story: Path, tiny_model: Path, hom
     assert run("pots", "rm", "small", "exact").exit_code == 0
     assert run("pots", "import", exported.stdout.strip(), "--name", "again").stdout.strip() == "@again"
     assert run("pots", "list", "-q").stdout.split() == ["@again"]
+
+
+def test_what_is_asked_later_is_cited_as_it_was_then(story: Path, tiny_model: Path) -> None:
+    question = "What is the pass key?"
+    direct = run("ask", str(story), question, *SMALL, "-m", str(tiny_model), "--save-pot", "story", "--json", "-q")
+    later = run("ask", "@story", question, "-n", "20", "--json", "-q")
+    assert json.loads(direct.stdout)["sources"] == json.loads(later.stdout)["sources"]

@@ -167,3 +167,29 @@ def test_a_document_that_never_ends_is_read_in_constant_memory(command: list[str
 def resident_bytes(process: int) -> int:
     (found,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
     return int(found) * 1024
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_ctrl_c_on_a_terminal_answers_from_what_was_read(command: list[str], long_story: Path, watched: bool) -> None:
+    ours, theirs = pty.openpty()
+    out = theirs if watched else subprocess.PIPE
+    child = subprocess.Popen([*command, str(long_story), "Who?"], stdin=theirs, stdout=out, stderr=theirs)
+    os.close(theirs)
+    shown, pressed = b"", False
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:
+            break
+        if not pressed and re.search(r"[1-9] %", shown.decode(errors="replace")):
+            child.send_signal(signal.SIGINT)
+            pressed = True
+    assert child.wait(timeout=60) == 130
+    os.close(ours)
+    text = shown.decode()
+    assert re.search(r"stopped at \d+ %, \d+ tokens", text)
+    assert ("answering from what was read" in text) == ("% kept" in text) == watched
+    assert "Traceback" not in text
+    if child.stdout is not None:
+        with child.stdout:
+            assert child.stdout.read() == b""

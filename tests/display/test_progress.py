@@ -1,6 +1,7 @@
 import contextlib
 import dataclasses
 import io
+import re
 import sys
 from collections.abc import Callable
 
@@ -62,6 +63,21 @@ def drawn(make: MakeConsole, progress: Progress | None, width: int) -> str:
         bar.update(progress)
     console.print(bar._picture())
     return out.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_at_usual_widths_nothing_is_cut(recording_console: MakeConsole, width: int) -> None:
+    console, out = recording_console(width=width)
+    clock = Clock()
+    bar = ReadingBar(console, clock=clock)
+    progress = dataclasses.replace(at(0.61, n_tokens=182_400), page=371, n_pages=612, n_held=3407, capacity=4096)
+    bar.update(at(0.0, n_tokens=0))
+    clock.now += 139
+    bar.update(dataclasses.replace(progress, n_cycles=28))
+    console.print(bar._picture())
+    picture = out.getvalue().splitlines()[-2:]
+    assert re.sub(" +", " ", picture[0]).endswith("61 % p. 371/612 182400 tok 1312 tok/s 1:29 left")
+    assert re.sub(" +", " ", picture[1]).endswith("83 % 3407 / 4096 places distilled 28 × dropped 178k")
 
 
 @pytest.mark.parametrize("width", [40, 59, 60, 80, 120])

@@ -1,0 +1,73 @@
+"""Ctrl-C while a document is being read: the first ends the document where it is, the second ends the program.
+
+Tokens stop coming, so the model finishes the pass it is in and the pot is whole: what was read can be asked, or saved.
+"""
+
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop:
+    """A wish to end a reading early.
+
+    Attributes:
+        is_wanted: whether somebody wished so.
+        is_heard: whether tokens are passing by here, so that a wish can be granted.
+    """
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+        self.is_heard = False
+        self._is_waiting = False
+
+    def guard(self, tokens: Iterable[int]) -> Iterator[int]:
+        """Pass tokens on until the wish comes; one that comes while the next token is awaited ends the wait."""
+        source = iter(tokens)
+        self.is_heard = True
+        try:
+            while not self.is_wanted:
+                try:
+                    self._is_waiting = True
+                    token = next(source, None)
+                    self._is_waiting = False
+                except _Awake:
+                    return
+                if token is None:
+                    return
+                yield token
+        finally:
+            self._is_waiting = False
+
+    @contextmanager
+    def on_interrupt(self) -> Iterator[None]:
+        """Take Ctrl-C as the wish, once; before the first token, and from the second time on, it is what it was."""
+        before = signal.getsignal(signal.SIGINT)
+        if not callable(before):  # ignored, as whoever started us wants it
+            yield
+            return
+        ends_all = before
+
+        def press(number: int, frame: FrameType | None) -> None:
+            if self.is_wanted or not self.is_heard:
+                ends_all(number, frame)
+                return
+            self.is_wanted = True
+            if self._is_waiting:
+                raise _Awake
+
+        try:
+            signal.signal(signal.SIGINT, press)
+        except ValueError:  # not the main thread, which alone gets signals
+            yield
+            return
+        try:
+            yield
+        finally:
+            self.is_heard = False
+            signal.signal(signal.SIGINT, before)
+
+
+class _Awake(BaseException):
+    """Ends the wait for a token; no part of a document takes it for a mistake of its own."""

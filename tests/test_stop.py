@@ -1,0 +1,79 @@
+"""Ctrl-C while tokens are read: the first ends them, the second the program."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import PotRequest
+from infinipot_cli.stop import Stop
+
+
+def press() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_the_first_press_ends_the_tokens_and_the_second_the_program() -> None:
+    stop, before = Stop(), signal.getsignal(signal.SIGINT)
+    with stop.on_interrupt():
+        tokens = stop.guard(range(100))
+        assert [next(tokens), next(tokens)] == [0, 1]
+        press()
+        assert list(tokens) == []
+        with pytest.raises(KeyboardInterrupt):
+            press()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_before_the_first_token_a_press_ends_the_program() -> None:
+    stop = Stop()
+    with stop.on_interrupt(), pytest.raises(KeyboardInterrupt):
+        press()
+    assert not stop.is_wanted
+
+
+def test_a_wait_for_the_next_token_is_ended() -> None:
+    def slow() -> Iterator[int]:
+        yield 7
+        threading.Timer(0.2, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)).start()
+        time.sleep(30)
+        yield 8
+
+    stop, start = Stop(), time.monotonic()
+    with stop.on_interrupt():
+        assert list(stop.guard(slow())) == [7]
+    assert time.monotonic() - start < 10
+
+
+def test_elsewhere_than_in_the_main_thread_nothing_changes() -> None:
+    read: list[int] = []
+
+    def work() -> None:
+        stop = Stop()
+        with stop.on_interrupt():
+            read.extend(stop.guard(range(3)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert read == [0, 1, 2]
+
+
+@pytest.mark.parametrize("n_steps", [1, 3, 9])
+def test_a_stopped_reading_answers_as_one_of_a_shorter_document(tiny_model: Path, story: Path, n_steps: int) -> None:
+    session = Session(str(tiny_model), PotRequest(capacity=400, max_tokens=8, chunk=40))
+    with session.prepare([str(story)], ask("Who?")) as reading:
+        for number, _ in enumerate(reading.read(), start=1):
+            reading.stop.is_wanted = number >= n_steps
+        n_read, answer = reading.n_tokens, "".join(reading.answer())
+    assert 0 < n_read == reading.inputs[0].n_tokens < story.stat().st_size
+    text = story.read_text()[:n_read]  # one token a byte
+    story.write_text(text)
+    with session.prepare([str(story)], ask("Who?")) as reading:
+        for _ in reading.read():
+            pass
+        assert "".join(reading.answer()) == answer
