@@ -30,8 +30,8 @@ def pocket(
         typer.Option(
             "--only",
             metavar="A,B",
-            help="Sets to run, of passkey, facts, squad, squad-articles, fairytale, perplexity, scitldr, peps, rfcs; "
-            "all that DIR holds by default.",
+            help="Sets to run, of passkey, facts, squad, squad-articles, absent, fairytale, perplexity, scitldr, peps, "
+            "rfcs; all that DIR holds by default.",
             rich_help_panel=TEST,
         ),
     ] = None,
