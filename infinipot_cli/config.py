@@ -74,6 +74,7 @@ KEYS: Mapping[str, Key] = {
     "answer.top_p": Key("top_p", _number, 1.0),
     "answer.seed": Key("seed", _whole, None),
     "output.quiet": Key("quiet", _flag, False),
+    "output.cite": Key("cite", _flag, True),
     "output.color": Key("color", _color, str(settings.Color.AUTO)),
 }
 TEMPLATE_KEYS: Mapping[str, Callable[[object], object]] = {"question": _text, "system": _text, "max_tokens": _size}

@@ -6,9 +6,11 @@ Reading and answering are generators; whoever iterates them decides when to stop
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
+from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
 from infinipot_cli.settings import Loading, Sampling
@@ -20,7 +22,8 @@ from infinipot_cli.tokens.stream import stream_tokens
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 if TYPE_CHECKING:
-    from infinipot_cli.engine import Pot
+    from infinipot_cli.engine import Attended, Pot, PotState, Reader
+    from infinipot_cli.explain.citations import Passage
     from infinipot_cli.model.load import LoadedModel
 
 
@@ -61,17 +64,24 @@ class Reading:
         n_answer: tokens of the latest answer so far.
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
         is_reasoning: the latest answer ended while the model was still reasoning.
+        trail: leads from the tokens read back to pages and lines.
+        attended: what the latest answer attended to; None unless it was asked for.
     """
 
-    def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
+    def __init__(
+        self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan, state: "PotState | None" = None
+    ) -> None:
         self.inputs = inputs
         self.task = task
         self.plan = plan
-        self.n_tokens = 0
+        self.n_tokens = sum(entry.n_tokens for entry in inputs)
         self.n_answer = 0
         self.stop = Stop()
         self.is_reasoning = False
+        self.trail = Trail(len(plan.prompt.prefix_ids))
+        self.attended: Attended | None = None
         self._model = model
+        self._state = state
         self._pot: Pot | None = None
         self._n_asked = 0
         self._stretches = Stretches((), 0, "part")
@@ -120,34 +130,54 @@ class Reading:
     def read(self) -> Iterator[Progress]:
         """Read all documents into a new pot, one after the other."""
         loaded = self._model.load()
-        from infinipot_cli.engine import Distilled, Reader
+        from infinipot_cli.engine import Distilled
         from infinipot_cli.model.load import memory_guard
 
         plan, start = self.plan, time.perf_counter()
         with memory_guard(f"read with a pot of {plan.capacity} places"):
-            reader = Reader(
-                loaded.model,
-                catalyst_ids=plan.prompt.catalyst_ids,
-                prefix_ids=plan.prompt.prefix_ids,
-                capacity=plan.capacity,
-                budget=plan.budget,
-                novelty_ratio=plan.novelty_ratio,
-                choice=plan.choice,
-                chunk=plan.chunk,
-            )
+            reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
-            meter = Meter(self.inputs)
+            meter = Meter(self.inputs, n_tokens=self.n_tokens)
             for meter.current, entry in enumerate(self.inputs):
+                if entry.was_read:
+                    continue
                 before = self.n_tokens
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
                         self._look(meter)
+                        self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
                     self._read_seconds = time.perf_counter() - start
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
                 if self.stop.is_wanted:
                     break
+
+    def _new_reader(self, loaded: "LoadedModel") -> "Reader":
+        from infinipot_cli.engine import Reader
+
+        plan = self.plan
+        return Reader(
+            loaded.model,
+            catalyst_ids=plan.prompt.catalyst_ids,
+            prefix_ids=plan.prompt.prefix_ids,
+            capacity=plan.capacity,
+            budget=plan.budget,
+            novelty_ratio=plan.novelty_ratio,
+            choice=plan.choice,
+            chunk=plan.chunk,
+        )
+
+    def _resumed(self, loaded: "LoadedModel") -> "Reader":
+        """A reader on the stored pot; what is asked now judges its entries from here on, if there is room for it."""
+        from infinipot_cli.engine import Reader, restore
+
+        assert self._state is not None
+        pot = restore(loaded.model, self._state)
+        self._state = None  # its tensors have been copied
+        if pot.n_held + len(self.plan.prompt.catalyst_ids) <= pot.capacity:
+            pot.catalyst_ids = self.plan.prompt.catalyst_ids
+        return Reader.resumed(loaded.model, pot, chunk=self.plan.chunk)
 
     def count(self) -> None:
         """Count the tokens of all documents instead of reading them into a pot."""
@@ -156,13 +186,14 @@ class Reading:
             entry.n_tokens = sum(1 for _ in self._ids(entry, meter))
             self.n_tokens += entry.n_tokens
 
-    def answer(self, number: int = 0) -> Iterator[str]:
+    def answer(self, number: int = 0, *, watch: bool = False) -> Iterator[str]:
         """Answer one question from the pot, in pieces of text that never cut a character.
 
         Of several questions each is asked of its own copy of the pot, so no answer depends on another.
 
         Args:
             number: which of the task's questions, from 0.
+            watch: take note of what the answer attends to; changes no word of it.
         """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
@@ -176,6 +207,7 @@ class Reading:
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
             pot = self._asked_pot()
+            self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
                 pot,
@@ -185,6 +217,7 @@ class Reading:
                 temperature=self._model.sampling.temperature,
                 top_p=self._model.sampling.top_p,
                 seed=self._model.sampling.seed,
+                attended=self.attended,
             )
             step = next(steps, None)
             self._count_kept(pot)
@@ -199,6 +232,31 @@ class Reading:
         if text := detokenizer.flush():
             yield text
 
+    def passages(self) -> "list[Passage]":
+        """Sentences that the latest answer attended to, the most important first."""
+        from infinipot_cli.explain.passages import passages
+
+        if self.attended is None or not self.attended.n_rows:
+            return []
+        return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
+
+    def _watcher(self) -> "Attended":
+        from infinipot_cli.engine import Attended
+        from infinipot_cli.explain.evidence import token_lookup
+
+        return Attended(partial(token_lookup, self.trail))
+
+    def _forget(self) -> None:
+        """Let go of text that the pot holds little of, so that an endless pipe takes no more memory than a book."""
+        if self.trail.is_full:
+            self.forget_what_is_gone()
+
+    def forget_what_is_gone(self) -> None:
+        """Let the trail forget text of which the pot holds nothing."""
+        from infinipot_cli.explain.evidence import held_counts
+
+        self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen)
+
     def _ids(self, entry: Input, meter: Meter) -> Iterator[int]:
         """The tokens of one document, behind its name where there are several."""
         tokenizer = self._model.tokenizer
@@ -209,8 +267,12 @@ class Reading:
             gap = "\n\n" if meter.n_tokens else ""
             announced = tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
             meter.n_tokens += len(announced)
+            self.trail.skip(len(announced))
             yield from announced
-        for run in stream_tokens(meter.watch(chain([first], entry.pieces)), tokenizer):
+        self.trail.begin(entry.document.name, entry.document.kind, entry.first_line)
+        pieces = self.trail.watch(meter.watch(chain([first], entry.pieces)))
+        for run in stream_tokens(pieces, tokenizer):
+            self.trail.add(run)
             for token, char in zip(run.ids, run.char_start, strict=True):
                 meter.step(char)
                 yield token
@@ -243,6 +305,10 @@ class Reading:
         """The pot itself for the last question, a copy for those before it."""
         self._n_asked += 1
         return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def count_kept(self) -> None:
+        """Count what each document has in the pot as it is now."""
+        self._count_kept(self.pot)
 
     def _count_kept(self, pot: "Pot") -> None:
         """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""

@@ -11,7 +11,8 @@ from dataclasses import replace
 from infinipot_cli.bench.metrics import exact_match, f1, first_sentences, rouge_l
 from infinipot_cli.bench.plants import is_right
 from infinipot_cli.bench.pocket_record import PocketTrial
-from infinipot_cli.bench.pocket_sets import N_PREDICTED, Item
+from infinipot_cli.bench.pocket_sets import ABSENT, N_PREDICTED, Item
+from infinipot_cli.choice import PAPER
 from infinipot_cli.engine import Pot, Reader, generate
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.model.load import memory_guard
@@ -123,6 +124,7 @@ class Runner:
             budget=budget,
             novelty_ratio={"cap": 0.0, "nuc": 1.0}.get(arm, plan.novelty_ratio),
             chunk=plan.chunk,
+            choice=plan.choice,
         )
 
     def _predicted(self, item: Item, arm: str) -> tuple[Pot, float]:
@@ -140,7 +142,8 @@ class Runner:
         pot = reader.pot
         if pot.n_held + n_predicted > pot.capacity - len(pot.catalyst_ids):
             distill(reader.model, pot)
-        pot.novelty_ratio = 1.0  # nothing is distilled any more, and at 0 the engine would not compute it
+        # nothing is distilled any more; at 0 the engine would not compute novelty, and a setting could make it a rank
+        pot.novelty_ratio, pot.choice = 1.0, PAPER
         for _ in reader.feed(last):
             pass
         return pot, float(pot.novelty[0, 0, -n_predicted:].mean())
@@ -160,6 +163,9 @@ def _task(item: Item, arm: str) -> Task:
 def _scores(item: Item, given: str) -> dict[str, float]:
     if item.task == "summarize":
         return {"rouge_l": rouge_l(given, item.wanted)}
+    if item.set_name == "absent":
+        return {"right": float(is_right(given, ABSENT))}
+    refused = {"refused": float(is_right(given, ABSENT))}
     if item.set_name in ("passkey", "facts"):
-        return {"right": float(is_right(given, item.wanted[0]))}
-    return {"f1": f1(given, item.wanted), "em": exact_match(given, item.wanted)}
+        return {"right": float(is_right(given, item.wanted[0]))} | refused
+    return {"f1": f1(given, item.wanted), "em": exact_match(given, item.wanted)} | refused

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infinipot_cli.display.digest import digest_record
 from infinipot_cli.errors import InfinipotError
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 
@@ -23,6 +24,7 @@ class Answered:
         n_kept: document tokens held when it began, the mean over layers and heads.
         kept_share: the same as a share of all tokens read.
         seconds: what it took.
+        sources: the passages cited; None if they were not asked for.
     """
 
     question: str
@@ -32,6 +34,7 @@ class Answered:
     n_kept: float
     kept_share: float
     seconds: float
+    sources: tuple[Passage, ...] | None = None
 
 
 def one_answer(session: Session, reading: Reading, answered: Answered, key: str) -> dict[str, object]:
@@ -49,6 +52,7 @@ def one_answer(session: Session, reading: Reading, answered: Answered, key: str)
         **question,
         key: answered.text,
         "is_cut": answered.is_cut,
+        **_sources(answered),
         **_about(session, reading, answered),
     }
 
@@ -62,10 +66,19 @@ def several_answers(session: Session, reading: Reading, answers: Sequence[Answer
             "is_cut": answered.is_cut,
             "kept": round(answered.n_kept, 2),
             "answer_s": round(answered.seconds, 3),
+            **_sources(answered),
         }
         for answered in answers
     ]
     return {"schema": SCHEMA, "answers": listed, **_about(session, reading, answers[-1])}
+
+
+def reading_only(session: Session, reading: Reading, pot: str | None) -> dict[str, object]:
+    """A reading that nothing was asked of, and the pot it was stored as."""
+    reading.count_kept()
+    nothing = Answered("", "", 0, False, reading.n_kept, reading.kept_share, 0.0)
+    stored = {"stored": f"@{pot.removeprefix('@')}"} if pot else {}
+    return {"schema": SCHEMA, **stored, **_about(session, reading, nothing)}
 
 
 def failed(source: str, error: InfinipotError) -> dict[str, object]:
@@ -75,6 +88,12 @@ def failed(source: str, error: InfinipotError) -> dict[str, object]:
 
 def _problem(error: InfinipotError) -> dict[str, object]:
     return {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+
+
+def _sources(answered: Answered) -> dict[str, object]:
+    if answered.sources is None:
+        return {}
+    return {"sources": [passage.to_record() for passage in answered.sources]}
 
 
 def _sampling(session: Session) -> dict[str, object]:

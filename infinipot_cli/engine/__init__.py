@@ -4,10 +4,25 @@ Axes in docstrings: L layers, H query heads, K KV heads, N entries held, T new t
 V vocabulary. The batch is always 1 and absent.
 """
 
+from infinipot_cli.engine.attended import Attended
 from infinipot_cli.engine.coverage import coverage
 from infinipot_cli.engine.events import Consumed, Distilled, Step
 from infinipot_cli.engine.generate import generate
 from infinipot_cli.engine.ingest import Reader, read
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.state import PotState, capture, restore
 
-__all__ = ["Consumed", "Distilled", "Pot", "Reader", "Step", "coverage", "generate", "read"]
+__all__ = [
+    "Attended",
+    "Consumed",
+    "Distilled",
+    "Pot",
+    "PotState",
+    "Reader",
+    "Step",
+    "capture",
+    "coverage",
+    "generate",
+    "read",
+    "restore",
+]

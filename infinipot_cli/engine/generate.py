@@ -1,12 +1,14 @@
 """Answer from a pot: the suffix, then one token after the other, never past the capacity."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from infinipot_cli.engine.attended import Attended
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Step
 from infinipot_cli.engine.ingest import consume, plain_ids
@@ -22,6 +24,7 @@ RECENT = 64
 def generate(
     model: PreTrainedModel, pot: Pot, suffix_ids: Sequence[int], *, max_new_tokens: int,
     stop_ids: Collection[int] = (), record: bool = False, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
+    attended: Attended | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Answer, greedily unless told otherwise; distills once more if pot, suffix and answer would not fit together.
 
@@ -37,6 +40,7 @@ def generate(
         temperature: 0 takes the likeliest token, more draws one.
         top_p: share of the probability that takes part in a draw.
         seed: of the draws.
+        attended: filled with what the answer attends to; changes no token.
 
     Raises:
         PotSizeError: suffix or answer do not fit beside what a distillation keeps; the pot is as before.
@@ -49,7 +53,8 @@ def generate(
         distill(model, pot, n_kept=max(pot.budget, min(n_room, pot.n_held)) if pot.choice.fill else None)
     generator = torch.Generator().manual_seed(seed)
     chosen_by = partial(choose, temperature=temperature, top_p=top_p, generator=generator)
-    yield from _Decoding(model, pot, suffix, max_new_tokens, chosen_by).run(frozenset(map(int, stop_ids)), record)
+    decoding = _Decoding(model, pot, suffix, max_new_tokens, chosen_by, attended)
+    yield from decoding.run(frozenset(map(int, stop_ids)), record)
 
 
 def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> None:
@@ -73,14 +78,15 @@ class _Decoding:
 
     def __init__(
         self, model: PreTrainedModel, pot: Pot, suffix: Sequence[int], max_new_tokens: int,
-        chosen_by: Callable[[Tensor], int],
+        chosen_by: Callable[[Tensor], int], attended: Attended | None,
     ) -> None:  # fmt: skip
+        self.attended = attended
         self.chosen_by = chosen_by
         self.model, self.pot, self.max_new_tokens = model, pot, max_new_tokens
         self.port = port_of(model)
         self.suffix_start, self.suffix_end = pot.n_seen, pot.n_seen + len(suffix)
         if suffix:
-            consume(model, self.port, pot, suffix)
+            self._consume(suffix)
 
     def run(self, stop_ids: frozenset[int], record: bool) -> Iterator[Step]:
         """Choose, yield, feed back."""
@@ -88,11 +94,17 @@ class _Decoding:
             step, novelty = self._choose(record)
             if step.token_id in stop_ids:
                 return
+            if self.attended is not None:
+                self.attended.chose(step.token_id)
             yield step
             n_to_feed = self.max_new_tokens - n_done
             if n_to_feed:
                 self._make_room(n_to_feed)
-                consume(self.model, self.port, self.pot, [step.token_id], novelty)
+                self._consume([step.token_id], novelty)
+
+    def _consume(self, ids: Sequence[int], novelty: Tensor | None = None) -> None:
+        with self.attended.watching(self.model, self.pot) if self.attended is not None else nullcontext():
+            consume(self.model, self.port, self.pot, ids, novelty)
 
     @torch.no_grad()
     def _choose(self, record: bool) -> tuple[Step, Tensor]:

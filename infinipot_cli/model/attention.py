@@ -38,24 +38,51 @@ def captured_votes(
         Layer index -> votes, shape (K, n_held), fp32: softmax over everything a row sees, summed over rows and over the
         query heads of each KV head (paper Eq. 2).
     """
-    name = model.config.get_text_config(decoder=True)._attn_implementation or "eager"
-    original = ALL_ATTENTION_FUNCTIONS.get(name)
     votes: dict[int, Tensor] = {}
 
-    def vote(
+    def vote(layer: int, query: Tensor, key: Tensor, mask: Tensor | None, scoring: dict[str, Any]) -> None:
+        votes[layer] = cap_scores(query, key, mask, n_held=n_held, group_max=group_max, **scoring)
+        if len(votes) == n_layers:
+            raise AllHeard
+
+    with _overheard(model, vote):
+        yield votes
+
+
+@contextmanager
+def captured_last_row(model: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
+    """Collect, layer by layer, what the last token of each forward attends to; what is computed does not change.
+
+    Yields:
+        Layer index -> weights of the latest forward, shape (H, N), fp32: softmax over all N keys that the row sees.
+    """
+    rows: dict[int, Tensor] = {}
+
+    def look(layer: int, query: Tensor, key: Tensor, mask: Tensor | None, scoring: dict[str, Any]) -> None:
+        last_mask = mask if mask is None else mask[:, :, -1:]
+        rows[layer] = attention_weights(query[:, :, -1:], key, last_mask, **scoring)[:, :, 0].flatten(0, 1)
+
+    with _overheard(model, look):
+        yield rows
+
+
+@contextmanager
+def _overheard(model: PreTrainedModel, hear: Callable[..., None]) -> Iterator[None]:
+    """Hand layer, queries, keys, mask and scoring of every attention to `hear` before it is computed as always."""
+    name = model.config.get_text_config(decoder=True)._attn_implementation or "eager"
+    original = ALL_ATTENTION_FUNCTIONS.get(name)
+
+    def override(
         module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
     ) -> tuple[Tensor, Tensor | None]:
         plain = original or sys.modules[type(module).__module__].eager_attention_forward
-        scores = cap_scores(query, key, attention_mask, n_held=n_held, group_max=group_max, **_scoring(options))
-        votes[int(module.layer_idx)] = scores  # type: ignore[arg-type]
-        if len(votes) == n_layers:
-            raise AllHeard
+        hear(int(module.layer_idx), query, key, attention_mask, _scoring(options))  # type: ignore[arg-type]
         output: tuple[Tensor, Tensor | None] = plain(module, query, key, value, attention_mask, **options)
         return output
 
-    ALL_ATTENTION_FUNCTIONS[name] = vote
+    ALL_ATTENTION_FUNCTIONS[name] = override
     try:
-        yield votes
+        yield
     finally:
         del ALL_ATTENTION_FUNCTIONS[name]
         if original is not None and ALL_ATTENTION_FUNCTIONS.get(name) is not original:
@@ -101,6 +128,35 @@ def cap_scores(
     Returns:
         Shape (K, N), fp32.
     """
+    weights = attention_weights(query, key, mask, scaling=scaling, window=window, softcap=softcap, sinks=sinks)
+    by_head = weights[..., :n_held].sum(dim=2)
+    return by_head.amax(dim=1) if group_max else by_head.sum(dim=1)
+
+
+def attention_weights(
+    query: Tensor,
+    key: Tensor,
+    mask: Tensor | None,
+    *,
+    scaling: float,
+    window: int | None = None,
+    softcap: float | None = None,
+    sinks: Tensor | None = None,
+) -> Tensor:
+    """What each query row attends to, as the model's own attention weighs it.
+
+    Args:
+        query: shape (1, H, P, D); the other arguments are those of `cap_scores`.
+        key: shape (1, K, N, D), the keys of the P rows at its end.
+        mask: broadcastable to (1, 1, P, N).
+        scaling: factor on the products.
+        window: sliding window of the layer, used where no mask is given.
+        softcap: tanh cap on the products.
+        sinks: logit per query head, shape (H,).
+
+    Returns:
+        Shape (K, H / K, P, N), fp32; rows sum to 1, or less with sinks.
+    """
     n_kv, n_rows, n_keys = key.shape[1], query.shape[2], key.shape[2]
     grouped = query[0].view(n_kv, -1, n_rows, query.shape[-1]).float()
     products = torch.einsum("kgpd,knd->kgpn", grouped, key[0].float()) * scaling
@@ -120,5 +176,4 @@ def cap_scores(
     if sinks is not None:
         extra = sinks.float().view(n_kv, -1, 1, 1).expand(-1, -1, n_rows, 1)
         products = torch.cat((products, extra), dim=-1)
-    by_head = products.softmax(dim=-1)[..., :n_held].sum(dim=2)
-    return by_head.amax(dim=1) if group_max else by_head.sum(dim=1)
+    return products.softmax(dim=-1)[..., :n_keys]

@@ -6,9 +6,11 @@
 
 import json
 import lzma
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,20 +94,32 @@ class Corpus:
 
 
 def prepare(data: Path, work: Path) -> None:
-    """Tokenize every set of `data` into `work`; what exists already is kept."""
+    """Tokenize every set of `data` into `work`; what exists already is kept, and only whole files exist."""
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "tokenizer.json").exists():
-        train(data, work / "tokenizer.json")
+        with _whole(work / "tokenizer.json") as temporary:
+            train(data, temporary)
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     for path in sorted((data / "lm").glob("*.txt.xz")):
         target = work / f"lm-{path.name.removesuffix('.txt.xz')}.npy"
         if not target.exists():
             text = _without_held_out(data, path)
             parts = tokenizer.encode_batch([text[at : at + 100_000] for at in range(0, len(text), 100_000)])
-            np.save(target, np.array([token for part in parts for token in part.ids], dtype=np.uint16))
+            ids = np.array([token for part in parts for token in part.ids], dtype=np.uint16)
+            with _whole(target) as temporary, temporary.open("wb") as out:
+                np.save(out, ids)
     if not (work / "passages.json").exists():
         rows = {"qa": list(_passages(data, tokenizer)), "summaries": list(_summaries(data, tokenizer))}
-        (work / "passages.json").write_text(json.dumps(rows), encoding="utf-8")
+        with _whole(work / "passages.json") as temporary:
+            temporary.write_text(json.dumps(rows), encoding="utf-8")
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A path to write to that becomes the target when all is written, so that a kill never leaves half a file."""
+    temporary = target.with_name(f"{target.name}.tmp")
+    yield temporary
+    os.replace(temporary, target)
 
 
 def _without_held_out(data: Path, path: Path) -> str:

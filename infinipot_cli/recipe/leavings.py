@@ -6,7 +6,7 @@ A pot that has read for long holds, in every head, the tokens that drew most of 
 what was asked for: the hardest distractors there are for this model. Each reading below hides a fact early or not at
 all, runs the engine over a stretch of prose with the fact's own question as catalyst, and writes what some heads kept.
 Training then puts the fact behind such leavings, or asks from the fragments of it that they hold. Lines are appended
-to `leavings.jsonl` in the work folder, so the run can be killed and started again, later with a better model.
+to `leavings.jsonl` in the work folder until it holds `--n` readings, so the run can be killed and started again.
 """
 
 import argparse
@@ -52,7 +52,9 @@ class Recorder:
             capacity=CAPACITY, budget=BUDGET, record=True,
         )  # fmt: skip
         kept = pot.kept_history[-1][:, :, len(HEAD) :] - len(HEAD)
-        places = [(layer, head) for layer in range(FIRST_LAYER, kept.shape[0]) for head in range(kept.shape[1])]
+        first = min(FIRST_LAYER, kept.shape[0] - 1)
+        places = [(layer, head) for layer in range(first, kept.shape[0]) for head in range(kept.shape[1])]
+        places *= -(-HEADS_A_READING // len(places))  # a model of very few heads gives some of them twice
         found = []
         for layer, head in self.rng.sample(places, HEADS_A_READING):
             origins = kept[layer, head].tolist()
@@ -64,17 +66,35 @@ class Recorder:
         return self.material.invented() if self.rng.random() < 0.6 else self.material.real_sentence()
 
 
+def recorded(work: Path) -> int:
+    """Readings that the work folder holds; a line that a kill has cut off is taken away."""
+    path = work / "leavings.jsonl"
+    if not path.exists():
+        return 0
+    content = path.read_bytes()
+    if content and not content.endswith(b"\n"):
+        with path.open("r+b") as out:
+            out.truncate(content.rfind(b"\n") + 1)
+    return content.count(b"\n") // HEADS_A_READING
+
+
 def main() -> None:
-    """Append the leavings of `--n` readings."""
+    """Append leavings until there are those of `--n` readings."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, help="needed unless --is-done")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--n", type=int, default=500, help="readings")
     parser.add_argument("--seed", type=int, default=time.time_ns() & 0x7FFFFFFF)
+    parser.add_argument(
+        "--is-done", action="store_true", help="record nothing; exit with 0 if there are enough, else 1"
+    )
     options = parser.parse_args()
+    n_before = recorded(options.work)
+    if options.is_done or n_before >= options.n:
+        raise SystemExit(0 if n_before >= options.n else 1)
     recorder = Recorder(options.model, corpus.load(options.work), options.seed)
     with (options.work / "leavings.jsonl").open("a", encoding="utf-8") as out:
-        for number in range(options.n):
+        for number in range(n_before, options.n):
             for leavings in recorder.reading():
                 out.write(json.dumps(asdict(leavings)) + "\n")
             out.flush()

@@ -1,24 +1,37 @@
 #!/usr/bin/env bash
-# From the public sets to infinipot_cli/pocket, in order. Safe to kill and start again: every step resumes.
-#   DATA: folder with lm/ and qa/ and summaries/ (README.md says what is in them and where to get them)
-#   WORK: scratch folder for token arrays, checkpoint and log (about 200 MB)
-#   LAYERS, WIDTH: the size dial; MINUTES: stop with a checkpoint after this long
+# From the public sets to infinipot_cli/pocket, in order. Safe to kill at any moment and start again: every step goes on
+# where it was, or begins anew if nothing of it was whole.
+#   DATA      folder with lm/, qa/ and summaries/ (README.md says what is in them and where to get them)
+#   WORK      scratch folder for token arrays, checkpoint and log (about 200 MB)
+#   SIZE      the dial: attention heads of 64 and, for each two, three layers; 4 (6.5 M parameters) is what ships,
+#             6 gives about 18 M, the most that stays under 40 MB
+#   TARGET    where the finished model goes, infinipot_cli/pocket unless given
+#   MINUTES   stop with a checkpoint after this long; LAYERS, WIDTH set the shape by hand
+#   READINGS  recordings of real pots for the last stage; MEASURE=0 leaves out the scores at the end
+#   FLAGS     more words for train_model, such as "--scale 0.1 --no-compile"
+# A GPU is used (bf16) where there is one, else the processor (bf16 where it has it, fp32 where not).
 set -euo pipefail
-DATA=${DATA:?folder with lm/, qa/ and summaries/}
-WORK=${WORK:?scratch folder}
+DATA=$(realpath "${DATA:?folder with lm/, qa/ and summaries/}")
+WORK=$(realpath -m "${WORK:?scratch folder}")
+TARGET=$(realpath -m "${TARGET:-$(dirname "$0")/../pocket}")
+SIZE=${SIZE:-4} READINGS=${READINGS:-800}
 cd "$(dirname "$0")/../.."
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
+PYTHON=${PYTHON:-python}
 
-python -m infinipot_cli.recipe.prepare --data "$DATA" --work "$WORK"
+"$PYTHON" -m infinipot_cli.recipe.prepare --data "$DATA" --work "$WORK"
 train() {
-  python -m infinipot_cli.recipe.train_model --work "$WORK" --layers "${LAYERS:-6}" --width "${WIDTH:-256}" \
-    --minutes "${MINUTES:-1000000}" "$@"
+  # shellcheck disable=SC2086 # FLAGS are words
+  "$PYTHON" -m infinipot_cli.recipe.train_model --work "$WORK" --layers "${LAYERS:-$(((SIZE * 3 + 1) / 2))}" \
+    --width "${WIDTH:-$((SIZE * 64))}" --minutes "${MINUTES:-1000000}" ${FLAGS:-} "$@"
 }
 train --stages 4
-if [ ! -e "$WORK/leavings.jsonl" ]; then
-  python -m infinipot_cli.recipe.export --work "$WORK" --target "$WORK/reader"
-  python -m infinipot_cli.recipe.leavings --model "$WORK/reader" --work "$WORK" --n "${READINGS:-800}"
+if ! "$PYTHON" -m infinipot_cli.recipe.leavings --work "$WORK" --n "$READINGS" --is-done; then
+  "$PYTHON" -m infinipot_cli.recipe.export --work "$WORK" --target "$WORK/reader"
+  "$PYTHON" -m infinipot_cli.recipe.leavings --model "$WORK/reader" --work "$WORK" --n "$READINGS"
 fi
 train
-python -m infinipot_cli.recipe.export --work "$WORK" --target infinipot_cli/pocket
-infinipot bench needle --book tests/data/treasure-island.txt
+"$PYTHON" -m infinipot_cli.recipe.export --work "$WORK" --target "$TARGET"
+if [ "${MEASURE:-20}" != 0 ] && [ -d "$DATA/evaluation" ]; then
+  "$PYTHON" -m infinipot_cli bench pocket --data "$DATA" -m "$TARGET" --n "${MEASURE:-20}"
+fi

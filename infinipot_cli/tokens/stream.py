@@ -33,10 +33,12 @@ class TokenRun:
     Args:
         ids: token ids; never empty.
         char_start: for each token, characters of the document before the first one it holds bytes of.
+        char_end: characters of the document before the end of the last token.
     """
 
     ids: list[int]
     char_start: list[int]
+    char_end: int
 
 
 def stream_tokens(
@@ -165,7 +167,10 @@ class _WindowEncoder:
         ids = encoded.ids[:n_tokens]
         assert self._origin is not None
         assert self._tokenizer.control_ids.isdisjoint(ids), "a document spoke with control tokens"
-        return TokenRun(ids, [self._origin + start for start in encoded.starts[:n_tokens]]) if ids else None
+        if not ids:
+            return None
+        starts = [self._origin + start for start in encoded.starts[:n_tokens]]
+        return TokenRun(ids, starts, self._origin + encoded.ends[n_tokens - 1])
 
     def _forget(self, cut: int, *, keep: int) -> None:
         assert self._origin is not None

@@ -20,6 +20,7 @@ from infinipot_cli.bench.pocket_record import (
     scores,
 )
 from infinipot_cli.bench.pocket_sets import Choice, Item, Sets
+from infinipot_cli.choice import parse_choice
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
@@ -101,6 +102,18 @@ def test_a_text_too_long_for_full_context_is_left_out(runner: Runner) -> None:
     assert [trial.arm for trial in runner.run(item_of(TEXT), ["full", "truncated"])] == ["truncated"]
 
 
+def test_settings_beyond_the_paper_reach_the_pots_and_leave_the_likelihood_in_nats(tiny_model: Path) -> None:
+    given = {}
+    for name in ("pool=7", "rank"):
+        request = PotRequest(capacity=256, choice=parse_choice([name]))
+        runner = Runner(Session(str(tiny_model), request), full_up_to=2000)
+        (given[name],) = runner.run(item_of(TEXT), ["pot"])
+        (predicted,) = runner.run(item_of(TEXT, "predict", ""), ["pot"])
+        assert predicted.scores["nats"] > 1.0  # a random model of 261 entries; ranks would be half on average
+    (plain,) = Runner(Session(str(tiny_model), PotRequest(capacity=256)), full_up_to=2000).run(item_of(TEXT), ["pot"])
+    assert len({plain.given, *(trial.given for trial in given.values())}) > 1
+
+
 def test_the_middle_goes_when_a_text_is_cut() -> None:
     assert middle_cut(list(range(10)), 5) == [0, 1, 7, 8, 9]
     assert middle_cut([1, 2], 5) == [1, 2]
@@ -113,7 +126,7 @@ def bench(data: Path, model: Path, *words: str) -> Any:
 def test_every_set_has_a_row_with_its_interval_and_baselines(data: Path, tiny_model: Path) -> None:
     result = bench(data, tiny_model, "--n", "1")
     assert result.exit_code == 0, result.output
-    for name in ("passkey", "facts", "squad", "squad-articles", "fairytale", "perplexity", "scitldr", "peps"):
+    for name in ("passkey", "facts", "squad", "squad-articles", "absent", "fairytale", "perplexity", "scitldr", "peps"):
         assert name in result.stdout
     assert "rfcs" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
@@ -193,4 +206,16 @@ def test_a_record_that_is_none_or_cannot_be_written_is_refused(tmp_path: Path) -
 
 def test_choices_outside_a_set_are_cut_to_it(data: Path, runner: Runner) -> None:
     sets = Sets(data, runner.tokenizer, Choice(n=50, lengths=(300,), depths=(0.5,), seed=0))
-    assert len(sets.items("squad")) == 2
+    assert len(sets.items("squad")) == 3
+
+
+def test_a_refusal_is_right_only_where_nothing_answers(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infinipot_cli.bench.pocket.Detokenizer.flush", lambda self: " Not in the text.")
+    monkeypatch.setattr("infinipot_cli.bench.pocket.Detokenizer.push", lambda self, token: "")
+    asked = item_of("A short text.")
+    (answerable,) = runner.run(asked, ["pot"])
+    assert answerable.scores == {"f1": 0.0, "em": 0.0, "refused": 1.0}
+    (absent,) = runner.run(replace(asked, set_name="absent"), ["pot"])
+    assert absent.scores == {"right": 1.0}
+    (planted,) = runner.run(replace(asked, set_name="facts"), ["pot"])
+    assert planted.scores == {"right": 0.0, "refused": 1.0}

@@ -141,7 +141,9 @@ def test_doctor_names_what_is_there(home: Path) -> None:
 def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> list[str]:
     """What a value has that its schema does not say, or lacks that it says; no more of JSON Schema than ours uses."""
     if "$ref" in schema:
-        schema = root
+        path, schema = schema["$ref"].removeprefix("#/"), root
+        for name in path.split("/") if path != "#" else ():
+            schema = schema[name]
     if "const" in schema:
         return [] if value == schema["const"] else [f"{value} is not {schema['const']}"]
     kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}

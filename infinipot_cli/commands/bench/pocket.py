@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import print_json
 from infinipot_cli.errors import UsageError
@@ -29,8 +30,8 @@ def pocket(
         typer.Option(
             "--only",
             metavar="A,B",
-            help="Sets to run, of passkey, facts, squad, squad-articles, fairytale, perplexity, scitldr, peps, rfcs; "
-            "all that DIR holds by default.",
+            help="Sets to run, of passkey, facts, squad, squad-articles, absent, fairytale, perplexity, scitldr, peps, "
+            "rfcs; all that DIR holds by default.",
             rich_help_panel=TEST,
         ),
     ] = None,
@@ -83,6 +84,7 @@ def pocket(
     budget: options.Budget = None,
     novelty: options.Novelty = settings.NOVELTY_RATIO,
     chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -92,7 +94,7 @@ def pocket(
 
     infinipot bench pocket --data DIR --only passkey,squad --n 50
     """
-    request = settings.PotRequest(pot_size, budget, novelty, chunk)
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, choice=parse_choice(choices or ()))
     from infinipot_cli.bench.pocket_sets import Choice, Sets
 
     choice = Choice(n, _lengths(lengths), _depths(depths), seed)
@@ -103,35 +105,30 @@ def pocket(
     names = Sets(data, session.tokenizer, choice).check([word for word in (only or "").split(",") if word])
     chosen_arms = _arms(arms)
     from infinipot_cli.bench.pocket import Runner
-    from infinipot_cli.bench.pocket_record import RecordFile, to_record
+    from infinipot_cli.bench.pocket_record import RecordFile, differences, to_record
     from infinipot_cli.display.bench_progress import BenchProgress
     from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
     from infinipot_cli.display.tables import show_table
 
-    kept = RecordFile(record, _settings(session, choice, names, chosen_arms, full_up_to))
+    setting = _settings(session, choice, names, chosen_arms, full_up_to)
+    kept = RecordFile(record, setting)
     sets = Sets(data, session.tokenizer, choice)
-    runner = Runner(session, full_up_to=full_up_to)
     items = [item for name in names for item in sets.items(name)]
-    known = {trial.key for trial in kept.done}
-    todo = {
-        (item.set_name, item.number): [arm for arm in chosen_arms if (item.set_name, item.number, arm) not in known]
-        for item in items
-    }
-    n_open = sum(map(len, todo.values()))
+    todo = kept.missing([(item, arm) for item in items for arm in chosen_arms])
+    runner = Runner(session, full_up_to=full_up_to)
     total = len(items) * len(chosen_arms)
-    with BenchProgress(error_console(color, quiet=quiet), total, done=total - n_open) as progress:
-        for item in items:
-            wanted = todo[item.set_name, item.number]
-            for arm in wanted:
-                for trial in runner.run(item, [arm]):
-                    kept.add(trial)
-                progress.step(f"{item.set_name} {item.group}".strip())
-    result = _settings(session, choice, names, chosen_arms, full_up_to)
+    console = error_console(color, quiet=quiet)
+    with BenchProgress(console, total, done=total - len(todo), kept=str(record or "")) as progress:
+        for item, arm in todo:
+            for trial in runner.run(item, [arm]):
+                kept.add(trial)
+            progress.step(f"{item.set_name} {item.group}".strip())
     if json:
-        print_json(to_record(result, kept.done))
+        print_json(to_record(setting, kept.done))
     else:
-        show_table(scores_table(kept.done), pocket_heading(result))
-        show_table(orderings_table(kept.done))
+        show_table(scores_table(kept.done), pocket_heading(setting))
+        if differences(kept.done):
+            show_table(orderings_table(kept.done))
 
 
 def _lengths(text: str) -> tuple[int, ...]:
@@ -173,6 +170,7 @@ def _settings(
         "model": session.files.name,
         "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
         "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
+        "set": session.request.choice.changed,
         "sets": names,
         "n": choice.n,
         "lengths": list(choice.lengths),

@@ -1,0 +1,14 @@
+"""Options about where an answer came from."""
+
+from typing import Annotated
+
+import typer
+
+Cite = Annotated[
+    bool,
+    typer.Option(
+        "--cite/--no-cite",
+        help="Under the answer, the pages or lines that it attended to.",
+        rich_help_panel="Sources",
+    ),
+]

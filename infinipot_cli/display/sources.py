@@ -1,0 +1,60 @@
+"""The sources under an answer: page, chapter or line, and the words."""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+
+from infinipot_cli.display.answer import AnswerWriter
+from infinipot_cli.display.console import say
+from infinipot_cli.display.safe import safe_line
+from infinipot_cli.explain.citations import Passage
+
+_HEAD = "Sources  "
+
+
+def where(passage: Passage) -> str:
+    """The place as people write it: `p. 203`, `p. xii (12)`, `ch. 7 “The Customs Clause”`, `l. 14`."""
+    if passage.page is None:
+        return f"l. {passage.line}"
+    if passage.kind == "epub":
+        return f"ch. {passage.page}" + (f" “{passage.label}”" if passage.label else "")
+    if passage.label and passage.label != str(passage.page):
+        return f"p. {passage.label} (page {passage.page} of the file)"
+    return f"p. {passage.page}"
+
+
+def source_lines(cited: Sequence[Passage], *, named: bool) -> list[str]:
+    """A line for each source.
+
+    Args:
+        cited: the passages.
+        named: whether there are several documents to tell apart.
+    """
+    places = [f"{passage.path} {where(passage)}" if named else where(passage) for passage in cited]
+    width = max(map(len, places), default=0)
+    return [
+        safe_line(f"{_HEAD if not number else ' ' * len(_HEAD)}{place:<{width}}  “{passage.quote}”")
+        for number, (place, passage) in enumerate(zip(places, cited, strict=True))
+    ]
+
+
+def show_sources(lines: Sequence[str], console: Console, out: TextIO, *, quiet: bool) -> None:
+    """Show the sources where the answer is read, and beside it where it is piped on: that stays the answer.
+
+    Args:
+        lines: as `source_lines` gives them.
+        console: on standard error.
+        out: where the answer went.
+        quiet: show nothing.
+    """
+    if not lines or quiet:
+        return
+    if out is sys.stdout and out.isatty():
+        writer = AnswerWriter(out)
+        writer.write("\n".join(lines))
+        writer.close()
+    else:
+        for line in lines:
+            say(console, line)

@@ -1,0 +1,54 @@
+"""How much of an answer's attention went to each token of the documents, from the sums that the engine kept."""
+
+import torch
+from torch import Tensor
+
+from infinipot_cli.engine import Attended
+from infinipot_cli.explain.trail import Trail
+
+
+def token_lookup(trail: Trail, origins: Tensor) -> Tensor:
+    """The token that each entry of a pot was; -1 where the trail does not know.
+
+    Args:
+        trail: of what was read.
+        origins: int64, any shape.
+    """
+    distinct, inverse = origins.unique(return_inverse=True)
+    tokens = torch.full_like(distinct, -1)
+    for place, origin in enumerate(distinct.tolist()):
+        number = trail.find(origin)
+        if number is not None:
+            block = trail.blocks[number]
+            tokens[place] = block.ids[origin - block.origin]
+    return tokens[inverse]
+
+
+def held_counts(origins: Tensor, edges: list[int]) -> list[int]:
+    """Entries that came from each block, over all layers and heads.
+
+    Args:
+        origins: of a pot, shape (L, K, N).
+        edges: first origin of each block, ascending.
+    """
+    bounds = torch.tensor(edges, dtype=origins.dtype, device=origins.device)
+    counts = torch.bincount(torch.bucketize(origins.flatten(), bounds, right=True), minlength=len(edges) + 1)
+    return [int(count) for count in counts[1 : len(edges) + 1].tolist()]
+
+
+def by_origin(attended: Attended, weights: Tensor, first: int, end: int) -> tuple[Tensor, Tensor]:
+    """Weights summed over layers and heads, for each token of the documents that is held anywhere.
+
+    Args:
+        attended: of one answer.
+        weights: `attended.total` or `attended.copied`, or a weighing of them, shape (L, H, N).
+        first: origin of the first token of the documents.
+        end: behind the last.
+
+    Returns:
+        Distinct origins, ascending, int64, (U,), and their weights, fp32, (U,).
+    """
+    origins = attended.origins.repeat_interleave(attended.n_groups, dim=1)
+    inside = (origins >= first) & (origins < end)
+    distinct, inverse = origins[inside].unique(return_inverse=True)
+    return distinct, torch.zeros(len(distinct)).index_add_(0, inverse, weights[inside].float())

@@ -1,0 +1,103 @@
+"""Sentences that an answer attended to: its attention, mapped back to characters and summed."""
+
+from dataclasses import dataclass
+
+from infinipot_cli.engine import Attended
+from infinipot_cli.explain.citations import Passage
+from infinipot_cli.explain.evidence import by_origin
+from infinipot_cli.explain.sentences import quote, sentence_at
+from infinipot_cli.explain.trail import ReadDocument, Trail
+
+# Tokens looked at: the rest together weighs little, and an answer must not wait for it.
+_MOST_TOKENS = 256
+
+
+def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
+    """Sentences that an answer attended to, the most important first.
+
+    What counts is the attention of heads that copy: that which lay on the very token that was then chosen. An answer
+    in words of its own has none; then all attention counts.
+
+    Args:
+        trail: of what was read.
+        attended: of one answer.
+        first: origin of the first token of the documents.
+    """
+    copied = by_origin(attended, attended.copied, first, trail.n_seen)
+    origins, weights = (
+        copied if float(copied[1].sum()) > 0 else by_origin(attended, attended.total, first, trail.n_seen)
+    )
+    whole = float(weights.sum())
+    if not whole:
+        return []
+    best = weights.topk(min(_MOST_TOKENS, len(weights)))
+    found: dict[tuple[int, int], _Found] = {}
+    for origin, weight in zip(origins[best.indices].tolist(), best.values.tolist(), strict=True):
+        if weight <= 0:
+            break
+        sentence = _sentence(trail, origin)
+        if sentence is not None:
+            known = found.setdefault((sentence.document, sentence.start), sentence)
+            known.weight += weight
+    ordered = sorted(found.values(), key=lambda sentence: sentence.weight, reverse=True)
+    return [_passage(trail.documents[sentence.document], sentence, whole) for sentence in ordered]
+
+
+@dataclass
+class _Found:
+    """A sentence with the weight it has gathered."""
+
+    document: int
+    start: int
+    end: int
+    text: str
+    around: int
+    line: int
+    is_open: bool
+    is_unfinished: bool
+    weight: float = 0.0
+
+
+def _sentence(trail: Trail, origin: int) -> _Found | None:
+    """The sentence around a token, as far as its text is remembered, within its page."""
+    number = trail.find(origin)
+    if number is None:
+        return None
+    block = trail.blocks[number]
+    document = trail.documents[block.document]
+    char = block.starts[origin - block.origin]
+    low, high = trail.stretch(number)
+    text_start = trail.blocks[low].char
+    text = "".join(near.text for near in trail.blocks[low : high + 1])
+    while char - text_start < len(text) - 1 and text[char - text_start].isspace():
+        char += 1  # many tokens begin with the blank before their word
+    page, page_end = document.page_at(char), document.page_end(char)
+    page_start = max(0, page.char - text_start) if page is not None else 0
+    within = text[page_start : None if page_end is None else max(page_start, page_end - text_start)]
+    start, end = sentence_at(within, min(max(0, char - text_start - page_start), max(0, len(within) - 1)))
+    offset = page_start + start
+    return _Found(
+        document=block.document,
+        start=text_start + offset,
+        end=text_start + page_start + end,
+        text=within[start:end],
+        around=char - text_start - offset,
+        line=trail.blocks[low].line + text.count("\n", 0, offset),
+        is_open=start == 0 and page_start == 0 and text_start > 0,
+        is_unfinished=end == len(within) and high < len(trail.blocks) - 1 and page_end is None,
+    )
+
+
+def _passage(document: ReadDocument, sentence: _Found, whole: float) -> Passage:
+    page = document.page_at(sentence.start)
+    return Passage(
+        document=sentence.document,
+        path=document.name,
+        kind=document.kind,
+        page=page.page if page is not None else None,
+        label=page.label if page is not None else None,
+        line=sentence.line if page is None else None,
+        char=(sentence.start, sentence.end),
+        quote=quote(sentence.text, sentence.around, is_open=sentence.is_open, is_unfinished=sentence.is_unfinished),
+        score=round(sentence.weight / whole, 4),
+    )

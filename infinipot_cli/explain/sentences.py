@@ -1,0 +1,63 @@
+"""Where a sentence, or a line of a log, begins and ends: for quotes that are not cut in the middle of a word."""
+
+import re
+
+MOST_QUOTE_CHARS = 200
+
+# Full stops and their like, blank lines, and ends of lines in front of what no wrapped sentence goes on with.
+_END = re.compile(r"[.!?。！？][\"'”’)\]]*(?=\s)|[。！？]|\n\s*\n|\n(?=[\d\[<{#|*\-])")
+_ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|No|vs|cf|e\.g|i\.e|pp?|ch|l))\.$")
+_SPACE = re.compile(r"\s+")
+
+
+def sentence_at(text: str, place: int) -> tuple[int, int]:
+    """First character of the sentence that holds a place, and the one behind its last; no blanks at its ends.
+
+    Args:
+        text: some text.
+        place: a character of it.
+    """
+    start, end = 0, len(text)
+    for match in _END.finditer(text):
+        if _ABBREVIATION.search(text, max(0, match.start() - 6), match.start() + 1):
+            continue
+        if match.end() > place:
+            end = match.end()
+            break
+        start = match.end()
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def quote(text: str, around: int, *, is_open: bool = False, is_unfinished: bool = False) -> str:
+    """A sentence on one line; a long one is cut between words, around a place, and says so.
+
+    Args:
+        text: the sentence.
+        around: the character that must be seen.
+        is_open: whether the beginning of the sentence is missing.
+        is_unfinished: whether its end is.
+    """
+    first, last = 0, len(text)
+    if last > MOST_QUOTE_CHARS:
+        first = max(0, min(around - MOST_QUOTE_CHARS // 2, last - MOST_QUOTE_CHARS))
+        last = first + MOST_QUOTE_CHARS
+        if first:
+            first = _next_word(text, first, around)
+        if last < len(text):
+            last = _last_word(text, last, around)
+    shown = _SPACE.sub(" ", text[first:last]).strip()
+    return f"{'…' if first or is_open else ''}{shown}{'…' if last < len(text) or is_unfinished else ''}"
+
+
+def _next_word(text: str, place: int, limit: int) -> int:
+    space = _SPACE.search(text, place, max(place, limit))
+    return space.end() if space else place
+
+
+def _last_word(text: str, place: int, limit: int) -> int:
+    cut = max(text.rfind(" ", limit, place), text.rfind("\n", limit, place))
+    return cut if cut > limit else place

@@ -1,0 +1,202 @@
+"""From tokens back to characters, pages and lines: a trail of what was read that stays small however long it gets.
+
+The tokens are laid down in blocks with their text. When the pot is distilled, blocks that it holds least of are
+forgotten, so that an endless pipe takes no more memory than a book. Where pages start is remembered of all of them.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.tokens.stream import TokenRun
+
+BLOCK_TOKENS = 64
+# Blocks remembered at least; with their neighbours about a megabyte of text.
+MOST_BLOCKS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PageStart:
+    """Where a page or chapter begins: its first character, its number from 1, and what is printed on it."""
+
+    char: int
+    page: int
+    label: str | None
+
+
+@dataclass
+class ReadDocument:
+    """One document that was read.
+
+    Attributes:
+        name: as the user typed it.
+        kind: of `Document`; where there are no pages, lines are counted.
+        first_line: number of its first line.
+        pages: where each page begins, ascending.
+        n_chars: characters that have become tokens.
+    """
+
+    name: str
+    kind: str
+    first_line: int = 1
+    pages: list[PageStart] = field(default_factory=list)
+    n_chars: int = 0
+
+    def page_at(self, char: int) -> PageStart | None:
+        """The page that holds a character; None where there are no pages."""
+        place = bisect_right(self.pages, char, key=lambda start: start.char) - 1
+        return self.pages[max(place, 0)] if self.pages else None
+
+    def page_end(self, char: int) -> int | None:
+        """Where the page of a character ends; None for the last."""
+        place = bisect_right(self.pages, char, key=lambda start: start.char)
+        return self.pages[place].char if place < len(self.pages) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive tokens of one document.
+
+    Attributes:
+        origin: of the first token, counted as the pot counts: prefix, then everything read.
+        document: its place among the documents.
+        ids: the tokens.
+        starts: first character of each token, counted over the document.
+        text: from the first character of the first token to the last one of the last.
+        line: number of the line that the text starts on.
+    """
+
+    origin: int
+    document: int
+    ids: "array[int]"
+    starts: "array[int]"
+    text: str
+    line: int
+
+    @property
+    def char(self) -> int:
+        """First character of the text."""
+        return self.starts[0]
+
+    @property
+    def char_end(self) -> int:
+        """Behind the last one."""
+        return self.starts[0] + len(self.text)
+
+
+class Trail:
+    """What was read, token by token.
+
+    Args:
+        n_prefix: tokens that the pot has read before the first document.
+        most_blocks: blocks to remember.
+    """
+
+    def __init__(self, n_prefix: int, *, most_blocks: int = MOST_BLOCKS) -> None:
+        self.documents: list[ReadDocument] = []
+        self.blocks: list[Block] = []
+        self._next = n_prefix
+        self._most = most_blocks
+        self._text = ""
+        self._text_start = 0
+        self._line = 1
+        self._origins: list[int] = []
+
+    @property
+    def n_seen(self) -> int:
+        """Origin of the next token."""
+        return self._next
+
+    def begin(self, name: str, kind: str, first_line: int = 1) -> None:
+        """A new document is being read."""
+        self.documents.append(ReadDocument(name, kind, first_line))
+        self._text, self._text_start, self._line = "", 0, first_line
+
+    def skip(self, n_tokens: int) -> None:
+        """Tokens that belong to no document."""
+        self._next += n_tokens
+
+    def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
+        """Pass pieces of the current document on and keep their text until their tokens come."""
+        document = self.documents[-1]
+        for piece in pieces:
+            if not self._text:
+                self._text_start = piece.char_start
+            if piece.page is not None and (not document.pages or document.pages[-1].page != piece.page):
+                # the blank line between two pages belongs to neither
+                blank = len(piece.text) - len(piece.text.lstrip("\n"))
+                document.pages.append(PageStart(piece.char_start + blank, piece.page, piece.label))
+            self._text += piece.text
+            yield piece
+
+    def add(self, run: TokenRun) -> None:
+        """The next tokens of the current document."""
+        document = self.documents[-1]
+        for first in range(0, len(run.ids), BLOCK_TOKENS):
+            ids = run.ids[first : first + BLOCK_TOKENS]
+            starts = run.char_start[first : first + BLOCK_TOKENS]
+            last = first + len(ids)
+            end = run.char_start[last] if last < len(run.ids) else run.char_end
+            text = self._text[starts[0] - self._text_start : end - self._text_start]
+            block = Block(self._next, len(self.documents) - 1, array("q", ids), array("q", starts), text, self._line)
+            self._line += text.count("\n")
+            self._next += len(ids)
+            self.blocks.append(block)
+            self._origins.append(block.origin)
+            document.n_chars = end
+        self._text = self._text[run.char_end - self._text_start :]
+        self._text_start = run.char_end
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to forget; well above the limit, so that it is seldom."""
+        return len(self.blocks) > 2 * self._most
+
+    def forget(self, counts: Sequence[int], n_seen: int) -> None:
+        """Forget blocks of which little is held, never those next to one that stays or not yet read by the model.
+
+        Args:
+            counts: for each block, entries of the pot that came from it, over all layers and heads.
+            n_seen: tokens that the model has read; the trail is ahead of it.
+        """
+        ranked = sorted(range(len(counts)), key=lambda number: counts[number], reverse=True)[: self._most // 3]
+        stays = {near for number in ranked if counts[number] for near in (number - 1, number, number + 1)}
+        self.blocks = [
+            block
+            for number, block in enumerate(self.blocks)
+            if number in stays or number >= len(counts) or block.origin + len(block.ids) > n_seen
+        ]
+        self._origins = [block.origin for block in self.blocks]
+
+    def put_back(self, blocks: Sequence[Block], n_seen: int) -> None:
+        """Take blocks that were laid down before, and the origin of the next token."""
+        self.blocks = list(blocks)
+        self._origins = [block.origin for block in self.blocks]
+        self._next = n_seen
+
+    @property
+    def edges(self) -> list[int]:
+        """First origin of each block, ascending."""
+        return self._origins
+
+    def find(self, origin: int) -> int | None:
+        """Number of the block that a token is in; None if it is of no document or forgotten."""
+        number = bisect_right(self._origins, origin) - 1
+        if number < 0 or origin >= self.blocks[number].origin + len(self.blocks[number].ids):
+            return None
+        return number
+
+    def stretch(self, number: int) -> tuple[int, int]:
+        """First and last block, inclusive, of the unbroken text around a block, at most two blocks to each side."""
+        first = last = number
+        while first > max(0, number - 2) and self._meets(first - 1):
+            first -= 1
+        while last < min(len(self.blocks) - 1, number + 2) and self._meets(last):
+            last += 1
+        return first, last
+
+    def _meets(self, number: int) -> bool:
+        here, following = self.blocks[number], self.blocks[number + 1]
+        return here.document == following.document and here.origin + len(here.ids) == following.origin

@@ -1,0 +1,103 @@
+"""Sources under an answer, on the stream where they belong, and in JSON."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+from infinipot_cli.display.sources import show_sources, source_lines
+from infinipot_cli.documents import open_document
+from infinipot_cli.explain.citations import Passage
+
+SMALL = ["-s", "400", "-n", "20"]
+
+
+def run(*words: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=stdin)
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> list[str]:
+    return ["-m", str(tiny_model)]
+
+
+def test_every_source_is_a_stretch_of_the_document(story: Path, model: list[str]) -> None:
+    record = json.loads(run("ask", str(story), "What is the pass key?", *SMALL, *model, "--json").stdout)
+    with open_document(str(story)) as document:
+        text = "".join(piece.text for piece in document.pieces())
+    assert 1 <= len(record["sources"]) <= 3
+    for source in record["sources"]:
+        start, end = source["char"]
+        assert source["quote"].strip("…") in text[start:end].replace("\n", " ")
+        assert source["line"] == 1 + text.count("\n", 0, start)
+        assert (source["page"], source["label"], source["path"]) == (None, None, str(story))
+        assert 0 < source["score"] <= 1
+    scores = [source["score"] for source in record["sources"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_lines_are_counted_over_the_whole_file(tmp_path: Path, model: list[str]) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"{number} the sea was calm\n" for number in range(1, 400)))
+    words = ["ask", str(path), "Which?", *SMALL, *model, "--json"]
+    for source in json.loads(run(*words, "--lines", "100-300").stdout)["sources"]:
+        assert source["quote"].startswith(f"{source['line']} ")
+        assert 100 <= source["line"] <= 300
+
+
+def test_sources_stand_beside_an_answer_that_is_piped_on(story: Path, model: list[str]) -> None:
+    words = ["ask", str(story), "What is the pass key?", *SMALL, *model]
+    cited, plain, quiet = run(*words), run(*words, "--no-cite"), run(*words, "-q")
+    assert cited.stdout == plain.stdout == quiet.stdout
+    assert "Sources  l. " in cited.stderr
+    assert "Sources" not in plain.stderr and quiet.stderr == ""
+    assert "sources" not in json.loads(run(*words, "--no-cite", "--json").stdout)
+
+
+def test_each_of_several_answers_has_its_sources(story: Path, model: list[str]) -> None:
+    record = json.loads(run("ask", str(story), "-Q", "Who?", "-Q", "When?", *SMALL, *model, "--json").stdout)
+    assert all(answer["sources"] for answer in record["answers"])
+
+
+def test_places_are_written_as_people_do() -> None:
+    def passage(kind: str, page: int | None, label: str | None, line: int | None = None) -> Passage:
+        return Passage(0, "a", kind, page, label, line, (0, 4), "So.\x1b[2J", 1.0)
+
+    lines = source_lines(
+        [
+            passage("pdf", 203, None),
+            passage("pdf", 12, "xii"),
+            passage("epub", 7, "The Clause"),
+            passage("text", None, None, 14),
+        ],
+        named=False,
+    )
+    assert [line.split("“")[0].strip() for line in lines[:1]] == ["Sources  p. 203"]
+    assert "p. xii (page 12 of the file)" in lines[1]
+    assert "ch. 7 “The Clause”" in lines[2]
+    assert "l. 14" in lines[3]
+    assert not any("\x1b" in line for line in lines)
+    assert source_lines([passage("pdf", 1, None)], named=True) == ["Sources  a p. 1  “So.[2J”"]
+
+
+def test_at_a_terminal_the_sources_belong_to_the_answer(
+    recording_console: Callable[..., tuple[Console, io.StringIO]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    console, errors = recording_console()
+    out = Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    show_sources(["Sources  p. 1"], console, out, quiet=False)
+    show_sources(["hidden"], console, out, quiet=True)
+    assert (out.getvalue(), errors.getvalue()) == ("Sources  p. 1\n", "")
+    file = io.StringIO()
+    show_sources(["Sources  p. 1"], console, file, quiet=False)
+    assert (file.getvalue(), errors.getvalue()) == ("", "Sources  p. 1\n")
