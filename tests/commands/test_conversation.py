@@ -11,7 +11,12 @@ from infinipot_cli.conversation import Conversation
 from infinipot_cli.model.chat import next_turn
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
+from tests.conftest import save_tiny_model
 
+TURNS = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
 SMALL = ["-s", "400", "--budget", "200", "-n", "20"]
 
 
@@ -35,12 +40,14 @@ def test_without_history_each_answer_is_that_of_ask(story: Path, tiny_model: Pat
     assert talked.stdout == "".join(alone)
 
 
-def test_history_survives_a_full_pot(story: Path, tiny_model: Path) -> None:
-    session = Session(str(tiny_model), PotRequest(capacity=400, budget=200, max_tokens=60))
+def test_history_survives_a_full_pot(story: Path, tmp_path: Path) -> None:
+    save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)
+    session = Session(str(tmp_path / "talker"), PotRequest(capacity=400, budget=200, max_tokens=60))
     with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
         for _ in reading.read():
             pass
         talk = Conversation(session, reading, keeps_history=True)
+        assert talk.keeps_history
         n_seen, n_cycles = reading.pot.n_seen, reading.pot.n_cycles
         for number in range(12):
             assert "".join(talk.ask(f"What is number {number}?")) is not None
@@ -79,16 +86,12 @@ def test_a_conversation_needs_documents_and_standard_input() -> None:
 
 
 def test_the_words_between_two_turns_are_those_of_the_template() -> None:
-    template = (
-        "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
-        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-    )
-    frame = next_turn(template, {})
+    frame = next_turn(TURNS, {})
     assert frame is not None
     messages = [
         {"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}, {"role": "user", "content": "C"},
     ]  # fmt: skip
-    (whole,), _ = render_jinja_template([messages], chat_template=template, add_generation_prompt=True)
+    (whole,), _ = render_jinja_template([messages], chat_template=TURNS, add_generation_prompt=True)
     assert whole == f"<|user|>A<|end|>\n<|assistant|>B{frame.prefix}C{frame.suffix}"
     assert next_turn("{{ messages[0].content }}", {}) is None
     assert next_turn("{{ raise_exception('one turn') }}", {}) is None
