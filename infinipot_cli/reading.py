@@ -11,6 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from infinipot_cli.explain.trail import Trail
+from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
 from infinipot_cli.settings import Loading, Sampling
@@ -64,6 +65,7 @@ class Reading:
         n_answer: tokens of the latest answer so far.
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
         is_reasoning: the latest answer ended while the model was still reasoning.
+        pins: what no distillation may drop.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
     """
@@ -78,6 +80,7 @@ class Reading:
         self.n_answer = 0
         self.stop = Stop()
         self.is_reasoning = False
+        self.pins = Pins()
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
         self._model = model
@@ -120,7 +123,8 @@ class Reading:
     @property
     def warnings(self) -> list[str]:
         """What the documents had to say about their own state."""
-        return [line for entry in self.inputs for line in entry.document.warnings]
+        missing = self.pins.missing if self._pot is not None else []
+        return [line for entry in self.inputs for line in entry.document.warnings] + missing
 
     @property
     def timing(self) -> Timing:
@@ -281,10 +285,13 @@ class Reading:
             self.trail.skip(len(announced))
             yield from announced
         self.trail.begin(entry.document.name, entry.document.kind, entry.first_line)
-        pieces = self.trail.watch(meter.watch(chain([first], entry.pieces)))
+        pieces = self.trail.watch(meter.watch(self.pins.watch(chain([first], entry.pieces))))
+        n_prefix = len(self.plan.prompt.prefix_ids)
         for run in stream_tokens(pieces, tokenizer):
             self.trail.add(run)
-            for token, char in zip(run.ids, run.char_start, strict=True):
+            for token, char, end in zip(run.ids, run.char_start, [*run.char_start[1:], run.char_end], strict=True):
+                if self.pins and self._pot is not None and self.pins.covers(char, max(end, char + 1)):
+                    self._pot.pin(n_prefix + meter.n_tokens)
                 meter.step(char)
                 yield token
 

@@ -10,6 +10,7 @@ from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -59,6 +60,7 @@ def ask(
     ] = None,
     *,
     documents: SourceOptions,
+    pins: PinOptions,
     loading: LoadingOptions,
     stored: PotOptions,
     consent: ConsentOptions,
@@ -123,6 +125,7 @@ def ask(
         save_pot=stored.save_pot,
         entries=stored.entries,
         cite=cite,
+        pins=pins.pins(),
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

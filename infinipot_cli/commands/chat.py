@@ -13,6 +13,7 @@ from infinipot_cli.commands import options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import model_and_loading
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.errors import UsageError
@@ -34,6 +35,7 @@ def chat(
     ] = None,
     *,
     documents: SourceOptions,
+    pins: PinOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
@@ -73,7 +75,7 @@ def chat(
 
     made = session.Session(model, request, documents.wishes(), sampling, wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
-    form = Form(quiet=quiet, color=color, strict=documents.strict, consent=consent)
+    form = Form(quiet=quiet, color=color, strict=documents.strict, consent=consent, pins=pins.pins())
     keeps = history if history is not None else model != settings.DEFAULT_MODEL
     Reply(made, form, key="answer").run(
         sources, usual, then=lambda reading: Talk(made, reading, keeps_history=keeps, form=form).run(_typed())

@@ -10,6 +10,7 @@ from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
@@ -41,6 +42,7 @@ def read(
     *,
     stored: PotOptions,
     documents: SourceOptions,
+    pins: PinOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
@@ -80,6 +82,6 @@ def read(
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
-        save_pot=name, entries=stored.entries, answers=False,
+        save_pot=name, entries=stored.entries, answers=False, pins=pins.pins(),
     )  # fmt: skip
     Reply(session.Session(model, request, documents.wishes(), loading=wanted), form, key="answer").run(words, task)

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TextIO
 
 import typer
@@ -27,6 +27,7 @@ from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageEr
 from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
+from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Task
 from infinipot_cli.pots.shelf import path_of
 from infinipot_cli.reading import Reading
@@ -57,6 +58,7 @@ class Form:
         save_pot: name under which what was read is stored.
         entries: how its keys and values are written.
         answers: whether anything is answered.
+        pins: what no distillation may drop.
         cite: whether the sources are said.
     """
 
@@ -72,6 +74,7 @@ class Form:
     save_pot: str | None = None
     entries: Entries = Entries.EXACT
     answers: bool = True
+    pins: Pins = field(default_factory=Pins)
     cite: bool = True
 
     def __post_init__(self) -> None:
@@ -176,6 +179,7 @@ class Reply:
 
     def _reading(self, sources: Sequence[str], task: Task, out: TextIO, *, heading: str = "") -> None:
         with self._prepared(sources, task) as reading:
+            reading.pins = self._form.pins
             if self._form.digest:
                 for entry in reading.inputs:
                     entry.log = Digest(self._session.wishes.first_line)

@@ -10,6 +10,7 @@ from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -42,6 +43,7 @@ def summarize(
     ] = True,
     *,
     documents: SourceOptions,
+    pins: PinOptions,
     loading: LoadingOptions,
     stored: PotOptions,
     consent: ConsentOptions,
@@ -91,6 +93,7 @@ def summarize(
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
         save_pot=stored.save_pot, entries=stored.entries, cite=cite,
+        pins=pins.pins(),
     )  # fmt: skip
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

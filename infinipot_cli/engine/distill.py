@@ -64,6 +64,9 @@ def _survivors(pot: Pot, scores: Tensor, protected: Tensor | None, budget: int) 
         kept = (origins < pot.n_prefix + choice.sinks) | (origins >= pot.n_seen - choice.recent)
         kept &= origins >= pot.n_prefix
         protected = kept if protected is None else kept | protected.to(device)
+    if pot.pinned:
+        kept = _pinned(pot, origins)
+        protected = kept if protected is None else kept | protected.to(device)
     if choice.pool > 1:
         scores = pooled(scores, choice.pool)
     if choice.mass:
@@ -74,3 +77,21 @@ def _survivors(pot: Pot, scores: Tensor, protected: Tensor | None, budget: int) 
         scores, pot.novelty.to(device), budget=min(budget, scores.shape[-1]), novelty_ratio=pot.novelty_ratio,
         n_prefix=pot.n_prefix, protected=protected, fresh=fresh, fresh_share=choice.fresh,
     )  # fmt: skip
+
+
+def _pinned(pot: Pot, origins: Tensor) -> Tensor:
+    """Which entries are pinned, boolean, (L, K, N).
+
+    Raises:
+        PotSizeError: there are more of them than a distillation keeps.
+    """
+    starts, ends = torch.tensor(pot.pinned, device=origins.device).T.contiguous()
+    place = torch.bucketize(origins, starts, right=True) - 1
+    kept: Tensor = (place >= 0) & (origins < ends[place.clamp(min=0)]) & (origins >= pot.n_prefix)
+    n_pinned = int(kept.sum(-1).max())
+    if n_pinned + pot.n_prefix > pot.budget:
+        raise PotSizeError(
+            f"what is pinned takes {n_pinned} places, and a distillation keeps {pot.budget}",
+            hint="pin less, or take a larger pot with -s",
+        )
+    return kept

@@ -124,6 +124,7 @@ class Pot(Cache):
         n_cycles: distillations so far.
         n_seen_distilled: the same at the latest distillation.
         choice: what is kept, where that differs from the paper.
+        pinned: origins that no distillation may drop, as ranges without their ends, ascending.
         kept_history: `origins` after each distillation, when recording.
         last_state: final hidden state of the last consumed token, (width,), None before the first.
     """
@@ -146,6 +147,7 @@ class Pot(Cache):
         self.n_seen_distilled = 0
         self.n_cycles = 0
         self.n_kv_heads = n_kv_heads
+        self.pinned: list[tuple[int, int]] = []
         self.last_state: Tensor | None = None
         self.kept_history: list[Tensor] = []
         self.record = record
@@ -208,6 +210,13 @@ class Pot(Cache):
         assert self._origins is not None and self._novelty is not None
         self._origins[..., : self.n_held] = origins.to(self._origins.device)
         self._novelty[..., : self.n_held] = novelty.to(self._novelty.device)
+
+    def pin(self, origin: int) -> None:
+        """Keep the entry of this origin for ever; origins come in ascending order."""
+        if self.pinned and self.pinned[-1][1] == origin:
+            self.pinned[-1] = (self.pinned[-1][0], origin + 1)
+        else:
+            self.pinned.append((origin, origin + 1))
 
     def rewind(self, n_held: int) -> None:
         """Forget every entry after the first `n_held`; what was written there is never read again."""

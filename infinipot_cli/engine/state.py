@@ -41,7 +41,12 @@ def capture(pot: Pot) -> PotState:
     if pot.last_state is not None:
         tensors["last_state"] = pot.last_state.detach().cpu().contiguous().clone()
     numbers: dict[str, Any] = {name: getattr(pot, name) for name in _NUMBERS}
-    numbers |= {"catalyst_ids": list(pot.catalyst_ids), "peak": pot.peak, "choice": asdict(pot.choice)}
+    numbers |= {
+        "catalyst_ids": list(pot.catalyst_ids),
+        "peak": pot.peak,
+        "choice": asdict(pot.choice),
+        "pinned": pot.pinned,
+    }
     return PotState(numbers, tensors)
 
 
@@ -75,6 +80,7 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
             pot.overwrite_notes(tensors["origins"], tensors["novelty"])
         if "last_state" in tensors:
             pot.last_state = tensors["last_state"].to(model.device)
+    pot.pinned = [(int(start), int(end)) for start, end in numbers["pinned"]]
     for name in ("n_seen", "n_seen_distilled", "n_cycles"):
         setattr(pot, name, numbers[name])
     return pot

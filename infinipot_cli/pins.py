@@ -1,0 +1,107 @@
+"""Parts of documents that a pot keeps for ever: a text that must not be lost, or whole pages.
+
+Pinned texts are looked for as the documents stream by. The last few characters of what has come are held back, so that
+the whole of a pinned text is known before its first token is read.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.errors import UsageError
+
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+# Line ends and indents may stand where a pinned text has one blank; so much of them is allowed for in all.
+_MORE_BLANKS = 64
+
+
+class Pins:
+    """What to keep, and where it was found in the document that is being read.
+
+    Args:
+        texts: wording as it stands in a document; blanks and line ends are the same.
+        pages: such as `1-3,7`, or labels printed on pages, such as `xii`; None for none.
+
+    Raises:
+        UsageError: a blank text, or pages that are no range.
+    """
+
+    def __init__(self, texts: Sequence[str] = (), pages: str | None = None) -> None:
+        if not all(text.strip() for text in texts):
+            raise UsageError("the text to pin is empty", hint='--pin "clause 7"')
+        self._wanted = {text: re.compile(r"\s+".join(map(re.escape, text.split()))) for text in texts}
+        self._held = max((len(text) for text in texts), default=0) + _MORE_BLANKS if texts else 0
+        self._numbers, self._labels = _pages(pages)
+        self._found: set[str] = set()
+        self._page_was_found = not pages
+        self._ranges: list[tuple[int, int]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._wanted or self._numbers or self._labels)
+
+    @property
+    def missing(self) -> list[str]:
+        """What was asked for and not found in anything that was read, one line each."""
+        lines = [f"nothing was pinned for {text!r}: no document says it" for text in self._wanted.keys() - self._found]
+        return lines + ([] if self._page_was_found else ["nothing was pinned: no document has such a page"])
+
+    def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
+        """Pass the pieces of one document on, and remember which of their characters are pinned."""
+        self._ranges = []
+        waiting: list[TextPiece] = []
+        for piece in pieces:
+            waiting.append(piece)
+            yield from self._ready(waiting, self._held)
+        yield from self._ready(waiting, 0)
+
+    def covers(self, start: int, end: int) -> bool:
+        """Whether any character from `start` up to `end` is pinned."""
+        place = bisect_right(self._ranges, (end - 1, float("inf")))
+        return any(first < end and start < last for first, last in self._ranges[max(0, place - 8) : place])
+
+    def _ready(self, waiting: list[TextPiece], n_held: int) -> Iterator[TextPiece]:
+        if not waiting:
+            return
+        text, start = "".join(piece.text for piece in waiting), waiting[0].char_start
+        for wording, pattern in self._wanted.items():
+            for match in pattern.finditer(text):
+                self._found.add(wording)
+                self._pin(start + match.start(), start + match.end())
+        end = start + len(text) - n_held
+        while waiting and waiting[0].char_start < end:
+            piece = waiting.pop(0)
+            n_ready = end - piece.char_start
+            if n_ready < len(piece.text):
+                waiting.insert(0, replace(piece, text=piece.text[n_ready:], char_start=piece.char_start + n_ready))
+                piece = replace(piece, text=piece.text[:n_ready])
+            if piece.page is not None and (
+                piece.page in self._numbers or (piece.label or "").casefold() in self._labels
+            ):
+                self._page_was_found = True
+                self._pin(piece.char_start, piece.char_start + len(piece.text))
+            yield piece
+
+    def _pin(self, start: int, end: int) -> None:
+        if (start, end) not in self._ranges[-64:]:
+            self._ranges.append((start, end))
+            self._ranges.sort()
+
+
+def _pages(text: str | None) -> tuple[set[int], set[str]]:
+    numbers: set[int] = set()
+    labels: set[str] = set()
+    for part in (text or "").split(",") if text is not None else ():
+        word = part.strip()
+        match = _RANGE.fullmatch(word)
+        if not word:
+            raise UsageError(f"{text!r} names no pages", hint="--pin-pages 1-3,7")
+        if match is None:
+            labels.add(word.casefold())
+            continue
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 0 < first <= last or last - first > 100_000:
+            raise UsageError(f"{word!r} is no range of pages", hint="--pin-pages 1-3,7")
+        numbers.update(range(first, last + 1))
+    return numbers, labels

@@ -1,0 +1,86 @@
+"""Pinned parts stay in every head for ever, however the text is cut, and what is not there is said."""
+
+import random
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from infinipot_cli.app import app
+from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.errors import PotSizeError, UsageError
+from infinipot_cli.pins import Pins
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import PotRequest
+
+TEXT = "One two three. " * 30 + "The pass\n  key is 71432." + " Four five six." * 30
+
+
+def cut(text: str, seed: int) -> list[TextPiece]:
+    rng, pieces, at = random.Random(seed), [], 0
+    while at < len(text):
+        n = rng.choice((1, 2, 7, 60, 300))
+        pieces.append(TextPiece(text[at : at + n], None, at, None))
+        at += n
+    return pieces
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_text_is_found_however_it_is_cut_and_before_it_is_passed_on(seed: int) -> None:
+    pins = Pins(["The pass key is 71432"])
+    at, passed = TEXT.index("The pass"), ""
+    for piece in pins.watch(cut(TEXT, seed)):
+        assert piece.char_start == len(passed)
+        passed += piece.text
+        if len(passed) > at:
+            assert pins.covers(at, at + 1)
+    assert passed == TEXT
+    end = TEXT.index("71432") + 5
+    covered = [place for place in range(len(TEXT)) if pins.covers(place, place + 1)]
+    assert covered == list(range(at, end))
+    assert pins.missing == []
+
+
+def test_pages_are_found_by_number_and_by_label() -> None:
+    pieces = [
+        TextPiece("a" * 10, page, 10 * (page - 1), None, label) for page, label in ((1, "ii"), (2, "xii"), (3, "1"))
+    ]
+    for pages, wanted in (("1", {0}), ("2-3", {10, 20}), ("XII", {10}), ("1,3", {0, 20})):
+        pins = Pins(pages=pages)
+        assert [piece.text for piece in pins.watch(pieces)] == ["a" * 10] * 3
+        assert {start for start in (0, 10, 20) if pins.covers(start, start + 10)} == wanted
+        assert pins.missing == []
+    pins = Pins(["never said"], "9")
+    assert len(list(pins.watch(pieces))) == 3
+    assert len(pins.missing) == 2
+
+
+@pytest.mark.parametrize(("texts", "pages"), [([" "], None), ([], ""), ([], "3-1"), ([], "0"), ([], "1,,2")])
+def test_what_cannot_be_pinned_is_a_mistake(texts: list[str], pages: str | None) -> None:
+    with pytest.raises(UsageError):
+        Pins(texts, pages)
+
+
+def test_pinned_tokens_stay_in_every_head(tmp_path: Path, tiny_model: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT + "More and more. " * 200, "utf-8")
+    session = Session(str(tiny_model), PotRequest(capacity=400, budget=200, max_tokens=20))
+    with session.prepare([str(path)], ask("Who?")) as reading:
+        reading.pins = Pins(["The pass key is 71432"])
+        for _ in reading.read():
+            pass
+        pinned = [place for start, end in reading.pot.pinned for place in range(start, end)]
+        assert len(pinned) >= len("The pass key is 71432")
+        for place in pinned:
+            assert (reading.pot.origins == place).any(-1).all()
+    with session.prepare([str(path)], ask("Who?")) as reading:
+        reading.pins = Pins([TEXT[:300]])
+        with pytest.raises(PotSizeError, match="what is pinned takes"):
+            list(reading.read())
+
+
+def test_what_was_not_found_is_said(story: Path, tiny_model: Path) -> None:
+    small = ["-s", "400", "-n", "5", "-m", str(tiny_model)]
+    result = CliRunner().invoke(app, ["ask", str(story), "Who?", *small, "--pin", "never said"])
+    assert result.exit_code == 0
+    assert "nothing was pinned for 'never said'" in " ".join(result.output.split())
