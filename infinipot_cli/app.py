@@ -8,7 +8,19 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from infinipot_cli import __version__
-from infinipot_cli.commands import ask, bench, config, doctor, info, models, options, schema, summarize, templates
+from infinipot_cli.commands import (
+    ask,
+    bench,
+    config,
+    doctor,
+    explain,
+    info,
+    models,
+    options,
+    schema,
+    summarize,
+    templates,
+)
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import DeviceError, InfinipotError, OutputError
 from infinipot_cli.settings import Color
@@ -128,13 +140,14 @@ def infinipot(
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {
-        **dict.fromkeys(("ask", "summarize", "info"), defaults),
+        **dict.fromkeys(("ask", "summarize", "explain", "info"), defaults),
         "bench": dict.fromkeys(("needle", "memory"), defaults),
     }
 
 
 app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
 app.command(cls=SourcesCommand)(summarize.summarize)
+app.command(cls=SourcesCommand, no_args_is_help=True)(explain.explain)
 app.command(cls=SourcesCommand)(info.info)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.add_typer(templates.app, name="templates", rich_help_panel=MANAGE)

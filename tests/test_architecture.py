@@ -32,7 +32,16 @@ ARROWS = {
     "reading": {"explain", "sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
     "bench": {"choice", "explain", "session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
-    "display": {"bench.record", "explain", "bench.pocket_record", "logs", "progress", "settings", "errors"},
+    "display": {
+        "bench.record",
+        "explain",
+        "bench.pocket_record",
+        "bench.citation_record",
+        "logs",
+        "progress",
+        "settings",
+        "errors",
+    },
     "commands": {
         *(
             "choice",

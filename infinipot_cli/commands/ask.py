@@ -74,6 +74,7 @@ def ask(
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
     cite: citing_options.Cite = True,
+    explain: citing_options.Explain = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -117,6 +118,7 @@ def ask(
         documents.strict,
         consent=consent,
         cite=cite,
+        explain=explain,
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

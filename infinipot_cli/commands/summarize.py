@@ -57,6 +57,7 @@ def summarize(
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
     cite: citing_options.Cite = True,
+    explain: citing_options.Explain = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -85,7 +86,17 @@ def summarize(
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(
-        json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest, consent, cite
+        json,
+        jsonl,
+        quiet,
+        color,
+        output,
+        ctx.meta[options.MODEL_WAS_CHOSEN],
+        documents.strict,
+        digest,
+        consent,
+        cite,
+        explain,
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)
