@@ -17,6 +17,8 @@ from infinipot_cli.commands import (
     info,
     models,
     options,
+    pots,
+    read,
     schema,
     summarize,
     templates,
@@ -140,15 +142,17 @@ def infinipot(
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {
-        **dict.fromkeys(("ask", "summarize", "explain", "info"), defaults),
+        **dict.fromkeys(("ask", "summarize", "read", "explain", "info"), defaults),
         "bench": dict.fromkeys(("needle", "memory"), defaults),
     }
 
 
 app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
 app.command(cls=SourcesCommand)(summarize.summarize)
+app.command(cls=SourcesCommand)(read.read)
 app.command(cls=SourcesCommand, no_args_is_help=True)(explain.explain)
 app.command(cls=SourcesCommand)(info.info)
+app.add_typer(pots.app, name="pots", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.add_typer(templates.app, name="templates", rich_help_panel=MANAGE)
 app.add_typer(config.app, name="config", rich_help_panel=MANAGE)

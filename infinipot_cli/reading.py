@@ -24,7 +24,7 @@ from infinipot_cli.tokens.stream import stream_tokens
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 if TYPE_CHECKING:
-    from infinipot_cli.engine import Attended, Pot
+    from infinipot_cli.engine import Attended, Pot, PotState, Reader
     from infinipot_cli.explain.citations import Passage
     from infinipot_cli.model.load import LoadedModel
 
@@ -74,11 +74,13 @@ class Reading:
         passes: the latest distillations.
     """
 
-    def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
+    def __init__(
+        self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan, state: "PotState | None" = None
+    ) -> None:
         self.inputs = inputs
         self.task = task
         self.plan = plan
-        self.n_tokens = 0
+        self.n_tokens = sum(entry.n_tokens for entry in inputs)
         self.n_answer = 0
         self.stop = Stop()
         self.is_reasoning = False
@@ -86,6 +88,7 @@ class Reading:
         self.attended: Attended | None = None
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self._model = model
+        self._state = state
         self._pot: Pot | None = None
         self._n_asked = 0
         self._stretches = Stretches((), 0, "part")
@@ -134,24 +137,17 @@ class Reading:
     def read(self) -> Iterator[Progress]:
         """Read all documents into a new pot, one after the other."""
         loaded = self._model.load()
-        from infinipot_cli.engine import Distilled, Reader
+        from infinipot_cli.engine import Distilled
         from infinipot_cli.model.load import memory_guard
 
         plan, start = self.plan, time.perf_counter()
         with memory_guard(f"read with a pot of {plan.capacity} places"):
-            reader = Reader(
-                loaded.model,
-                catalyst_ids=plan.prompt.catalyst_ids,
-                prefix_ids=plan.prompt.prefix_ids,
-                capacity=plan.capacity,
-                budget=plan.budget,
-                novelty_ratio=plan.novelty_ratio,
-                choice=plan.choice,
-                chunk=plan.chunk,
-            )
+            reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
-            meter = Meter(self.inputs)
+            meter = Meter(self.inputs, n_tokens=self.n_tokens)
             for meter.current, entry in enumerate(self.inputs):
+                if entry.was_read:
+                    continue
                 before = self.n_tokens
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
@@ -164,6 +160,32 @@ class Reading:
                 entry.n_tokens = self.n_tokens - before
                 if self.stop.is_wanted:
                     break
+
+    def _new_reader(self, loaded: "LoadedModel") -> "Reader":
+        from infinipot_cli.engine import Reader
+
+        plan = self.plan
+        return Reader(
+            loaded.model,
+            catalyst_ids=plan.prompt.catalyst_ids,
+            prefix_ids=plan.prompt.prefix_ids,
+            capacity=plan.capacity,
+            budget=plan.budget,
+            novelty_ratio=plan.novelty_ratio,
+            choice=plan.choice,
+            chunk=plan.chunk,
+        )
+
+    def _resumed(self, loaded: "LoadedModel") -> "Reader":
+        """A reader on the stored pot; what is asked now judges its entries from here on, if there is room for it."""
+        from infinipot_cli.engine import Reader, restore
+
+        assert self._state is not None
+        pot = restore(loaded.model, self._state)
+        self._state = None  # its tensors have been copied
+        if pot.n_held + len(self.plan.prompt.catalyst_ids) <= pot.capacity:
+            pot.catalyst_ids = self.plan.prompt.catalyst_ids
+        return Reader.resumed(loaded.model, pot, chunk=self.plan.chunk)
 
     def count(self) -> None:
         """Count the tokens of all documents instead of reading them into a pot."""
@@ -234,10 +256,14 @@ class Reading:
 
     def _forget(self) -> None:
         """Let go of text that the pot holds little of, so that an endless pipe takes no more memory than a book."""
+        if self.trail.is_full:
+            self.forget_what_is_gone()
+
+    def forget_what_is_gone(self) -> None:
+        """Let the trail forget text of which the pot holds nothing."""
         from infinipot_cli.explain.evidence import held_counts
 
-        if self.trail.is_full:
-            self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen)
+        self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen)
 
     def _ids(self, entry: Input, meter: Meter) -> Iterator[int]:
         """The tokens of one document, behind its name where there are several."""
@@ -287,6 +313,10 @@ class Reading:
         """The pot itself for the last question, a copy for those before it."""
         self._n_asked += 1
         return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def count_kept(self) -> None:
+        """Count what each document has in the pot as it is now."""
+        self._count_kept(self.pot)
 
     def _count_kept(self, pot: "Pot") -> None:
         """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""

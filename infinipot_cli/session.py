@@ -124,16 +124,19 @@ class Session:
     def tokenizer(self) -> DocumentTokenizer:
         """The model's tokenizer, read at the first call."""
         if self._tokenizer is None:
-            source: Path | str | None = self.files.tokenizer_json
-            if source is None:
-                from infinipot_cli.model.load import tokenizer_json
-
-                source = tokenizer_json(self.files)
             try:
-                self._tokenizer = from_tokenizer_json(source)
+                self._tokenizer = from_tokenizer_json(self.tokenizer_json())
             except Exception as error:  # a foreign parser on a foreign file: anything may come
                 raise ModelError(f"the tokenizer of {self.files.name} is damaged", code="damaged_model") from error
         return self._tokenizer
+
+    def tokenizer_json(self) -> Path | str:
+        """The model's tokenizer in the form of the tokenizers library: a file, or what it was converted to."""
+        if self.files.tokenizer_json is not None:
+            return self.files.tokenizer_json
+        from infinipot_cli.model.load import tokenizer_json
+
+        return tokenizer_json(self.files)
 
     def prepare(
         self,
@@ -154,6 +157,20 @@ class Session:
         Raises:
             InfinipotError: anything that can be known before the weights are needed.
         """
+        inputs = self.open(sources, found=found, stdin=stdin)
+        try:
+            _check_any(inputs)
+            task = self.settle(task)
+            return Reading(self, inputs, task, self.plan(task))
+        except BaseException:
+            for entry in inputs:
+                entry.document.close()
+            raise
+
+    def open(
+        self, sources: Sequence[str], *, found: Collection[str] = (), stdin: BinaryIO | None = None
+    ) -> list[Input]:
+        """Open the documents and take the first text of each; arguments and errors are those of `prepare`."""
         inputs: list[Input] = []
         try:
             for number, source in enumerate(sources):
@@ -166,13 +183,11 @@ class Session:
                 inputs.append(Input(document, document.pieces(), first_line=self.wishes.first_line))
                 if not isinstance(document, LateDocument):
                     _take_first(inputs[-1])
-            _check_any(inputs)
-            task = self.settle(task)
-            return Reading(self, inputs, task, self.plan(task))
         except BaseException:
             for entry in inputs:
                 entry.document.close()
             raise
+        return inputs
 
     def reading_of(self, documents: Sequence[Document], task: Task) -> Reading:
         """A reading of documents that are open already, which it closes."""

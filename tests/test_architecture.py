@@ -28,9 +28,25 @@ ARROWS = {
     "plan": {"settings", "choice", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
-    "explain": {"documents.piece", "tokens.stream", "engine"},
+    "explain": {"documents.piece", "tokens.stream", "engine", "errors"},
     "reading": {"explain", "sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
     "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
+    "pots": {"engine", "model.files", "places", "settings", "errors"},
+    "resume": {
+        *(
+            "session",
+            "reading",
+            "explain",
+            "pots",
+            "engine",
+            "documents",
+            "sources",
+            "plan",
+            "choice",
+            "settings",
+            "errors",
+        ),
+    },
     "bench": {"choice", "explain", "session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
     "display": {
         "bench.record",
@@ -45,6 +61,8 @@ ARROWS = {
     "commands": {
         *(
             "choice",
+            "pots",
+            "resume",
             "session",
             "explain",
             "reading",
@@ -67,9 +85,9 @@ ARROWS = {
 LIBRARIES = {
     "rich": {"display"},
     "typer": {"app", "commands"},
-    "torch": {"model", "engine", "explain", "bench", "recipe"},
+    "torch": {"model", "engine", "pots", "explain", "bench", "recipe"},
     "transformers": {"model", "engine", "bench", "recipe"},
-    "safetensors": {"model", "engine", "recipe"},
+    "safetensors": {"model", "engine", "pots", "recipe"},
     "tokenizers": {"tokens", "recipe"},
     "tiktoken": {"tokens", "recipe"},
     "huggingface_hub": {"model"},

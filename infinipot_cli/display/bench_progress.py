@@ -21,14 +21,22 @@ class BenchProgress:
         console: on standard error.
         total: steps of the whole run.
         done: those of an earlier run that need not be repeated.
+        kept: file that keeps the results; empty for none.
         clock: seconds, for tests.
     """
 
     def __init__(
-        self, console: Console, total: int, *, done: int = 0, clock: Callable[[], float] = time.perf_counter
+        self,
+        console: Console,
+        total: int,
+        *,
+        done: int = 0,
+        kept: str = "",
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._console, self._total, self._clock = console, total, clock
         self._first = self._done = done
+        self._kept = f"; the same command goes on with what {kept} holds" if kept else ""
         self._started = self._told = clock()
         self._bar: Progress | None = None
 
@@ -53,6 +61,8 @@ class BenchProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if isinstance(error, KeyboardInterrupt):
+            say(self._console, f"stopped at {self._done}/{self._total}{self._kept}")
 
     def step(self, name: str) -> None:
         """One more step is done.

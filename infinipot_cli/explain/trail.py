@@ -170,6 +170,12 @@ class Trail:
         ]
         self._origins = [block.origin for block in self.blocks]
 
+    def put_back(self, blocks: Sequence[Block], n_seen: int) -> None:
+        """Take blocks that were laid down before, and the origin of the next token."""
+        self.blocks = list(blocks)
+        self._origins = [block.origin for block in self.blocks]
+        self._next = n_seen
+
     @property
     def edges(self) -> list[int]:
         """First origin of each block, ascending."""

@@ -11,9 +11,6 @@ import argparse
 import json
 import lzma
 import random
-import re
-import string
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -21,34 +18,10 @@ from typing import Any, cast
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from infinipot_cli.bench.metrics import bootstrap, exact_match, f1, mean
 from infinipot_cli.recipe.facts import make_fact
 
-ARTICLES = re.compile(r"\b(a|an|the)\b")
 Item = tuple[str, str, list[str]]
-
-
-def normalise(text: str) -> list[str]:
-    """Words of an answer as SQuAD compares them: lower case, no punctuation, no articles."""
-    kept = "".join(character for character in text.lower() if character not in string.punctuation)
-    return ARTICLES.sub(" ", kept).split()
-
-
-def exact_match(answer: str, wanted: list[str]) -> float:
-    """1 if the answer equals any wanted one."""
-    return float(any(normalise(answer) == normalise(one) for one in wanted))
-
-
-def f1(answer: str, wanted: list[str]) -> float:
-    """Best word overlap with any wanted answer, harmonic mean of precision and recall."""
-    best = 0.0
-    for one in wanted:
-        got, need = normalise(answer), normalise(one)
-        common = sum((Counter(got) & Counter(need)).values())
-        if common:
-            best = max(best, 2 * common / (len(got) + len(need)))
-        elif not got and not need:
-            best = 1.0
-    return best
 
 
 def squad_paragraphs(data: Path, n: int, rng: random.Random) -> Iterator[Item]:
@@ -116,9 +89,8 @@ def main() -> None:
 
 
 def _interval(scores: list[float]) -> str:
-    rng = random.Random(1)
-    means = sorted(sum(rng.choices(scores, k=len(scores))) / len(scores) for _ in range(1000))
-    return f"{100 * sum(scores) / len(scores):5.1f} ({100 * means[25]:.0f}-{100 * means[974]:.0f})"
+    low, high = bootstrap(scores)
+    return f"{100 * mean(scores):5.1f} ({100 * low:.0f}-{100 * high:.0f})"
 
 
 if __name__ == "__main__":

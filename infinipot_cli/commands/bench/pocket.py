@@ -30,8 +30,8 @@ def pocket(
         typer.Option(
             "--only",
             metavar="A,B",
-            help="Sets to run, of passkey, facts, squad, squad-articles, fairytale, perplexity, scitldr, peps, rfcs; "
-            "all that DIR holds by default.",
+            help="Sets to run, of passkey, facts, squad, squad-articles, absent, fairytale, perplexity, scitldr, peps, "
+            "rfcs; all that DIR holds by default.",
             rich_help_panel=TEST,
         ),
     ] = None,
@@ -68,7 +68,7 @@ def pocket(
             help="Longest text for the arm full, whose time grows with the square.",
             rich_help_panel=TEST,
         ),
-    ] = 8192,
+    ] = 16384,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -98,42 +98,41 @@ def pocket(
     from infinipot_cli.bench.pocket_sets import Choice, Sets
 
     choice = Choice(n, _lengths(lengths), _depths(depths), seed)
-    from infinipot_cli.display.console import error_console
+    from infinipot_cli.display.console import error_console, say
     from infinipot_cli.session import Session
 
     session = Session(model, request)
     names = Sets(data, session.tokenizer, choice).check([word for word in (only or "").split(",") if word])
     chosen_arms = _arms(arms)
     from infinipot_cli.bench.pocket import Runner
-    from infinipot_cli.bench.pocket_record import RecordFile, to_record
+    from infinipot_cli.bench.pocket_record import RecordFile, differences, to_record
     from infinipot_cli.display.bench_progress import BenchProgress
     from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
     from infinipot_cli.display.tables import show_table
 
-    kept = RecordFile(record, _settings(session, choice, names, chosen_arms, full_up_to))
+    setting = _settings(session, choice, names, chosen_arms, full_up_to)
+    kept = RecordFile(record, setting)
     sets = Sets(data, session.tokenizer, choice)
-    runner = Runner(session, full_up_to=full_up_to)
     items = [item for name in names for item in sets.items(name)]
-    known = {trial.key for trial in kept.done}
-    todo = {
-        (item.set_name, item.number): [arm for arm in chosen_arms if (item.set_name, item.number, arm) not in known]
-        for item in items
-    }
-    n_open = sum(map(len, todo.values()))
+    todo = kept.missing([(item, arm) for item in items for arm in chosen_arms])
+    runner = Runner(session, full_up_to=full_up_to)
     total = len(items) * len(chosen_arms)
-    with BenchProgress(error_console(color, quiet=quiet), total, done=total - n_open) as progress:
-        for item in items:
-            wanted = todo[item.set_name, item.number]
-            for arm in wanted:
-                for trial in runner.run(item, [arm]):
-                    kept.add(trial)
-                progress.step(f"{item.set_name} {item.group}".strip())
-    result = _settings(session, choice, names, chosen_arms, full_up_to)
+    console, n_too_long = error_console(color, quiet=quiet), 0
+    with BenchProgress(console, total, done=total - len(todo), kept=str(record or "")) as progress:
+        for item, arm in todo:
+            found = list(runner.run(item, [arm]))
+            n_too_long += arm == "full" and not found
+            for trial in found:
+                kept.add(trial)
+            progress.step(f"{item.set_name} {item.group}".strip())
+    if n_too_long:
+        say(console, f"full was not given {n_too_long} texts longer than {full_up_to} tokens (--full-up-to)")
     if json:
-        print_json(to_record(result, kept.done))
+        print_json(to_record(setting, kept.done))
     else:
-        show_table(scores_table(kept.done), pocket_heading(result))
-        show_table(orderings_table(kept.done))
+        show_table(scores_table(kept.done), pocket_heading(setting))
+        if differences(kept.done):
+            show_table(orderings_table(kept.done))
 
 
 def _lengths(text: str) -> tuple[int, ...]:
