@@ -4,7 +4,7 @@ Reading and answering are generators; whoever iterates them decides when to stop
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -199,10 +199,21 @@ class Reading:
             number: which of the task's questions, from 0.
             watch: take note of what the answer attends to; changes no word of it.
         """
+        yield from self.answer_from(self._asked_pot, self.plan.prompt.suffixes[number], watch=watch)
+
+    def answer_from(
+        self, pot_to_ask: "Callable[[], Pot]", suffix: Sequence[int], *, watch: bool = False
+    ) -> Iterator[str]:
+        """Answer what a suffix asks of a pot.
+
+        Args:
+            pot_to_ask: gives the pot, which the answer changes.
+            suffix: tokens of the question, up to the header that opens the answer.
+            watch: as for `answer`.
+        """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
 
-        suffix = self.plan.prompt.suffixes[number]
         detokenizer = (
             Detokenizer(self._model.tokenizer)
             if self._model.loading.think
@@ -210,7 +221,7 @@ class Reading:
         )
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
-            pot = self._asked_pot()
+            pot = pot_to_ask()
             self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
@@ -309,6 +320,17 @@ class Reading:
         """The pot itself for the last question, a copy for those before it."""
         self._n_asked += 1
         return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def held_by_page(self, entry: Input) -> list[tuple[str, float]]:
+        """Label of each page of a document, and the share of its tokens that the pot holds now."""
+        from infinipot_cli.engine import coverage
+
+        if not entry.pages:
+            return []
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        end = sum(other.n_tokens for other in self.inputs[: self.inputs.index(entry) + 1])
+        edges = [n_prefix + first for _, first in entry.pages] + [n_prefix + end]
+        return list(zip((label for label, _ in entry.pages), coverage(self.pot, edges), strict=True))
 
     def count_kept(self) -> None:
         """Count what each document has in the pot as it is now."""

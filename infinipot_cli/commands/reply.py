@@ -3,7 +3,7 @@
 import contextlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -104,16 +104,21 @@ class Reply:
         self._headed = self._was_stopped = False
         self._found: frozenset[str] = frozenset()
         self._pot: str | None = None
+        self._then: Callable[[Reading], None] | None = None
         self._n_failed = self._exit_code = self._n_warnings = 0
 
-    def run(self, words: Sequence[str], task: Task, *, each: bool = False) -> None:
+    def run(
+        self, words: Sequence[str], task: Task, *, each: bool = False, then: Callable[[Reading], None] | None = None
+    ) -> None:
         """Read the sources and answer.
 
         Args:
             words: files, folders, globs, or `-` for standard input.
             task: what they are read for.
             each: read every source by itself instead of all into one pot.
+            then: what to do with the reading instead of answering its task.
         """
+        self._then = then
         if sys.stdout is None and self._form.output is None:
             raise OutputError("standard output is closed", code="stdout_closed")
         self._pot, words = split_pot(words)
@@ -198,6 +203,9 @@ class Reply:
                 self._warn(warning)
             if self._form.save_pot is not None and not reading.stop.is_wanted:
                 self._save(reading, self._form.save_pot)
+            if self._then is not None:
+                self._then(reading)
+                return
             if not self._form.answers:
                 self._put_record(reading_only(self._session, reading, self._form.save_pot), out)
                 self._report(reading, [])

@@ -135,6 +135,13 @@ def test_every_set_has_a_row_with_its_interval_and_baselines(data: Path, tiny_mo
     assert "8/" in result.stderr or "left" in result.stderr or "s" in result.stderr
 
 
+def test_texts_too_long_for_full_context_are_counted(data: Path, tiny_model: Path) -> None:
+    result = bench(data, tiny_model, "--only", "passkey", "--arms", "full,truncated", "--full-up-to", "100")
+    assert result.exit_code == 0
+    assert "full was not given 2 texts longer than 100 tokens" in result.stderr
+    assert "full" not in result.stdout
+
+
 def test_a_stopped_run_goes_on_where_it_was(
     data: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
