@@ -11,6 +11,7 @@ from infinipot_cli import __version__
 from infinipot_cli.commands import (
     ask,
     bench,
+    chat,
     config,
     doctor,
     explain,
@@ -142,7 +143,7 @@ def infinipot(
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {
-        **dict.fromkeys(("ask", "summarize", "read", "explain", "info"), defaults),
+        **dict.fromkeys(("ask", "summarize", "read", "explain", "chat", "info"), defaults),
         "bench": dict.fromkeys(("needle", "memory"), defaults),
     }
 
@@ -151,6 +152,7 @@ app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
 app.command(cls=SourcesCommand)(summarize.summarize)
 app.command(cls=SourcesCommand)(read.read)
 app.command(cls=SourcesCommand, no_args_is_help=True)(explain.explain)
+app.command(cls=SourcesCommand)(chat.chat)
 app.command(cls=SourcesCommand)(info.info)
 app.add_typer(pots.app, name="pots", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)

@@ -5,7 +5,7 @@ Reading and answering are generators; whoever iterates them decides when to stop
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -68,6 +68,7 @@ class Reading:
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
+        rest: of a reading that was ended early, the document it was in and the option that chooses what is left.
         is_reasoning: the latest answer ended while the model was still reasoning.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
@@ -83,6 +84,7 @@ class Reading:
         self.n_tokens = sum(entry.n_tokens for entry in inputs)
         self.n_answer = 0
         self.stop = Stop()
+        self.rest = ("", "")
         self.is_reasoning = False
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
@@ -159,6 +161,8 @@ class Reading:
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
                 if self.stop.is_wanted:
+                    entry.pages = [page for page in entry.pages if page[1] < self.n_tokens]
+                    self.rest = (entry.document.name, self.trail.cut(self.pot.n_seen))
                     break
 
     def _new_reader(self, loaded: "LoadedModel") -> "Reader":
@@ -203,10 +207,21 @@ class Reading:
             number: which of the task's questions, from 0.
             watch: take note of what the answer attends to; changes no word of it.
         """
+        yield from self.answer_from(self._asked_pot, self.plan.prompt.suffixes[number], watch=watch)
+
+    def answer_from(
+        self, pot_to_ask: "Callable[[], Pot]", suffix: Sequence[int], *, watch: bool = False
+    ) -> Iterator[str]:
+        """Answer what a suffix asks of a pot.
+
+        Args:
+            pot_to_ask: gives the pot, which the answer changes.
+            suffix: tokens of the question, up to the header that opens the answer.
+            watch: as for `answer`.
+        """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
 
-        suffix = self.plan.prompt.suffixes[number]
         detokenizer = (
             Detokenizer(self._model.tokenizer)
             if self._model.loading.think
@@ -214,7 +229,7 @@ class Reading:
         )
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
-            pot = self._asked_pot()
+            pot = pot_to_ask()
             self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
@@ -313,6 +328,17 @@ class Reading:
         """The pot itself for the last question, a copy for those before it."""
         self._n_asked += 1
         return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def held_by_page(self, entry: Input) -> list[tuple[str, float]]:
+        """Label of each page of a document, and the share of its tokens that the pot holds now."""
+        from infinipot_cli.engine import coverage
+
+        if not entry.pages:
+            return []
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        end = sum(other.n_tokens for other in self.inputs[: self.inputs.index(entry) + 1])
+        edges = [n_prefix + first for _, first in entry.pages] + [n_prefix + end]
+        return list(zip((label for label, _ in entry.pages), coverage(self.pot, edges), strict=True))
 
     def count_kept(self) -> None:
         """Count what each document has in the pot as it is now."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
 from infinipot_cli.errors import DocumentError, ModelError, UsageError
 from infinipot_cli.model.catalog import find
-from infinipot_cli.model.chat import chat_frame
+from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.plan import Plan, Prompt, Task, make_plan, make_prompt
 from infinipot_cli.reading import Reading
@@ -32,6 +32,7 @@ from infinipot_cli.settings import (
     prepare_environment,
 )
 from infinipot_cli.sources import Input
+from infinipot_cli.templates import load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_json
 
 if TYPE_CHECKING:
@@ -226,6 +227,20 @@ class Session:
         return make_prompt(
             task, self.tokenizer, opening=frame.prefix, closing=frame.suffix, behind_system=frame.behind_system
         )
+
+    def turn(self, question: str) -> tuple[list[int], list[int]] | None:
+        """A further question of a conversation, in token ids.
+
+        Returns:
+            What follows the last answer, and the catalyst that judges by it; None if the model's format has no
+            further turns.
+        """
+        frame = next_turn(self.files.chat_template, self.files.special_tokens, think=self.loading.think)
+        if frame is None:
+            return None
+        asked = self.tokenizer.encode(load_template("ask").ask(question).lstrip())
+        end = self.tokenizer.encode_template(frame.suffix)
+        return [*self.tokenizer.encode_template(frame.prefix), *asked, *end], [*asked, *end]
 
     def _default_capacity(self) -> int:
         size = self.request.capacity or (POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE)

@@ -25,12 +25,13 @@ ARROWS = {
     "model": {"settings", "errors"},
     "engine": {"model", "choice", "errors"},
     "choice": {"errors"},
+    "conversation": {"engine", "reading", "session"},
     "plan": {"settings", "choice", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
     "explain": {"documents.piece", "tokens.stream", "engine", "errors"},
     "reading": {"explain", "sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
-    "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "errors"},
+    "session": {"documents", "sources", "tokens", "model", "reading", "plan", "settings", "templates", "errors"},
     "pots": {"engine", "model.files", "places", "settings", "errors"},
     "resume": {
         *(
@@ -63,6 +64,7 @@ ARROWS = {
             "choice",
             "pots",
             "resume",
+            "conversation",
             "session",
             "explain",
             "reading",
