@@ -63,6 +63,7 @@ class Reading:
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
+        rest: of a reading that was ended early, the document it was in and the option that chooses what is left.
         is_reasoning: the latest answer ended while the model was still reasoning.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
@@ -77,6 +78,7 @@ class Reading:
         self.n_tokens = sum(entry.n_tokens for entry in inputs)
         self.n_answer = 0
         self.stop = Stop()
+        self.rest = ("", "")
         self.is_reasoning = False
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
@@ -151,6 +153,8 @@ class Reading:
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
                 if self.stop.is_wanted:
+                    entry.pages = [page for page in entry.pages if page[1] < self.n_tokens]
+                    self.rest = (entry.document.name, self.trail.cut(self.pot.n_seen))
                     break
 
     def _new_reader(self, loaded: "LoadedModel") -> "Reader":

@@ -1,6 +1,7 @@
 """What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
+from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
 from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
@@ -38,6 +40,8 @@ from infinipot_cli.speed import remember_speed
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
 _MOST_NAMES = 3
+# The pot in which a stopped reading is kept when the user has named none.
+LAST = "last"
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class Reply:
                     self._fail(entry.document.failure)
             for warning in reading.warnings:
                 self._warn(warning)
-            if self._form.save_pot is not None:
+            if self._form.save_pot is not None and not reading.stop.is_wanted:
                 self._save(reading, self._form.save_pot)
             if self._then is not None:
                 self._then(reading)
@@ -215,13 +219,18 @@ class Reply:
             self._report(reading, answers)
 
     def _stopped(self, reading: Reading, bar: ReadingBar) -> None:
-        """Say how far it was read; only somebody who looks at the answer is given one from that much.
+        """Say how far it was read and keep that; only somebody who looks at the answer is given one from that much.
 
         Raises:
             KeyboardInterrupt: nobody looks, or nothing was read.
         """
         bar.say_stopped()
-        if self._form.output is not None or self._is_json or not reading.n_tokens or not is_watched():
+        if not reading.n_tokens:
+            raise KeyboardInterrupt
+        with contextlib.suppress(OutputError):  # a pot that cannot be kept is no reason to lose the rest
+            self._save(reading, self._form.save_pot or LAST)
+            self._say_rest(reading, self._form.save_pot or LAST)
+        if self._form.output is not None or self._is_json or not self._form.answers or not is_watched():
             raise KeyboardInterrupt
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
@@ -244,6 +253,14 @@ class Reply:
         say(self._console, f"saving {plain}, {size(n_bytes)}", style="dim")
         save(self._session, reading, name, self._form.entries)
         say(self._console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
+
+    def _say_rest(self, reading: Reading, name: str) -> None:
+        """How to read the rest into the pot that was kept."""
+        source, option = reading.rest
+        wishes = self._session.wishes
+        if option and source != STDIN_NAME and wishes.pages is None and wishes.lines is None:
+            pot = f"@{name.removeprefix('@')}"
+            say(self._console, f'the rest: infinipot ask {pot} {shlex.quote(source)} {option} "…"', style="dim")
 
     def _digests(self, reading: Reading, out: TextIO) -> None:
         """What the logs among the documents say of themselves, and an empty line."""
