@@ -4,12 +4,14 @@ Reading and answering are generators; whoever iterates them decides when to stop
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
+from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Plan, Task
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot, PotState, Reader
     from infinipot_cli.explain.citations import Passage
     from infinipot_cli.model.load import LoadedModel
+
+# Distillations that a report lists; an endless pipe has no end of them.
+MOST_PASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,12 @@ class Reading:
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
+        rest: of a reading that was ended early, the document it was in and the option that chooses what is left.
         is_reasoning: the latest answer ended while the model was still reasoning.
         pins: what no distillation may drop.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
+        passes: the latest distillations.
     """
 
     def __init__(
@@ -79,10 +86,12 @@ class Reading:
         self.n_tokens = sum(entry.n_tokens for entry in inputs)
         self.n_answer = 0
         self.stop = Stop()
+        self.rest = ("", "")
         self.is_reasoning = False
         self.pins = Pins()
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
+        self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self._model = model
         self._state = state
         self._pot: Pot | None = None
@@ -148,6 +157,7 @@ class Reading:
                 before = self.n_tokens
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
+                        self.passes.append(Pass(event.cycle, event.n_seen, event.n_before, event.n_held))
                         self._look(meter)
                         self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
@@ -155,6 +165,8 @@ class Reading:
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
                 if self.stop.is_wanted:
+                    entry.pages = [page for page in entry.pages if page[1] < self.n_tokens]
+                    self.rest = (entry.document.name, self.trail.cut(self.pot.n_seen))
                     break
 
     def _new_reader(self, loaded: "LoadedModel") -> "Reader":

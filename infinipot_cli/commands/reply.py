@@ -1,6 +1,7 @@
 """What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +10,14 @@ from typing import TextIO
 import typer
 
 from infinipot_cli.commands.consent import ConsentOptions, fetched
+from infinipot_cli.commands.explaining import report_on
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
 from infinipot_cli.display.digest import digest_lines
+from infinipot_cli.display.explain import overview
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
@@ -23,6 +26,7 @@ from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
+from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
 from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
@@ -39,6 +43,8 @@ from infinipot_cli.speed import remember_speed
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
 _MOST_NAMES = 3
+# The pot in which a stopped reading is kept when the user has named none.
+LAST = "last"
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Form:
         answers: whether anything is answered.
         pins: what no distillation may drop.
         cite: whether the sources are said.
+        explain: whether the report on the answer follows.
     """
 
     json: bool = False
@@ -76,6 +83,12 @@ class Form:
     answers: bool = True
     pins: Pins = field(default_factory=Pins)
     cite: bool = True
+    explain: bool = False
+
+    @property
+    def watch(self) -> bool:
+        """Whether what an answer attends to is of use."""
+        return self.cite or self.explain
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -201,7 +214,7 @@ class Reply:
                     self._fail(entry.document.failure)
             for warning in reading.warnings:
                 self._warn(warning)
-            if self._form.save_pot is not None:
+            if self._form.save_pot is not None and not reading.stop.is_wanted:
                 self._save(reading, self._form.save_pot)
             if self._then is not None:
                 self._then(reading)
@@ -219,13 +232,18 @@ class Reply:
             self._report(reading, answers)
 
     def _stopped(self, reading: Reading, bar: ReadingBar) -> None:
-        """Say how far it was read; only somebody who looks at the answer is given one from that much.
+        """Say how far it was read and keep that; only somebody who looks at the answer is given one from that much.
 
         Raises:
             KeyboardInterrupt: nobody looks, or nothing was read.
         """
         bar.say_stopped()
-        if self._form.output is not None or self._is_json or not reading.n_tokens or not is_watched():
+        if not reading.n_tokens:
+            raise KeyboardInterrupt
+        with contextlib.suppress(OutputError):  # a pot that cannot be kept is no reason to lose the rest
+            self._save(reading, self._form.save_pot or LAST)
+            self._say_rest(reading, self._form.save_pot or LAST)
+        if self._form.output is not None or self._is_json or not self._form.answers or not is_watched():
             raise KeyboardInterrupt
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
@@ -249,6 +267,14 @@ class Reply:
         save(self._session, reading, name, self._form.entries)
         say(self._console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
 
+    def _say_rest(self, reading: Reading, name: str) -> None:
+        """How to read the rest into the pot that was kept."""
+        source, option = reading.rest
+        wishes = self._session.wishes
+        if option and source != STDIN_NAME and wishes.pages is None and wishes.lines is None:
+            pot = f"@{name.removeprefix('@')}"
+            say(self._console, f'the rest: infinipot ask {pot} {shlex.quote(source)} {option} "…"', style="dim")
+
     def _digests(self, reading: Reading, out: TextIO) -> None:
         """What the logs among the documents say of themselves, and an empty line."""
         logs = [entry for entry in reading.inputs if entry.log is not None and entry.log.is_log]
@@ -268,13 +294,13 @@ class Reply:
     def _answer(self, reading: Reading, number: int, out: TextIO) -> Answered:
         question, before = reading.task.questions[number], reading.timing.answer_seconds
         if self._is_json:
-            text = safe("".join(reading.answer(number, watch=self._form.cite))).strip()
+            text = safe("".join(reading.answer(number, watch=self._form.watch))).strip()
         else:
             if reading.task.further:
                 self._head(out, question)
             writer = AnswerWriter(out)
             try:
-                for piece in reading.answer(number, watch=self._form.cite):
+                for piece in reading.answer(number, watch=self._form.watch):
                     writer.write(piece)
             except KeyboardInterrupt:
                 writer.close()
@@ -291,10 +317,14 @@ class Reply:
             reading.kept_share,
             reading.timing.answer_seconds - before,
             tuple(cite(reading.passages())) if self._form.cite else None,
+            report_on(reading, question, text).to_record() if self._form.explain and self._is_json else None,
         )
         if answered.sources and not self._is_json:
             lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
             show_sources(lines, self._console, out, quiet=self._form.quiet)
+        if self._form.explain and not self._is_json:
+            for line in overview(report_on(reading, question, text)):
+                say(self._console, line)
         if self._form.jsonl or not reading.task.further:
             self._put_record(one_answer(self._session, reading, answered, self._key), out)
         if reading.is_reasoning and not text:

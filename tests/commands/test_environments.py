@@ -17,7 +17,18 @@ ESCAPE = "\x1b"
 
 @pytest.fixture
 def words(tiny_model: Path, story: Path) -> list[str]:
-    return [sys.executable, "-m", "infinipot_cli", "ask", str(story), "Who?", *SMALL, "-m", str(tiny_model)]
+    return [
+        sys.executable,
+        "-m",
+        "infinipot_cli",
+        "ask",
+        str(story),
+        "Who?",
+        *SMALL,
+        "-m",
+        str(tiny_model),
+        "--no-cite",
+    ]
 
 
 def clean(**changes: str | None) -> dict[str, str]:
