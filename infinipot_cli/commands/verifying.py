@@ -12,7 +12,7 @@ from infinipot_cli.plan import Task
 from infinipot_cli.session import Session
 
 # Lines read before and behind a cited one.
-AROUND = 15
+AROUND = 3
 _WORD = re.compile(r"\w+")
 
 
@@ -49,7 +49,7 @@ class SecondLook:
         """What the user is told."""
         if self.reason:
             return f"not verified: {self.reason}"
-        part = self.option if self.is_whole else f"{self.option}, which did not fit the pot as a whole"
+        part = self.option if self.is_whole else f"{self.option}, which did not fit the pot as a whole,"
         if self.agrees:
             return f"verified: reading {part} again gives the same answer"
         return f"the answers differ: reading {part} again gives “{self.answer or 'no answer'}”"
