@@ -61,6 +61,7 @@ LIBRARIES = {
     "torch": {"model", "engine", "explain", "bench", "recipe"},
     "transformers": {"model", "engine", "bench", "recipe"},
     "safetensors": {"model", "engine", "recipe"},
+    "jieba": {"bench"},
     "tokenizers": {"tokens", "recipe"},
     "tiktoken": {"tokens", "recipe"},
     "huggingface_hub": {"model"},
