@@ -8,7 +8,21 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from infinipot_cli import __version__
-from infinipot_cli.commands import ask, bench, config, doctor, info, models, options, schema, summarize, templates
+from infinipot_cli.commands import (
+    ask,
+    bench,
+    chat,
+    config,
+    doctor,
+    info,
+    models,
+    options,
+    pots,
+    read,
+    schema,
+    summarize,
+    templates,
+)
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import DeviceError, InfinipotError, OutputError
 from infinipot_cli.settings import Color
@@ -128,14 +142,17 @@ def infinipot(
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {
-        **dict.fromkeys(("ask", "summarize", "info"), defaults),
+        **dict.fromkeys(("ask", "summarize", "read", "chat", "info"), defaults),
         "bench": dict.fromkeys(("needle", "memory"), defaults),
     }
 
 
 app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
 app.command(cls=SourcesCommand)(summarize.summarize)
+app.command(cls=SourcesCommand)(read.read)
+app.command(cls=SourcesCommand)(chat.chat)
 app.command(cls=SourcesCommand)(info.info)
+app.add_typer(pots.app, name="pots", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.add_typer(templates.app, name="templates", rich_help_panel=MANAGE)
 app.add_typer(config.app, name="config", rich_help_panel=MANAGE)

@@ -4,7 +4,7 @@ Reading and answering are generators; whoever iterates them decides when to stop
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -22,7 +22,7 @@ from infinipot_cli.tokens.stream import stream_tokens
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 if TYPE_CHECKING:
-    from infinipot_cli.engine import Attended, Pot
+    from infinipot_cli.engine import Attended, Pot, PotState, Reader
     from infinipot_cli.explain.citations import Passage
     from infinipot_cli.model.load import LoadedModel
 
@@ -63,22 +63,27 @@ class Reading:
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
+        rest: of a reading that was ended early, the document it was in and the option that chooses what is left.
         is_reasoning: the latest answer ended while the model was still reasoning.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
     """
 
-    def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
+    def __init__(
+        self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan, state: "PotState | None" = None
+    ) -> None:
         self.inputs = inputs
         self.task = task
         self.plan = plan
-        self.n_tokens = 0
+        self.n_tokens = sum(entry.n_tokens for entry in inputs)
         self.n_answer = 0
         self.stop = Stop()
+        self.rest = ("", "")
         self.is_reasoning = False
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
         self._model = model
+        self._state = state
         self._pot: Pot | None = None
         self._n_asked = 0
         self._stretches = Stretches((), 0, "part")
@@ -127,24 +132,17 @@ class Reading:
     def read(self) -> Iterator[Progress]:
         """Read all documents into a new pot, one after the other."""
         loaded = self._model.load()
-        from infinipot_cli.engine import Distilled, Reader
+        from infinipot_cli.engine import Distilled
         from infinipot_cli.model.load import memory_guard
 
         plan, start = self.plan, time.perf_counter()
         with memory_guard(f"read with a pot of {plan.capacity} places"):
-            reader = Reader(
-                loaded.model,
-                catalyst_ids=plan.prompt.catalyst_ids,
-                prefix_ids=plan.prompt.prefix_ids,
-                capacity=plan.capacity,
-                budget=plan.budget,
-                novelty_ratio=plan.novelty_ratio,
-                choice=plan.choice,
-                chunk=plan.chunk,
-            )
+            reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
-            meter = Meter(self.inputs)
+            meter = Meter(self.inputs, n_tokens=self.n_tokens)
             for meter.current, entry in enumerate(self.inputs):
+                if entry.was_read:
+                    continue
                 before = self.n_tokens
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
@@ -155,7 +153,35 @@ class Reading:
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before
                 if self.stop.is_wanted:
+                    entry.pages = [page for page in entry.pages if page[1] < self.n_tokens]
+                    self.rest = (entry.document.name, self.trail.cut(self.pot.n_seen))
                     break
+
+    def _new_reader(self, loaded: "LoadedModel") -> "Reader":
+        from infinipot_cli.engine import Reader
+
+        plan = self.plan
+        return Reader(
+            loaded.model,
+            catalyst_ids=plan.prompt.catalyst_ids,
+            prefix_ids=plan.prompt.prefix_ids,
+            capacity=plan.capacity,
+            budget=plan.budget,
+            novelty_ratio=plan.novelty_ratio,
+            choice=plan.choice,
+            chunk=plan.chunk,
+        )
+
+    def _resumed(self, loaded: "LoadedModel") -> "Reader":
+        """A reader on the stored pot; what is asked now judges its entries from here on, if there is room for it."""
+        from infinipot_cli.engine import Reader, restore
+
+        assert self._state is not None
+        pot = restore(loaded.model, self._state)
+        self._state = None  # its tensors have been copied
+        if pot.n_held + len(self.plan.prompt.catalyst_ids) <= pot.capacity:
+            pot.catalyst_ids = self.plan.prompt.catalyst_ids
+        return Reader.resumed(loaded.model, pot, chunk=self.plan.chunk)
 
     def count(self) -> None:
         """Count the tokens of all documents instead of reading them into a pot."""
@@ -173,10 +199,21 @@ class Reading:
             number: which of the task's questions, from 0.
             watch: take note of what the answer attends to; changes no word of it.
         """
+        yield from self.answer_from(self._asked_pot, self.plan.prompt.suffixes[number], watch=watch)
+
+    def answer_from(
+        self, pot_to_ask: "Callable[[], Pot]", suffix: Sequence[int], *, watch: bool = False
+    ) -> Iterator[str]:
+        """Answer what a suffix asks of a pot.
+
+        Args:
+            pot_to_ask: gives the pot, which the answer changes.
+            suffix: tokens of the question, up to the header that opens the answer.
+            watch: as for `answer`.
+        """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
 
-        suffix = self.plan.prompt.suffixes[number]
         detokenizer = (
             Detokenizer(self._model.tokenizer)
             if self._model.loading.think
@@ -184,7 +221,7 @@ class Reading:
         )
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
-            pot = self._asked_pot()
+            pot = pot_to_ask()
             self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
@@ -226,10 +263,14 @@ class Reading:
 
     def _forget(self) -> None:
         """Let go of text that the pot holds little of, so that an endless pipe takes no more memory than a book."""
+        if self.trail.is_full:
+            self.forget_what_is_gone()
+
+    def forget_what_is_gone(self) -> None:
+        """Let the trail forget text of which the pot holds nothing."""
         from infinipot_cli.explain.evidence import held_counts
 
-        if self.trail.is_full:
-            self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen)
+        self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen)
 
     def _ids(self, entry: Input, meter: Meter) -> Iterator[int]:
         """The tokens of one document, behind its name where there are several."""
@@ -279,6 +320,21 @@ class Reading:
         """The pot itself for the last question, a copy for those before it."""
         self._n_asked += 1
         return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def held_by_page(self, entry: Input) -> list[tuple[str, float]]:
+        """Label of each page of a document, and the share of its tokens that the pot holds now."""
+        from infinipot_cli.engine import coverage
+
+        if not entry.pages:
+            return []
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        end = sum(other.n_tokens for other in self.inputs[: self.inputs.index(entry) + 1])
+        edges = [n_prefix + first for _, first in entry.pages] + [n_prefix + end]
+        return list(zip((label for label, _ in entry.pages), coverage(self.pot, edges), strict=True))
+
+    def count_kept(self) -> None:
+        """Count what each document has in the pot as it is now."""
+        self._count_kept(self.pot)
 
     def _count_kept(self, pot: "Pot") -> None:
         """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
 from infinipot_cli.errors import DocumentError, ModelError, UsageError
 from infinipot_cli.model.catalog import find
-from infinipot_cli.model.chat import chat_frame
+from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.plan import Plan, Prompt, Task, make_plan, make_prompt
 from infinipot_cli.reading import Reading
@@ -32,6 +32,7 @@ from infinipot_cli.settings import (
     prepare_environment,
 )
 from infinipot_cli.sources import Input
+from infinipot_cli.templates import load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_json
 
 if TYPE_CHECKING:
@@ -124,16 +125,19 @@ class Session:
     def tokenizer(self) -> DocumentTokenizer:
         """The model's tokenizer, read at the first call."""
         if self._tokenizer is None:
-            source: Path | str | None = self.files.tokenizer_json
-            if source is None:
-                from infinipot_cli.model.load import tokenizer_json
-
-                source = tokenizer_json(self.files)
             try:
-                self._tokenizer = from_tokenizer_json(source)
+                self._tokenizer = from_tokenizer_json(self.tokenizer_json())
             except Exception as error:  # a foreign parser on a foreign file: anything may come
                 raise ModelError(f"the tokenizer of {self.files.name} is damaged", code="damaged_model") from error
         return self._tokenizer
+
+    def tokenizer_json(self) -> Path | str:
+        """The model's tokenizer in the form of the tokenizers library: a file, or what it was converted to."""
+        if self.files.tokenizer_json is not None:
+            return self.files.tokenizer_json
+        from infinipot_cli.model.load import tokenizer_json
+
+        return tokenizer_json(self.files)
 
     def prepare(
         self,
@@ -154,6 +158,20 @@ class Session:
         Raises:
             InfinipotError: anything that can be known before the weights are needed.
         """
+        inputs = self.open(sources, found=found, stdin=stdin)
+        try:
+            _check_any(inputs)
+            task = self.settle(task)
+            return Reading(self, inputs, task, self.plan(task))
+        except BaseException:
+            for entry in inputs:
+                entry.document.close()
+            raise
+
+    def open(
+        self, sources: Sequence[str], *, found: Collection[str] = (), stdin: BinaryIO | None = None
+    ) -> list[Input]:
+        """Open the documents and take the first text of each; arguments and errors are those of `prepare`."""
         inputs: list[Input] = []
         try:
             for number, source in enumerate(sources):
@@ -166,13 +184,11 @@ class Session:
                 inputs.append(Input(document, document.pieces(), first_line=self.wishes.first_line))
                 if not isinstance(document, LateDocument):
                     _take_first(inputs[-1])
-            _check_any(inputs)
-            task = self.settle(task)
-            return Reading(self, inputs, task, self.plan(task))
         except BaseException:
             for entry in inputs:
                 entry.document.close()
             raise
+        return inputs
 
     def settle(self, task: Task) -> Task:
         """The task with the catalyst that will be used: many questions give way to the general one.
@@ -205,6 +221,20 @@ class Session:
         return make_prompt(
             task, self.tokenizer, opening=frame.prefix, closing=frame.suffix, behind_system=frame.behind_system
         )
+
+    def turn(self, question: str) -> tuple[list[int], list[int]] | None:
+        """A further question of a conversation, in token ids.
+
+        Returns:
+            What follows the last answer, and the catalyst that judges by it; None if the model's format has no
+            further turns.
+        """
+        frame = next_turn(self.files.chat_template, self.files.special_tokens, think=self.loading.think)
+        if frame is None:
+            return None
+        asked = self.tokenizer.encode(load_template("ask").ask(question).lstrip())
+        end = self.tokenizer.encode_template(frame.suffix)
+        return [*self.tokenizer.encode_template(frame.prefix), *asked, *end], [*asked, *end]
 
     def _default_capacity(self) -> int:
         size = self.request.capacity or (POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE)

@@ -103,6 +103,13 @@ class Quantization(StrEnum):
     BNB_8BIT = "bnb-8bit"
 
 
+class Entries(StrEnum):
+    """How keys and values of a stored pot are written."""
+
+    EXACT = "exact"
+    INT8 = "int8"
+
+
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
 

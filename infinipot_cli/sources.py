@@ -1,5 +1,6 @@
 """The documents of one reading, and how far they have been read."""
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,18 @@ from infinipot_cli.logs import Digest
 
 @dataclass
 class Input:
-    """One document of a reading, how many of its tokens were read and are still held, and its digest as a log.
+    """One document of a reading.
 
-    Lines are counted from `first_line`.
+    Attributes:
+        document: what is read.
+        pieces: its text, as far as it was not read yet.
+        n_tokens: tokens read.
+        n_kept: of those, how many are still held, the mean over layers and heads.
+        log: its digest as a log.
+        pages: label or number of each page with its first token, counted over all documents.
+        text_hash: of the text that was read.
+        was_read: it is in the pot already.
+        first_line: number of its first line.
     """
 
     document: Document
@@ -20,6 +30,9 @@ class Input:
     n_tokens: int = 0
     n_kept: float = 0.0
     log: Digest | None = None
+    pages: list[tuple[str, int]] = field(default_factory=list)
+    text_hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    was_read: bool = False
     first_line: int = 1
 
 
@@ -55,22 +68,24 @@ class Meter:
     n_chars: int = 0
     n_tokens: int = 0
     page_starts: list[int] = field(default_factory=list)
-    _turns: deque[int] = field(default_factory=deque)
+    _turns: deque[tuple[int, str]] = field(default_factory=deque)
 
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
         """Pass pieces on and remember how far they reach."""
         for piece in pieces:
             if piece.page is not None and piece.page != self.page:
-                self._turns.append(piece.char_start)
+                self._turns.append((piece.char_start, piece.label or str(piece.page)))
             self.page, self.label, self.done = piece.page, piece.label, piece.done
             self.n_chars = piece.char_start + len(piece.text)
+            self.inputs[self.current].text_hash.update(piece.text.encode("utf-8", "surrogatepass"))
             yield piece
 
     def step(self, char: int) -> None:
         """Take note of the next token, which starts at this character of its document."""
         self.char = char
-        while self._turns and char >= self._turns[0]:
-            self._turns.popleft()
+        while self._turns and char >= self._turns[0][0]:
+            _, label = self._turns.popleft()
+            self.inputs[self.current].pages.append((label, self.n_tokens))
             self.page_starts.append(self.n_tokens)
         self.n_tokens += 1
 
@@ -96,8 +111,9 @@ class Meter:
 
         Pieces are read ahead of the model, so their own share is scaled back to the characters it has reached.
         """
-        sizes = [entry.document.n_bytes or 0 for entry in self.inputs]
-        if self.done is None or not self.n_chars or (len(sizes) > 1 and not all(sizes)):
+        sizes = [0 if entry.was_read else entry.document.n_bytes or 0 for entry in self.inputs]
+        is_known = all(size or entry.was_read for size, entry in zip(sizes, self.inputs, strict=True))
+        if self.done is None or not self.n_chars or (len(sizes) > 1 and not is_known):
             return None
         here = self.done * min(1.0, self.char / self.n_chars)
         if len(sizes) == 1:

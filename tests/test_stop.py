@@ -1,5 +1,6 @@
 """Ctrl-C while tokens are read: the first ends them, the second the program."""
 
+import json
 import signal
 import threading
 import time
@@ -7,7 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from infinipot_cli.app import app
+from infinipot_cli.progress import Progress
+from infinipot_cli.reading import Reading
+from infinipot_cli.resume import save
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 from infinipot_cli.stop import Stop
@@ -77,3 +83,51 @@ def test_a_stopped_reading_answers_as_one_of_a_shorter_document(tiny_model: Path
         for _ in reading.read():
             pass
         assert "".join(reading.answer()) == answer
+
+
+@pytest.mark.parametrize("n_steps", [2, 7])
+def test_what_was_read_is_kept_and_the_rest_can_follow(
+    tiny_model: Path, story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_steps: int
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    story.write_text("".join(f"Line {number} of the story.\n" for number in range(1, 120)))
+    session = Session(str(tiny_model), PotRequest(capacity=400, max_tokens=8, chunk=40))
+    with session.prepare([str(story)], ask("Who?")) as reading:
+        for number, _ in enumerate(reading.read(), start=1):
+            reading.stop.is_wanted = number >= n_steps
+        save(session, reading, "last")
+        n_read = reading.n_tokens
+    n_lines = story.read_text()[:n_read].count("\n")
+    assert reading.rest == (str(story), f"--lines {n_lines + 1}-")
+    assert reading.trail.n_seen == reading.pot.n_seen
+    words = ["ask", "@last", str(story), *reading.rest[1].split(), "Who?", "-n", "8", "--json", "-m", str(tiny_model)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.stderr
+    earlier, rest = json.loads(done.stdout)["input"]
+    assert earlier["tokens"] == n_read
+    left = "".join(story.read_text().splitlines(keepends=True)[n_lines:])
+    assert rest["tokens"] == len(f"\n\nDocument: {story}\n\n{left}")
+
+
+def test_a_press_keeps_the_pot_and_says_so(
+    tiny_model: Path, story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    read = Reading.read
+
+    def pressed(self: Reading) -> Iterator[Progress]:
+        for number, progress in enumerate(read(self), start=1):
+            if number == 3:
+                press()
+            yield progress
+
+    monkeypatch.setattr(Reading, "read", pressed)
+    words = ["ask", str(story), "Who?", "-s", "400", "-n", "8", "--chunk", "40", "-m", str(tiny_model)]
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert 'saved @last → infinipot ask @last "…"' in done.stderr
+    assert f"the rest: infinipot ask @last {story} --lines " in done.stderr.replace("\n", " ")
+    monkeypatch.undo()
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    again = CliRunner().invoke(app, ["ask", "@last", "Who?", "-n", "8", "-m", str(tiny_model)])
+    assert again.exit_code == 0, again.stderr

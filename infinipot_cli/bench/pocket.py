@@ -11,7 +11,7 @@ from dataclasses import replace
 from infinipot_cli.bench.metrics import exact_match, f1, first_sentences, rouge_l
 from infinipot_cli.bench.plants import is_right
 from infinipot_cli.bench.pocket_record import PocketTrial
-from infinipot_cli.bench.pocket_sets import N_PREDICTED, Item
+from infinipot_cli.bench.pocket_sets import ABSENT, N_PREDICTED, Item
 from infinipot_cli.choice import PAPER
 from infinipot_cli.engine import Pot, Reader, generate
 from infinipot_cli.engine.distill import distill
@@ -163,6 +163,9 @@ def _task(item: Item, arm: str) -> Task:
 def _scores(item: Item, given: str) -> dict[str, float]:
     if item.task == "summarize":
         return {"rouge_l": rouge_l(given, item.wanted)}
+    if item.set_name == "absent":
+        return {"right": float(is_right(given, ABSENT))}
+    refused = {"refused": float(is_right(given, ABSENT))}
     if item.set_name in ("passkey", "facts"):
-        return {"right": float(is_right(given, item.wanted[0]))}
-    return {"f1": f1(given, item.wanted), "em": exact_match(given, item.wanted)}
+        return {"right": float(is_right(given, item.wanted[0]))} | refused
+    return {"f1": f1(given, item.wanted), "em": exact_match(given, item.wanted)} | refused

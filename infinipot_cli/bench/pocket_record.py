@@ -24,7 +24,7 @@ ARMS = {
     "nuc": "the pot judged by novelty alone, without a catalyst's votes",
     "lead": "the first sentences of the text (summaries only)",
 }
-METRICS = {"right": "right", "f1": "F1", "em": "EM", "rouge_l": "ROUGE-L", "nats": "perplexity"}
+METRICS = {"right": "right", "f1": "F1", "em": "EM", "rouge_l": "ROUGE-L", "nats": "perplexity", "refused": "refused"}
 # With fewer items a bootstrap interval promises more than it can keep.
 FEWEST = 10
 # Pairs that the paper orders (Tables 2 and 3), and the pot against doing without it: the first should not be worse.
@@ -45,7 +45,8 @@ class PocketTrial:
         arm: what the model held of the text.
         question: what was asked; empty for summaries and prose.
         given: what came.
-        scores: by metric, 0 to 1; `nats` is a mean negative log-likelihood a token.
+        scores: by metric, 0 to 1; `nats` is a mean negative log-likelihood a token, `refused` whether the answer was
+            "not in the text" although it is there.
         n_tokens: tokens of the text.
         n_distilled: distillations.
         seconds: reading and answering; reading once a text where arms need no more.
@@ -111,7 +112,7 @@ def scores(trials: Iterable[PocketTrial]) -> list[Score]:
 
 
 def _summed_up(metric: str, values: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    if metric == "right":
+    if metric in ("right", "refused"):
         low, high = Count(round(sum(values)), len(values)).interval
     else:
         low, high = bootstrap(values)
@@ -129,8 +130,8 @@ def differences(trials: Iterable[PocketTrial]) -> list[Difference]:
             arms.setdefault(trial.arm, {})[trial.number] = -score if metric == "nats" else score
     found = []
     for (set_name, metric), arms in by_set.items():
-        if metric == "em":
-            continue  # says the same as F1
+        if metric in ("em", "refused"):
+            continue  # the one says the same as F1, and of the other less is better only where there is an answer
         for better, worse in ORDERINGS:
             both = sorted(arms.get(better, {}).keys() & arms.get(worse, {}).keys())
             if both:

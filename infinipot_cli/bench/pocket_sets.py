@@ -21,6 +21,8 @@ from infinipot_cli.tokens import DocumentTokenizer
 ONE_IN_HELD_OUT = 10
 # The last tokens of a stretch of prose, whose likelihood is measured given everything before them.
 N_PREDICTED = 128
+# What a reader is trained to say of a question that its text does not answer.
+ABSENT = "not in the text"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Sets:
             "facts": ("documents", self._planted),
             "squad": ("evaluation/longqa_squad_dev.jsonl", self._squad),
             "squad-articles": ("evaluation/longqa_squad_dev.jsonl", self._squad),
+            "absent": ("evaluation/longqa_squad_dev.jsonl", self._absent),
             "fairytale": ("evaluation/longqa_fairytale_val.jsonl", self._fairytale),
             "perplexity": ("documents", self._prose),
             "scitldr": ("evaluation/sum_scitldr_dev.jsonl", self._summaries),
@@ -185,6 +188,20 @@ class Sets:
             wanted = tuple(dict.fromkeys(asked["answers"]))
             text = partial(row["document"].__getitem__, slice(*span))
             found.append(Item(name, "", len(found), f"{row['title']} {span}", text, "ask", asked["question"], wanted))
+        return found
+
+    def _absent(self, name: str) -> list[Item]:
+        """Paragraphs with questions about another article, which they cannot answer."""
+        rows = self._rows(name)
+        rng = self._rng(name)
+        pairs = [(row, question) for row in rows for question in row["qas"]]
+        found: list[Item] = []
+        for row, here in self._sample(pairs, rng) if len(rows) > 1 else ():
+            other = rng.choice([another for another in rows if another is not row])
+            asked = rng.choice(other["qas"])["question"]
+            span = slice(here["para_start"], here["para_end"])
+            text = partial(row["document"].__getitem__, span)
+            found.append(Item(name, "", len(found), f"{row['title']} {span}", text, "ask", asked, (ABSENT,)))
         return found
 
     def _fairytale(self, name: str) -> list[Item]:

@@ -10,6 +10,7 @@ from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
@@ -59,6 +60,7 @@ def ask(
     *,
     documents: SourceOptions,
     loading: LoadingOptions,
+    stored: PotOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
@@ -103,6 +105,8 @@ def ask(
         sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
     request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
     sampling = options.sampling(temperature, top_p, seed)
+    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
@@ -113,10 +117,12 @@ def ask(
         quiet,
         color,
         output,
-        ctx.meta[options.MODEL_WAS_CHOSEN],
+        was_chosen,
         documents.strict,
         consent=consent,
+        save_pot=stored.save_pot,
+        entries=stored.entries,
         cite=cite,
     )
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="answer")
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

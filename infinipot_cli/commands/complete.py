@@ -18,6 +18,14 @@ def templates(incomplete: str) -> list[str]:
     return _starting(incomplete, [*template_names(), *_config().templates])
 
 
+def pots(incomplete: str) -> list[str]:
+    """Names of stored pots, with their `@` where one was typed."""
+    from infinipot_cli.pots.shelf import names
+
+    mark = "@" if incomplete.startswith("@") else ""
+    return _starting(incomplete, [mark + name for name in names()])
+
+
 def _config() -> Config:
     try:
         return load_config()

@@ -73,6 +73,14 @@ def several_answers(session: Session, reading: Reading, answers: Sequence[Answer
     return {"schema": SCHEMA, "answers": listed, **_about(session, reading, answers[-1])}
 
 
+def reading_only(session: Session, reading: Reading, pot: str | None) -> dict[str, object]:
+    """A reading that nothing was asked of, and the pot it was stored as."""
+    reading.count_kept()
+    nothing = Answered("", "", 0, False, reading.n_kept, reading.kept_share, 0.0)
+    stored = {"stored": f"@{pot.removeprefix('@')}"} if pot else {}
+    return {"schema": SCHEMA, **stored, **_about(session, reading, nothing)}
+
+
 def failed(source: str, error: InfinipotError) -> dict[str, object]:
     """A document that could not be read, among others that could."""
     return {"schema": SCHEMA, "input": [{"path": source}], "error": _problem(error)}

@@ -1,15 +1,17 @@
 """What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
 
 import contextlib
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
 import typer
 
 from infinipot_cli.commands.consent import ConsentOptions, fetched
-from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, several_answers
+from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
@@ -22,19 +24,24 @@ from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
+from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
 from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
+from infinipot_cli.pots.shelf import path_of
 from infinipot_cli.reading import Reading
+from infinipot_cli.resume import resume, save, stored_bytes
 from infinipot_cli.session import Session
-from infinipot_cli.settings import Color
+from infinipot_cli.settings import Color, Entries
 from infinipot_cli.speed import remember_speed
 
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
 _MOST_NAMES = 3
+# The pot in which a stopped reading is kept when the user has named none.
+LAST = "last"
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,9 @@ class Form:
         strict: whether a warning about a document makes the run fail.
         digest: whether a log's digest stands in front of the answer.
         consent: whether a missing model may be offered for download.
+        save_pot: name under which what was read is stored.
+        entries: how its keys and values are written.
+        answers: whether anything is answered.
         cite: whether the sources are said.
     """
 
@@ -63,11 +73,16 @@ class Form:
     strict: bool = False
     digest: bool = False
     consent: ConsentOptions = ConsentOptions()  # noqa: RUF009  (frozen)
+    save_pot: str | None = None
+    entries: Entries = Entries.EXACT
+    answers: bool = True
     cite: bool = True
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
             raise UsageError("--json and --jsonl cannot go together", hint="--jsonl prints one document a line")
+        if self.save_pot is not None:
+            path_of(self.save_pot)  # a name that no pot can have is a mistake before anything is read
 
 
 class Reply:
@@ -88,22 +103,33 @@ class Reply:
         self._results: list[dict[str, object]] = []
         self._headed = self._was_stopped = False
         self._found: frozenset[str] = frozenset()
+        self._pot: str | None = None
+        self._then: Callable[[Reading], None] | None = None
         self._n_failed = self._exit_code = self._n_warnings = 0
 
-    def run(self, words: Sequence[str], task: Task, *, each: bool = False) -> None:
+    def run(
+        self, words: Sequence[str], task: Task, *, each: bool = False, then: Callable[[Reading], None] | None = None
+    ) -> None:
         """Read the sources and answer.
 
         Args:
             words: files, folders, globs, or `-` for standard input.
             task: what they are read for.
             each: read every source by itself instead of all into one pot.
+            then: what to do with the reading instead of answering its task.
         """
+        self._then = then
         if sys.stdout is None and self._form.output is None:
             raise OutputError("standard output is closed", code="stdout_closed")
-        collected = collect(words, self._session.wishes)
-        sources, self._found = collected.sources, collected.found
-        for note in collected.notes:
-            say(self._console, note, style="dim")
+        self._pot, words = split_pot(words)
+        sources: Sequence[str] = ()
+        if words:
+            collected = collect(words, self._session.wishes)
+            sources, self._found = collected.sources, collected.found
+            for note in collected.notes:
+                say(self._console, note, style="dim")
+        if each and len(sources) > 1 and (self._pot or self._form.save_pot):
+            raise UsageError("a stored pot holds all documents together", hint="leave --each out")
         with contextlib.ExitStack() as stack:
             out: TextIO = sys.stdout
             if self._form.output is not None:
@@ -175,6 +201,15 @@ class Reply:
                     self._fail(entry.document.failure)
             for warning in reading.warnings:
                 self._warn(warning)
+            if self._form.save_pot is not None and not reading.stop.is_wanted:
+                self._save(reading, self._form.save_pot)
+            if self._then is not None:
+                self._then(reading)
+                return
+            if not self._form.answers:
+                self._put_record(reading_only(self._session, reading, self._form.save_pot), out)
+                self._report(reading, [])
+                return
             if heading and not self._is_json:
                 self._head(out, f"==> {heading} <==")
             self._digests(reading, out)
@@ -184,25 +219,48 @@ class Reply:
             self._report(reading, answers)
 
     def _stopped(self, reading: Reading, bar: ReadingBar) -> None:
-        """Say how far it was read; only somebody who looks at the answer is given one from that much.
+        """Say how far it was read and keep that; only somebody who looks at the answer is given one from that much.
 
         Raises:
             KeyboardInterrupt: nobody looks, or nothing was read.
         """
         bar.say_stopped()
-        if self._form.output is not None or self._is_json or not reading.n_tokens or not is_watched():
+        if not reading.n_tokens:
+            raise KeyboardInterrupt
+        with contextlib.suppress(OutputError):  # a pot that cannot be kept is no reason to lose the rest
+            self._save(reading, self._form.save_pot or LAST)
+            self._say_rest(reading, self._form.save_pot or LAST)
+        if self._form.output is not None or self._is_json or not self._form.answers or not is_watched():
             raise KeyboardInterrupt
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
 
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
+        if self._pot is not None:
+            return resume(self._session, self._pot, task, sources, found=self._found)
         try:
             return self._session.prepare(sources, task, found=self._found)
         except ModelError as error:
             if STDIN in sources or not fetched(error, self._session.model_name, self._form.consent):
                 raise
         return self._session.prepare(sources, task, found=self._found)
+
+    def _save(self, reading: Reading, name: str) -> None:
+        """Store the pot; how large it will be is said before it is written."""
+        plain = f"@{name.removeprefix('@')}"
+        n_bytes = stored_bytes(reading, self._form.entries)
+        say(self._console, f"saving {plain}, {size(n_bytes)}", style="dim")
+        save(self._session, reading, name, self._form.entries)
+        say(self._console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
+
+    def _say_rest(self, reading: Reading, name: str) -> None:
+        """How to read the rest into the pot that was kept."""
+        source, option = reading.rest
+        wishes = self._session.wishes
+        if option and source != STDIN_NAME and wishes.pages is None and wishes.lines is None:
+            pot = f"@{name.removeprefix('@')}"
+            say(self._console, f'the rest: infinipot ask {pot} {shlex.quote(source)} {option} "…"', style="dim")
 
     def _digests(self, reading: Reading, out: TextIO) -> None:
         """What the logs among the documents say of themselves, and an empty line."""
@@ -287,14 +345,16 @@ class Reply:
 
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
         plan, timing = reading.plan, reading.timing
-        share = min(answered.kept_share for answered in answers)
+        share = min((answered.kept_share for answered in answers), default=reading.kept_share)
         kept = kept_line(reading.n_tokens, plan.capacity, share)
         if share < LOW_RETENTION:
             self._warn(kept)
         else:
             say(self._console, kept)
-        speed = reading.n_tokens / timing.read_seconds if timing.read_seconds else 0.0
-        remember_speed(self._session.files.name, plan.capacity, reading.n_tokens, timing.read_seconds)
+        n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
+        speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
+        if n_read:
+            remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
         say(
             self._console,
             f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), {reading.pot.n_cycles} distillations"

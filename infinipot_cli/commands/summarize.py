@@ -10,6 +10,7 @@ from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompting import Wording
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
@@ -42,6 +43,7 @@ def summarize(
     *,
     documents: SourceOptions,
     loading: LoadingOptions,
+    stored: PotOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
@@ -80,12 +82,15 @@ def summarize(
     wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
     sampling = options.sampling(temperature, top_p, seed)
     request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
+    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.reply import Form, Reply
 
     form = Form(
-        json, jsonl, quiet, color, output, ctx.meta[options.MODEL_WAS_CHOSEN], documents.strict, digest, consent, cite
-    )
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling, loading.loading()), form, key="summary")
+        json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
+        save_pot=stored.save_pot, entries=stored.entries, cite=cite,
+    )  # fmt: skip
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

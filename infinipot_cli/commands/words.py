@@ -100,6 +100,8 @@ def _single(word: str, *, piped: bool) -> tuple[list[str], str]:
     if word == STDIN:
         raise UsageError("there is no question", hint='infinipot ask - "Which error came first?"', code="no_question")
     if not os.path.exists(word):
+        if word.startswith("@"):
+            raise UsageError(f"there is no question about {word}", hint=f'infinipot ask {word} "…"', code="no_question")
         if piped:
             return [STDIN], word
         raise UsageError(

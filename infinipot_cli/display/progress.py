@@ -54,7 +54,7 @@ class ReadingBar:
             # Live would move what anyone prints to standard output over to this console: it must not.
             self._live = Live(
                 console=self._console,
-                get_renderable=self._picture,
+                get_renderable=self.picture,
                 refresh_per_second=8,
                 transient=True,
                 redirect_stdout=False,
@@ -116,7 +116,8 @@ class ReadingBar:
         clock = f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
         return f"{clock} left"
 
-    def _picture(self) -> RenderableType:
+    def picture(self) -> RenderableType:
+        """Where the reading stands, as it is drawn."""
         reached = self.reached
         if reached is None:
             return Spinner("dots", Text(f" {safe_line(self._waiting)}", style="dim"))

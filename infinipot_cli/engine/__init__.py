@@ -10,5 +10,19 @@ from infinipot_cli.engine.events import Consumed, Distilled, Step
 from infinipot_cli.engine.generate import generate
 from infinipot_cli.engine.ingest import Reader, read
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.state import PotState, capture, restore
 
-__all__ = ["Attended", "Consumed", "Distilled", "Pot", "Reader", "Step", "coverage", "generate", "read"]
+__all__ = [
+    "Attended",
+    "Consumed",
+    "Distilled",
+    "Pot",
+    "PotState",
+    "Reader",
+    "Step",
+    "capture",
+    "coverage",
+    "generate",
+    "read",
+    "restore",
+]

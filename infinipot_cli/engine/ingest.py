@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -56,6 +57,13 @@ class Reader:
         )  # fmt: skip
         for _ in self.feed(prefix):
             pass
+
+    @classmethod
+    def resumed(cls, model: PreTrainedModel, pot: Pot, *, chunk: int = CHUNK) -> Self:
+        """A reader that goes on with a pot which this model has filled."""
+        reader = cls.__new__(cls)
+        reader.model, reader.chunk, reader.port, reader.pot = model, chunk, port_of(model), pot
+        return reader
 
     def feed(self, ids: Iterable[int]) -> Iterator[Consumed | Distilled]:
         """Read more tokens; a distillation happens only when more is to come, so none is wasted at the end.

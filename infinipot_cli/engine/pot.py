@@ -203,6 +203,12 @@ class Pot(Cache):
         self._novelty[..., here] = novelty.to(self._novelty.device)
         self.n_seen += n_new
 
+    def overwrite_notes(self, origins: Tensor, novelty: Tensor) -> None:
+        """Put stored origins and novelty, (L, K, n_held), in the place of what `note` wrote."""
+        assert self._origins is not None and self._novelty is not None
+        self._origins[..., : self.n_held] = origins.to(self._origins.device)
+        self._novelty[..., : self.n_held] = novelty.to(self._novelty.device)
+
     def rewind(self, n_held: int) -> None:
         """Forget every entry after the first `n_held`; what was written there is never read again."""
         for layer in self.pot_layers:

@@ -170,6 +170,37 @@ class Trail:
         ]
         self._origins = [block.origin for block in self.blocks]
 
+    def cut(self, n_seen: int) -> str:
+        """Forget tokens that the model has not read, when reading ends early; returns where reading would go on.
+
+        Args:
+            n_seen: tokens that the model has read.
+
+        Returns:
+            An option that chooses the rest of the document, its last page or line once more; empty if there is none.
+        """
+        while self.blocks and self.blocks[-1].origin >= n_seen:
+            self.blocks.pop()
+        self._origins = [block.origin for block in self.blocks]
+        self._next = n_seen
+        if not self.blocks or self.blocks[-1].document != len(self.documents) - 1:
+            return ""
+        block, document = self.blocks[-1], self.documents[-1]
+        n_read = n_seen - block.origin
+        if n_read < len(block.ids):
+            text = block.text[: block.starts[n_read] - block.char]
+            block = Block(block.origin, block.document, block.ids[:n_read], block.starts[:n_read], text, block.line)
+            self.blocks[-1] = block
+        document.n_chars = block.char_end
+        page = document.page_at(block.char_end - 1)
+        return f"--pages {page.page}-" if page else f"--lines {block.line + block.text.count(chr(10))}-"
+
+    def put_back(self, blocks: Sequence[Block], n_seen: int) -> None:
+        """Take blocks that were laid down before, and the origin of the next token."""
+        self.blocks = list(blocks)
+        self._origins = [block.origin for block in self.blocks]
+        self._next = n_seen
+
     @property
     def edges(self) -> list[int]:
         """First origin of each block, ascending."""

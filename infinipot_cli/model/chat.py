@@ -14,6 +14,7 @@ from infinipot_cli.errors import ModelError
 # Invisible separators and a word no template tests for; nothing that a template would trim or transform.
 SENTINEL = "\u2063DOC7f3a\u2063"
 SYSTEM_SENTINEL = "\u2063SYS7f3a\u2063"
+ANSWER_SENTINEL = "\u2063ANS7f3a\u2063"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,32 @@ def chat_frame(
             code="chat_template",
         )
     return ChatFrame(prefix=parts[0], suffix=parts[1])
+
+
+def next_turn(template: str | None, special_tokens: Mapping[str, str], *, think: bool = False) -> ChatFrame | None:
+    """What stands around a further question of a conversation: `prefix` behind the last answer, `suffix` as ever.
+
+    Args:
+        template: as for `chat_frame`.
+        special_tokens: likewise.
+        think: likewise.
+
+    Returns:
+        None for a format that has no further turns, or that shows them in another order.
+    """
+    if template is None:
+        return ChatFrame(prefix="\n\n", suffix="\n")
+    first = {"role": "user", "content": SYSTEM_SENTINEL}
+    answer = {"role": "assistant", "content": ANSWER_SENTINEL}
+    try:
+        rendered = _render(template, special_tokens, think, first, answer)
+    except ModelError:
+        return None
+    before, _, rest = rendered.partition(ANSWER_SENTINEL)
+    prefix, _, suffix = rest.partition(SENTINEL)
+    if SYSTEM_SENTINEL not in before or rendered.count(ANSWER_SENTINEL) != 1 or rest.count(SENTINEL) != 1:
+        return None
+    return ChatFrame(prefix=prefix, suffix=suffix)
 
 
 def _with_system(template: str, special_tokens: Mapping[str, str], think: bool) -> ChatFrame | None:

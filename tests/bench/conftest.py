@@ -22,7 +22,11 @@ def data(tmp_path: Path) -> Path:
         {"question": "On how many hills?", "answers": ["seven", "seven hills"], "para_start": 0, "para_end": 30},
         {"question": "Where lies Bern?", "answers": ["on the Aare"], "para_start": 31, "para_end": len(article)},
     ]
-    _write(folder / "evaluation" / "longqa_squad_dev.jsonl", [{"title": "Towns", "document": article, "qas": asked}])
+    tides = {"question": "What do tides follow?", "answers": ["the moon"], "para_start": 0, "para_end": 22}
+    other = {"title": "Tides", "document": "Tides follow the moon.\nThey come twice a day.", "qas": [tides]}
+    _write(
+        folder / "evaluation" / "longqa_squad_dev.jsonl", [{"title": "Towns", "document": article, "qas": asked}, other]
+    )
     tale = {
         "title": "a tale",
         "document": sentences,

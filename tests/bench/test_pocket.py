@@ -126,13 +126,20 @@ def bench(data: Path, model: Path, *words: str) -> Any:
 def test_every_set_has_a_row_with_its_interval_and_baselines(data: Path, tiny_model: Path) -> None:
     result = bench(data, tiny_model, "--n", "1")
     assert result.exit_code == 0, result.output
-    for name in ("passkey", "facts", "squad", "squad-articles", "fairytale", "perplexity", "scitldr", "peps"):
+    for name in ("passkey", "facts", "squad", "squad-articles", "absent", "fairytale", "perplexity", "scitldr", "peps"):
         assert name in result.stdout
     assert "rfcs" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert "95 %" in result.stdout and "pot ≥ truncated" in result.stdout
     assert "\x1b" not in result.output
     assert "8/" in result.stderr or "left" in result.stderr or "s" in result.stderr
+
+
+def test_texts_too_long_for_full_context_are_counted(data: Path, tiny_model: Path) -> None:
+    result = bench(data, tiny_model, "--only", "passkey", "--arms", "full,truncated", "--full-up-to", "100")
+    assert result.exit_code == 0
+    assert "full was not given 2 texts longer than 100 tokens" in result.stderr
+    assert "full" not in result.stdout
 
 
 def test_a_stopped_run_goes_on_where_it_was(
@@ -206,4 +213,16 @@ def test_a_record_that_is_none_or_cannot_be_written_is_refused(tmp_path: Path) -
 
 def test_choices_outside_a_set_are_cut_to_it(data: Path, runner: Runner) -> None:
     sets = Sets(data, runner.tokenizer, Choice(n=50, lengths=(300,), depths=(0.5,), seed=0))
-    assert len(sets.items("squad")) == 2
+    assert len(sets.items("squad")) == 3
+
+
+def test_a_refusal_is_right_only_where_nothing_answers(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infinipot_cli.bench.pocket.Detokenizer.flush", lambda self: " Not in the text.")
+    monkeypatch.setattr("infinipot_cli.bench.pocket.Detokenizer.push", lambda self, token: "")
+    asked = item_of("A short text.")
+    (answerable,) = runner.run(asked, ["pot"])
+    assert answerable.scores == {"f1": 0.0, "em": 0.0, "refused": 1.0}
+    (absent,) = runner.run(replace(asked, set_name="absent"), ["pot"])
+    assert absent.scores == {"right": 1.0}
+    (planted,) = runner.run(replace(asked, set_name="facts"), ["pot"])
+    assert planted.scores == {"right": 0.0, "refused": 1.0}

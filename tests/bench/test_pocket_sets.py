@@ -106,6 +106,14 @@ def test_paragraphs_and_articles_are_asked_the_same_questions(data: Path, tokeni
         assert paragraph.wanted[0] in paragraph.text()
 
 
+def test_absent_questions_are_about_another_article(data: Path, tokenizer: DocumentTokenizer) -> None:
+    items = Sets(data, tokenizer, CHOICE).items("absent")
+    assert len(items) == 3
+    for item in items:
+        assert item.wanted == ("not in the text",)
+        assert ("tides" in item.question) != ("Tides" in item.text())
+
+
 def test_what_is_not_there_is_said(data: Path, tokenizer: DocumentTokenizer, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'squat' is no set"):
         Sets(data, tokenizer, CHOICE).check(["squat"])

@@ -61,7 +61,7 @@ def drawn(make: MakeConsole, progress: Progress | None, width: int) -> str:
     bar = ReadingBar(console, waiting="loading pocket")
     if progress:
         bar.update(progress)
-    console.print(bar._picture())
+    console.print(bar.picture())
     return out.getvalue()
 
 
@@ -74,7 +74,7 @@ def test_at_usual_widths_nothing_is_cut(recording_console: MakeConsole, width: i
     bar.update(at(0.0, n_tokens=0))
     clock.now += 139
     bar.update(dataclasses.replace(progress, n_cycles=28))
-    console.print(bar._picture())
+    console.print(bar.picture())
     picture = out.getvalue().splitlines()[-2:]
     assert re.sub(" +", " ", picture[0]).endswith("61 % p. 371/612 182400 tok 1312 tok/s 1:29 left")
     assert re.sub(" +", " ", picture[1]).endswith("83 % 3407 / 4096 places distilled 28 × dropped 178k")

@@ -30,8 +30,8 @@ def pocket(
         typer.Option(
             "--only",
             metavar="A,B",
-            help="Sets to run, of passkey, facts, squad, squad-articles, fairytale, perplexity, scitldr, peps, rfcs; "
-            "all that DIR holds by default.",
+            help="Sets to run, of passkey, facts, squad, squad-articles, absent, fairytale, perplexity, scitldr, peps, "
+            "rfcs; all that DIR holds by default.",
             rich_help_panel=TEST,
         ),
     ] = None,
@@ -68,7 +68,7 @@ def pocket(
             help="Longest text for the arm full, whose time grows with the square.",
             rich_help_panel=TEST,
         ),
-    ] = 8192,
+    ] = 16384,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -98,7 +98,7 @@ def pocket(
     from infinipot_cli.bench.pocket_sets import Choice, Sets
 
     choice = Choice(n, _lengths(lengths), _depths(depths), seed)
-    from infinipot_cli.display.console import error_console
+    from infinipot_cli.display.console import error_console, say
     from infinipot_cli.session import Session
 
     session = Session(model, request)
@@ -117,12 +117,16 @@ def pocket(
     todo = kept.missing([(item, arm) for item in items for arm in chosen_arms])
     runner = Runner(session, full_up_to=full_up_to)
     total = len(items) * len(chosen_arms)
-    console = error_console(color, quiet=quiet)
+    console, n_too_long = error_console(color, quiet=quiet), 0
     with BenchProgress(console, total, done=total - len(todo), kept=str(record or "")) as progress:
         for item, arm in todo:
-            for trial in runner.run(item, [arm]):
+            found = list(runner.run(item, [arm]))
+            n_too_long += arm == "full" and not found
+            for trial in found:
                 kept.add(trial)
             progress.step(f"{item.set_name} {item.group}".strip())
+    if n_too_long:
+        say(console, f"full was not given {n_too_long} texts longer than {full_up_to} tokens (--full-up-to)")
     if json:
         print_json(to_record(setting, kept.done))
     else:

@@ -1,0 +1,96 @@
+"""`infinipot chat SOURCE...`: one question after the other."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
+from infinipot_cli.commands import options
+from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pot_options import model_and_loading
+from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
+from infinipot_cli.errors import UsageError
+
+
+@with_groups
+def chat(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False)
+    ] = None,
+    history: Annotated[
+        bool | None,
+        typer.Option(
+            "--history/--no-history",
+            help="Remember earlier questions and answers; by default with every model but pocket.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    documents: SourceOptions,
+    loading: LoadingOptions,
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
+    max_tokens: options.MaxTokens = None,
+    system: options.System = None,
+    temperature: options.Temperature = 0.0,
+    top_p: options.TopP = 1.0,
+    seed: options.Seed = None,
+    consent: ConsentOptions,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Ask one question after the other about documents or a stored pot.
+
+    infinipot chat @book
+
+    infinipot chat report.pdf
+
+    Standard input gives the questions, one a line; /help lists what else can be typed.
+    """
+    if not sources or "-" in sources:
+        raise UsageError("standard input is for the questions: name a document or a stored pot", hint="chat @book")
+    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
+    sampling = options.sampling(temperature, top_p, seed)
+    from dataclasses import replace
+
+    from infinipot_cli import session
+    from infinipot_cli.commands.reply import Form, Reply
+    from infinipot_cli.commands.talk import Talk
+
+    made = session.Session(model, request, documents.wishes(), sampling, wanted)
+    usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
+    form = Form(quiet=quiet, color=color, strict=documents.strict, consent=consent)
+    keeps = history if history is not None else model != settings.DEFAULT_MODEL
+    Reply(made, form, key="answer").run(
+        sources, usual, then=lambda reading: Talk(made, reading, keeps_history=keeps, form=form).run(_typed())
+    )
+
+
+def _typed() -> Iterator[str]:
+    """Lines of standard input; a terminal is prompted and can edit them."""
+    if sys.stdin is None:
+        return
+    if not sys.stdin.isatty():
+        yield from sys.stdin
+        return
+    with contextlib.suppress(ImportError):  # a Python without it can do without line editing
+        import readline  # noqa: F401  (being imported is what makes input() edit lines)
+    while True:
+        try:
+            yield input("› ")
+        except EOFError:
+            return

@@ -1,0 +1,59 @@
+"""Options about stored pots, and which model a command with a stored pot loads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from infinipot_cli.commands import complete
+from infinipot_cli.errors import UsageError
+from infinipot_cli.settings import Entries, Loading
+
+_PANEL = "Stored pots"
+
+
+@dataclass(frozen=True)
+class PotOptions:
+    """Whether and how what was read is stored."""
+
+    save_pot: Annotated[
+        str | None,
+        typer.Option(
+            "--save-pot",
+            metavar="NAME",
+            help="Store what was read; infinipot ask @NAME asks it without reading again.",
+            autocompletion=complete.pots,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    entries: Annotated[
+        Entries,
+        typer.Option("--pot-entries", help="Store entries as they are, or in 8 bits.", rich_help_panel=_PANEL),
+    ] = Entries.EXACT
+
+
+def split_pot(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The stored pot among the sources, and the other sources.
+
+    Raises:
+        UsageError: there is more than one, or it is not the first source.
+    """
+    from infinipot_cli.resume import is_pot
+
+    pots = [word for word in words if is_pot(word)]
+    if len(pots) > 1:
+        raise UsageError("one stored pot at a time", hint=f"infinipot ask {pots[0]} …")
+    if pots and words[0] != pots[0]:
+        raise UsageError(f"{pots[0]} must come first: what follows is read into it", hint=f"infinipot ask {pots[0]} …")
+    return (pots[0] if pots else None), [word for word in words if word not in pots]
+
+
+def model_and_loading(words: Sequence[str], model: str, *, was_chosen: bool, loading: Loading) -> tuple[str, Loading]:
+    """What to load: for a stored pot, unless the user named a model, the one that filled it."""
+    if not any(word.startswith("@") for word in words):  # the usual case needs none of what follows
+        return model, loading
+    from infinipot_cli.resume import model_of
+
+    pot, _ = split_pot(words)
+    return model_of(pot, model, was_chosen=was_chosen, loading=loading) if pot else (model, loading)

@@ -1,0 +1,167 @@
+"""`infinipot pots`: what was read and stored."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.commands import complete, options
+from infinipot_cli.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="List, look into, copy and delete stored pots.")
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="With or without the @.", autocompletion=complete.pots)
+]  # fmt: skip
+
+
+@app.command("list")
+def list_pots(json: options.Json = False, names: options.NamesOnly = False, debug: options.Debug = False) -> None:
+    """Stored pots with what they hold.
+
+    infinipot pots list
+    """
+    from infinipot_cli.display.listing import show_rows
+    from infinipot_cli.display.summary import duration, size
+    from infinipot_cli.pots.shelf import shelved
+
+    rows = [
+        {
+            "name": f"@{pot.name}",
+            "documents": ", ".join(source.name for source in pot.header.sources) if pot.header else "",
+            "tokens": pot.header.n_tokens if pot.header else None,
+            "model": pot.header.fingerprint.model if pot.header else "",
+            "size": pot.n_bytes if json else size(pot.n_bytes),
+            "used": round(pot.used) if json else f"{duration(time.time() - pot.used)} ago",
+            "state": pot.problem or "ok",
+        }
+        for pot in shelved()
+    ]
+    show_rows(rows, as_json=json, names_only=names)
+
+
+@app.command()
+def show(name: Name, json: options.Json = False, debug: options.Debug = False) -> None:
+    """Everything a stored pot says about itself.
+
+    infinipot pots show book
+    """
+    from dataclasses import asdict
+
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.display.safe import safe, safe_json
+    from infinipot_cli.display.summary import size
+    from infinipot_cli.pots.file import read_header
+    from infinipot_cli.pots.shelf import look
+
+    pot = look(name)
+    header = read_header(pot.path, f"@{pot.name}")
+    if json:
+        put(safe_json({"schema": 1, "name": f"@{pot.name}", "path": str(pot.path), "bytes": pot.n_bytes}
+                      | {"pot": asdict(header)}))  # fmt: skip
+        return
+    numbers = header.numbers
+    asked = "; ".join(header.questions) if header.catalyst == "catalyst-question" else "nothing yet, any may follow"
+    lines = [
+        f"@{pot.name}  {size(pot.n_bytes)}  {pot.path}",
+        f"model      {header.fingerprint.model} ({header.fingerprint.dtype})",
+        f"places     {numbers['capacity']}, {numbers['budget']} kept at each of {numbers['n_cycles']} distillations",
+        f"asked      {asked}",
+        f"entries    {header.entries}",
+        *(
+            f"read       {source.name}  {source.n_tokens} tokens"
+            + (f", {len(source.pages)} pages" if source.pages else "")
+            for source in header.sources
+        ),
+    ]
+    put(safe("\n".join(lines)))
+
+
+@app.command()
+def rm(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="With or without the @.", autocompletion=complete.pots)
+    ],
+    debug: options.Debug = False,
+) -> None:
+    """Delete stored pots.
+
+    infinipot pots rm book
+    """
+    from infinipot_cli.pots.shelf import look, remove
+
+    for name in names:  # all of them are there before the first goes
+        look(name)
+    for name in dict.fromkeys(names):
+        remove(name)
+
+
+@app.command()
+def prune(
+    days: Annotated[
+        float | None, typer.Option("--days", metavar="N", min=0, help="Delete what was not used for so many days.")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="SIZE", help="Delete the longest unused beyond this, such as 10G.")
+    ] = None,
+    debug: options.Debug = False,
+) -> None:
+    """Delete pots that were not used for long.
+
+    infinipot pots prune --days 30
+
+    infinipot pots prune --keep 10G
+    """
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.pots import shelf
+
+    if days is None and keep is None:
+        raise UsageError("say what may go: --days N or --keep SIZE", hint="infinipot pots prune --days 30")
+    gone = shelf.prune(days=days, n_bytes=_bytes(keep) if keep is not None else None)
+    if gone:
+        put("\n".join(f"@{pot.name}" for pot in gone))
+
+
+@app.command()
+def export(
+    name: Name, target: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, or a folder.")],
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """Copy a stored pot to a file, to carry it elsewhere.
+
+    infinipot pots export book book.pot
+    """
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.pots.shelf import export as copy
+
+    put(str(copy(name, target)))
+
+
+@app.command("import")
+def import_pot(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="As pots export wrote it.")],
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Its name here.")] = None,
+    debug: options.Debug = False,
+) -> None:
+    """Take a pot from a file.
+
+    infinipot pots import book.pot
+    """
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.pots.file import read
+    from infinipot_cli.pots.shelf import bring
+
+    settings.prepare_environment()
+    read(source, str(source))  # all of it is checked before it gets a name
+    put(f"@{bring(source, name)}")
+
+
+def _bytes(text: str) -> int:
+    units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+    number, unit = text.rstrip("kKmMgGtTiIbB"), text.upper().rstrip("IB")[-1:]
+    try:
+        return int(float(number) * units[unit if unit in units else ""])
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{text!r} is no size", hint="--keep 500M or --keep 10G") from error

@@ -1,0 +1,85 @@
+"""`infinipot read SOURCE... --save-pot NAME`: read once, to ask later."""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
+from infinipot_cli.commands import complete, options
+from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
+from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.words import input_is_piped, sources_only
+from infinipot_cli.errors import UsageError
+
+USUAL_QUESTION = "What is the most important thing that is said here?"
+
+
+@with_groups
+def read(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False)
+    ] = None,
+    question: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-Q", "--question", metavar="TEXT", help="Keep what matters to this question.", show_default=False,
+            rich_help_panel="Questions",
+        ),
+    ] = None,
+    pot: Annotated[
+        str | None,
+        typer.Option(
+            "--pot", metavar="NAME", help="Read into this stored pot.", autocompletion=complete.pots,
+            rich_help_panel="Stored pots",
+        ),
+    ] = None,
+    *,
+    stored: PotOptions,
+    documents: SourceOptions,
+    loading: LoadingOptions,
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
+    system: options.System = None,
+    consent: ConsentOptions,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """Read documents into a pot and store it, to ask it later.
+
+    infinipot read book.pdf --save-pot book
+
+    infinipot read appendix.pdf --pot book
+
+    Without -Q the pot keeps what matters in general, so that any question may follow.
+    """
+    chosen = sources_only(sources or [], piped=input_is_piped(), example="infinipot read book.pdf --save-pot book")
+    name = stored.save_pot or pot
+    if name is None:
+        raise UsageError("the pot needs a name", hint="infinipot read book.pdf --save-pot book", code="no_name")
+    words = [f"@{pot.removeprefix('@')}", *chosen] if pot else chosen
+    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model, wanted = model_and_loading(words, model, was_chosen=was_chosen, loading=loading.loading())
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, None, parse_choice(choices or ()))
+    from dataclasses import replace
+
+    from infinipot_cli import session
+    from infinipot_cli.commands.reply import Form, Reply
+
+    catalyst = "question" if question else "general"
+    task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")
+    form = Form(
+        json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
+        save_pot=name, entries=stored.entries, answers=False,
+    )  # fmt: skip
+    Reply(session.Session(model, request, documents.wishes(), loading=wanted), form, key="answer").run(words, task)

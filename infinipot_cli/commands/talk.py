@@ -1,0 +1,102 @@
+"""What `chat` does with each line: a question is answered, a line with a slash is obeyed."""
+
+import sys
+from collections.abc import Iterable
+
+from infinipot_cli.commands.reply import Form
+from infinipot_cli.conversation import Conversation
+from infinipot_cli.display.answer import AnswerWriter
+from infinipot_cli.display.console import error_console, say
+from infinipot_cli.display.problem import show_problem, show_warning
+from infinipot_cli.display.sources import show_sources, source_lines
+from infinipot_cli.errors import InfinipotError, UsageError
+from infinipot_cli.explain.citations import cite
+from infinipot_cli.reading import Reading
+from infinipot_cli.resume import save
+from infinipot_cli.session import Session
+
+COMMANDS = {
+    "/why": "what the last answer leans on",
+    "/pages": "how much of each part is still held",
+    "/save": "NAME: store the pot as it is now",
+    "/help": "this list",
+    "/exit": "leave, as Ctrl-D does",
+}
+
+
+class Talk:
+    """One conversation on a terminal or through a pipe.
+
+    Args:
+        session: that made the reading.
+        reading: a finished one.
+        keeps_history: whether answers are remembered.
+        form: how to answer.
+    """
+
+    def __init__(self, session: Session, reading: Reading, *, keeps_history: bool, form: Form) -> None:
+        self._session, self._reading, self._form = session, reading, form
+        self._conversation = Conversation(session, reading, keeps_history=keeps_history)
+        self._console = error_console(form.color, quiet=form.quiet)
+        remembers = (
+            "earlier questions are remembered" if self._conversation.keeps_history else "each question by itself"
+        )
+        say(self._console, f"{remembers} · /help lists what else can be typed", style="dim")
+
+    def run(self, lines: Iterable[str]) -> None:
+        """Go through the lines until they end or one says /exit."""
+        for line in lines:
+            word, _, rest = line.strip().partition(" ")
+            if word in ("/exit", "/quit", "/bye"):
+                return
+            try:
+                if word.startswith("/"):
+                    self._obey(word, rest.strip())
+                elif line.strip():
+                    self._answer(line.strip())
+            except InfinipotError as error:  # a mistake in one line does not end the conversation
+                show_problem(self._console, error.message, error.hint)
+
+    def _answer(self, question: str) -> None:
+        writer = AnswerWriter(sys.stdout)
+        try:
+            for piece in self._conversation.ask(question):
+                writer.write(piece)
+        except KeyboardInterrupt:
+            say(self._console, "stopped", style="dim")
+        writer.close()
+        if not writer.text:
+            show_warning(self._console, "the model gave no answer")
+
+    def _obey(self, word: str, rest: str) -> None:
+        if word == "/help":
+            for name, what in COMMANDS.items():
+                say(self._console, f"{name:8} {what}")
+        elif word == "/why":
+            self._why()
+        elif word == "/pages":
+            self._pages()
+        elif word == "/save":
+            if not rest:
+                raise UsageError("/save wants a name", hint="/save book")
+            save(self._session, self._reading, rest)
+            say(self._console, f"saved @{rest.removeprefix('@')}", style="dim")
+        else:
+            raise UsageError(f"there is no {word}", hint=f"there are {', '.join(COMMANDS)}")
+
+    def _why(self) -> None:
+        if not self._conversation.n_turns:
+            raise UsageError("nothing was answered yet")
+        cited = cite(self._reading.passages())
+        if not cited:
+            say(self._console, "the answer leans on no passage that is still held")
+        lines = source_lines(cited, named=len(self._reading.inputs) > 1)
+        show_sources(lines, self._console, sys.stdout, quiet=False)
+
+    def _pages(self) -> None:
+        self._reading.count_kept()
+        for entry in self._reading.inputs:
+            share = entry.n_kept / entry.n_tokens if entry.n_tokens else 0.0
+            say(self._console, f"{entry.document.name}: {entry.n_tokens} tokens, {100 * share:.1f} % held")
+            for label, held in self._reading.held_by_page(entry):
+                say(self._console, f"  p. {label:6} {'█' * round(20 * held):20} {100 * held:.0f} %")

@@ -1,0 +1,59 @@
+"""A conversation over one reading: questions whose answers stay in the pot, however many there are.
+
+With history every question and answer stays behind the document, and is distilled with it when the pot is full, so a
+conversation never ends for lack of room. Without history each question is asked of a copy of the pot, as `ask` does.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from infinipot_cli.reading import Reading
+from infinipot_cli.session import Session, ask
+
+if TYPE_CHECKING:
+    from infinipot_cli.engine import Pot
+
+
+class Conversation:
+    """Questions to what was read.
+
+    Args:
+        session: that made the reading.
+        reading: a finished one.
+        keeps_history: whether answers are remembered; not where the model's format has no further turns.
+    """
+
+    def __init__(self, session: Session, reading: Reading, *, keeps_history: bool) -> None:
+        self._session, self._reading = session, reading
+        self.keeps_history = keeps_history and session.turn("?") is not None
+        self.n_turns = 0
+
+    def ask(self, question: str) -> Iterator[str]:
+        """Answer in pieces of text.
+
+        Raises:
+            UsageError: the question is blank.
+            PotSizeError: question and answer have no room beside what a distillation keeps.
+        """
+        suffix, catalyst = self._words(question)
+        yield from self._reading.answer_from(lambda: self._pot(suffix, catalyst), suffix, watch=True)
+        self.n_turns += 1
+
+    def _words(self, question: str) -> tuple[list[int], list[int]]:
+        if self.n_turns and self.keeps_history and (turn := self._session.turn(question.strip())):
+            return turn
+        prompt = self._session.plan(ask(question)).prompt
+        return list(prompt.suffix_ids), list(prompt.catalyst_ids)
+
+    def _pot(self, suffix: list[int], catalyst: list[int]) -> "Pot":
+        """The pot with room for the question, its answer, and the catalyst of the next distillation."""
+        from infinipot_cli.engine.distill import distill
+
+        pot = self._reading.pot if self.keeps_history else self._reading.pot.fork()
+        plan, n_full = self._reading.plan, pot.capacity - len(catalyst)
+        if pot.n_held > n_full:  # the end of a very long answer has taken the catalyst's places
+            pot.rewind(n_full)
+        pot.catalyst_ids = tuple(catalyst)
+        if self.keeps_history and pot.n_held + len(suffix) + plan.max_tokens > n_full and pot.n_held > pot.budget:
+            distill(self._session.load().model, pot)
+        return pot

@@ -1,0 +1,95 @@
+"""A pot as plain tensors and numbers, and back: what must be stored so that reading on equals never having stopped."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from infinipot_cli.choice import Choice
+from infinipot_cli.engine.pot import Pot
+from infinipot_cli.errors import PotError
+from infinipot_cli.model.port import port_of
+
+_NUMBERS = ("capacity", "budget", "novelty_ratio", "n_prefix", "n_seen", "n_seen_distilled", "n_cycles")
+
+
+@dataclass(frozen=True)
+class PotState:
+    """Everything a pot is.
+
+    Attributes:
+        numbers: sizes, counters, catalyst and settings; plain JSON values.
+        tensors: by name, on the CPU: `keys.0`, `values.0`, … of shape (1, K, N, D); `unrotated.0` where the layer keeps
+            keys before rotation; `origins` and `novelty`, (L, K, N); `last_state`, (width,).
+    """
+
+    numbers: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def capture(pot: Pot) -> PotState:
+    """What a pot holds now; the tensors are copies."""
+    tensors: dict[str, Tensor] = {"origins": pot.origins.cpu(), "novelty": pot.novelty.cpu()}
+    n = pot.n_held
+    for number, layer in enumerate(pot.pot_layers):
+        parts = {"keys": layer.keys, "values": layer.values, "unrotated": layer.unrotated}
+        for name, part in parts.items():
+            if part is not None:
+                tensors[f"{name}.{number}"] = part[:, :, :n].detach().cpu().contiguous().clone()
+    if pot.last_state is not None:
+        tensors["last_state"] = pot.last_state.detach().cpu().contiguous().clone()
+    numbers: dict[str, Any] = {name: getattr(pot, name) for name in _NUMBERS}
+    numbers |= {"catalyst_ids": list(pot.catalyst_ids), "peak": pot.peak, "choice": asdict(pot.choice)}
+    return PotState(numbers, tensors)
+
+
+def restore(model: PreTrainedModel, state: PotState) -> Pot:
+    """A pot that goes on where the captured one stood.
+
+    Args:
+        model: the model that filled it.
+        state: as `capture` gave it.
+
+    Raises:
+        PotError: the tensors do not have the shapes that this model's pot has.
+    """
+    port, numbers, tensors = port_of(model), state.numbers, state.tensors
+    pot = Pot(
+        port.ropes, port.windows, port.n_kv_heads, capacity=numbers["capacity"], budget=numbers["budget"],
+        novelty_ratio=numbers["novelty_ratio"], catalyst_ids=tuple(numbers["catalyst_ids"]),
+        n_prefix=numbers["n_prefix"], record=False, choice=Choice(**numbers["choice"]),
+    )  # fmt: skip
+    _check_shapes(pot, state)
+    with torch.inference_mode(False):
+        for number, layer in enumerate(pot.pot_layers):
+            if f"keys.{number}" not in tensors:
+                continue  # nothing was read yet
+            layer.update(*(tensors[f"{name}.{number}"].to(model.device) for name in ("keys", "values")))
+            if f"unrotated.{number}" in tensors:
+                layer.unrotated = tensors[f"unrotated.{number}"].to(model.device)
+            layer.peak = numbers["peak"]
+        if pot.n_held:
+            pot.note(torch.zeros(pot.n_held, device=model.device))
+            pot.overwrite_notes(tensors["origins"], tensors["novelty"])
+        if "last_state" in tensors:
+            pot.last_state = tensors["last_state"].to(model.device)
+    for name in ("n_seen", "n_seen_distilled", "n_cycles"):
+        setattr(pot, name, numbers[name])
+    return pot
+
+
+def _check_shapes(pot: Pot, state: PotState) -> None:
+    """Everything that is about to be written into the pot has the shape it must have."""
+    tensors, n_layers = state.tensors, len(pot.layers)
+    origins = tensors.get("origins")
+    if origins is None or origins.ndim != 3 or tensors["novelty"].shape != origins.shape:
+        raise PotError("the stored pot has no list of what it holds", code="damaged_pot")
+    n_held = origins.shape[-1]
+    held = [name for name in tensors if name.startswith(("keys.", "values."))]
+    fits = (origins.shape[:2] == (n_layers, pot.n_kv_heads) or not n_held) and n_held <= pot.capacity
+    fits &= len(held) == (2 * n_layers if n_held else 0)
+    fits &= all(tensors[name].ndim == 4 and tensors[name].shape[2] == n_held for name in held)
+    if not fits:
+        raise PotError("the stored pot does not have the shape that this model's pots have", code="foreign_pot")

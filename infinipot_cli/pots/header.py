@@ -1,0 +1,115 @@
+"""What a stored pot says about itself: format, model, settings and sources. No torch."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from infinipot_cli.errors import PotError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What must be the same for keys and values to mean anything.
+
+    Attributes:
+        model: the name under which the model was used.
+        weights: SHA-256 over sizes and samples of the weight files, over all of small ones.
+        config: SHA-256 of the configuration, which fixes positions and shapes.
+        tokenizer: SHA-256 of the tokenizer.
+        template: SHA-256 of the chat template.
+        dtype: number format of weights and entries.
+        quantization: what the weights were rounded to.
+    """
+
+    model: str
+    weights: str
+    config: str
+    tokenizer: str
+    template: str
+    dtype: str
+    quantization: str
+
+
+@dataclass(frozen=True)
+class StoredSource:
+    """A document that was read.
+
+    Attributes:
+        name: as it was given.
+        kind: its type, such as `pdf`.
+        n_tokens: its tokens, announcements of its name included.
+        sha256: of its text as it was read.
+        first_token: number of its first token among all document tokens.
+        pages: number or label of each page and its first token, counted as above; empty where there are no pages.
+    """
+
+    name: str
+    kind: str
+    n_tokens: int
+    sha256: str
+    first_token: int
+    pages: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Header:
+    """Everything about a stored pot but its tensors.
+
+    Attributes:
+        model: what `-m` took; a folder in full.
+        fingerprint: the model's identity.
+        numbers: sizes, counters, catalyst and settings, as `engine.capture` gives them.
+        prefix_ids: tokens in front of the documents.
+        catalyst: name of the prompt that judged the entries.
+        questions: what was asked while reading; empty for a pot that knows no question.
+        sources: the documents, in order.
+        created: seconds since 1970.
+        entries: how keys and values are stored, `exact` or `int8`.
+    """
+
+    model: str
+    fingerprint: Fingerprint
+    numbers: dict[str, Any]
+    prefix_ids: tuple[int, ...]
+    catalyst: str
+    questions: tuple[str, ...]
+    sources: tuple[StoredSource, ...]
+    created: float
+    entries: str = "exact"
+
+    @property
+    def n_tokens(self) -> int:
+        """Document tokens read."""
+        return sum(source.n_tokens for source in self.sources)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=True, separators=(",", ":"))
+
+
+def from_json(text: str, name: str) -> Header:
+    """The header behind a line of JSON.
+
+    Raises:
+        PotError: it is no header, or one of another format.
+    """
+    try:
+        content = json.loads(text)
+        number = content.pop("format")
+        if number != FORMAT:
+            raise PotError(
+                f"pot {name} has format {number}, and this infinipot reads format {FORMAT}",
+                hint="read its documents again",
+                code="pot_version",
+            )
+        sources = tuple(
+            StoredSource(**{**source, "pages": tuple((str(label), int(first)) for label, first in source["pages"])})
+            for source in content.pop("sources")
+        )
+        fingerprint = Fingerprint(**content.pop("fingerprint"))
+        prefix_ids, questions = tuple(map(int, content.pop("prefix_ids"))), tuple(map(str, content.pop("questions")))
+        return Header(fingerprint=fingerprint, sources=sources, prefix_ids=prefix_ids, questions=questions, **content)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PotError(f"pot {name} is damaged: its header makes no sense", code="damaged_pot") from error

@@ -1,0 +1,168 @@
+"""The named pots of this user: one folder, one file each."""
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from infinipot_cli.errors import OutputError, PotError, UsageError
+from infinipot_cli.places import data_folder
+from infinipot_cli.pots.file import read_header
+from infinipot_cli.pots.header import Header
+
+SUFFIX = ".pot"
+MARK = "@"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A pot on the shelf; `header` is None and `problem` says why where it cannot be read."""
+
+    name: str
+    path: Path
+    n_bytes: int
+    used: float
+    header: Header | None
+    problem: str = ""
+
+
+def shelf_folder() -> Path:
+    """Where named pots are."""
+    return data_folder() / "pots"
+
+
+def path_of(name: str) -> Path:
+    """The file of a named pot, whether it is there or not.
+
+    Args:
+        name: with or without the `@` in front.
+
+    Raises:
+        UsageError: no pot can have this name.
+    """
+    plain = name.removeprefix(MARK)
+    if not _NAME.fullmatch(plain) or plain.endswith(SUFFIX):
+        raise UsageError(
+            f"{name!r} cannot be the name of a pot", hint="letters, digits, '.', '_' and '-', such as @contract-2024"
+        )
+    return shelf_folder() / f"{plain}{SUFFIX}"
+
+
+def names() -> list[str]:
+    """Names of all pots, from the names of files alone."""
+    with contextlib.suppress(OSError):
+        found = (path.name.removesuffix(SUFFIX) for path in shelf_folder().glob(f"*{SUFFIX}"))
+        return sorted(name for name in found if _NAME.fullmatch(name))
+    return []
+
+
+def shelved() -> list[Shelved]:
+    """All pots, by name."""
+    return [look(name) for name in names()]
+
+
+def look(name: str) -> Shelved:
+    """One pot, as far as its header tells.
+
+    Raises:
+        PotError: there is none of this name.
+    """
+    path = path_of(name)
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise PotError(f"there is no pot {MARK}{name.removeprefix(MARK)}", hint=_there_are(), code="no_pot") from error
+    plain = path.name.removesuffix(SUFFIX)
+    try:
+        header: Header | None = read_header(path, MARK + plain)
+        problem = ""
+    except PotError as error:
+        header, problem = None, error.message
+    return Shelved(plain, path, state.st_size, max(state.st_atime, state.st_mtime), header, problem)
+
+
+def remove(name: str) -> None:
+    """Delete a pot.
+
+    Raises:
+        PotError: there is none of this name.
+    """
+    path = look(name).path
+    try:
+        path.unlink()
+    except OSError as error:
+        raise OutputError(f"{path} cannot be deleted: {error.strerror or error}") from error
+
+
+def prune(*, days: float | None = None, n_bytes: int | None = None) -> list[Shelved]:
+    """Delete pots: those unused for so many days, then the longest unused until the rest takes no more than so much.
+
+    Left-overs of savings that were killed go as well.
+
+    Returns:
+        The deleted ones.
+    """
+    for part in shelf_folder().glob(f".*{SUFFIX}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600:  # a saving under way is younger
+                part.unlink()
+    kept = sorted(shelved(), key=lambda pot: pot.used)
+    gone = []
+    while kept:
+        too_old = days is not None and time.time() - kept[0].used > days * 86_400
+        too_much = n_bytes is not None and sum(pot.n_bytes for pot in kept) > n_bytes
+        if not (too_old or too_much):
+            break
+        remove(kept[0].name)
+        gone.append(kept.pop(0))
+    return gone
+
+
+def export(name: str, target: Path) -> Path:
+    """Copy a pot to a file; into a folder under its own name.
+
+    Raises:
+        OutputError: the target is there already, or cannot be written.
+    """
+    source = look(name).path
+    target = target / source.name if target.is_dir() else target
+    _copy(source, target)
+    return target
+
+
+def bring(source: Path, name: str | None = None) -> str:
+    """Put a pot file on the shelf; returns its name there.
+
+    Raises:
+        PotError: the file is no pot.
+        OutputError: a pot of this name is there already.
+    """
+    read_header(source, str(source))
+    target = path_of(name or source.name.removesuffix(SUFFIX))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _copy(source, target)
+    return target.name.removesuffix(SUFFIX)
+
+
+def _copy(source: Path, target: Path) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if target.exists():
+            raise OutputError(f"{target} is there already", hint="remove it first, or take another name")
+        shutil.copyfile(source, temporary)
+        temporary.chmod(0o600)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _there_are() -> str:
+    known = names()
+    return f"there are {', '.join(MARK + name for name in known[:5])}" if known else "infinipot read makes one"

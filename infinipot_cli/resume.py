@@ -1,0 +1,206 @@
+"""Readings that are stored as pots and taken up again, by this or another process."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from infinipot_cli.choice import Choice
+from infinipot_cli.documents.piece import Document, TextPiece
+from infinipot_cli.errors import PotError, UsageError
+from infinipot_cli.explain.packing import packed, unpacked
+from infinipot_cli.plan import Task
+from infinipot_cli.pots import file, shelf
+from infinipot_cli.pots.fingerprint import check_same, fingerprint
+from infinipot_cli.pots.header import Fingerprint, Header, StoredSource
+from infinipot_cli.reading import Reading
+from infinipot_cli.session import Session
+from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRequest, Quantization
+from infinipot_cli.sources import Input
+
+TRAIL = "trail"  # name of the tensor that leads from entries back to text
+_DTYPES = {"fp32": Dtype.FLOAT32, "bf16": Dtype.BFLOAT16, "fp16": Dtype.FLOAT16}
+
+
+class StoredDocument(Document):
+    """A document that a stored pot has read; its text is not here any more."""
+
+    def __init__(self, source: StoredSource) -> None:
+        self.name, self.kind = source.name, source.kind
+        self.n_pages, self.n_bytes = len(source.pages) or None, None
+        self.warnings: list[str] = []
+        self.stored = source
+
+    def pieces(self) -> Iterator[TextPiece]:
+        """Nothing."""
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def is_pot(word: str) -> bool:
+    """Whether a word of the command line names a stored pot."""
+    return word.startswith(shelf.MARK) and len(word) > 1 and not Path(word).exists()
+
+
+def model_of(name: str, model: str, *, was_chosen: bool, loading: Loading) -> tuple[str, Loading]:
+    """The model to load for a stored pot: the one that filled it, unless the user named one, and in its numbers.
+
+    Args:
+        name: of the pot.
+        model: as for `Session`.
+        was_chosen: whether the user named it.
+        loading: as for `Session`.
+
+    Raises:
+        PotError: there is no such pot, or its header is damaged.
+    """
+    header = file.read_header(shelf.path_of(name), name)
+    stored = header.fingerprint
+    if loading.dtype is Dtype.AUTO:
+        loading = replace(loading, dtype=_DTYPES.get(stored.dtype, Dtype.AUTO))
+    if loading.quantize is Quantization.NONE and stored.quantization in {*Quantization}:
+        loading = replace(loading, quantize=Quantization(stored.quantization))
+    return (model if was_chosen else header.model), loading
+
+
+def resume(
+    session: Session, name: str, task: Task, sources: Sequence[str] = (), *, found: Collection[str] = ()
+) -> Reading:
+    """Take a stored pot, and open what shall be read into it besides.
+
+    Args:
+        session: with the model that filled the pot.
+        name: of the pot, with its `@` or without.
+        task: what is wanted of it.
+        sources: further documents.
+        found: as for `Session.prepare`.
+
+    Raises:
+        PotError: the pot is damaged, or another model has filled it.
+        InfinipotError: anything else that can be known before the weights are needed.
+    """
+    header, state = file.read(shelf.path_of(name), name)
+    check_same(header.fingerprint, _identity(session, _wanted_dtype(session, header)), name)
+    session.request = _as_stored(session.request, header, name)
+    task = session.settle(task)
+    plan = session.plan(task)
+    if plan.prompt.prefix_ids != header.prefix_ids:
+        raise PotError(
+            f"pot {name} was read behind another system prompt", hint="give --system as it was then", code="pot_prompt"
+        )
+    earlier = [
+        Input(StoredDocument(source), iter(()), source.n_tokens, pages=list(source.pages), was_read=True)
+        for source in header.sources
+    ]
+    if header.entries == Entries.INT8:
+        from infinipot_cli.pots.compact import from_int8
+
+        state = from_int8(state, header.fingerprint.dtype)
+    trail = state.tensors.pop(TRAIL, None)
+    reading = Reading(session, earlier + session.open(sources, found=found), task, plan, state)
+    if trail is not None:
+        reading.trail = unpacked(trail.numpy().tobytes(), len(header.prefix_ids))
+    return reading
+
+
+def stored_bytes(reading: Reading, entries: Entries) -> int:
+    """What the tensors of a reading's pot will take on disk; the header adds some kilobytes."""
+    from infinipot_cli.engine import capture
+    from infinipot_cli.pots.compact import to_int8
+
+    state = capture(reading.pot)
+    state = to_int8(state) if entries is Entries.INT8 else state
+    return sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values())
+
+
+def save(session: Session, reading: Reading, name: str, entries: Entries = Entries.EXACT) -> int:
+    """Store what a reading has read; returns bytes.
+
+    Args:
+        session: that made the reading.
+        reading: nothing was answered from its pot itself yet; copies do not count.
+        name: of the pot; an old pot of this name is replaced.
+        entries: how keys and values are written.
+
+    Raises:
+        OutputError: it cannot be written.
+        UsageError: no pot can have this name.
+    """
+    from infinipot_cli.engine import capture
+    from infinipot_cli.pots.compact import bytes_as_tensor, to_int8
+
+    path = shelf.path_of(name)
+    state = capture(reading.pot)
+    state = to_int8(state) if entries is Entries.INT8 else state
+    reading.forget_what_is_gone()
+    state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail))
+    header = Header(
+        model=_findable(session),
+        fingerprint=_identity(session, session.load().dtype),
+        numbers=state.numbers,
+        prefix_ids=reading.plan.prompt.prefix_ids,
+        catalyst=reading.task.catalyst,
+        questions=tuple(question for question in reading.task.questions if question),
+        sources=tuple(_stored_sources(reading.inputs)),
+        created=time.time(),
+        entries=entries.value,
+    )
+    return file.write(path, header, state)
+
+
+def _stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
+    first = 0
+    for entry in inputs:
+        if isinstance(entry.document, StoredDocument):
+            yield entry.document.stored
+        else:
+            yield StoredSource(
+                name=entry.document.name,
+                kind=entry.document.kind,
+                n_tokens=entry.n_tokens,
+                sha256=entry.text_hash.hexdigest(),
+                first_token=first,
+                pages=tuple(entry.pages),
+            )
+        first += entry.n_tokens
+
+
+def _identity(session: Session, dtype: str) -> Fingerprint:
+    tokenizer = session.tokenizer_json()
+    text = tokenizer.read_text(encoding="utf-8") if isinstance(tokenizer, Path) else tokenizer
+    return fingerprint(session.files, text, dtype, session.loading.quantize.value)
+
+
+def _wanted_dtype(session: Session, header: Header) -> str:
+    """What the session will compute in, as pots call it."""
+    wanted = session.loading.dtype
+    return next((name for name, dtype in _DTYPES.items() if dtype is wanted), header.fingerprint.dtype)
+
+
+def _findable(session: Session) -> str:
+    """What `-m` must be to find this model again from any folder."""
+    path = Path(session.model_name).expanduser()
+    is_path = session.model_name != DEFAULT_MODEL and path.exists()
+    return str(path.resolve()) if is_path else session.model_name
+
+
+def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
+    """The user's wishes with the sizes that the pot has; wishes for others cannot be met."""
+    numbers = header.numbers
+    for wish, field, option in (
+        (request.capacity, "capacity", "-s"), (request.budget, "budget", "--budget"),
+    ):  # fmt: skip
+        if wish is not None and wish != numbers[field]:
+            raise UsageError(
+                f"pot {name} has {field} {numbers[field]}; {option} {wish} would need another reading",
+                hint=f"leave {option} out",
+            )
+    return replace(
+        request,
+        capacity=numbers["capacity"],
+        budget=numbers["budget"],
+        novelty_ratio=numbers["novelty_ratio"],
+        choice=Choice(**numbers["choice"]),
+    )

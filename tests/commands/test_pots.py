@@ -1,0 +1,126 @@
+"""Stored pots from the command line: asked without reading again, read on, listed, carried, refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+from tests.conftest import save_tiny_model
+
+SMALL = ["-s", "400", "--budget", "200", "-n", "20"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def answer(*words: str) -> str:
+    result = run(*words, "--json", "-q")
+    assert result.exit_code == 0, result.output
+    return str(json.loads(result.stdout)["answer"])
+
+
+def test_a_stored_pot_answers_as_the_reading_did(story: Path, tiny_model: Path) -> None:
+    question = "What is the pass key?"
+    direct = answer("ask", str(story), question, *SMALL, "-m", str(tiny_model), "--save-pot", "story")
+    assert answer("ask", "@story", question, "-n", "20") == direct
+    assert answer("ask", "@story", question, "-n", "20", "-m", str(tiny_model)) == direct
+    record = json.loads(run("ask", "@story", question, "-n", "20", "--json", "-q").stdout)
+    assert [entry["path"] for entry in record["input"]] == [str(story)]
+    assert record["retention"]["read"] > 400
+
+
+def test_reading_on_equals_reading_at_once(tmp_path: Path, story: Path, tiny_model: Path) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("The wind rose. " * 80, "utf-8")
+    model = ["-m", str(tiny_model)]
+    assert run("read", str(story), "--save-pot", "one", *SMALL[:4], *model).exit_code == 0
+    before = (tmp_path / "home" / "pots" / "one.pot").read_bytes()
+    result = run("read", str(more), "--pot", "one", "--json", "-q")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert [entry["path"] for entry in record["input"]] == [str(story), str(more)]
+    assert record["stored"] == "@one"
+    assert (tmp_path / "home" / "pots" / "one.pot").read_bytes() != before
+    listed = json.loads(run("pots", "list", "--json").stdout)["rows"]
+    assert [(row["name"], row["tokens"], row["state"]) for row in listed] == [
+        ("@one", record["retention"]["read"], "ok")
+    ]
+    shown = json.loads(run("pots", "show", "@one", "--json").stdout)["pot"]
+    assert [source["first_token"] for source in shown["sources"]] == [0, shown["sources"][0]["n_tokens"]]
+
+
+def test_another_model_damage_and_absence_end_with_6(tmp_path: Path, story: Path, tiny_model: Path) -> None:
+    assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
+    save_tiny_model(tmp_path / "other", context_length=500)
+    for words, reason in (
+        (["@one", "Who?", "-m", str(tmp_path / "other")], "cannot be used with other"),
+        (["@one", "Who?", "--dtype", "float16"], "number format"),
+        (["@two", "Who?"], "no pot @two"),
+        (["@one", "Who?", "--system", "Be brief."], "system prompt"),
+    ):
+        result = run("ask", *words, "-q")
+        assert result.exit_code == 6, result.output
+        assert reason in result.output
+        assert result.stdout == ""
+    path = tmp_path / "home" / "pots" / "one.pot"
+    path.write_bytes(path.read_bytes()[:-1])
+    result = run("ask", "@one", "Who?", "-q")
+    assert (result.exit_code, "damaged" in result.output) == (6, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["ask", "x.txt", "@a", "@b", "Who?"], "one stored pot"),
+        (["read", "x.txt"], "needs a name"),
+        (["read", "x.txt", "--save-pot", "../x"], "cannot be the name"),
+        (["ask", "x.txt", "Who?", "--save-pot", "a b"], "cannot be the name"),
+        (["pots", "prune"], "say what may go"),
+        (["pots", "prune", "--keep", "much"], "no size"),
+        (["ask", "@one"], "no question about @one"),
+    ],
+)
+def test_mistakes_are_answered_before_anything_is_read(words: list[str], reason: str) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert reason in result.output
+
+
+def test_sizes_of_a_pot_are_those_it_has(story: Path, tiny_model: Path) -> None:
+    assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
+    result = run("ask", "@one", "Who?", "-s", "300")
+    assert result.exit_code == 2
+    assert "has capacity 400" in result.output
+
+
+def test_eight_bits_take_less_room_and_answer(story: Path, tiny_model: Path, home: Path) -> None:
+    for name, more in (("exact", []), ("small", ["--pot-entries", "int8"])):
+        result = run("read", str(story), "--save-pot", name, *SMALL[:4], "-m", str(tiny_model), *more)
+        assert result.exit_code == 0
+        assert f"saving @{name}" in result.output
+    assert answer("ask", "@small", "Who?", "-n", "5") is not None
+    sizes = [(home / "pots" / f"{name}.pot").stat().st_size for name in ("exact", "small")]
+    assert sizes[1] < sizes[0]
+    shown = run("pots", "show", "small").stdout
+    assert "int8" in shown
+    exported = run("pots", "export", "small", str(home))
+    assert exported.exit_code == 0
+    assert run("pots", "rm", "small", "exact").exit_code == 0
+    assert run("pots", "import", exported.stdout.strip(), "--name", "again").stdout.strip() == "@again"
+    assert run("pots", "list", "-q").stdout.split() == ["@again"]
+
+
+def test_what_is_asked_later_is_cited_as_it_was_then(story: Path, tiny_model: Path) -> None:
+    question = "What is the pass key?"
+    direct = run("ask", str(story), question, *SMALL, "-m", str(tiny_model), "--save-pot", "story", "--json", "-q")
+    later = run("ask", "@story", question, "-n", "20", "--json", "-q")
+    assert json.loads(direct.stdout)["sources"] == json.loads(later.stdout)["sources"]

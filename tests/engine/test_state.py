@@ -1,0 +1,65 @@
+"""A pot that was captured and restored goes on as if it had never been away."""
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
+from infinipot_cli.engine import Pot, Reader, capture, generate, restore
+from infinipot_cli.errors import PotError
+
+CATALYST = (5, 6, 7)
+
+
+def ids(n: int, seed: int) -> list[int]:
+    return torch.randint(8, 90, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def reader(model: PreTrainedModel) -> Reader:
+    return Reader(model, catalyst_ids=CATALYST, prefix_ids=(1, 2), capacity=40, budget=18)
+
+
+def answer(model: PreTrainedModel, pot: Pot) -> list[int]:
+    return [step.token_id for step in generate(model, pot, (9, 10, 11), max_new_tokens=60)]
+
+
+NAMES = {"Llama", "Mistral 0.1", "Gemma 3", "DeepSeek-V3", "GPT-OSS"}
+CHOSEN = [family for family in FAMILIES if family.name in NAMES]
+
+
+@pytest.mark.parametrize("family", CHOSEN, ids=[family.name for family in CHOSEN])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_reading_on_and_answering_equal_never_having_stopped(family: Family, dtype: torch.dtype) -> None:
+    model = build(family).to(dtype)
+    for n_first in (0, 5, 30, 130):
+        whole, half = reader(model), reader(model)
+        for _ in whole.feed(ids(n_first, 0)):
+            pass
+        for _ in half.feed(ids(n_first, 0)):
+            pass
+        again = Reader.resumed(model, restore(model, capture(half.pot)))
+        for one in (whole, again):
+            for _ in one.feed(ids(70, 1)):
+                pass
+        assert torch.equal(whole.pot.origins, again.pot.origins)
+        assert torch.equal(whole.pot.novelty, again.pot.novelty)
+        assert (whole.pot.n_seen, whole.pot.n_cycles, whole.pot.peak) == (
+            again.pot.n_seen, again.pot.n_cycles, again.pot.peak,
+        )  # fmt: skip
+        assert answer(model, whole.pot) == answer(model, again.pot)
+
+
+def test_tensors_of_another_shape_are_refused() -> None:
+    model = build(next(family for family in FAMILIES if family.name == "Llama"))
+    one = reader(model)
+    for _ in one.feed(ids(50, 0)):
+        pass
+    for name in ("keys.0", "values.2", "origins"):
+        state = capture(one.pot)
+        state.tensors[name] = state.tensors[name][..., 1:, :]
+        with pytest.raises(PotError):
+            restore(model, state)
+    state = capture(one.pot)
+    del state.tensors["keys.1"]
+    with pytest.raises(PotError):
+        restore(model, state)

@@ -1,0 +1,213 @@
+"""A stored pot is whole or not there, and what was altered anywhere is refused with one line."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from infinipot_cli.engine import PotState
+from infinipot_cli.errors import InfinipotError, OutputError, PotError
+from infinipot_cli.pots import file
+from infinipot_cli.pots.compact import from_int8, to_int8
+from infinipot_cli.pots.header import Fingerprint, Header, StoredSource, from_json
+
+N_MUTATIONS = int(os.environ.get("INFINIPOT_TEST_MUTATIONS", "400"))
+N_KILLS = int(os.environ.get("INFINIPOT_TEST_KILLS", "12"))
+HEADER = Header(
+    model="tiny", fingerprint=Fingerprint("tiny", "a", "b", "c", "d", "fp32", "none"),
+    numbers={"capacity": 8, "budget": 4}, prefix_ids=(1, 2), catalyst="catalyst-general", questions=('Who said "x"?',),
+    sources=(StoredSource("b\u00f6ok.pdf", "pdf", 7, "0" * 64, 0, (("xii", 0), ("13", 4))),), created=1.5,
+)  # fmt: skip
+
+
+def state(seed: int = 0, n: int = 5) -> PotState:
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {name: torch.randn(1, 2, n, 4, generator=generator) for name in ("keys.0", "values.0")}
+    return PotState(HEADER.numbers, tensors | {"origins": torch.arange(n).expand(1, 2, n).contiguous()})
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    path = tmp_path / "book.pot"
+    assert file.write(path, HEADER, state()) == path.stat().st_size
+    return path
+
+
+def test_what_was_written_is_read(stored: Path) -> None:
+    header, found = file.read(stored, "@book")
+    assert header == HEADER == file.read_header(stored, "@book")
+    assert found.tensors.keys() == state().tensors.keys()
+    assert all(torch.equal(tensor, found.tensors[name]) for name, tensor in state().tensors.items())
+    assert stored.stat().st_mode & 0o777 == 0o600
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    kind, at = rng.randrange(6), rng.randrange(len(data))
+    if kind == 0:
+        return data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :]
+    if kind == 1:
+        return data[:at]
+    if kind == 2:
+        return data + rng.randbytes(rng.randrange(1, 9))
+    if kind == 3:
+        return data[:at] + rng.randbytes(rng.randrange(1, 40)) + data[at:]
+    if kind == 4:
+        end = min(len(data), at + rng.randrange(1, 40))
+        return data[:at] + data[end:]
+    head = 8 + struct.unpack("<Q", data[:8])[0]
+    at = rng.randrange(head)  # the part that is parsed
+    return data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
+
+
+def test_altered_files_are_refused_with_one_line(stored: Path) -> None:
+    data, rng = stored.read_bytes(), random.Random(0)
+    for _ in range(N_MUTATIONS):
+        other = mutated(data, rng)
+        if other == data:
+            continue
+        stored.write_bytes(other)
+        with pytest.raises(PotError) as caught:
+            file.read(stored, "@book")
+        assert "\n" not in caught.value.message
+        assert caught.value.exit_code == 6
+        with contextlib.suppress(PotError):  # a list shows it as damaged
+            file.read_header(stored, "@book")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"PK\x03\x04" + b"0" * 100, b"\x80\x04K\x01." * 9, struct.pack("<Q", 2**63)]
+)
+def test_foreign_files_are_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "foreign.pot"
+    path.write_bytes(data)
+    for look in (file.read, file.read_header):
+        with pytest.raises(PotError, match="no pot, or a damaged one"):
+            look(path, "@foreign")
+    with pytest.raises(PotError, match="there is no pot"):
+        file.read(tmp_path / "none.pot", "@none")
+
+
+def test_other_safetensors_and_other_versions_are_refused(tmp_path: Path, stored: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.zeros(1)}, tmp_path / "weights.pot")
+    with pytest.raises(PotError, match="no pot"):
+        file.read(tmp_path / "weights.pot", "@weights")
+    content = json.loads(HEADER.to_json())
+    with pytest.raises(PotError, match="format 2"):
+        from_json(json.dumps({**content, "format": 2}), "@book")
+    for broken in (
+        "[]",
+        "{}",
+        "1",
+        '{"format": 1}',
+        json.dumps({**content, "sources": 3}),
+        json.dumps({**content, "x": 1}),
+    ):
+        with pytest.raises(PotError):
+            from_json(broken, "@book")
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError):
+        file.write(tmp_path / "file" / "book.pot", HEADER, state())
+    (tmp_path / "taken.pot").mkdir()
+    with pytest.raises(OutputError):
+        file.write(tmp_path / "taken.pot", HEADER, state())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken.pot"]
+
+
+def test_eight_bits_lose_less_than_a_hundredth(stored: Path) -> None:
+    exact = state(n=300)
+    small = to_int8(exact)
+    back = from_int8(small, "fp32")
+    assert back.tensors.keys() == exact.tensors.keys()
+    for name in ("keys.0", "values.0"):
+        assert small.tensors[name].dtype is torch.int8
+        error = (back.tensors[name] - exact.tensors[name]).abs()
+        assert (error <= exact.tensors[name].abs().amax(-1, keepdim=True) / 254 * 1.001).all()
+    assert torch.equal(back.tensors["origins"], exact.tensors["origins"])
+    del small.tensors["scale.keys.0"]
+    with pytest.raises(PotError, match="scales"):
+        from_int8(small, "fp32")
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new_pot(tmp_path: Path) -> None:
+    path = tmp_path / "book.pot"
+    script = (
+        "import sys, torch\nfrom dataclasses import replace\nfrom pathlib import Path\n"
+        "from infinipot_cli.engine import PotState\nfrom infinipot_cli.pots import file\n"
+        "from infinipot_cli.pots.header import from_json\n"
+        "path, header, number = Path(sys.argv[1]), from_json(sys.argv[2], 'x'), 0\n"
+        "while True:\n"
+        "    number += 1\n"
+        "    tensors = {'keys.0': torch.full((1, 2, 20000, 16), float(number))}\n"
+        "    file.write(path, replace(header, created=float(number)), PotState({}, tensors))\n"
+        "    print(number, flush=True)\n"
+    )
+    rng, last = random.Random(0), 0
+    for _ in range(N_KILLS):
+        child = subprocess.Popen([sys.executable, "-c", script, str(path), HEADER.to_json()], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        with child.stdout:
+            child.stdout.readline()  # it has stored at least one
+            time.sleep(rng.random() * 0.15)
+            child.send_signal(signal.SIGKILL)
+            done = [int(line) for line in child.stdout.read().split()]
+        child.wait()
+        header, found = file.read(path, "@book")
+        last = max([last, *done]) if done else 1
+        assert header.created >= (done[-1] if done else 1)
+        assert (found.tensors["keys.0"] == header.created).all(), "header and entries belong to the same saving"
+
+
+def test_names_that_no_pot_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infinipot_cli.pots import shelf
+
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
+    for name in ("", "@", "a/b", "../x", ".hidden", "x" * 200, "a b", "a\n", "book.pot", "\u00e9"):
+        with pytest.raises(InfinipotError):
+            shelf.path_of(name)
+    assert shelf.names() == []
+    for name in ("b", "@a-1.x"):
+        file.write(shelf.path_of(name), HEADER, state())
+    assert shelf.names() == ["a-1.x", "b"]
+    (shelf.shelf_folder() / "broken.pot").write_bytes(b"x")
+    states = [(pot.name, bool(pot.problem)) for pot in shelf.shelved()]
+    assert states == [("a-1.x", False), ("b", False), ("broken", True)]
+    copied = shelf.export("b", tmp_path)
+    with pytest.raises(OutputError, match="is there already"):
+        shelf.export("b", tmp_path)
+    with pytest.raises(OutputError, match="is there already"):
+        shelf.bring(copied)
+    assert shelf.bring(copied, "c") == "c"
+    assert file.read(shelf.path_of("c"), "@c")[0] == HEADER
+    shelf.remove("b")
+    with pytest.raises(PotError, match="there is no pot @b"):
+        shelf.look("b")
+    os.utime(shelf.path_of("c"), (1, 1))
+    assert [pot.name for pot in shelf.prune(days=1)] == ["c"]
+    assert len(shelf.prune(n_bytes=0)) == 2
+    assert shelf.names() == []
+
+
+def test_the_sum_covers_the_header(stored: Path) -> None:
+    data = stored.read_bytes()
+    other = data.replace(b"catalyst-general", b"catalyst-generaL")
+    assert other != data
+    stored.write_bytes(other)
+    assert file.read_header(stored, "@book") == replace(HEADER, catalyst="catalyst-generaL")
+    with pytest.raises(PotError, match="altered"):
+        file.read(stored, "@book")
