@@ -48,8 +48,14 @@ ARROWS = {
             "errors",
         ),
     },
-    "bench": {"choice", "explain", "session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
-    "display": {"bench.record", "explain", "bench.pocket_record", "logs", "progress", "settings", "errors"},
+    "bench": {
+        *("choice", "explain", "session", "plan", "templates", "documents", "logs", "tokens", "engine", "model"),
+        *("errors", "__version__"),
+    },
+    "display": {
+        *("bench.record", "bench.longbench_record", "bench.pocket_record", "explain", "logs", "progress", "settings"),
+        "errors",
+    },
     "commands": {
         *(
             "choice",
