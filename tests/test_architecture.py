@@ -53,7 +53,14 @@ ARROWS = {
         *("errors", "__version__"),
     },
     "display": {
-        *("bench.record", "bench.longbench_record", "bench.pocket_record", "explain", "logs", "progress", "settings"),
+        "bench.record",
+        "explain",
+        "bench.pocket_record",
+        "bench.longbench_record",
+        "bench.citation_record",
+        "logs",
+        "progress",
+        "settings",
         "errors",
     },
     "commands": {
