@@ -80,6 +80,7 @@ def ask(
     json: options.Json = False,
     jsonl: options.Jsonl = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -123,6 +124,7 @@ def ask(
         save_pot=stored.save_pot,
         entries=stored.entries,
         cite=cite,
+        verbose=verbose,
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

@@ -62,6 +62,7 @@ class Form:
         entries: how its keys and values are written.
         answers: whether anything is answered.
         cite: whether the sources are said.
+        verbose: whether sizes and documents are said in detail.
     """
 
     json: bool = False
@@ -77,6 +78,7 @@ class Form:
     entries: Entries = Entries.EXACT
     answers: bool = True
     cite: bool = True
+    verbose: bool = False
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -191,6 +193,8 @@ class Reply:
                 f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
                 style="dim",
             )
+            if self._form.verbose:
+                self._say_details(reading)
             with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
                 for progress in reading.read():
                     bar.update(progress)
@@ -253,6 +257,22 @@ class Reply:
         say(self._console, f"saving {plain}, {size(n_bytes)}", style="dim")
         save(self._session, reading, name, self._form.entries)
         say(self._console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
+
+    def _say_details(self, reading: Reading) -> None:
+        """The documents one by one, and what of the pot the prompt takes."""
+        for entry in reading.inputs:
+            document = entry.document
+            pages = f", {document.n_pages} pages" if document.n_pages else ""
+            of_size = f", {size(document.n_bytes)}" if document.n_bytes else ""
+            say(self._console, f"{document.name}: {document.kind}{pages}{of_size}", style="dim")
+        plan, prompt = reading.plan, reading.plan.prompt
+        say(
+            self._console,
+            f"prompt: {len(prompt.prefix_ids)} tokens in front, {len(prompt.suffix_ids)} behind, catalyst "
+            f"{len(prompt.catalyst_ids)} ({reading.task.catalyst}) · answer up to {plan.max_tokens} · "
+            f"novelty {plan.novelty_ratio:g} · chunk {plan.chunk}",
+            style="dim",
+        )
 
     def _say_rest(self, reading: Reading, name: str) -> None:
         """How to read the rest into the pot that was kept."""

@@ -63,6 +63,7 @@ def summarize(
     json: options.Json = False,
     jsonl: options.Jsonl = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -90,7 +91,7 @@ def summarize(
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
-        save_pot=stored.save_pot, entries=stored.entries, cite=cite,
+        save_pot=stored.save_pot, entries=stored.entries, cite=cite, verbose=verbose,
     )  # fmt: skip
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)
