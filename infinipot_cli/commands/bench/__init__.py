@@ -2,7 +2,18 @@
 
 import typer
 
-from infinipot_cli.commands.bench import citations, cost, families, memory, needle, pocket, screen, startup, stream
+from infinipot_cli.commands.bench import (
+    citations,
+    cost,
+    families,
+    longbench,
+    memory,
+    needle,
+    pocket,
+    screen,
+    startup,
+    stream,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
 app.command("needle")(needle.needle)
@@ -12,5 +23,6 @@ app.command("cost")(cost.cost)
 app.command("families")(families.families)
 app.command("pocket")(pocket.pocket)
 app.command("stream")(stream.stream)
+app.command("longbench")(longbench.longbench)
 app.command("screen")(screen.screen)
 app.command("startup")(startup.startup)
