@@ -49,7 +49,16 @@ ARROWS = {
         ),
     },
     "bench": {"choice", "explain", "session", "plan", "documents", "logs", "tokens", "engine", "model", "errors"},
-    "display": {"bench.record", "explain", "bench.pocket_record", "logs", "progress", "settings", "errors"},
+    "display": {
+        "bench.record",
+        "explain",
+        "bench.pocket_record",
+        "bench.hitrate_record",
+        "logs",
+        "progress",
+        "settings",
+        "errors",
+    },
     "commands": {
         *(
             "choice",
