@@ -9,8 +9,8 @@ from infinipot_cli.display.tables import show_table
 def show_hitrate(result: HitResult) -> None:
     """Print all tables, each under a line that says what it shows."""
     where = f"{result.model}, pot {result.capacity}, {result.budget} kept, seed {result.seed}"
-    show_table(cycle_table(result), f"{where}\nkept of what global scoring would choose, by distillation")
-    show_table(layer_table(result), "the same after the last one, by layer")
+    show_table(cycle_table(result), f"{where}: hit rate by distillation")
+    show_table(layer_table(result), "hit rate after the last one, by layer")
     show_table(novelty_table(result), "novelty of what is kept, nats; CaP-Q with and without NuC kept alike")
     for layer in sorted({result.layers[0], result.layers[-1]}):
         show_table(
