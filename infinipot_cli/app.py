@@ -14,6 +14,7 @@ from infinipot_cli.commands import (
     chat,
     config,
     doctor,
+    explain,
     info,
     models,
     options,
@@ -142,7 +143,7 @@ def infinipot(
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {
-        **dict.fromkeys(("ask", "summarize", "read", "chat", "info"), defaults),
+        **dict.fromkeys(("ask", "summarize", "read", "explain", "chat", "info"), defaults),
         "bench": dict.fromkeys(("needle", "memory"), defaults),
     }
 
@@ -150,6 +151,7 @@ def infinipot(
 app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
 app.command(cls=SourcesCommand)(summarize.summarize)
 app.command(cls=SourcesCommand)(read.read)
+app.command(cls=SourcesCommand, no_args_is_help=True)(explain.explain)
 app.command(cls=SourcesCommand)(chat.chat)
 app.command(cls=SourcesCommand)(info.info)
 app.add_typer(pots.app, name="pots", rich_help_panel=MANAGE)

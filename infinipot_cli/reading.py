@@ -4,12 +4,14 @@ Reading and answering are generators; whoever iterates them decides when to stop
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
+from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot, PotState, Reader
     from infinipot_cli.explain.citations import Passage
     from infinipot_cli.model.load import LoadedModel
+
+# Distillations that a report lists; an endless pipe has no end of them.
+MOST_PASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Reading:
         is_reasoning: the latest answer ended while the model was still reasoning.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
+        passes: the latest distillations.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class Reading:
         self.is_reasoning = False
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
+        self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self._model = model
         self._state = state
         self._pot: Pot | None = None
@@ -146,6 +153,7 @@ class Reading:
                 before = self.n_tokens
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
+                        self.passes.append(Pass(event.cycle, event.n_seen, event.n_before, event.n_held))
                         self._look(meter)
                         self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)

@@ -190,6 +190,12 @@ class Session:
             raise
         return inputs
 
+    def reading_of(self, documents: Sequence[Document], task: Task) -> Reading:
+        """A reading of documents that are open already, which it closes."""
+        inputs = [Input(document, document.pieces()) for document in documents]
+        task = self.settle(task)
+        return Reading(self, inputs, task, self.plan(task))
+
     def settle(self, task: Task) -> Task:
         """The task with the catalyst that will be used: many questions give way to the general one.
 

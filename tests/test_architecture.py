@@ -54,6 +54,7 @@ ARROWS = {
         "explain",
         "bench.pocket_record",
         "bench.hitrate_record",
+        "bench.citation_record",
         "logs",
         "progress",
         "settings",

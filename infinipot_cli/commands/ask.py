@@ -76,6 +76,7 @@ def ask(
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
     cite: citing_options.Cite = True,
+    explain: citing_options.Explain = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -123,6 +124,7 @@ def ask(
         save_pot=stored.save_pot,
         entries=stored.entries,
         cite=cite,
+        explain=explain,
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

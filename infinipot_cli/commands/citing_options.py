@@ -12,3 +12,11 @@ Cite = Annotated[
         rich_help_panel="Sources",
     ),
 ]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="Then what the pot kept and what the answer attended to.",
+        rich_help_panel="Sources",
+    ),
+]

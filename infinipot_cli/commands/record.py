@@ -25,6 +25,7 @@ class Answered:
         kept_share: the same as a share of all tokens read.
         seconds: what it took.
         sources: the passages cited; None if they were not asked for.
+        explained: the report on it, if one was asked for.
     """
 
     question: str
@@ -35,6 +36,7 @@ class Answered:
     kept_share: float
     seconds: float
     sources: tuple[Passage, ...] | None = None
+    explained: dict[str, object] | None = None
 
 
 def one_answer(session: Session, reading: Reading, answered: Answered, key: str) -> dict[str, object]:
@@ -91,9 +93,12 @@ def _problem(error: InfinipotError) -> dict[str, object]:
 
 
 def _sources(answered: Answered) -> dict[str, object]:
-    if answered.sources is None:
-        return {}
-    return {"sources": [passage.to_record() for passage in answered.sources]}
+    said: dict[str, object] = {}
+    if answered.sources is not None:
+        said["sources"] = [passage.to_record() for passage in answered.sources]
+    if answered.explained is not None:
+        said["explain"] = answered.explained
+    return said
 
 
 def _sampling(session: Session) -> dict[str, object]:

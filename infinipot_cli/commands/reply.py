@@ -10,12 +10,14 @@ from typing import TextIO
 import typer
 
 from infinipot_cli.commands.consent import ConsentOptions, fetched
+from infinipot_cli.commands.explaining import report_on
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
 from infinipot_cli.display.digest import digest_lines
+from infinipot_cli.display.explain import overview
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
@@ -62,6 +64,7 @@ class Form:
         entries: how its keys and values are written.
         answers: whether anything is answered.
         cite: whether the sources are said.
+        explain: whether the report on the answer follows.
     """
 
     json: bool = False
@@ -77,6 +80,12 @@ class Form:
     entries: Entries = Entries.EXACT
     answers: bool = True
     cite: bool = True
+    explain: bool = False
+
+    @property
+    def watch(self) -> bool:
+        """Whether what an answer attends to is of use."""
+        return self.cite or self.explain
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -281,13 +290,13 @@ class Reply:
     def _answer(self, reading: Reading, number: int, out: TextIO) -> Answered:
         question, before = reading.task.questions[number], reading.timing.answer_seconds
         if self._is_json:
-            text = safe("".join(reading.answer(number, watch=self._form.cite))).strip()
+            text = safe("".join(reading.answer(number, watch=self._form.watch))).strip()
         else:
             if reading.task.further:
                 self._head(out, question)
             writer = AnswerWriter(out)
             try:
-                for piece in reading.answer(number, watch=self._form.cite):
+                for piece in reading.answer(number, watch=self._form.watch):
                     writer.write(piece)
             except KeyboardInterrupt:
                 writer.close()
@@ -304,10 +313,14 @@ class Reply:
             reading.kept_share,
             reading.timing.answer_seconds - before,
             tuple(cite(reading.passages())) if self._form.cite else None,
+            report_on(reading, question, text).to_record() if self._form.explain and self._is_json else None,
         )
         if answered.sources and not self._is_json:
             lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
             show_sources(lines, self._console, out, quiet=self._form.quiet)
+        if self._form.explain and not self._is_json:
+            for line in overview(report_on(reading, question, text)):
+                say(self._console, line)
         if self._form.jsonl or not reading.task.further:
             self._put_record(one_answer(self._session, reading, answered, self._key), out)
         if reading.is_reasoning and not text:

@@ -59,6 +59,7 @@ def summarize(
     top_p: options.TopP = 1.0,
     seed: options.Seed = None,
     cite: citing_options.Cite = True,
+    explain: citing_options.Explain = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -90,7 +91,7 @@ def summarize(
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
-        save_pot=stored.save_pot, entries=stored.entries, cite=cite,
+        save_pot=stored.save_pot, entries=stored.entries, cite=cite, explain=explain,
     )  # fmt: skip
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

@@ -26,17 +26,21 @@ class Attended:
 
     Attributes:
         origins: of the entries that the answer began with, int64, ascending, shape (L, K, N).
+        novelty: of the same entries, nats, fp32, same shape.
         total: attention of all answer tokens to them, fp32, shape (L, H, N).
         copied: the part of it that lay on entries which were the very token that was then chosen: copying heads attend
             to what they copy, others seldom do.
         n_rows: tokens that were chosen.
+        n_cycles: distillations before the answer.
     """
 
     def __init__(self, token_at: TokenLookup | None = None) -> None:
         self.origins = torch.zeros((0, 0, 0), dtype=torch.int64)
+        self.novelty = torch.zeros((0, 0, 0))
         self.total = torch.zeros((0, 0, 0))
         self.copied = torch.zeros((0, 0, 0))
         self.n_rows = 0
+        self.n_cycles = 0
         self._token_at = token_at
         self._tokens: Tensor | None = None
         self._row: Tensor | None = None
@@ -52,6 +56,8 @@ class Attended:
         with captured_last_row(model) as rows:
             yield
         if rows:
+            if not self.n_rows:
+                self.novelty, self.n_cycles = pot.novelty.cpu(), pot.n_cycles
             self._take(torch.stack([rows[number].cpu() for number in sorted(rows)]), pot.origins.cpu())
 
     def chose(self, token: int) -> None:

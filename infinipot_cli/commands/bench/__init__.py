@@ -2,10 +2,22 @@
 
 import typer
 
-from infinipot_cli.commands.bench import cost, families, hitrate, memory, needle, pocket, screen, startup, stream
+from infinipot_cli.commands.bench import (
+    citations,
+    cost,
+    families,
+    hitrate,
+    memory,
+    needle,
+    pocket,
+    screen,
+    startup,
+    stream,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
 app.command("needle")(needle.needle)
+app.command("citations")(citations.citations)
 app.command("memory")(memory.memory)
 app.command("cost")(cost.cost)
 app.command("hitrate")(hitrate.hitrate)

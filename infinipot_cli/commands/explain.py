@@ -1,0 +1,66 @@
+"""`infinipot explain SOURCE... QUESTION`: what the pot kept, what the answer attended to, and what it cites."""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.commands import options
+from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.words import input_is_piped, sources_and_questions
+
+_PANEL = "Report"
+
+
+@with_groups
+def explain(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE... QUESTION", help=f"{SOURCE_HELP} The question last.", show_default=False),
+    ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            "--page", metavar="N", help="Show the text of a page, or of lines: 203, xii, 10-12.", rich_help_panel=_PANEL
+        ),
+    ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="Write the whole report as one HTML file.", rich_help_panel=_PANEL),
+    ] = None,
+    pager: Annotated[
+        bool, typer.Option("--pager/--no-pager", help="Page what a terminal shows.", rich_help_panel=_PANEL)
+    ] = True,
+    *,
+    documents: SourceOptions,
+    loading: LoadingOptions,
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    max_tokens: options.MaxTokens = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Answer a question and show where the answer came from.
+
+    infinipot explain book.pdf "Why did the treaty fail?"
+
+    infinipot explain book.pdf "Why did the treaty fail?" --page 203
+
+    infinipot explain book.pdf "Why did the treaty fail?" --html report.html
+    """
+    sources, asked = sources_and_questions(words or [], [], None, piped=input_is_piped())
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    # Rich, the tokenizers and the session only once there is something to do: help stays fast.
+    from infinipot_cli import session
+    from infinipot_cli.commands.explaining import explained, show
+
+    made = session.Session(model, request, documents.wishes(), loading=loading.loading())
+    report = explained(made, sources, session.ask_all(asked), color=color, quiet=quiet)
+    show(report, page=page, html=html, json=json, pager=pager)

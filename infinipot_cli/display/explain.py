@@ -1,0 +1,121 @@
+"""The report on an answer in a terminal: readable without colour, 80 columns, one thing a line."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from infinipot_cli.display.progress import sparkline
+from infinipot_cli.display.safe import safe, safe_line
+from infinipot_cli.display.sources import where
+from infinipot_cli.display.summary import percent
+from infinipot_cli.errors import UsageError
+from infinipot_cli.explain.record import LEGEND, Part, Report
+
+STRONG, WEAK = 0.75, 0.25
+_STRIP = 60
+_TOP = 5
+
+
+def overview(report: Report) -> Iterator[str]:
+    """The whole document at a glance: coverage, strip, longest gap, what the answer leaned on, passes, heads."""
+    first, middle, last = (percent(share) for share in report.thirds)
+    yield f"kept      {percent(report.kept_share)} of {report.n_tokens} tokens, and {report.protected} protected"
+    yield f"coverage  first third {first} · middle {middle} · last third {last}"
+    gap = report.longest_gap
+    if gap:
+        yield f"longest gap: {gap[0].title} to {gap[1].title} (nothing kept)"
+    yield f"kept      {_strip([part.share for part in report.parts])}"
+    yield f"attended  {_strip([part.attended for part in report.parts])}"
+    yield f"cited     {_marks([part.cited for part in report.parts])}"
+    yield ""
+    yield "attended most"
+    for part in sorted(report.parts, key=lambda part: -part.attended)[:_TOP]:
+        if part.attended:
+            yield f"  {safe_line(part.facts)}"
+    yield ""
+    yield "passages the answer leaned on"
+    for passage in report.passages[:_TOP]:
+        mark = "cited " if report.is_cited(passage) else "      "
+        yield f"  {passage.score:5.2f} {mark}{safe_line(where(passage))}  “{safe_line(passage.quote)}”"
+    yield from _passes(report)
+    yield from _heads(report)
+    yield ""
+    yield from wrap(LEGEND, 78)
+
+
+def page_view(part: Part) -> Iterator[str]:
+    """One page with its text: what most slots kept stands in ‹ ›, what some kept in ( ), the rest was dropped."""
+    yield safe_line(part.facts)
+    text, state = "", ""
+    for span in part.spans:
+        now = "strong" if span.share >= STRONG else "weak" if span.share >= WEAK else ""
+        if now != state:
+            text += _CLOSE[state] + _OPEN[now]
+            state = now
+        text += span.text
+    yield safe(text + _CLOSE[state])
+    yield f"‹ › kept in {STRONG:.0%} of slots or more · ( ) in {WEAK:.0%} or more · plain: fewer or none".replace(
+        "%", " %"
+    )
+
+
+_OPEN = {"strong": "‹", "weak": "(", "": ""}
+_CLOSE = {"strong": "›", "weak": ")", "": ""}
+
+
+def parts_named(report: Report, wanted: str) -> list[Part]:
+    """The pages, or stretches of lines, that a user asks for: `203`, `xii`, `10-12`.
+
+    Raises:
+        UsageError: there are none such.
+    """
+    low, dash, high = wanted.partition("-")
+    found = [part for part in report.parts if wanted in (part.label, str(part.page))]
+    if not found and low.strip().isdigit() and (not dash or high.strip().isdigit()):
+        first, last = int(low), int(high) if dash else int(low)
+        found = [part for part in report.parts if _meets(part, first, last)]
+    if not found:
+        raise UsageError(
+            f"there is no page or line {wanted}", hint=f"{report.parts[0].title} to {report.parts[-1].title} were read"
+        )
+    return found
+
+
+def _meets(part: Part, first: int, last: int) -> bool:
+    if part.lines is not None:
+        return part.lines[0] <= last and part.lines[1] >= first
+    number = int(part.label) if part.label and part.label.isdigit() else part.page or 0
+    return first <= number <= last
+
+
+def _squeezed(values: list[float]) -> list[float]:
+    width = -(-len(values) // _STRIP) or 1
+    return [max(values[start : start + width]) for start in range(0, len(values), width)]
+
+
+def _strip(values: list[float]) -> str:
+    return f"|{sparkline(_squeezed(values))}|"
+
+
+def _marks(values: list[bool]) -> str:
+    return "|" + "".join("^" if value else " " for value in _squeezed([float(value) for value in values])) + "|"
+
+
+def _passes(report: Report) -> Iterator[str]:
+    if report.passes:
+        dropped = sum(done.n_before - done.n_held for done in report.passes)
+        last = report.passes[-1]
+        yield ""
+        yield (
+            f"distilled {len(report.passes)} times: {dropped} entries dropped from each slot;"
+            f" last at token {last.n_seen}, {last.n_before} to {last.n_held}"
+        )
+
+
+def _heads(report: Report) -> Iterator[str]:
+    yield ""
+    yield "attention to the documents by layer and query head, and how much of it was copied"
+    for number, (attended, copied) in enumerate(zip(report.heads, report.copying, strict=True)):
+        told = "  ".join(
+            f"{all_of_it:.2f}/{part:.2f}" for all_of_it, part in zip(attended[:8], copied[:8], strict=True)
+        )
+        yield f"  layer {number:2}  {told}{'  …' if len(attended) > 8 else ''}"

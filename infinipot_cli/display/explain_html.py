@@ -1,0 +1,128 @@
+"""The report as one HTML file that needs nothing else: no network, no script, light and dark.
+
+Everything that came from a document or a model is escaped, and the file forbids itself scripts and requests, so that a
+document cannot act in the reader's browser.
+"""
+
+from collections.abc import Iterator
+from html import escape
+
+from infinipot_cli.display.safe import safe
+from infinipot_cli.display.sources import where
+from infinipot_cli.display.summary import percent
+from infinipot_cli.explain.record import LEGEND, Part, Report, Span
+
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fdfdfb;--dim:#6b6b6b;--line:#d9d9d4;\
+--keep:234,160,30;--cite:#b3261e}
+@media(prefers-color-scheme:dark){:root{--ink:#e6e4df;--paper:#171717;--dim:#9a988f;--line:#3a3a37;--keep:214,140,20;\
+--cite:#ff8a80}}
+body{margin:0 auto;max-width:60rem;padding:1.5rem;font:16px/1.55 Georgia,serif;color:var(--ink);background:var(--paper)}
+nav,.facts,th,td,.legend{font-family:system-ui,sans-serif;font-size:.85rem}
+nav{position:sticky;top:0;background:var(--paper);border-bottom:1px solid var(--line);padding:.6rem 0;display:flex;\
+flex-wrap:wrap;gap:2px}
+nav a{width:.8rem;height:1.4rem;border:1px solid var(--line);display:block}
+nav a.cited{border-bottom:3px solid var(--cite)}
+section{border-top:1px solid var(--line);scroll-margin-top:6rem;margin-top:1.5rem}
+h2{font-size:1.05rem;margin:.8rem 0 .2rem}.facts,.legend{color:var(--dim)}
+.text{white-space:pre-wrap;overflow-wrap:anywhere;color:var(--dim)}.text span{color:var(--ink)}
+.a{text-decoration:underline 2px var(--cite)}
+.s0{background:rgba(var(--keep),.08)}.s1{background:rgba(var(--keep),.22)}.s2{background:rgba(var(--keep),.4)}\
+.s3{background:rgba(var(--keep),.65)}
+blockquote{margin:.3rem 0 .3rem 1rem}table{border-collapse:collapse}td,th{padding:.1rem .5rem;text-align:right}
+a{color:inherit}.jump{font:.85rem system-ui,sans-serif}
+"""
+# An answer's attention to a token from which on it is underlined.
+_ATTENDED = 0.01
+
+
+def html_report(report: Report) -> str:
+    """The whole file."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    yield '<meta name="viewport" content="width=device-width"><title>infinipot explain</title>'
+    yield f"<style>{_STYLE}</style></head><body>"
+    yield f"<h1>{_text(report.question) or 'Summary'}</h1><p>{_text(report.answer)}</p>"
+    yield f'<p class="facts">{escape(_facts(report))}</p><p class="legend">{escape(LEGEND)}</p>'
+    yield "<h2>Passages the answer leaned on</h2>"
+    for passage in report.passages:
+        cited = " · cited" if report.is_cited(passage) else ""
+        target = _target(report, passage.path, passage.page, passage.line)
+        place = f'<a href="#{target}">{_text(where(passage))}</a>' if target else _text(where(passage))
+        yield f'<blockquote>{place} “{_text(passage.quote)}” <span class="facts">{passage.score:.2f}{cited}</span>'
+        yield "</blockquote>"
+    yield "<nav>"
+    most = max((part.share for part in report.parts), default=0.0) or 1.0
+    for number, part in enumerate(report.parts):
+        mark = ' class="cited"' if part.cited else ""
+        yield (
+            f'<a href="#p{number}"{mark} style="background:rgba(var(--keep),{part.share / most:.2f})"'
+            f' title="{_text(part.facts)}"></a>'
+        )
+    yield "</nav>"
+    for number, part in enumerate(report.parts):
+        yield from _section(number, part, len(report.parts))
+    yield from _heads(report)
+    yield "</body></html>"
+
+
+def _section(number: int, part: Part, n_parts: int) -> Iterator[str]:
+    before = f'<a href="#p{number - 1}">previous</a>' if number else ""
+    after = f'<a href="#p{number + 1}">next</a>' if number + 1 < n_parts else ""
+    yield f'<section id="p{number}"><h2>{_text(part.title)}</h2>'
+    yield f'<div class="facts">{_text(part.facts)} <span class="jump">{before} {after}</span></div>'
+    yield f'<div class="text">{"".join(map(_span, part.spans))}</div></section>'
+
+
+def _span(span: Span) -> str:
+    if not span.share and not span.attended:
+        return _text(span.text)
+    strength = min(3, int(span.share * 4))
+    mark = " a" if span.attended >= _ATTENDED else ""
+    cap, nuc, unjudged = (f"{100 * share:.0f}" for share in span.kept)
+    title = f"kept {100 * span.share:.0f} %: CaP {cap}, NuC {nuc}, unjudged {unjudged}"
+    attended = f"; attended {100 * span.attended:.2g} %" if span.attended else ""
+    return f'<span class="s{strength}{mark}" title="{title}{attended}">{_text(span.text)}</span>'
+
+
+def _heads(report: Report) -> Iterator[str]:
+    yield "<h2>Attention to the documents, by layer and query head (copied)</h2><table>"
+    for number, (attended, copied) in enumerate(zip(report.heads, report.copying, strict=True)):
+        cells = "".join(
+            f'<td style="background:rgba(var(--keep),{min(1.0, whole):.2f})">{whole:.2f} ({part:.2f})</td>'
+            for whole, part in zip(attended, copied, strict=True)
+        )
+        yield f"<tr><th>{number}</th>{cells}</tr>"
+    yield "</table>"
+
+
+def _target(report: Report, path: str, page: int | None, line: int | None) -> str:
+    for number, part in enumerate(report.parts):
+        here = (
+            part.page == page
+            if page is not None
+            else bool(part.lines and part.lines[0] <= (line or 0) <= part.lines[1])
+        )
+        if part.path == path and here:
+            return f"p{number}"
+    return ""
+
+
+def _facts(report: Report) -> str:
+    first, middle, last = (percent(share) for share in report.thirds)
+    gap = report.longest_gap
+    return (
+        f"{percent(report.kept_share)} of {report.n_tokens} tokens kept;"
+        f" first third {first}, middle {middle}, last {last}."
+        + (f" Longest gap: {gap[0].title} to {gap[1].title}." if gap else "")
+        + f" {len(report.passes)} distillations dropped {sum(done.n_before - done.n_held for done in report.passes)}"
+        " entries of each slot."
+    )
+
+
+def _text(text: str) -> str:
+    return escape(safe(text), quote=True)

@@ -1,0 +1,188 @@
+"""What a report says: three facts that are never mixed, for every page and every token of it.
+
+*Kept*: the share of layer × head slots of the pot that still held it when the answer began, split by what saved it.
+*Attended*: the share of the answer's attention to the documents that lay on it. *Cited*: it passed the threshold.
+"""
+
+from dataclasses import asdict, dataclass
+
+from infinipot_cli.explain.citations import Passage
+
+RULES = ("cap", "nuc", "unjudged")
+LEGEND = (
+    "kept: share of layer and head slots that still held it when the answer began; by CaP (the question asked for it),"
+    " NuC (it was surprising), or not yet judged. attended: share of the answer's attention to the documents."
+    " cited: passed the threshold. A citation is evidence of use, not proof of truth."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consecutive tokens that share their facts.
+
+    Attributes:
+        text: their text.
+        kept: share of slots that hold them, by rule, in the order of `RULES`.
+        attended: share of the answer's attention.
+    """
+
+    text: str
+    kept: tuple[float, ...]
+    attended: float
+
+    @property
+    def share(self) -> float:
+        """Share of slots that hold them, whatever saved them."""
+        return sum(self.kept)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A page, a chapter, or some lines of a text.
+
+    Attributes:
+        path: the document.
+        page: number from 1; None for texts.
+        label: what is printed on it, or its title.
+        lines: first and last line of a text; None where there are pages.
+        n_tokens: tokens of it that the report knows.
+        kept: mean share of slots that hold a token of it, by rule.
+        attended: share of the answer's attention.
+        cited: whether a source of the answer stands on it.
+        spans: its text.
+    """
+
+    path: str
+    page: int | None
+    label: str | None
+    lines: tuple[int, int] | None
+    n_tokens: int
+    kept: tuple[float, ...]
+    attended: float
+    cited: bool
+    spans: tuple[Span, ...]
+
+    @property
+    def share(self) -> float:
+        """Mean share of slots that hold a token of it."""
+        return sum(self.kept)
+
+    @property
+    def facts(self) -> str:
+        """What is known of it, on one line."""
+        cap, nuc, unjudged = (f"{100 * share:.3g} %" for share in self.kept)
+        rules = f"CaP {cap}, NuC {nuc}, unjudged {unjudged}"
+        attended = f"attended {100 * self.attended:.3g} %"
+        cited = " · cited" if self.cited else ""
+        return f"{self.title}   kept {100 * self.share:.3g} % of {self.n_tokens} tokens ({rules}) · {attended}{cited}"
+
+    @property
+    def title(self) -> str:
+        """How people call it."""
+        if self.page is None:
+            assert self.lines is not None
+            return f"l. {self.lines[0]}–{self.lines[1]}"
+        return f"p. {self.label or self.page}"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One distillation: entries that each slot held before and after."""
+
+    cycle: int
+    n_seen: int
+    n_before: int
+    n_held: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One answer and where it came from.
+
+    Attributes:
+        question: what was asked.
+        answer: what came.
+        n_tokens: document tokens read.
+        kept_share: part of them that the pot held when the answer began.
+        protected: entries of each slot that always stay.
+        parts: pages or stretches of lines, in reading order.
+        passages: sentences that the answer attended to, the most important first.
+        cited: those that became sources.
+        passes: the distillations.
+        heads: attention of each layer and query head to the documents, as a share of its rows.
+        copying: the part of it that lay on the very token that was then chosen.
+    """
+
+    question: str
+    answer: str
+    n_tokens: int
+    kept_share: float
+    protected: int
+    parts: tuple[Part, ...]
+    passages: tuple[Passage, ...]
+    cited: tuple[Passage, ...]
+    passes: tuple[Pass, ...]
+    heads: tuple[tuple[float, ...], ...]
+    copying: tuple[tuple[float, ...], ...]
+
+    def is_cited(self, passage: Passage) -> bool:
+        """Whether a source of the answer stands in the same place."""
+        return any(source.place == passage.place for source in self.cited)
+
+    @property
+    def thirds(self) -> tuple[float, float, float]:
+        """Share kept of the first, middle and last third of the tokens."""
+        whole = sum(part.n_tokens for part in self.parts)
+        sums, seen = [0.0, 0.0, 0.0], 0
+        counts = [0, 0, 0]
+        for part in self.parts:
+            third = min(2, 3 * (seen + part.n_tokens // 2) // max(1, whole))
+            sums[third] += part.share * part.n_tokens
+            counts[third] += part.n_tokens
+            seen += part.n_tokens
+        first, middle, last = (total / count if count else 0.0 for total, count in zip(sums, counts, strict=True))
+        return first, middle, last
+
+    @property
+    def longest_gap(self) -> tuple[Part, Part] | None:
+        """First and last of the longest row of parts of which nothing was kept."""
+        best: list[Part] = []
+        row: list[Part] = []
+        for part in self.parts:
+            row = [*row, part] if not part.share else []
+            best = row if len(row) > len(best) else best
+        return (best[0], best[-1]) if best else None
+
+    def to_record(self) -> dict[str, object]:
+        """For JSON; texts of the parts are left out."""
+        gap = self.longest_gap
+        return {
+            "schema": 1,
+            "question": self.question,
+            "answer": self.answer,
+            "read": self.n_tokens,
+            "kept_share": round(self.kept_share, 6),
+            "protected": self.protected,
+            "thirds": [round(share, 6) for share in self.thirds],
+            "longest_gap": [gap[0].title, gap[1].title] if gap else None,
+            "parts": [
+                {
+                    "path": part.path,
+                    "page": part.page,
+                    "label": part.label,
+                    "lines": part.lines,
+                    "tokens": part.n_tokens,
+                    "kept": {
+                        "share": round(part.share, 6),
+                        **{rule: round(value, 6) for rule, value in zip(RULES, part.kept, strict=True)},
+                    },
+                    "attended": round(part.attended, 6),
+                    "cited": part.cited,
+                }
+                for part in self.parts
+            ],
+            "passages": [passage.to_record() for passage in self.passages],
+            "sources": [passage.to_record() for passage in self.cited],
+            "passes": [asdict(done) for done in self.passes],
+            "heads": {"attended": self.heads, "copied": self.copying},
+        }

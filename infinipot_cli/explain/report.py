@@ -1,0 +1,158 @@
+"""The report on one answer, computed from the trail of what was read and the sums that the engine kept."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from infinipot_cli.engine import Attended, Pot
+from infinipot_cli.engine.importance import top
+from infinipot_cli.explain.citations import Passage, cite
+from infinipot_cli.explain.evidence import by_origin
+from infinipot_cli.explain.passages import passages
+from infinipot_cli.explain.record import RULES, Part, Pass, Report, Span
+from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
+
+# Blocks of a text that make one part where there are no pages.
+PART_BLOCKS = 8
+MOST_PASSAGES = 20
+_CAP, _NUC, _UNJUDGED = range(3)
+Facts = dict[int, tuple[tuple[float, ...], float]]
+_NOTHING = ((0.0,) * len(RULES), 0.0)
+
+
+def saved_by(pot: Pot, attended: Attended) -> Tensor:
+    """What saved each entry that the answer began with: its place in `RULES`, int64, (L, K, N).
+
+    The most novel entries are chosen first and stay the most novel of those kept, so no record of the choice is needed.
+    Entries read after the last distillation, and those of layers with a window, were never judged.
+
+    Args:
+        pot: that was asked.
+        attended: of its answer.
+    """
+    rules = torch.full_like(attended.origins, _UNJUDGED)
+    n_judged = min(pot.budget, attended.origins.shape[-1])
+    if not attended.n_cycles:
+        return rules
+    judged = slice(pot.n_prefix, n_judged)
+    rules[..., judged] = _CAP
+    n_novel = min(int(pot.novelty_ratio * pot.budget), n_judged - pot.n_prefix)
+    novel = top(attended.novelty[..., judged], n_novel)
+    rules[..., judged] = rules[..., judged].scatter(-1, novel, _NUC)
+    for number, layer in enumerate(pot.pot_layers):
+        if layer.is_local:
+            rules[number] = _UNJUDGED
+    return rules
+
+
+def make_report(
+    trail: Trail, pot: Pot, attended: Attended, passes: Sequence[Pass], *, question: str, answer: str, n_tokens: int
+) -> Report:
+    """Everything that is known about one answer.
+
+    Args:
+        trail: of what was read.
+        pot: that was asked.
+        attended: of its answer.
+        passes: the distillations.
+        question: what was asked.
+        answer: what came.
+        n_tokens: document tokens read.
+    """
+    first, end = pot.n_prefix, trail.n_seen
+    ranked = passages(trail, attended, first)
+    cited = cite(ranked)
+    facts = _facts(attended, saved_by(pot, attended), first, end)
+    n_kept = sum(sum(kept) for kept, _ in facts.values())
+    rows = max(1, attended.n_rows)
+    inside = ((attended.origins >= first) & (attended.origins < end)).repeat_interleave(attended.n_groups, dim=1)
+    return Report(
+        question=question,
+        answer=answer,
+        n_tokens=n_tokens,
+        kept_share=n_kept / n_tokens if n_tokens else 0.0,
+        protected=pot.n_prefix,
+        parts=tuple(_parts(trail, facts, cited)),
+        passages=tuple(ranked[:MOST_PASSAGES]),
+        cited=tuple(cited),
+        passes=tuple(passes),
+        heads=_by_head(attended.total * inside, rows),
+        copying=_by_head(attended.copied * inside, rows),
+    )
+
+
+def _by_head(weights: Tensor, rows: int) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(value, 4) for value in layer) for layer in (weights.sum(-1) / rows).tolist())
+
+
+def _facts(attended: Attended, rules: Tensor, first: int, end: int) -> Facts:
+    """For each token held anywhere: the share of slots by rule, and the share of attention."""
+    distinct, weights = by_origin(attended, attended.total, first, end)
+    n_slots = attended.origins.shape[0] * attended.origins.shape[1]
+    inside = (attended.origins >= first) & (attended.origins < end)
+    places = torch.searchsorted(distinct, attended.origins[inside])
+    counts = torch.bincount(places * len(RULES) + rules[inside], minlength=len(distinct) * len(RULES))
+    shares = (counts.view(-1, len(RULES)) / max(1, n_slots)).tolist()
+    whole = float(weights.sum()) or 1.0
+    attention = (weights / whole).tolist()
+    return {
+        origin: (tuple(share), weight)
+        for origin, share, weight in zip(distinct.tolist(), shares, attention, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """One token with where it stands: document, page (0 without pages), stretch of lines (0 with pages)."""
+
+    place: tuple[int, int, int]
+    origin: int
+    text: str
+    line: int
+
+
+def _tokens(trail: Trail) -> Iterator[_Token]:
+    """Every token that the trail remembers, in reading order."""
+    for block in trail.blocks:
+        document, line = trail.documents[block.document], block.line
+        ends = [*block.starts[1:], block.char_end]
+        for number, (start, end) in enumerate(zip(block.starts, ends, strict=True)):
+            text = block.text[start - block.char : end - block.char]
+            page = document.page_at(start)
+            origin = block.origin + number
+            stretch = 0 if page is not None else 1 + origin // (PART_BLOCKS * BLOCK_TOKENS)
+            yield _Token((block.document, page.page if page is not None else 0, stretch), origin, text, line)
+            line += text.count("\n")
+
+
+def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage]) -> Iterator[Part]:
+    labels = [{start.page: start.label for start in document.pages} for document in trail.documents]
+    for (document, page, _), group in groupby(_tokens(trail), key=lambda token: token.place):
+        tokens = list(group)
+        lines = (tokens[0].line, tokens[-1].line)
+        found = [facts.get(token.origin, _NOTHING) for token in tokens]
+        yield Part(
+            path=trail.documents[document].name,
+            page=page or None,
+            label=labels[document].get(page),
+            lines=None if page else lines,
+            n_tokens=len(tokens),
+            kept=tuple(sum(kept[rule] for kept, _ in found) / len(tokens) for rule in range(len(RULES))),
+            attended=sum(weight for _, weight in found),
+            cited=any(
+                passage.document == document
+                and (passage.page == page if page else lines[0] <= (passage.line or 0) <= lines[1])
+                for passage in cited
+            ),
+            spans=tuple(_spans(tokens, found)),
+        )
+
+
+def _spans(tokens: Sequence[_Token], found: Sequence[tuple[tuple[float, ...], float]]) -> Iterator[Span]:
+    """Neighbours about which the same is known, joined: most of a long document is nothing but dropped."""
+    for (kept, weight), group in groupby(zip(tokens, found, strict=True), key=lambda pair: pair[1]):
+        members = list(group)
+        yield Span("".join(token.text for token, _ in members), kept, weight * len(members))

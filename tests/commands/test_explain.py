@@ -1,0 +1,118 @@
+"""`infinipot explain` and `--explain`: kept, attended and cited, in the terminal, in JSON and in HTML."""
+
+import json
+import os
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+
+SMALL = ["-s", "400", "-n", "20"]
+EVIL = '</div></section><script>alert(1)</script><img src=x onerror="alert(2)"><style>*{display:none}</style>'
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> list[str]:
+    return ["-m", str(tiny_model)]
+
+
+class Tags(HTMLParser):
+    """Tags, attributes and text of a page as a browser would take them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.shown = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.shown += data
+
+
+def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list[str]) -> None:
+    words = [str(story), "What is the pass key?", *SMALL, *model, "--json"]
+    told = json.loads(run("explain", *words).stdout)
+    asked = json.loads(run("ask", *words, "--explain").stdout)
+    assert asked["explain"] == told and asked["answer"] == told["answer"]
+    kept = sum(part["kept"]["share"] * part["tokens"] for part in told["parts"])
+    assert kept == pytest.approx(asked["retention"]["kept"], abs=0.05)
+    assert sum(part["tokens"] for part in told["parts"]) == story.stat().st_size
+    for part in told["parts"]:
+        by_rule = sum(part["kept"][rule] for rule in ("cap", "nuc", "unjudged"))
+        assert part["kept"]["share"] == pytest.approx(by_rule, abs=1e-5)
+    assert sum(part["attended"] for part in told["parts"]) == pytest.approx(1.0, abs=1e-4)
+    assert all(any(part["cited"] for part in told["parts"]) for _ in told["sources"])
+    assert len(told["passes"]) == asked["pot"]["distillations"]
+    assert told["passes"][0]["n_before"] > told["passes"][0]["n_held"] == asked["pot"]["budget"]
+
+
+def test_everything_is_kept_and_nothing_judged_where_the_pot_is_large_enough(tmp_path: Path, model: list[str]) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text("The pass key is 71432.")
+    told = json.loads(run("explain", str(path), "Which?", *SMALL, *model, "--json").stdout)
+    (part,) = told["parts"]
+    assert part["kept"] == {"share": 1.0, "cap": 0.0, "nuc": 0.0, "unjudged": 1.0}
+    assert told["longest_gap"] is None and told["passes"] == []
+
+
+def test_the_overview_and_a_page_are_readable_without_colour(story: Path, model: list[str]) -> None:
+    words = ["explain", str(story), "Who?", *SMALL, *model, "-q"]
+    shown = run(*words)
+    assert shown.exit_code == 0 and "\x1b" not in shown.output
+    for word in ("coverage", "attended", "cited", "passages the answer leaned on", "distilled", "layer  0"):
+        assert word in shown.stdout
+    page = run(*words, "--page", "2")
+    text = page.stdout.split("\n", 1)[1].rsplit("\n", 2)[0]
+    for mark in "‹›()":
+        text = text.replace(mark, "")
+    assert text.strip() in story.read_text() and "71432" in text
+    wrong = run(*words, "--page", "77")
+    assert wrong.exit_code == 2 and "no page or line 77" in wrong.stderr
+    after = run("ask", *words[1:-1], "--explain")
+    assert after.stdout == run("ask", *words[1:]).stdout and "coverage" in after.stderr
+
+
+def test_a_document_cannot_put_markup_into_the_report(tmp_path: Path, model: list[str]) -> None:
+    path, report = tmp_path / "evil.txt", tmp_path / "report.html"
+    path.write_text(f"{EVIL}\n" * 12 + "\x1b[2J\u202etxet")
+    done = run("explain", str(path), EVIL, *SMALL, *model, "--html", str(report))
+    assert done.exit_code == 0 and done.stdout == ""
+    page = Tags()
+    page.feed(report.read_text("utf-8"))
+    assert page.tags <= set(
+        "html head meta title style body h1 h2 p blockquote a nav section div span table tr th td".split()
+    )
+    assert not {name for name in page.attributes if name.startswith("on")} | page.attributes & {"src"}
+    assert page.shown.count("<script>alert(1)</script>") >= 12
+    raw = report.read_text("utf-8")
+    assert raw.count("<style>") == 1 and "http:" not in raw and "https:" not in raw
+    assert "\x1b" not in raw and "\u202e" not in raw
+
+
+@pytest.mark.slow
+def test_a_browser_shows_the_report(story: Path, model: list[str], tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no Chromium on this machine")
+    report, picture = tmp_path / "report.html", tmp_path / "report.png"
+    assert run("explain", str(story), "Who?", *SMALL, *model, "--html", str(report)).exit_code == 0
+    options = ["--headless", "--disable-gpu", "--no-sandbox", f"--user-data-dir={tmp_path / 'profile'}"]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run(
+        [browser, *options, f"--screenshot={picture}", "--window-size=1000,1400", report.as_uri()],
+        check=True, capture_output=True, timeout=60, env=environment,
+    )  # fmt: skip
+    assert picture.stat().st_size > 10_000
