@@ -35,3 +35,9 @@ def repeat(text: str, tokenizer: DocumentTokenizer, n_tokens: int) -> str:
     copies = math.ceil(n_tokens / per_copy)
     last = cut(text + "\n\n", tokenizer, n_tokens - (copies - 1) * per_copy)
     return (text + "\n\n") * (copies - 1) + last
+
+
+def fit(text: str, tokenizer: DocumentTokenizer, n_tokens: int) -> str:
+    """A text cut to `n_tokens`, or repeated from its start where it is shorter."""
+    is_long = len(tokenizer.encode(text)) >= n_tokens
+    return cut(text, tokenizer, n_tokens) if is_long else repeat(text, tokenizer, n_tokens)

@@ -24,6 +24,7 @@ class NeedleTrial:
         n_tokens: document tokens read.
         n_distilled: distillations on the way.
         seconds: reading and answering.
+        length: tokens that the haystack was cut or repeated to; 0 for the whole book.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class NeedleTrial:
     n_tokens: int
     n_distilled: int
     seconds: float
+    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,17 @@ class NeedleResult:
         """Depths, ascending."""
         return sorted({trial.depth for trial in self.trials})
 
-    def count(self, kind: str, depth: float | None = None) -> Count:
-        """Right answers of one kind, at one depth or at all."""
+    @property
+    def lengths(self) -> list[int]:
+        """Lengths of the haystacks, ascending."""
+        return sorted({trial.length for trial in self.trials})
+
+    def count(self, kind: str, depth: float | None = None, length: int | None = None) -> Count:
+        """Right answers of one kind, at one depth or at all, in texts of one length or of all."""
         chosen = [
-            trial.is_right for trial in self.trials if trial.kind == kind and (depth is None or trial.depth == depth)
+            trial.is_right
+            for trial in self.trials
+            if trial.kind == kind and depth in (None, trial.depth) and length in (None, trial.length)
         ]
         return Count(sum(chosen), len(chosen))
 

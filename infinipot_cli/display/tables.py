@@ -40,6 +40,21 @@ def needle_table(result: NeedleResult) -> Table:
     return table
 
 
+def needle_grid(result: NeedleResult, kind: str) -> Table:
+    """Percent of right answers of one kind by depth and length, as the paper's Table 4; all depths with intervals."""
+    table = Table(title=kind, title_justify="left")
+    table.add_column("depth", justify="right")
+    for length in result.lengths:
+        table.add_column(str(length), justify="right")
+    for depth in result.depths:
+        counts = (result.count(kind, depth, length) for length in result.lengths)
+        table.add_row(f"{depth:g}", *(f"{100 * one.right / one.total:.0f}" if one.total else "–" for one in counts))
+    table.add_section()
+    table.add_row("all", *(_right(result.count(kind, length=length)) for length in result.lengths))
+    table.add_row("95 %", *(_interval(result.count(kind, length=length)) for length in result.lengths))
+    return table
+
+
 def memory_table(rows: Sequence[MemoryRow]) -> Table:
     """Peak memory by length, and how much more than the first row each takes."""
     table = Table()

@@ -46,6 +46,26 @@ def test_needle_with_json_prints_one_record_that_a_seed_repeats(story: Path, tin
     assert trial["question"] == second["trials"][0]["question"]
 
 
+def test_needle_makes_a_grid_of_lengths_and_depths(story: Path, tiny_model: Path) -> None:
+    words = ["--book", str(story), "--trials", "2", "--kind", "passkey", "-m", str(tiny_model), "-s", "400", "-n", "16"]
+    words += ["--tokens", "500,900", "--depths", "0.1,0.9", "-q"]
+    grid = CliRunner().invoke(app, ["bench", "needle", *words])
+    assert grid.exit_code == 0, grid.output
+    assert [line.split("│")[1].strip() for line in grid.stdout.splitlines() if "│" in line] == [
+        "0.1", "0.9", "all", "95 %",
+    ]  # fmt: skip
+    record = json.loads(CliRunner().invoke(app, ["bench", "needle", *words, "--json"]).stdout)
+    assert [(one["length"], one["depth"]) for one in record["trials"]] == [
+        (500, 0.1),
+        (500, 0.9),
+        (900, 0.1),
+        (900, 0.9),
+    ]
+    assert all(abs(one["n_tokens"] - one["length"]) < 90 and one["n_distilled"] for one in record["trials"])
+    assert all(len(value) == 64 for value in record["made_with"]["data"].values())
+    assert CliRunner().invoke(app, ["bench", "needle", *words, "--depths", "2"]).exit_code == 2
+
+
 def test_a_book_is_cut_and_repeated_to_a_number_of_tokens(tiny_model: Path) -> None:
     tokenizer = from_tokenizer_json(tiny_model / "tokenizer.json")
     assert haystack.cut("0123456789", tokenizer, 4) == "0123"

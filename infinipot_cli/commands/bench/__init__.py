@@ -7,6 +7,7 @@ from infinipot_cli.commands.bench import (
     cost,
     families,
     hitrate,
+    longbench,
     memory,
     needle,
     pocket,
@@ -24,5 +25,6 @@ app.command("hitrate")(hitrate.hitrate)
 app.command("families")(families.families)
 app.command("pocket")(pocket.pocket)
 app.command("stream")(stream.stream)
+app.command("longbench")(longbench.longbench)
 app.command("screen")(screen.screen)
 app.command("startup")(startup.startup)

@@ -8,7 +8,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import print_json
+from infinipot_cli.commands.bench.shared import parse_depths, print_json
 from infinipot_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def pocket(
     request = settings.PotRequest(pot_size, budget, novelty, chunk, choice=parse_choice(choices or ()))
     from infinipot_cli.bench.pocket_sets import Choice, Sets
 
-    choice = Choice(n, _lengths(lengths), _depths(depths), seed)
+    choice = Choice(n, _lengths(lengths), parse_depths(depths), seed)
     from infinipot_cli.display.console import error_console, say
     from infinipot_cli.session import Session
 
@@ -139,16 +139,6 @@ def _lengths(text: str) -> tuple[int, ...]:
     found = tuple(dict.fromkeys(settings.parse_size(word) for word in text.split(",")))
     if min(found) < 1:
         raise UsageError("a length must be at least 1 token")
-    return found
-
-
-def _depths(text: str) -> tuple[float, ...]:
-    try:
-        found = tuple(dict.fromkeys(float(word) for word in text.split(",")))
-    except ValueError:
-        raise UsageError(f"{text!r} are no depths", hint="write shares such as 0.1,0.5,0.9") from None
-    if not all(0 <= depth <= 1 for depth in found):
-        raise UsageError("a depth must lie between 0 and 1")
     return found
 
 

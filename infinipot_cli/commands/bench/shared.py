@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from infinipot_cli.errors import UsageError
+
 Book = Annotated[
     str,
     typer.Option("--book", metavar="FILE", help="The long text to read, a text file or a PDF.", rich_help_panel="Test"),
@@ -18,3 +20,18 @@ def print_json(record: dict[str, object]) -> None:
     writer = AnswerWriter()
     writer.write(safe_json(record))
     writer.close()
+
+
+def parse_depths(text: str) -> tuple[float, ...]:
+    """Depths as a user types them, shares of a text separated by commas.
+
+    Raises:
+        UsageError: one is no number from 0 to 1.
+    """
+    try:
+        found = tuple(dict.fromkeys(float(word) for word in text.split(",")))
+    except ValueError:
+        raise UsageError(f"{text!r} are no depths", hint="write shares such as 0.1,0.5,0.9") from None
+    if not all(0 <= depth <= 1 for depth in found):
+        raise UsageError("a depth must lie between 0 and 1")
+    return found

@@ -1,0 +1,193 @@
+"""LongBench through the pot, with the paper's baselines and ablations beside it.
+
+Every arm meets the official prompt, tokenized as one text, and decodes greedily. The pot reads the prompt up to the
+end of the long text as a stream and holds the request out; the baselines are given what fits, cut in the middle as
+LongBench does it. A pot that should have distilled and did not ends the run: its scores would not be its own.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from infinipot_cli.bench.longbench_record import LongTrial
+from infinipot_cli.bench.longbench_sets import SETS, LongSet, Row
+from infinipot_cli.engine import Pot, Reader, generate
+from infinipot_cli.errors import PotError
+from infinipot_cli.model.chat import chat_frame
+from infinipot_cli.model.load import memory_guard
+from infinipot_cli.plan import Plan, Prompt, make_plan
+from infinipot_cli.session import Session, ask
+from infinipot_cli.templates import load_template
+from infinipot_cli.tokens import Detokenizer
+from infinipot_cli.tokens.tokenizer import DocumentTokenizer
+
+# The official longest prompt of a model is so much below its context: 3,500 for 4K, 7,500 for 8K, 31,500 for 32K.
+_OFFICIAL_GAP = 500
+_THOUSAND = 1024
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A prompt in token ids: chat format in front, the streamed part, the held-out request, chat format behind."""
+
+    opening: tuple[int, ...]
+    document: tuple[int, ...]
+    request: tuple[int, ...]
+    closing: tuple[int, ...]
+
+
+class Runner:
+    """Answers rows.
+
+    Args:
+        session: model and wishes about the pot; its sampling is not used.
+        capacity: places of the pot; the session's own by default.
+    """
+
+    def __init__(self, session: Session, capacity: int | None = None) -> None:
+        self.session = session
+        self.tokenizer = session.tokenizer
+        self.capacity = capacity or session.plan(ask("Who?")).capacity
+
+    def run(self, row: Row, arm: str, classes: Sequence[str]) -> LongTrial:
+        """One row answered by one arm.
+
+        Args:
+            row: text and request.
+            arm: a name of `longbench_record.ARMS`.
+            classes: names of the set's classes.
+
+        Raises:
+            PotError: the pot should have distilled and did not.
+        """
+        one, start = SETS[row.set_name], time.perf_counter()
+        asked = self._asked(row, one, is_whole=arm not in ("full", "truncated"), arm=arm)
+        plan = self._plan(one, asked, arm)
+        n_tokens = len(asked.document) + len(asked.request)
+        with memory_guard(f"answer {row.set_name} from {n_tokens} tokens"):
+            pot = self._read(plan, asked, arm)
+            given = self._answer(pot, plan, one)
+        must_distill = plan.n_cycles(len(asked.document)) > 0
+        if must_distill and not pot.n_cycles:
+            raise PotError(f"{len(asked.document)} tokens went into a pot of {plan.capacity} and nothing was distilled")
+        return LongTrial(
+            set_name=row.set_name,
+            number=row.number,
+            arm=arm,
+            capacity=self.capacity,
+            given=given,
+            score=one.score(given, row.wanted, classes),
+            n_tokens=n_tokens,
+            n_distilled=pot.n_cycles,
+            seconds=round(time.perf_counter() - start, 3),
+        )
+
+    def _asked(self, row: Row, one: LongSet, *, is_whole: bool, arm: str) -> _Asked:
+        frame = chat_frame(self.session.files.chat_template, self.session.files.special_tokens)
+        first = self.session.files.special_tokens.get("bos_token", "")
+        opening = self.tokenizer.encode_template(frame.prefix if one.is_chat else first)
+        closing = self.tokenizer.encode_template(frame.suffix) if one.is_chat else []
+        if not is_whole:
+            size = (self.session.files.context_length or self.capacity) if arm == "full" else self.capacity
+            room = size - len(opening) - len(closing) - min(one.max_tokens, size // 2)
+            ids = self._cut(row.prompt, official_length(size, room), room, n_first=int(bool(first)))
+            return _Asked(tuple(opening), tuple(ids[:-1]), tuple(ids[-1:]), tuple(closing))
+        encoded = self.tokenizer.encode_with_offsets(row.prompt)
+        seam = len(row.asked[0])
+        cut = next((place for place, start in enumerate(encoded.starts) if start >= seam), len(encoded.ids))
+        # a request may hold a whole program: what would crowd the pot out streams with the text in front of it
+        cut = max(cut, len(encoded.ids) - self.capacity // 4)
+        return _Asked(tuple(opening), tuple(encoded.ids[:cut]), tuple(encoded.ids[cut:]), tuple(closing))
+
+    def _cut(self, text: str, length: int, room: int, *, n_first: int) -> list[int]:
+        """Ids of a text cut in the middle; tokenized again they can be more, and must not exceed `room`."""
+        ids = self.tokenizer.encode(middle_cut(text, self.tokenizer, length, n_first=n_first))
+        while len(ids) > room:
+            length -= len(ids) - room
+            ids = self.tokenizer.encode(middle_cut(text, self.tokenizer, length, n_first=n_first))
+        return ids
+
+    def _plan(self, one: LongSet, asked: _Asked, arm: str) -> Plan:
+        suffix = (*asked.request, *asked.closing)
+        general = self.tokenizer.encode(load_template("catalyst-general").ask(""))
+        is_asked = one.is_asked and arm != "general" and bool(asked.request)
+        judge = suffix if is_asked else (*general, *asked.closing)
+        prompt = Prompt(prefix_ids=asked.opening, catalyst_ids=judge, suffix_ids=suffix)
+        max_tokens = min(one.max_tokens, self.capacity // 2)
+        capacity, budget = self.capacity, self.session.request.budget
+        if arm in ("full", "truncated"):
+            # nothing is distilled: the pot is as large as what stands in it
+            behind = max(len(judge), len(suffix) + max_tokens)
+            capacity, budget = len(asked.opening) + len(asked.document) + behind, None
+            size = len(asked.opening) + len(asked.document) // 2 + 1
+            return Plan(prompt, capacity, size, max_tokens, 0.0, self.session.request.chunk)
+        request = replace(self.session.request, capacity=capacity, budget=budget, max_tokens=max_tokens)
+        return make_plan(
+            prompt,
+            request,
+            model=self.session.files.name,
+            context_length=self.session.files.context_length,
+            capacity=capacity,
+            max_tokens=max_tokens,
+        )
+
+    def _read(self, plan: Plan, asked: _Asked, arm: str) -> Pot:
+        alphas = {"cap": 0.0, "alpha-25": 0.25, "alpha-75": 0.75, "nuc": 1.0}
+        reader = Reader(
+            self.session.load().model,
+            catalyst_ids=plan.prompt.catalyst_ids,
+            prefix_ids=plan.prompt.prefix_ids,
+            capacity=plan.capacity,
+            budget=plan.budget,
+            novelty_ratio=alphas.get(arm, plan.novelty_ratio),
+            choice=plan.choice,
+            chunk=plan.chunk,
+        )
+        for _ in reader.feed(asked.document):
+            pass
+        return reader.pot
+
+    def _answer(self, pot: Pot, plan: Plan, one: LongSet) -> str:
+        model, suffix, stops = self.session.load().model, plan.prompt.suffix_ids, set(self.session.stop_ids())
+        if one.name == "samsum":
+            stops.add(self.tokenizer.encode("\n")[-1])
+            return self._at_least_one(pot, plan, frozenset(stops))
+        steps = generate(model, pot, suffix, max_new_tokens=plan.max_tokens, stop_ids=stops)
+        return self._text([step.token_id for step in steps])
+
+    def _at_least_one(self, pot: Pot, plan: Plan, stops: frozenset[int]) -> str:
+        """An answer whose first token is the likeliest that does not end it, as the official run of samsum has it."""
+        model, suffix = self.session.load().model, plan.prompt.suffix_ids
+        first = next(generate(model, pot.fork(), suffix, max_new_tokens=1, record=True))
+        assert first.logits is not None
+        logits = first.logits.flatten().clone()
+        logits[list(stops)] = float("-inf")
+        token = int(logits.argmax())
+        rest = generate(model, pot, (*suffix, token), max_new_tokens=plan.max_tokens - 1, stop_ids=stops)
+        return self._text([token, *(step.token_id for step in rest)])
+
+    def _text(self, ids: Sequence[int]) -> str:
+        detokenizer = Detokenizer(self.tokenizer)
+        return "".join(detokenizer.push(token) for token in ids) + detokenizer.flush()
+
+
+def official_length(size: int, room: int) -> int:
+    """Longest prompt in tokens for a context of `size`, as LongBench chose them; at most `room`."""
+    official = size // _THOUSAND * 1000 - _OFFICIAL_GAP
+    return min(official, room) if official > 0 else room
+
+
+def middle_cut(text: str, tokenizer: DocumentTokenizer, length: int, *, n_first: int = 0) -> str:
+    """The first and the last half of a text that is longer than `length` tokens, as LongBench cuts prompts.
+
+    Args:
+        text: the prompt.
+        tokenizer: counts and decodes; the halves are joined as text.
+        length: most tokens.
+        n_first: tokens that the model's own tokenizer puts in front, which the official count includes.
+    """
+    ids = tokenizer.encode(text)
+    if len(ids) + n_first <= length:
+        return text
+    half = length // 2
+    return tokenizer.decode(ids[: half - n_first]) + tokenizer.decode(ids[len(ids) - half :])

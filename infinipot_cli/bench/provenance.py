@@ -1,0 +1,64 @@
+"""What a run's numbers depend on besides its settings: versions, the weights and data byte for byte, the machine."""
+
+import hashlib
+import os
+import platform
+import re
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from infinipot_cli import __version__
+from infinipot_cli.session import Session
+
+_LIBRARIES = ("torch", "transformers", "tokenizers")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def provenance(session: Session, data: Iterable[Path] = ()) -> dict[str, object]:
+    """Versions, SHA-256 of weights and data files, and the machine; the model is loaded if it is not yet.
+
+    Args:
+        session: whose model was measured.
+        data: files that were read.
+    """
+    weights = sorted([*session.files.folder.glob("*.safetensors"), *session.files.folder.glob("*.gguf")])
+    device = getattr(session.load().model, "device", "cpu")
+    return {
+        "versions": {"infinipot": __version__, "python": platform.python_version(), **_versions()},
+        "weights": {path.name: sha256(path) for path in weights},
+        "data": {path.name: sha256(path) for path in data},
+        "machine": {
+            "system": platform.platform(terse=True),
+            "processor": platform.processor() or platform.machine(),
+            "n_cores": os.cpu_count(),
+            "device": _device_name(str(device)),
+        },
+    }
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file; the cache of Hugging Face names large files by it, which saves reading them again."""
+    name = path.resolve().name
+    if _SHA256.fullmatch(name):
+        return name
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _device_name(device: str) -> str:
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    return f"{device} {torch.cuda.get_device_name(device)}"

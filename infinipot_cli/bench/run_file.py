@@ -1,0 +1,74 @@
+"""A long run in a file: its settings first, then one result a line, so that a stopped run goes on where it was."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from infinipot_cli.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+class RunFile(Generic[T]):
+    """The lines of one run, each written when it is there.
+
+    Args:
+        path: the file; None keeps nothing.
+        settings: of this run, which those in the file must equal.
+        make: builds a result from its fields.
+
+    Attributes:
+        done: results so far, those of an earlier start included.
+
+    Raises:
+        UsageError: the file is of another run, or no such file at all.
+        OutputError: it cannot be written.
+    """
+
+    def __init__(self, path: Path | None, settings: dict[str, object], make: Callable[..., T]) -> None:
+        self.path = path
+        self.done: list[T] = []
+        first = json.dumps(settings, sort_keys=True)
+        if path is None:
+            return
+        if path.exists() and path.stat().st_size:
+            self.done = [make(**fields) for fields in self._resumed(path, json.loads(first))]
+        else:
+            self._write("w", first + "\n")
+
+    def _resumed(self, path: Path, wanted: dict[str, object]) -> list[dict[str, Any]]:
+        try:
+            # not splitlines: answers may hold other characters that end a line for it
+            lines = path.read_text(encoding="utf-8").split("\n")
+            known, *rows = [json.loads(line) for line in lines[:-1]]
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} is no record of this benchmark", hint="take another --record file") from error
+        for name in sorted({*known, *wanted} if isinstance(known, dict) else ["settings"]):
+            was = known.get(name) if isinstance(known, dict) else None
+            if was != wanted.get(name):
+                raise UsageError(
+                    f"{path} is of a run with other settings: {name} was {was}, and is {wanted.get(name)}",
+                    hint="take another --record file, or the same settings",
+                )
+        # the last line may have been cut off when the run was stopped
+        self._write("w", "".join(line + "\n" for line in lines[:-1]))
+        return rows
+
+    def add(self, result: T) -> None:
+        """Keep one result."""
+        self.done.append(result)
+        if self.path:
+            self._write("a", json.dumps(asdict(result)) + "\n")
+
+    def _write(self, mode: str, text: str) -> None:
+        assert self.path is not None
+        try:
+            with self.path.open(mode, encoding="utf-8") as out:
+                out.write(text)
+        except OSError as error:
+            raise OutputError(f"the record {self.path} cannot be written: {error.strerror or error}") from error

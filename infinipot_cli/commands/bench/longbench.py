@@ -1,0 +1,196 @@
+"""`infinipot bench longbench`: the paper's LongBench tables on any model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.choice import parse_choice
+from infinipot_cli.commands import options
+from infinipot_cli.commands.bench.shared import print_json
+from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from infinipot_cli.bench.longbench_record import LongTrial
+    from infinipot_cli.session import Session
+
+TEST = "Test"
+
+
+@with_groups
+def longbench(
+    *,
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Folder with hotpotqa.jsonl and the others, of data.zip from huggingface.co/datasets/THUDM/LongBench.",
+            rich_help_panel=TEST,
+        ),
+    ],
+    loading: LoadingOptions,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="A,B", help="Sets to run; all that DIR holds by default.", rich_help_panel=TEST),
+    ] = None,
+    n: Annotated[
+        int | None,
+        typer.Option(
+            "--n", metavar="N", min=1, help="Only so many rows of a set, from the first.", rich_help_panel=TEST
+        ),
+    ] = None,
+    arms: Annotated[
+        str,
+        typer.Option(
+            "--arms",
+            metavar="A,B",
+            help="pot; truncated (TR) and full (PT), cut in the middle; general (CaP-G everywhere); cap, alpha-25, "
+            "alpha-75, nuc (novelty of 0, 25, 75, 100 %); or all.",
+            rich_help_panel=TEST,
+        ),
+    ] = "pot,truncated",
+    pots: Annotated[
+        str | None,
+        typer.Option(
+            "--pots", metavar="N,N", help="Several pot sizes (Figure 6), instead of -s.", rich_help_panel=TEST
+        ),
+    ] = None,
+    paper: Annotated[
+        str, typer.Option("--paper", metavar="LLM", help="The paper's rows to show beside.", rich_help_panel=TEST)
+    ] = "L3",
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            metavar="FILE",
+            help="Keep each answer as a line of JSON; a stopped run goes on from there.",
+            rich_help_panel=TEST,
+        ),
+    ] = None,
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    choices: options.Settings = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Score LongBench's 21 sets with the official prompts and metrics, in groups, beside the paper's own numbers.
+
+    infinipot bench longbench --data longbench/data --arms pot,truncated,full -s 4k -m NAME
+
+    The data are not part of infinipot: download data.zip from huggingface.co/datasets/THUDM/LongBench and unpack it.
+    """
+    request = settings.PotRequest(pot_size, budget, novelty, chunk, choice=parse_choice(choices or ()))
+    from infinipot_cli.bench import longbench_sets as sets
+
+    names = sets.choose([word.strip() for word in (only or "").split(",") if word.strip()], data)
+    chosen_arms, sizes = _arms(arms), _sizes(pots)
+    _check_paper(paper)
+    loaded_sets = {name: sets.rows(name, data, n) for name in names}
+    from infinipot_cli.bench.longbench_record import LongTrial, to_record
+    from infinipot_cli.bench.provenance import provenance, sha256
+    from infinipot_cli.bench.run_file import RunFile
+    from infinipot_cli.display.bench_progress import BenchProgress
+    from infinipot_cli.display.console import error_console
+    from infinipot_cli.display.longbench_tables import groups_table, sets_table
+    from infinipot_cli.display.tables import show_table
+    from infinipot_cli.session import Session
+
+    session = Session(model, request, loading=loading.loading())
+    files = [data / f"{name}.jsonl" for name in names]
+    run = _settings(session, names, n, chosen_arms, sizes) | {"data": {path.name: sha256(path) for path in files}}
+    kept = RunFile(record, run, LongTrial)
+    known = {trial.key for trial in kept.done}
+    capacities = sizes or (_capacity(session),)
+    wanted = [
+        (row, arm, size)
+        for size in capacities
+        for name in names
+        for row in loaded_sets[name][0]
+        for arm in chosen_arms
+        if not (arm == "full" and size != capacities[0])
+    ]
+    missing = [one for one in wanted if (one[0].set_name, one[0].number, one[1], one[2]) not in known]
+    from infinipot_cli.bench.longbench import Runner
+
+    runners = {size: Runner(session, size) for size in capacities}
+    console, n_done = error_console(color, quiet=quiet), len(wanted) - len(missing)
+    with BenchProgress(console, len(wanted), done=n_done, kept=str(record or "")) as progress:
+        for row, arm, size in missing:
+            kept.add(runners[size].run(row, arm, loaded_sets[row.set_name][1]))
+            progress.step(f"{row.set_name} {arm}")
+    _check_distilled(kept.done)
+    if json:
+        print_json(to_record(run, kept.done, provenance(session), paper))
+    else:
+        pot = ", ".join(map(str, capacities))
+        show_table(sets_table(kept.done), f"{session.files.name}, pot {pot}; official scores, 95 % of resampled rows")
+        show_table(groups_table(kept.done, paper), "means as the paper prints them")
+
+
+def _arms(text: str) -> tuple[str, ...]:
+    from infinipot_cli.bench.longbench_record import ARMS
+
+    found = tuple(ARMS) if text == "all" else tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    for arm in found:
+        if arm not in ARMS:
+            raise UsageError(f"{arm!r} is no way to answer", hint="one of " + ", ".join(ARMS) + ", or all")
+    return found
+
+
+def _sizes(text: str | None) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(settings.parse_size(word) for word in text.split(","))) if text else ()
+
+
+def _check_paper(name: str) -> None:
+    from infinipot_cli.bench.longbench_record import paper_models
+
+    if name not in paper_models():
+        raise UsageError(f"the paper has no rows of {name!r}", hint="one of " + ", ".join(paper_models()))
+
+
+def _capacity(session: "Session") -> int:
+    from infinipot_cli.session import ask
+
+    return session.plan(ask("Who?")).capacity
+
+
+def _check_distilled(trials: list["LongTrial"]) -> None:
+    """Refuse a comparison in which the pot never had to distill: it would show nothing about it."""
+    through_pot = [trial for trial in trials if trial.arm not in ("full", "truncated")]
+    if through_pot and not any(trial.n_distilled for trial in through_pot):
+        longest = max(trial.n_tokens for trial in through_pot)
+        raise UsageError(
+            f"nothing was distilled: the longest prompt has {longest} tokens and fits the pot",
+            hint="take a smaller pot with -s, or longer sets",
+            code="nothing_distilled",
+        )
+
+
+def _settings(
+    session: "Session", names: list[str], n: int | None, arms: tuple[str, ...], sizes: tuple[int, ...]
+) -> dict[str, object]:
+    """What a run's numbers depend on; a record of other settings is not gone on with."""
+    weights = sorted([*session.files.folder.glob("*.safetensors"), *session.files.folder.glob("*.gguf")])
+    return {
+        "model": session.files.name,
+        "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
+        "pots": list(sizes or (_capacity(session),)),
+        "budget": session.request.budget,
+        "novelty": session.request.novelty_ratio,
+        "chunk": session.request.chunk,
+        "set": session.request.choice.changed,
+        "dtype": session.loading.dtype.value,
+        "quantize": session.loading.quantize.value,
+        "sets": names,
+        "n": n,
+        "arms": list(arms),
+    }
