@@ -77,6 +77,7 @@ def ask(
     seed: options.Seed = None,
     cite: citing_options.Cite = True,
     explain: citing_options.Explain = False,
+    verify: citing_options.Verify = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
@@ -125,6 +126,7 @@ def ask(
         entries=stored.entries,
         cite=cite,
         explain=explain,
+        verify=verify,
     )
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

@@ -20,3 +20,11 @@ Explain = Annotated[
         rich_help_panel="Sources",
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Read the sources again, alone and in full, and say if the answer differs.",
+        rich_help_panel="Sources",
+    ),
+]

@@ -63,4 +63,4 @@ def explain(
 
     made = session.Session(model, request, documents.wishes(), loading=loading.loading())
     report = explained(made, sources, session.ask_all(asked), color=color, quiet=quiet)
-    show(report, page=page, html=html, json=json, pager=pager)
+    show(report, page=page, html=html, json=json, pager=pager, quiet=quiet)

@@ -60,7 +60,7 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
     )
 
 
-def show(report: Report, *, page: str | None, html: str | None, json: bool, pager: bool) -> None:
+def show(report: Report, *, page: str | None, html: str | None, json: bool, pager: bool, quiet: bool) -> None:
     """Show a report, or write it.
 
     Raises:
@@ -71,7 +71,7 @@ def show(report: Report, *, page: str | None, html: str | None, json: bool, page
     if html is not None:
         with output_file(html) as out:
             out.write(html_report(report))
-        say(error_console(), f"written to {html}", style="dim")
+        say(error_console(quiet=quiet), f"written to {html}", style="dim")
     if json:
         lines = [safe_json(report.to_record())]
     elif parts:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from infinipot_cli.commands.verifying import SecondLook
 from infinipot_cli.display.digest import digest_record
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
@@ -26,6 +27,7 @@ class Answered:
         seconds: what it took.
         sources: the passages cited; None if they were not asked for.
         explained: the report on it, if one was asked for.
+        verified: the second look at its sources, likewise.
     """
 
     question: str
@@ -37,6 +39,7 @@ class Answered:
     seconds: float
     sources: tuple[Passage, ...] | None = None
     explained: dict[str, object] | None = None
+    verified: SecondLook | None = None
 
 
 def one_answer(session: Session, reading: Reading, answered: Answered, key: str) -> dict[str, object]:
@@ -98,6 +101,8 @@ def _sources(answered: Answered) -> dict[str, object]:
         said["sources"] = [passage.to_record() for passage in answered.sources]
     if answered.explained is not None:
         said["explain"] = answered.explained
+    if answered.verified is not None:
+        said["verified"] = answered.verified.to_record()
     return said
 
 

@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 import typer
@@ -13,6 +13,7 @@ from infinipot_cli.commands.consent import ConsentOptions, fetched
 from infinipot_cli.commands.explaining import report_on
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
+from infinipot_cli.commands.verifying import look_again
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
@@ -65,6 +66,7 @@ class Form:
         answers: whether anything is answered.
         cite: whether the sources are said.
         explain: whether the report on the answer follows.
+        verify: whether the sources are read again and asked again.
     """
 
     json: bool = False
@@ -81,11 +83,12 @@ class Form:
     answers: bool = True
     cite: bool = True
     explain: bool = False
+    verify: bool = False
 
     @property
     def watch(self) -> bool:
         """Whether what an answer attends to is of use."""
-        return self.cite or self.explain
+        return self.cite or self.explain or self.verify
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:
@@ -321,6 +324,10 @@ class Reply:
         if self._form.explain and not self._is_json:
             for line in overview(report_on(reading, question, text)):
                 say(self._console, line)
+        if self._form.verify:
+            cited = cite(reading.passages())
+            answered = replace(answered, verified=look_again(self._session, reading.task, question, text, cited))
+            self._tell_verified(answered)
         if self._form.jsonl or not reading.task.further:
             self._put_record(one_answer(self._session, reading, answered, self._key), out)
         if reading.is_reasoning and not text:
@@ -331,6 +338,13 @@ class Reply:
         elif reading.is_cut:
             show_warning(self._console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")
         return answered
+
+    def _tell_verified(self, answered: Answered) -> None:
+        look = answered.verified
+        if look is not None and look.agrees:
+            say(self._console, look.line)
+        elif look is not None:
+            show_warning(self._console, look.line)
 
     def _head(self, out: TextIO, text: str) -> None:
         """A line above an answer that is not the only one, behind an empty line unless it is the first."""

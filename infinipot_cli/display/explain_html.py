@@ -60,7 +60,7 @@ def _lines(report: Report) -> Iterator[str]:
     for number, part in enumerate(report.parts):
         mark = ' class="cited"' if part.cited else ""
         yield (
-            f'<a href="#p{number}"{mark} style="background:rgba(var(--keep),{part.share / most:.2f})"'
+            f'<a href="#p{number}"{mark} style="background:rgba(var(--keep),{(part.share / most) ** 0.5:.2f})"'
             f' title="{_text(part.facts)}"></a>'
         )
     yield "</nav>"

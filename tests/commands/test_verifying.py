@@ -1,0 +1,49 @@
+"""`--verify`: the sources are read again, and a different answer is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+
+SMALL = ["-s", "400", "-n", "8"]
+
+
+def run(*words: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, list(words), input=stdin)
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> list[str]:
+    return ["-m", str(tiny_model)]
+
+
+def test_a_document_that_fits_is_read_the_same_twice(tmp_path: Path, model: list[str]) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text("The pass key is 71432.")
+    words = ["ask", str(path), "Which?", *SMALL, *model, "--verify"]
+    record = json.loads(run(*words, "--json").stdout)["verified"]
+    first = json.loads(run(*words, "--json").stdout)["answer"]
+    assert record == {"option": "--lines 1-4", "answer": first, "is_whole": True, "agrees": True, "reason": ""}
+    shown = run(*words)
+    assert "verified: reading --lines 1-4 again gives the same answer" in shown.stderr
+    assert shown.stdout == first + "\n"
+
+
+def test_the_second_answer_is_that_of_the_cited_lines_alone(story: Path, model: list[str]) -> None:
+    words = ["ask", str(story), "Which?", *SMALL, *model]
+    told = json.loads(run(*words, "--verify", "--json").stdout)
+    option, lines = told["verified"]["option"].split()
+    alone = json.loads(run(*words, option, lines, "--json").stdout)
+    assert told["verified"]["answer"] == alone["answer"]
+    assert told["verified"]["is_whole"] == (alone["pot"]["distillations"] == 0)
+    shown = " ".join(run(*words, "--verify").stderr.split())
+    assert ("the answers differ" in shown) != told["verified"]["agrees"]
+
+
+def test_a_pipe_cannot_be_read_twice_and_that_is_said(story: Path, model: list[str]) -> None:
+    done = run("ask", "-", "Which?", *SMALL, *model, "--verify", stdin=story.read_bytes())
+    assert done.exit_code == 0
+    assert "not verified: standard input cannot be read a second time" in " ".join(done.stderr.split())
