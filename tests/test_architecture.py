@@ -57,6 +57,7 @@ ARROWS = {
         "bench.record",
         "explain",
         "bench.pocket_record",
+        "bench.hitrate_record",
         "bench.longbench_record",
         "bench.citation_record",
         "logs",

@@ -84,6 +84,7 @@ def ask(
     json: options.Json = False,
     jsonl: options.Jsonl = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -128,6 +129,7 @@ def ask(
         entries=stored.entries,
         cite=cite,
         pins=pins.pins(),
+        verbose=verbose,
         explain=explain,
         verify=verify,
     )

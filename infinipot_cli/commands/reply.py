@@ -1,7 +1,6 @@
 """What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from infinipot_cli.commands.consent import ConsentOptions, fetched
 from infinipot_cli.commands.explaining import report_on
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
+from infinipot_cli.commands.remarks import names_of, say_details, say_rest
 from infinipot_cli.commands.verifying import look_again
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
@@ -27,7 +27,6 @@ from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
-from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
 from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
@@ -43,7 +42,6 @@ from infinipot_cli.speed import remember_speed
 
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
-_MOST_NAMES = 3
 # The pot in which a stopped reading is kept when the user has named none.
 LAST = "last"
 
@@ -67,6 +65,7 @@ class Form:
         answers: whether anything is answered.
         pins: what no distillation may drop.
         cite: whether the sources are said.
+        verbose: whether sizes and documents are said in detail.
         explain: whether the report on the answer follows.
         verify: whether the sources are read again and asked again.
     """
@@ -85,6 +84,7 @@ class Form:
     answers: bool = True
     pins: Pins = field(default_factory=Pins)
     cite: bool = True
+    verbose: bool = False
     explain: bool = False
     verify: bool = False
 
@@ -201,12 +201,14 @@ class Reply:
                     entry.log = Digest(self._session.wishes.first_line)
                     entry.pieces = entry.log.watch(entry.pieces)
             plan = reading.plan
-            names, model = _names(reading), self._session.files.name
+            names, model = names_of(reading), self._session.files.name
             say(
                 self._console,
                 f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
                 style="dim",
             )
+            if self._form.verbose:
+                say_details(self._console, reading)
             with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
                 for progress in reading.read():
                     bar.update(progress)
@@ -245,7 +247,7 @@ class Reply:
             raise KeyboardInterrupt
         with contextlib.suppress(OutputError):  # a pot that cannot be kept is no reason to lose the rest
             self._save(reading, self._form.save_pot or LAST)
-            self._say_rest(reading, self._form.save_pot or LAST)
+            say_rest(self._console, reading, self._form.save_pot or LAST, self._session.wishes)
         if self._form.output is not None or self._is_json or not self._form.answers or not is_watched():
             raise KeyboardInterrupt
         self._was_stopped = True
@@ -269,14 +271,6 @@ class Reply:
         say(self._console, f"saving {plain}, {size(n_bytes)}", style="dim")
         save(self._session, reading, name, self._form.entries)
         say(self._console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
-
-    def _say_rest(self, reading: Reading, name: str) -> None:
-        """How to read the rest into the pot that was kept."""
-        source, option = reading.rest
-        wishes = self._session.wishes
-        if option and source != STDIN_NAME and wishes.pages is None and wishes.lines is None:
-            pot = f"@{name.removeprefix('@')}"
-            say(self._console, f'the rest: infinipot ask {pot} {shlex.quote(source)} {option} "…"', style="dim")
 
     def _digests(self, reading: Reading, out: TextIO) -> None:
         """What the logs among the documents say of themselves, and an empty line."""
@@ -393,11 +387,3 @@ class Reply:
             f" · pot {size(reading.pot.nbytes)}, peak {reading.pot.peak} entries",
             style="dim",
         )
-
-
-def _names(reading: Reading) -> str:
-    """The documents of a reading for its first line."""
-    names = [entry.document.name for entry in reading.inputs]
-    if len(names) > _MOST_NAMES:
-        return f"{names[0]} and {len(names) - 1} more documents"
-    return ", ".join(names)

@@ -66,6 +66,7 @@ def summarize(
     json: options.Json = False,
     jsonl: options.Jsonl = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -93,7 +94,8 @@ def summarize(
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
-        save_pot=stored.save_pot, entries=stored.entries, cite=cite, pins=pins.pins(), explain=explain,
+        save_pot=stored.save_pot, entries=stored.entries, cite=cite, pins=pins.pins(), verbose=verbose,
+        explain=explain,
     )  # fmt: skip
     reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from rich.console import Console
+from rich.console import Console as Console  # callers name it in annotations
 from rich.text import Text
 
 from infinipot_cli.display.safe import safe_line

@@ -120,3 +120,13 @@ def test_help_shows_every_default() -> None:
     for default in ("[default: pocket]", "1024", "4096", "half", "[default: 512]", "64 for ask"):
         assert default in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_more_is_said_only_when_asked(story: Path, model: list[str]) -> None:
+    words = ["ask", str(story), "What is the pass key?", *SMALL, *model]
+    plain, loud = run(*words), run(*words, "-v")
+    assert loud.stdout == plain.stdout
+    more = set(loud.stderr.splitlines()) - set(plain.stderr.splitlines())
+    assert any(line.startswith(f"{story}: text, ") for line in more)
+    assert any("catalyst-question" in line for line in more)
+    assert run(*words, "-v", "-q").stderr == ""

@@ -6,6 +6,7 @@ from infinipot_cli.commands.bench import (
     citations,
     cost,
     families,
+    hitrate,
     longbench,
     memory,
     needle,
@@ -20,6 +21,7 @@ app.command("needle")(needle.needle)
 app.command("citations")(citations.citations)
 app.command("memory")(memory.memory)
 app.command("cost")(cost.cost)
+app.command("hitrate")(hitrate.hitrate)
 app.command("families")(families.families)
 app.command("pocket")(pocket.pocket)
 app.command("stream")(stream.stream)

@@ -1,0 +1,199 @@
+"""What the pot keeps beside what a model that forgets nothing would look at (paper §3.4, Figures 2 and 3).
+
+Global scoring reads the text with everything kept and takes the attention of the row that chooses the answer's first
+token. What each way of choosing has kept after each distillation is held against the same number of entries that
+global scoring ranks highest among the tokens read so far; the prefix, which every way keeps, does not count.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import transformers
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from infinipot_cli.bench.hitrate_record import GLOBAL, N_BINS, Histogram, HitRow, HitTrial
+from infinipot_cli.engine import Distilled, Reader
+from infinipot_cli.engine.importance import select, top
+from infinipot_cli.engine.ingest import consume
+from infinipot_cli.engine.pot import Pot
+from infinipot_cli.errors import UsageError
+from infinipot_cli.model.attention import captured_last_row
+from infinipot_cli.plan import Plan
+
+QUESTION, GENERAL, NO_NOVELTY = "CaP-Q", "CaP-G", "CaP-Q, no NuC"
+LAST_TOKEN, RECENT = "no CaP", "recent"
+
+# Tokens read until a distillation, and the origins of what it kept, (L, K, C).
+Kept = list[tuple[int, Tensor]]
+
+
+@dataclass(frozen=True)
+class Everything:
+    """What a model that forgets nothing makes of a text.
+
+    Attributes:
+        votes: attention of the row that chooses the first token of the answer, fp32, (L, K, N).
+        novelty: of each token, nats, (N,).
+        layers: those that distil in a pot of the measured size.
+    """
+
+    votes: Tensor
+    novelty: Tensor
+    layers: list[int]
+
+
+def measure(
+    model: PreTrainedModel, plan: Plan, general: Plan, document: Sequence[int], *, question: str, depth: float
+) -> HitTrial:
+    """Read one text in every way.
+
+    Args:
+        model: any rotary decoder; text and question should fit its trained context, or global scoring means nothing.
+        plan: sizes and the prompt that asks the question (CaP-Q).
+        general: the same with the general catalyst (CaP-G).
+        document: token ids.
+        question: for the record.
+        depth: for the record.
+
+    Raises:
+        UsageError: the document fits the pot, so that nothing would be distilled.
+    """
+    truth = everything(model, plan, document)
+    kept = {
+        QUESTION: by_catalyst(model, plan, document, plan.novelty_ratio),
+        GENERAL: by_catalyst(model, general, document, plan.novelty_ratio),
+        NO_NOVELTY: by_catalyst(model, plan, document, 0.0),
+        LAST_TOKEN: by_last_token(model, plan, document),
+    }
+    if not all(kept.values()):
+        raise UsageError(f"{len(document)} tokens fit the pot of {plan.capacity}, so nothing is distilled")
+    n_prefix = len(plan.prompt.prefix_ids)
+    kept[RECENT] = [(seen, _most_recent(found, seen, n_prefix)) for seen, found in kept[QUESTION]]
+    rows = [
+        _row(truth, way, cycle, seen, found, n_prefix)
+        for way, cycles in kept.items()
+        for cycle, (seen, found) in enumerate(cycles, start=1)
+    ]
+    ends = sorted({truth.layers[0], truth.layers[-1]})
+    last = {way: cycles[-1] for way, cycles in kept.items()}
+    seen, found = last[QUESTION]
+    last[GLOBAL] = seen, global_choice(truth.votes[..., :seen], found.shape[-1], n_prefix)
+    histograms = [
+        Histogram(way, layer, _tenths(found[layer], seen, n_prefix)) for way, (seen, found) in last.items()
+        for layer in ends
+    ]  # fmt: skip
+    overlap = [
+        float(overlap_share(first, second, seen, n_prefix)[truth.layers].mean())
+        for (seen, first), (_, second) in zip(kept[QUESTION], kept[NO_NOVELTY], strict=True)
+    ]
+    return HitTrial(question, depth, len(document), truth.layers, rows, histograms, overlap)
+
+
+def everything(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> Everything:
+    """Read with everything kept and look at what the first token of the answer attends to."""
+    prompt, n_prefix = plan.prompt, len(plan.prompt.prefix_ids)
+    n = n_prefix + len(document)
+    # a pot that the whole text fits is a plain cache
+    reader = Reader(
+        model, catalyst_ids=prompt.suffix_ids[:1], prefix_ids=prompt.prefix_ids, budget=n_prefix + 1,
+        capacity=n + len(prompt.suffix_ids) + 1, novelty_ratio=1.0, chunk=plan.chunk,
+    )  # fmt: skip
+    for _ in reader.feed(document):
+        pass
+    novelty = reader.pot.novelty[0, 0].cpu().clone()
+    novelty[0] = 0.0  # nothing predicts the first token
+    with captured_last_row(model) as rows:
+        consume(model, reader.port, reader.pot, prompt.suffix_ids)
+    assert reader.pot.n_cycles == 0
+    votes = _by_kv_head(rows, reader.port.n_kv_heads)[..., :n]
+    windows = reader.port.windows
+    distilling = [number for number, window in enumerate(windows) if window is None or window >= plan.capacity]
+    return Everything(votes, novelty, distilling)
+
+
+def by_catalyst(model: PreTrainedModel, plan: Plan, document: Sequence[int], novelty_ratio: float) -> Kept:
+    """What InfiniPot keeps."""
+    reader = _reader(model, plan, novelty_ratio)
+    seen = [event.n_seen for event in reader.feed(document) if isinstance(event, Distilled)]
+    return [(n, found.cpu()) for n, found in zip(seen, reader.pot.kept_history, strict=True)]
+
+
+@torch.no_grad()
+def by_last_token(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> Kept:
+    """The paper's "without CaP": the last token read judges, at the same moments and with no novelty."""
+    reader = _reader(model, plan, novelty_ratio=0.0)
+    pot, done, seen = reader.pot, 0, []
+    n_full = pot.capacity - len(pot.catalyst_ids)
+    rows: dict[int, Tensor] = {}
+    while done < len(document):
+        if pot.n_held == n_full:
+            seen.append(pot.n_seen)
+            _keep_attended(pot, _by_kv_head(rows, reader.port.n_kv_heads))
+        taken = document[done : done + min(plan.chunk, n_full - pot.n_held)]
+        with captured_last_row(model) as rows:
+            consume(model, reader.port, pot, taken)
+        done += len(taken)
+    return [(n, found.cpu()) for n, found in zip(seen, pot.kept_history, strict=True)]
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that compute."""
+    return {"torch": str(torch.__version__), "transformers": transformers.__version__}
+
+
+def global_choice(votes: Tensor, n_kept: int, n_prefix: int) -> Tensor:
+    """The prefix and the entries ranked highest behind it, ascending, (L, K, n_kept)."""
+    best = top(votes[..., n_prefix:], n_kept - n_prefix) + n_prefix
+    prefix = torch.arange(n_prefix).expand(*votes.shape[:2], n_prefix)
+    return torch.cat((prefix, best), dim=-1).sort(dim=-1).values
+
+
+def overlap_share(first: Tensor, second: Tensor, n_seen: int, n_prefix: int) -> Tensor:
+    """Share of equally many entries that both have, behind the prefix: origins (L, K, C) to means over heads (L,)."""
+    masks = [
+        torch.zeros((*found.shape[:2], n_seen)).scatter_(-1, found.long(), 1.0)[..., n_prefix:]
+        for found in (first, second)
+    ]
+    return ((masks[0] * masks[1]).sum(-1) / (first.shape[-1] - n_prefix)).mean(-1)
+
+
+def _reader(model: PreTrainedModel, plan: Plan, novelty_ratio: float) -> Reader:
+    return Reader(
+        model, catalyst_ids=plan.prompt.catalyst_ids, prefix_ids=plan.prompt.prefix_ids, capacity=plan.capacity,
+        budget=plan.budget, novelty_ratio=novelty_ratio, record=True, chunk=plan.chunk,
+    )  # fmt: skip
+
+
+def _by_kv_head(rows: dict[int, Tensor], n_kv_heads: int) -> Tensor:
+    """Rows of query heads (H, N) by layer, summed over each KV head's group, (L, K, N)."""
+    by_query_head = torch.stack([rows[number].cpu() for number in sorted(rows)])
+    by_group: Tensor = by_query_head.unflatten(1, (n_kv_heads, -1))
+    return by_group.sum(2)
+
+
+def _keep_attended(pot: Pot, votes: Tensor) -> None:
+    novelty = pot.novelty
+    pot.keep(select(votes.to(novelty.device), novelty, budget=pot.budget, novelty_ratio=0.0, n_prefix=pot.n_prefix))
+
+
+def _most_recent(like: Tensor, n_seen: int, n_prefix: int) -> Tensor:
+    """What a sliding window beside the prefix holds, in the shape of `like`."""
+    n_recent = like.shape[-1] - n_prefix
+    return torch.cat((torch.arange(n_prefix), torch.arange(n_seen - n_recent, n_seen))).expand_as(like)
+
+
+def _row(truth: Everything, way: str, cycle: int, n_seen: int, found: Tensor, n_prefix: int) -> HitRow:
+    n_kept = found.shape[-1]
+    wanted = global_choice(truth.votes[..., :n_seen], n_kept, n_prefix)
+    hits = overlap_share(found, wanted, n_seen, n_prefix)[truth.layers]
+    means = [float(truth.novelty[origins[truth.layers][..., n_prefix:].long()].mean()) for origins in (found, wanted)]
+    chance = (n_kept - n_prefix) / (n_seen - n_prefix)
+    return HitRow(way, cycle, n_seen, tuple(hits.tolist()), chance, *means)
+
+
+def _tenths(found: Tensor, n_seen: int, n_prefix: int) -> tuple[float, ...]:
+    """Shares of a layer's entries (K, C) behind the prefix that stand in each tenth of what was read."""
+    places = ((found[..., n_prefix:].long() - n_prefix) * N_BINS // (n_seen - n_prefix)).flatten()
+    return tuple((torch.bincount(places, minlength=N_BINS) / len(places)).tolist())

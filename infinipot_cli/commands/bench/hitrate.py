@@ -1,0 +1,98 @@
+"""`infinipot bench hitrate`: does the pot keep what a model that forgets nothing would look at?"""
+
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import __version__, settings
+from infinipot_cli.commands import options
+from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.errors import UsageError
+
+# Places for what is hidden, the question and the chat format beside the text.
+ROOM = 128
+MOST_TOKENS = 8192
+
+
+def hitrate(
+    book: Book,
+    trials: Annotated[
+        int, typer.Option("--trials", metavar="N", min=1, help="Questions to ask.", rich_help_panel="Test")
+    ] = 4,
+    tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--tokens",
+            metavar="N",
+            parser=settings.parse_size,
+            help="Cut the book to so many; what the model was trained for by default.",
+            rich_help_panel="Test",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice of questions.", rich_help_panel="Test")] = 0,
+    model: options.Model = settings.DEFAULT_MODEL,
+    pot_size: options.PotSize = None,
+    budget: options.Budget = None,
+    novelty: options.Novelty = settings.NOVELTY_RATIO,
+    chunk: options.Chunk = settings.CHUNK,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    color: options.ColorWhen = settings.Color.AUTO,
+    debug: options.Debug = False,
+) -> None:
+    """Hold what the pot keeps against what the whole text's attention would choose (Figures 2 and 3 of the paper).
+
+    infinipot bench hitrate --book book.txt
+
+    The whole text must fit the model's trained context, since global scoring reads it at once; the pot is a quarter of
+    it unless -s says otherwise.
+    """
+    from infinipot_cli.bench import haystack
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.session import Session, ask
+
+    text = haystack.read_book(book)
+    session = Session(model)
+    context = session.files.context_length
+    n_tokens = tokens or min(context or MOST_TOKENS, MOST_TOKENS) - ROOM
+    if context is not None and n_tokens + ROOM > context:
+        raise UsageError(
+            f"{n_tokens} tokens and a question of up to {ROOM} do not fit the {context} that the model was trained for",
+            hint=f"--tokens {context - ROOM} is the most here",
+        )
+    capacity = pot_size or (n_tokens + ROOM) // 4
+    if capacity >= n_tokens:
+        raise UsageError(f"{n_tokens} tokens fit the pot of {capacity}, so nothing would be distilled")
+    text = haystack.cut(text, session.tokenizer, n_tokens)
+    session.request = settings.PotRequest(capacity, budget, novelty, chunk)
+    session.plan(ask("Who?"))  # a pot that cannot work is refused before the weights are loaded
+    console = error_console(color, quiet=quiet)
+
+    import hashlib
+    import random
+
+    from infinipot_cli.bench.hitrate import measure, versions
+    from infinipot_cli.bench.hitrate_record import HitResult
+    from infinipot_cli.bench.needle import DEPTHS
+    from infinipot_cli.bench.plants import facts, hide
+
+    loaded, done = session.load(), []
+    for number, plant in enumerate(facts(trials, random.Random(f"{seed} fact"))):
+        plan, general = (session.plan(ask(plant.question, catalyst=name)) for name in ("question", "general"))
+        depth = DEPTHS[number * 4 % len(DEPTHS)]
+        ids = session.tokenizer.encode(hide(text, plant.statement, depth))
+        n_all = len(plan.prompt.prefix_ids) + len(ids) + len(plan.prompt.suffix_ids)
+        if context is not None and n_all > context:
+            raise UsageError(f"{n_all} tokens do not fit the {context} that the model was trained for: fewer --tokens")
+        done.append(measure(loaded.model, plan, general, ids, question=plant.question, depth=depth))
+        say(console, f"{number + 1}/{trials}  {plant.question}  [{len(ids)} tokens]", style="dim")
+    result = HitResult(
+        session.files.name, plan.capacity, plan.budget, novelty, seed,
+        hashlib.sha256(text.encode()).hexdigest(), {"infinipot": __version__, **versions()}, done,
+    )  # fmt: skip
+    if json:
+        print_json(result.to_record())
+        return
+    from infinipot_cli.display.hitrate_table import show_hitrate
+
+    show_hitrate(result)

@@ -1,0 +1,48 @@
+"""What a run says about itself beside its answer: what is read, how, and how to read the rest."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+from infinipot_cli.display.console import say
+from infinipot_cli.display.summary import size
+from infinipot_cli.documents import Wishes
+from infinipot_cli.documents.source import STDIN_NAME
+from infinipot_cli.reading import Reading
+
+if TYPE_CHECKING:
+    from infinipot_cli.display.console import Console
+
+_MOST_NAMES = 3
+
+
+def say_details(console: "Console", reading: Reading) -> None:
+    """The documents one by one, and what of the pot the prompt takes."""
+    for entry in reading.inputs:
+        document = entry.document
+        pages = f", {document.n_pages} pages" if document.n_pages else ""
+        of_size = f", {size(document.n_bytes)}" if document.n_bytes else ""
+        say(console, f"{document.name}: {document.kind}{pages}{of_size}", style="dim")
+    plan, prompt = reading.plan, reading.plan.prompt
+    say(
+        console,
+        f"prompt: {len(prompt.prefix_ids)} tokens in front, {len(prompt.suffix_ids)} behind, catalyst "
+        f"{len(prompt.catalyst_ids)} ({reading.task.catalyst}) · answer up to {plan.max_tokens} · "
+        f"novelty {plan.novelty_ratio:g} · chunk {plan.chunk}",
+        style="dim",
+    )
+
+
+def say_rest(console: "Console", reading: Reading, name: str, wishes: Wishes) -> None:
+    """How to read the rest into the pot that was kept."""
+    source, option = reading.rest
+    if option and source != STDIN_NAME and wishes.pages is None and wishes.lines is None:
+        pot = f"@{name.removeprefix('@')}"
+        say(console, f'the rest: infinipot ask {pot} {shlex.quote(source)} {option} "…"', style="dim")
+
+
+def names_of(reading: Reading) -> str:
+    """The documents of a reading for its first line."""
+    names = [entry.document.name for entry in reading.inputs]
+    if len(names) > _MOST_NAMES:
+        return f"{names[0]} and {len(names) - 1} more documents"
+    return ", ".join(names)
