@@ -189,3 +189,9 @@ def test_a_prompt_that_cannot_fit_is_answered_before_torch_is_imported(tmp_path:
     (tmp_path / "text.txt").write_text("Some text.")
     for words in (["who? " * 200], ["who?", "-s", "1024"]):
         assert "torch" not in loaded_by("ask", str(tmp_path / "text.txt"), *words, "-m", str(tiny_model)), words
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest imports them by their bare names, and the second would be taken for the first."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert len(names) == len(set(names))
