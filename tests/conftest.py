@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from rich.console import Console
+
+# A shell starts what it sends to the background deaf to Ctrl-C and hang-ups, and every child would inherit that.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 BOOK = Path(__file__).parent / "data" / "treasure-island.txt"
 CHAT_TEMPLATE = (

@@ -30,11 +30,6 @@ def long_story(tmp_path: Path) -> Path:
     return path
 
 
-def hear_interrupts() -> None:
-    """A shell starts what it sends to the background deaf to Ctrl-C, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def on_a_terminal(
     words: Sequence[str], *, width: int = 80, stop_at: str = "", term: str = "xterm-256color"
 ) -> tuple[int, str]:
@@ -50,7 +45,6 @@ def on_a_terminal(
     environment = {**os.environ, "COLUMNS": str(width), "LINES": "24", "TERM": term}
     child = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, env=environment,
-        preexec_fn=hear_interrupts,
     )  # fmt: skip
     os.close(theirs)
     shown, pressed, end = b"", False, time.monotonic() + 100
@@ -105,7 +99,6 @@ def test_signals_end_it_at_any_moment(
 ) -> None:
     child = subprocess.Popen(
         [*command, str(long_story), "Who?"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=hear_interrupts,
     )  # fmt: skip
     time.sleep(seconds)
     child.send_signal(number)
