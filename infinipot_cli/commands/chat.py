@@ -70,7 +70,8 @@ def chat(
     from dataclasses import replace
 
     from infinipot_cli import session
-    from infinipot_cli.commands.reply import Form, Reply
+    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.reply import Reply
     from infinipot_cli.commands.talk import Talk
 
     made = session.Session(model, request, documents.wishes(), sampling, wanted)

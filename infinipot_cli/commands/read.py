@@ -76,7 +76,8 @@ def read(
     from dataclasses import replace
 
     from infinipot_cli import session
-    from infinipot_cli.commands.reply import Form, Reply
+    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.reply import Reply
 
     catalyst = "question" if question else "general"
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")

@@ -90,7 +90,8 @@ def summarize(
     model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.reply import Form, Reply
+    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.reply import Reply
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable
 
-from infinipot_cli.commands.reply import Form
+from infinipot_cli.commands.form import Form
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import error_console, say

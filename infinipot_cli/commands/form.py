@@ -1,0 +1,63 @@
+"""How a reply is given: everything about output that the commands which answer have in common."""
+
+from dataclasses import dataclass, field
+
+from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.errors import UsageError
+from infinipot_cli.pins import Pins
+from infinipot_cli.pots.shelf import path_of
+from infinipot_cli.settings import Color, Entries
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a reply is given.
+
+    Attributes:
+        json: one JSON document instead of text.
+        jsonl: one JSON document a line, for each answer.
+        quiet: nothing but answer and errors.
+        color: when to use colour on standard error.
+        output: a file instead of standard output.
+        model_was_chosen: whether anybody named a model; if not, a last line says how to name a larger one.
+        strict: whether a warning about a document makes the run fail.
+        digest: whether a log's digest stands in front of the answer.
+        consent: whether a missing model may be offered for download.
+        save_pot: name under which what was read is stored.
+        entries: how its keys and values are written.
+        answers: whether anything is answered.
+        pins: what no distillation may drop.
+        cite: whether the sources are said.
+        verbose: whether sizes and documents are said in detail.
+        explain: whether the report on the answer follows.
+        verify: whether the sources are read again and asked again.
+    """
+
+    json: bool = False
+    jsonl: bool = False
+    quiet: bool = False
+    color: Color = Color.AUTO
+    output: str | None = None
+    model_was_chosen: bool = True
+    strict: bool = False
+    digest: bool = False
+    consent: ConsentOptions = ConsentOptions()  # noqa: RUF009  (frozen)
+    save_pot: str | None = None
+    entries: Entries = Entries.EXACT
+    answers: bool = True
+    pins: Pins = field(default_factory=Pins)
+    cite: bool = True
+    verbose: bool = False
+    explain: bool = False
+    verify: bool = False
+
+    @property
+    def watch(self) -> bool:
+        """Whether what an answer attends to is of use."""
+        return self.cite or self.explain or self.verify
+
+    def __post_init__(self) -> None:
+        if self.json and self.jsonl:
+            raise UsageError("--json and --jsonl cannot go together", hint="--jsonl prints one document a line")
+        if self.save_pot is not None:
+            path_of(self.save_pot)  # a name that no pot can have is a mistake before anything is read
