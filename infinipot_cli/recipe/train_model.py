@@ -45,7 +45,9 @@ CURRICULUM = (
     Stage(192, 96, 48, 2_800_000, LONGER, n_scored=48),
     Stage(448, 160, 20, 4_300_000, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
     Stage(960, 320, 8, 10_000_000, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
-    Stage(960, 320, 8, 30_000_000, HELD, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160, absent_share=0.3),
+    Stage(
+        960, 320, 8, 30_000_000, HELD, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160, absent_share=0.06
+    ),
 )
 
 
