@@ -3,6 +3,7 @@
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Reading it needs the `gguf` package, an extra.
 """
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ def describe_gguf(path: Path) -> ModelFiles:
     """Read what a GGUF file says about itself.
 
     Raises:
-        UsageError: the `gguf` package is missing.
+        UsageError: a package that reads it is missing.
         ModelError: the file is damaged, or lacks what is needed.
     """
-    try:
-        from gguf import GGUFReader
-    except ImportError as error:
+    if any(importlib.util.find_spec(package) is None for package in ("gguf", "accelerate")):
         raise UsageError(
-            f"{path.name} needs the gguf package", hint="pip install 'infinipot[gguf]'", code="missing_package"
-        ) from error
+            f"{path.name} needs the packages gguf and accelerate",
+            hint="pip install 'infinipot[gguf]'",
+            code="missing_package",
+        )
+    from gguf import GGUFReader
+
     try:
         reader = GGUFReader(path)
         fields: dict[str, Any] = {name: field.contents() for name, field in reader.fields.items()}
