@@ -3,16 +3,13 @@
 Means and their intervals are computed from the lines, never stored.
 """
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from infinipot_cli.bench.metrics import bootstrap, mean
 from infinipot_cli.bench.pocket_sets import Item
 from infinipot_cli.bench.record import Count
-from infinipot_cli.errors import OutputError, UsageError
 
 # What the model holds of the text, in the order of the tables. Only `pot` and its ablations distill.
 ARMS = {
@@ -153,63 +150,7 @@ def to_record(settings: dict[str, object], trials: Sequence[PocketTrial]) -> dic
     }
 
 
-class RecordFile:
-    """The lines of a run in a file: the settings first, then one answer a line, each written when it is there.
-
-    Args:
-        path: the file; None keeps nothing.
-        settings: of this run, which those in the file must equal.
-
-    Raises:
-        UsageError: the file is of another run, or no such file at all.
-        OutputError: it cannot be written.
-    """
-
-    def __init__(self, path: Path | None, settings: dict[str, object]) -> None:
-        self.path = path
-        self.done: list[PocketTrial] = []
-        first = json.dumps(settings, sort_keys=True)
-        if path is None:
-            return
-        if path.exists() and path.stat().st_size:
-            self.done = self._resumed(path, first)
-        else:
-            self._write("w", first + "\n")
-
-    def _resumed(self, path: Path, first: str) -> list[PocketTrial]:
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            known = json.loads(lines[0])
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path} is no record of this benchmark", hint="take another --record file") from error
-        wanted = json.loads(first)
-        for name in sorted({*known, *wanted} if isinstance(known, dict) else ["settings"]):
-            if not isinstance(known, dict) or known.get(name) != wanted.get(name):
-                was = known.get(name) if isinstance(known, dict) else None
-                raise UsageError(
-                    f"{path} is of a run with other settings: {name} was {was}, and is {wanted.get(name)}",
-                    hint="take another --record file, or the same settings",
-                )
-        # the last line may have been cut off when the run was stopped
-        whole = [line for line in lines[1:] if line.endswith("\n")]
-        self._write("w", lines[0] + "".join(whole))
-        return [PocketTrial(**json.loads(line)) for line in whole]
-
-    def missing(self, wanted: Iterable[tuple[Item, str]]) -> list[tuple[Item, str]]:
-        """Those items and arms that there is no answer of yet."""
-        known = {trial.key for trial in self.done}
-        return [(item, arm) for item, arm in wanted if (item.set_name, item.number, arm) not in known]
-
-    def add(self, trial: PocketTrial) -> None:
-        """Keep one answer."""
-        self.done.append(trial)
-        if self.path:
-            self._write("a", json.dumps(asdict(trial), ensure_ascii=False) + "\n")
-
-    def _write(self, mode: str, text: str) -> None:
-        assert self.path is not None
-        try:
-            with self.path.open(mode, encoding="utf-8") as out:
-                out.write(text)
-        except OSError as error:
-            raise OutputError(f"the record {self.path} cannot be written: {error.strerror or error}") from error
+def missing(wanted: Iterable[tuple[Item, str]], done: Iterable[PocketTrial]) -> list[tuple[Item, str]]:
+    """Those items and arms that there is no answer of yet."""
+    known = {trial.key for trial in done}
+    return [(item, arm) for item, arm in wanted if (item.set_name, item.number, arm) not in known]

@@ -36,7 +36,7 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
         # whoever names the encoding says that it is text; a PDF has none, and is one whatever was said
         is_text = wishes.encoding is not None
         return _document(wishes.kind or recognise(head, opened.name, is_text=is_text), opened, wishes)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: whatever ends the opening must not leave the file open
         opened.close()
         raise
 

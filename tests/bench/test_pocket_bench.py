@@ -15,11 +15,11 @@ from infinipot_cli.bench.pocket import Runner, middle_cut
 from infinipot_cli.bench.pocket_record import (
     ARMS,
     PocketTrial,
-    RecordFile,
     differences,
     scores,
 )
 from infinipot_cli.bench.pocket_sets import Choice, Item, Sets
+from infinipot_cli.bench.run_file import RunFile
 from infinipot_cli.choice import parse_choice
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.session import Session, ask
@@ -205,10 +205,18 @@ def test_a_record_that_is_none_or_cannot_be_written_is_refused(tmp_path: Path) -
     path = tmp_path / "notes.txt"
     path.write_text("my notes\n")
     with pytest.raises(UsageError, match="no record"):
-        RecordFile(path, {"seed": 0})
+        RunFile(path, {"seed": 0}, PocketTrial)
     assert path.read_text() == "my notes\n"
     with pytest.raises(OutputError, match="cannot be written"):
-        RecordFile(tmp_path / "missing" / "file", {"seed": 0})
+        RunFile(tmp_path / "missing" / "file", {"seed": 0}, PocketTrial)
+
+
+def test_an_answer_with_other_line_ends_is_taken_up_again(tmp_path: Path) -> None:
+    first = RunFile(tmp_path / "run.jsonl", {"seed": 0}, PocketTrial)
+    answers = [replace(trial(number, "pot", 1.0), given="a\u2028b\u0085c\r\n") for number in range(2)]
+    for answer in answers:
+        first.add(answer)
+    assert RunFile(tmp_path / "run.jsonl", {"seed": 0}, PocketTrial).done == answers
 
 
 def test_choices_outside_a_set_are_cut_to_it(data: Path, runner: Runner) -> None:

@@ -8,7 +8,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import print_json
+from infinipot_cli.commands.bench.shared import Record, print_json
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.errors import UsageError
@@ -62,15 +62,7 @@ def longbench(
     paper: Annotated[
         str, typer.Option("--paper", metavar="LLM", help="The paper's rows to show beside.", rich_help_panel=TEST)
     ] = "L3",
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            "--record",
-            metavar="FILE",
-            help="Keep each answer as a line of JSON; a stopped run goes on from there.",
-            rich_help_panel=TEST,
-        ),
-    ] = None,
+    record: Record = None,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
     budget: options.Budget = None,

@@ -8,7 +8,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import parse_depths, print_json
+from infinipot_cli.commands.bench.shared import Record, parse_depths, print_json
 from infinipot_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,15 +69,7 @@ def pocket(
             rich_help_panel=TEST,
         ),
     ] = 16384,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            "--record",
-            metavar="FILE",
-            help="Keep each answer as a line of JSON; a stopped run goes on from there.",
-            rich_help_panel=TEST,
-        ),
-    ] = None,
+    record: Record = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of items.", rich_help_panel=TEST)] = 0,
     model: options.Model = settings.DEFAULT_MODEL,
     pot_size: options.PotSize = None,
@@ -105,16 +97,17 @@ def pocket(
     names = Sets(data, session.tokenizer, choice).check([word for word in (only or "").split(",") if word])
     chosen_arms = _arms(arms)
     from infinipot_cli.bench.pocket import Runner
-    from infinipot_cli.bench.pocket_record import RecordFile, differences, to_record
+    from infinipot_cli.bench.pocket_record import PocketTrial, differences, missing, to_record
+    from infinipot_cli.bench.run_file import RunFile
     from infinipot_cli.display.bench_progress import BenchProgress
     from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
     from infinipot_cli.display.tables import show_table
 
     setting = _settings(session, choice, names, chosen_arms, full_up_to)
-    kept = RecordFile(record, setting)
+    kept = RunFile(record, setting, PocketTrial)
     sets = Sets(data, session.tokenizer, choice)
     items = [item for name in names for item in sets.items(name)]
-    todo = kept.missing([(item, arm) for item in items for arm in chosen_arms])
+    todo = missing([(item, arm) for item in items for arm in chosen_arms], kept.done)
     runner = Runner(session, full_up_to=full_up_to)
     total = len(items) * len(chosen_arms)
     console, n_too_long = error_console(color, quiet=quiet), 0

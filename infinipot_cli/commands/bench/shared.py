@@ -1,5 +1,6 @@
 """Options and output that the benchmarks share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,15 @@ from infinipot_cli.errors import UsageError
 Book = Annotated[
     str,
     typer.Option("--book", metavar="FILE", help="The long text to read, a text file or a PDF.", rich_help_panel="Test"),
+]
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        "--record",
+        metavar="FILE",
+        help="Keep each answer as a line of JSON; a stopped run goes on from there.",
+        rich_help_panel="Test",
+    ),
 ]
 
 
