@@ -51,10 +51,11 @@ ARROWS = {
     },
     "bench": {
         *("choice", "explain", "session", "plan", "templates", "documents", "logs", "tokens", "engine", "model"),
-        *("errors", "__version__"),
+        *("settings", "errors", "__version__"),
     },
     "display": {
         "bench.record",
+        "bench.needle_record",
         "explain",
         "bench.pocket_record",
         "bench.hitrate_record",
