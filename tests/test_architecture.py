@@ -56,6 +56,7 @@ ARROWS = {
     "display": {
         "bench.record",
         "bench.needle_record",
+        "bench.ruler.record",
         "explain",
         "bench.pocket_record",
         "bench.hitrate_record",
