@@ -93,22 +93,20 @@ class PotLayer(CacheLayerMixin):
         n = indices.shape[-1]
         if not resets:
             for part in (self.keys, self.values):
-                part[:, :, :n] = part.gather(2, indices[None, :, :, None].expand(-1, -1, -1, part.shape[-1]))
+                part[:, :, :n] = _chosen(part, indices)
             self.n = n
             return
         turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
-        wide = indices[None, :, :, None]
-        held = turning.gather(2, wide.expand(-1, -1, -1, turning.shape[-1])).float()
-        plain = self.rope.rotate(held, indices[None], inverse=True)
+        plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True)
         if turning.dtype != torch.float32 and self.rope.is_rotary:
             if self.unrotated is not None:
                 known = self.unrotated.shape[2]
-                old = self.unrotated.gather(2, wide.clamp(max=known - 1).expand(-1, -1, -1, turning.shape[-1]))
-                plain = torch.where(wide < known, old.float(), plain)
+                old = _chosen(self.unrotated, indices.clamp(max=known - 1))
+                plain = torch.where(indices[None, :, :, None] < known, old.float(), plain)
             self.unrotated = plain.to(turning.dtype)
         places = torch.arange(n, device=turning.device)
         turning[:, :, :n] = self.rope.rotate(plain, places).to(turning.dtype)
-        still[:, :, :n] = still.gather(2, wide.expand(-1, -1, -1, still.shape[-1]))
+        still[:, :, :n] = _chosen(still, indices)
         self.n = n
 
     def get_mask_sizes(self, query_length: Any) -> tuple[int, int]:
@@ -131,3 +129,11 @@ class PotLayer(CacheLayerMixin):
         """Bytes reserved."""
         held = (self.keys, self.values, self.unrotated)
         return sum(t.numel() * t.element_size() for t in held if t is not None)
+
+
+def _chosen(entries: Tensor, indices: Tensor) -> Tensor:
+    """Entries (1, K, N, D) of each head by index (K, C), a copy of shape (1, K, C, D); whole rows, unlike `gather`."""
+    n_heads, n = entries.shape[1], entries.shape[2]
+    first = torch.arange(n_heads, device=indices.device)[:, None] * n
+    rows = entries.flatten(0, 2).index_select(0, (first + indices).flatten())
+    return rows.view(1, n_heads, indices.shape[-1], entries.shape[-1])
