@@ -18,7 +18,13 @@ Name = Annotated[
 
 
 @app.command("list")
-def list_pots(json: options.Json = False, names: options.NamesOnly = False, debug: options.Debug = False) -> None:
+def list_pots(
+    json: options.Json = False,
+    names: options.NamesOnly = False,
+    no_pager: options.NoPager = False,
+    plain: options.Plain = False,
+    debug: options.Debug = False,
+) -> None:
     """Stored pots with what they hold.
 
     infinipot pots list
@@ -39,7 +45,7 @@ def list_pots(json: options.Json = False, names: options.NamesOnly = False, debu
         }
         for pot in shelved()
     ]
-    show_rows(rows, as_json=json, names_only=names)
+    show_rows(rows, as_json=json, names_only=names, pager=not no_pager, plain=plain)
 
 
 @app.command()
@@ -77,6 +83,18 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
         ),
     ]
     put(safe("\n".join(lines)))
+
+
+@app.command()
+def path(name: Name, debug: options.Debug = False) -> None:
+    """Print the file of a stored pot.
+
+    infinipot pots path book
+    """
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.pots.shelf import look
+
+    put(str(look(name).path))
 
 
 @app.command()
