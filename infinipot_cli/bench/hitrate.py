@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.bench.hitrate_record import GLOBAL, N_BINS, Histogram, HitRow, HitTrial
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine import Distilled, Reader
 from infinipot_cli.engine.importance import select, top
 from infinipot_cli.engine.ingest import consume
@@ -114,8 +115,8 @@ def everything(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> E
 
 
 def by_catalyst(model: PreTrainedModel, plan: Plan, document: Sequence[int], novelty_ratio: float) -> Kept:
-    """What InfiniPot keeps."""
-    reader = _reader(model, plan, novelty_ratio)
+    """What InfiniPot keeps, with the plan's settings beyond the paper."""
+    reader = _reader(model, plan, novelty_ratio, plan.choice)
     seen = [event.n_seen for event in reader.feed(document) if isinstance(event, Distilled)]
     return [(n, found.cpu()) for n, found in zip(seen, reader.pot.kept_history, strict=True)]
 
@@ -159,10 +160,10 @@ def overlap_share(first: Tensor, second: Tensor, n_seen: int, n_prefix: int) -> 
     return ((masks[0] * masks[1]).sum(-1) / (first.shape[-1] - n_prefix)).mean(-1)
 
 
-def _reader(model: PreTrainedModel, plan: Plan, novelty_ratio: float) -> Reader:
+def _reader(model: PreTrainedModel, plan: Plan, novelty_ratio: float, choice: Choice = PAPER) -> Reader:
     return Reader(
         model, catalyst_ids=plan.prompt.catalyst_ids, prefix_ids=plan.prompt.prefix_ids, capacity=plan.capacity,
-        budget=plan.budget, novelty_ratio=novelty_ratio, record=True, chunk=plan.chunk,
+        budget=plan.budget, novelty_ratio=novelty_ratio, record=True, chunk=plan.chunk, choice=choice,
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ class HitResult:
         seed: of the choice of questions.
         text_sha256: of the text before anything was hidden in it.
         versions: of what computed it.
+        choice: settings beyond the paper of the ways with a catalyst.
         trials: in the order in which they were run.
     """
 
@@ -85,6 +86,7 @@ class HitResult:
     seed: int
     text_sha256: str
     versions: Mapping[str, str]
+    choice: Mapping[str, object]
     trials: Sequence[HitTrial]
 
     @property
@@ -125,6 +127,7 @@ class HitResult:
             "bench": "hitrate",
             "model": self.model,
             "pot": {"size": self.capacity, "budget": self.budget, "novelty": self.novelty_ratio},
+            "set": dict(self.choice),
             "seed": self.seed,
             "text_sha256": self.text_sha256,
             "versions": dict(self.versions),

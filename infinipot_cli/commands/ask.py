@@ -5,14 +5,14 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
-from infinipot_cli.commands.prompting import Wording
+from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
 from infinipot_cli.errors import UsageError
@@ -65,18 +65,10 @@ def ask(
     stored: PotOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
-    choices: options.Settings = None,
+    distilling: DistillingOptions,
+    prompt: PromptOptions,
+    sampling: SamplingOptions,
     max_tokens: options.MaxTokens = None,
-    template: options.Template = None,
-    parameter: options.Parameters = None,
-    system: options.System = None,
-    temperature: options.Temperature = 0.0,
-    top_p: options.TopP = 1.0,
-    seed: options.Seed = None,
     cite: citing_options.Cite = True,
     explain: citing_options.Explain = False,
     verify: citing_options.Verify = False,
@@ -100,16 +92,17 @@ def ask(
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
-    wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
+    wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     asked: list[str] = []
     if wording.brings_its_question:
         if question or questions is not None:
-            raise UsageError(f"the template {template} brings its own question", hint="leave -Q out, or -t")
-        sources = sources_only(words or [], piped=input_is_piped(), example=f"infinipot ask book.txt -t {template}")
+            raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
+        sources = sources_only(
+            words or [], piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}"
+        )
     else:
         sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
-    sampling = options.sampling(temperature, top_p, seed)
+    request = distilling.request(max_tokens)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
@@ -134,5 +127,5 @@ def ask(
         explain=explain,
         verify=verify,
     )
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="answer")
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling.sampling(), wanted), form, key="answer")
     reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
 from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import model_and_loading
+from infinipot_cli.commands.prompt_options import SamplingOptions, System
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.errors import UsageError
 
@@ -38,16 +39,10 @@ def chat(
     pins: PinOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
-    choices: options.Settings = None,
+    distilling: DistillingOptions,
+    sampling: SamplingOptions,
     max_tokens: options.MaxTokens = None,
-    system: options.System = None,
-    temperature: options.Temperature = 0.0,
-    top_p: options.TopP = 1.0,
-    seed: options.Seed = None,
+    system: System = None,
     consent: ConsentOptions,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -65,8 +60,7 @@ def chat(
         raise UsageError("standard input is for the questions: name a document or a stored pot", hint="chat @book")
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
-    sampling = options.sampling(temperature, top_p, seed)
+    request = distilling.request(max_tokens)
     from dataclasses import replace
 
     from infinipot_cli import session
@@ -74,7 +68,7 @@ def chat(
     from infinipot_cli.commands.reply import Reply
     from infinipot_cli.commands.talk import Talk
 
-    made = session.Session(model, request, documents.wishes(), sampling, wanted)
+    made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
     form = Form(quiet=quiet, color=color, strict=documents.strict, consent=consent, pins=pins.pins())
     keeps = history if history is not None else model != settings.DEFAULT_MODEL

@@ -6,6 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
+from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -37,10 +38,7 @@ def explain(
     documents: SourceOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
+    distilling: DistillingOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -56,7 +54,7 @@ def explain(
     infinipot explain book.pdf "Why did the treaty fail?" --html report.html
     """
     sources, asked = sources_and_questions(words or [], [], None, piped=input_is_piped())
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    request = distilling.request(max_tokens)
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show

@@ -6,6 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
+from infinipot_cli.commands.distilling_options import SizeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -22,8 +23,7 @@ def info(
     documents: SourceOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
+    sizes: SizeOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -36,7 +36,7 @@ def info(
     Tokens are counted by the model's own tokenizer. Time is estimated from the last reading with this model and pot.
     """
     chosen = sources_only(sources or [], piped=input_is_piped(), example="infinipot info book.txt")
-    request = settings.PotRequest(pot_size, budget)
+    request = sizes.request()
     from infinipot_cli.display.console import error_console, say, waiting
     from infinipot_cli.display.listing import put, show_rows
     from infinipot_cli.display.problem import show_warning

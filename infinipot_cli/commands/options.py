@@ -1,12 +1,10 @@
 """Options that several commands share, each with its one sentence of help."""
 
-import random
 from typing import Annotated
 
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import NAMES
 from infinipot_cli.commands import complete
 from infinipot_cli.settings import Color
 
@@ -15,7 +13,6 @@ JSON = "infinipot.json"
 DEBUG = "infinipot.debug"
 COLOR = "infinipot.color"
 LINES = "lines"
-PROMPT = "Prompt and sampling"
 # What the settings say and where the model came from, for the commands.
 ALIASES = "infinipot.aliases"
 TEMPLATES = "infinipot.templates"
@@ -31,13 +28,6 @@ def _remember_json(ctx: typer.Context, value: bool) -> object:
     if value:
         ctx.meta.setdefault(JSON, True)
     return value
-
-
-def sampling(temperature: float, top_p: float, seed: int | None) -> settings.Sampling:
-    """The sampling that was asked for; a draw without a seed gets one that the JSON can name."""
-    if seed is None:
-        seed = random.SystemRandom().randrange(2**31) if temperature else 0
-    return settings.Sampling(temperature, top_p, seed)
 
 
 def _known_model(ctx: typer.Context, value: str) -> str:
@@ -74,57 +64,6 @@ Model = Annotated[
         rich_help_panel="Model and pot",
     ),
 ]
-PotSize = Annotated[
-    int | None,
-    typer.Option(
-        "-s",
-        "--pot-size",
-        metavar="N",
-        parser=settings.parse_size,
-        help=f"Places in the pot, such as 1024 or 4k; {settings.POCKET_POT_SIZE} for pocket, else "
-        f"{settings.POT_SIZE}, and never more than the model was trained for.",
-        rich_help_panel="Model and pot",
-    ),
-]
-Budget = Annotated[
-    int | None,
-    typer.Option(
-        "--budget",
-        metavar="N",
-        parser=settings.parse_size,
-        help="Entries kept when a full pot is distilled; half the pot by default.",
-        rich_help_panel="Model and pot",
-    ),
-]
-Novelty = Annotated[
-    float,
-    typer.Option(
-        "--novelty",
-        metavar="SHARE",
-        help="Part of the kept entries given to the most surprising tokens, 0 to 1.",
-        rich_help_panel="Model and pot",
-    ),
-]
-Chunk = Annotated[
-    int,
-    typer.Option(
-        "--chunk",
-        metavar="N",
-        parser=settings.parse_size,
-        help="Tokens read in one pass.",
-        rich_help_panel="Model and pot",
-    ),
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help=f"Keep other entries than the paper does: {', '.join(NAMES)}.",
-        rich_help_panel="Model and pot",
-        show_default=False,
-    ),
-]
 MaxTokens = Annotated[
     int | None,
     typer.Option(
@@ -135,48 +74,6 @@ MaxTokens = Annotated[
         help=f"Longest answer; {settings.ASK_TOKENS} for ask, {settings.SUMMARY_TOKENS} for a summary.",
         rich_help_panel="Output",
     ),
-]
-Temperature = Annotated[
-    float,
-    typer.Option(
-        "--temperature", metavar="T", help="0 always takes the likeliest token, more draws one.", rich_help_panel=PROMPT
-    ),
-]
-TopP = Annotated[
-    float,
-    typer.Option(
-        "--top-p", metavar="P", help="Share of the probability that takes part in a draw.", rich_help_panel=PROMPT
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option("--seed", metavar="N", help="Of the draws; a new one each time by default.", rich_help_panel=PROMPT),
-]
-Template = Annotated[
-    str | None,
-    typer.Option(
-        "-t",
-        "--template",
-        metavar="NAME",
-        help="A prompt: a name from infinipot templates list, or a .md file.",
-        autocompletion=complete.templates,
-        rich_help_panel=PROMPT,
-    ),
-]
-Parameters = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-p",
-        "--param",
-        metavar="NAME=VALUE",
-        help="A value for {NAME} in the template.",
-        rich_help_panel=PROMPT,
-        show_default=False,
-    ),
-]
-System = Annotated[
-    str | None,
-    typer.Option("--system", metavar="TEXT", help="An instruction in front of the document.", rich_help_panel=PROMPT),
 ]
 Json = Annotated[
     bool,

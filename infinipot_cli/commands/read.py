@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
+from infinipot_cli.commands.prompt_options import System
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 from infinipot_cli.errors import UsageError
@@ -45,12 +46,8 @@ def read(
     pins: PinOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
-    choices: options.Settings = None,
-    system: options.System = None,
+    distilling: DistillingOptions,
+    system: System = None,
     consent: ConsentOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -72,7 +69,7 @@ def read(
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot else chosen
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model, wanted = model_and_loading(words, model, was_chosen=was_chosen, loading=loading.loading())
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, None, parse_choice(choices or ()))
+    request = distilling.request()
     from dataclasses import replace
 
     from infinipot_cli import session

@@ -5,14 +5,14 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
-from infinipot_cli.commands.prompting import Wording
+from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
@@ -48,18 +48,10 @@ def summarize(
     stored: PotOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
-    choices: options.Settings = None,
+    distilling: DistillingOptions,
+    prompt: PromptOptions,
+    sampling: SamplingOptions,
     max_tokens: options.MaxTokens = None,
-    template: options.Template = None,
-    parameter: options.Parameters = None,
-    system: options.System = None,
-    temperature: options.Temperature = 0.0,
-    top_p: options.TopP = 1.0,
-    seed: options.Seed = None,
     cite: citing_options.Cite = True,
     explain: citing_options.Explain = False,
     output: options.Output = None,
@@ -83,9 +75,8 @@ def summarize(
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     chosen = sources_only(sources or [], piped=input_is_piped())
-    wording = Wording(template, system, parameter or [], ctx.meta.get(options.TEMPLATES, {}))
-    sampling = options.sampling(temperature, top_p, seed)
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
+    wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
+    request = distilling.request(max_tokens)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
@@ -98,5 +89,5 @@ def summarize(
         save_pot=stored.save_pot, entries=stored.entries, cite=cite, pins=pins.pins(), verbose=verbose,
         explain=explain,
     )  # fmt: skip
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling, wanted), form, key="summary")
+    reply = Reply(session.Session(model, request, documents.wishes(), sampling.sampling(), wanted), form, key="summary")
     reply.run(chosen, wording.summarize(length), each=each)

@@ -98,13 +98,18 @@ def test_the_command_prints_tables_or_one_record(story: Path, tiny_model: Path) 
     shown = CliRunner().invoke(app, words)
     assert shown.exit_code == 0, shown.output
     assert "no CaP" in shown.stdout
-    record = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
-    assert record["bench"] == "hitrate"
+    record = json.loads(CliRunner().invoke(app, [*words, "--json", "--set", "pool=3"]).stdout)
+    assert (record["bench"], record["set"]) == ("hitrate", {"pool": 3})
     assert len({len(rates) for rates in record["hit_rate_by_cycle"].values()}) == 1
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"), [(["--tokens", "1m"], "trained for"), (["--tokens", "100", "-s", "300"], "fit the pot")]
+    ("words", "reason"),
+    [
+        (["--tokens", "1m"], "trained for"),
+        (["--tokens", "100", "-s", "300"], "fit the pot"),
+        (["--set", "mass=0.9"], "equal numbers"),
+    ],
 )
 def test_what_cannot_be_compared_is_said(words: list[str], reason: str, story: Path, tiny_model: Path) -> None:
     result = CliRunner().invoke(app, ["bench", "hitrate", "--book", str(story), "-m", str(tiny_model), *words])

@@ -7,8 +7,11 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.groups import with_groups
 
 
+@with_groups
 def citations(
     book: Book,
     books: Annotated[
@@ -18,11 +21,9 @@ def citations(
         int, typer.Option("--pages", metavar="N", min=6, help="Pages of each.", rich_help_panel="Test")
     ] = 30,
     seed: Annotated[int, typer.Option("--seed", help="Of the books.", rich_help_panel="Test")] = 0,
+    *,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
+    distilling: DistillingOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -33,7 +34,7 @@ def citations(
 
     infinipot bench citations --book book.txt --books 50
     """
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens)
+    request = distilling.request(max_tokens)
     from infinipot_cli.bench import citations as bench
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench.citation_record import CitationResult

@@ -7,6 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import print_json
+from infinipot_cli.commands.distilling_options import PotSize
 from infinipot_cli.errors import UsageError
 
 MOST_DISTILL_SHARE = 0.03
@@ -21,7 +22,7 @@ def cost(
     methods: Annotated[
         str, typer.Option("--methods", metavar="NAME,NAME", help="What to compare.", rich_help_panel="Test")
     ] = "infinipot,full",
-    pot_size: options.PotSize = POT_SIZE,
+    pot_size: PotSize = POT_SIZE,
     dtype: Annotated[
         settings.Dtype, typer.Option("--dtype", help="Number format.", rich_help_panel="Test")
     ] = settings.Dtype.FLOAT32,

@@ -7,6 +7,8 @@ import typer
 from infinipot_cli import __version__, settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.errors import UsageError
 
 # Places for what is hidden, the question and the chat format beside the text.
@@ -14,6 +16,7 @@ ROOM = 128
 MOST_TOKENS = 8192
 
 
+@with_groups
 def hitrate(
     book: Book,
     trials: Annotated[
@@ -30,11 +33,9 @@ def hitrate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of questions.", rich_help_panel="Test")] = 0,
+    *,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
+    distilling: DistillingOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -47,6 +48,11 @@ def hitrate(
     The whole text must fit the model's trained context, since global scoring reads it at once; the pot is a quarter of
     it unless -s says otherwise.
     """
+    request = distilling.request()
+    if "mass" in request.choice.changed:
+        raise UsageError("--set mass lets every way keep a number of its own; hit rates compare equal numbers")
+    from dataclasses import replace
+
     from infinipot_cli.bench import haystack
     from infinipot_cli.display.console import error_console, say
     from infinipot_cli.session import Session, ask
@@ -60,11 +66,11 @@ def hitrate(
             f"{n_tokens} tokens and a question of up to {ROOM} do not fit the {context} that the model was trained for",
             hint=f"--tokens {context - ROOM} is the most here",
         )
-    capacity = pot_size or (n_tokens + ROOM) // 4
+    capacity = distilling.pot_size or (n_tokens + ROOM) // 4
     if capacity >= n_tokens:
         raise UsageError(f"{n_tokens} tokens fit the pot of {capacity}, so nothing would be distilled")
     text = haystack.cut(text, session.tokenizer, n_tokens)
-    session.request = settings.PotRequest(capacity, budget, novelty, chunk)
+    session.request = replace(request, capacity=capacity)
     session.plan(ask("Who?"))  # a pot that cannot work is refused before the weights are loaded
     console = error_console(color, quiet=quiet)
 
@@ -87,8 +93,8 @@ def hitrate(
         done.append(measure(loaded.model, plan, general, ids, question=plant.question, depth=depth))
         say(console, f"{number + 1}/{trials}  {plant.question}  [{len(ids)} tokens]", style="dim")
     result = HitResult(
-        session.files.name, plan.capacity, plan.budget, novelty, seed,
-        hashlib.sha256(text.encode()).hexdigest(), {"infinipot": __version__, **versions()}, done,
+        session.files.name, plan.capacity, plan.budget, plan.novelty_ratio, seed,
+        hashlib.sha256(text.encode()).hexdigest(), {"infinipot": __version__, **versions()}, plan.choice.changed, done,
     )  # fmt: skip
     if json:
         print_json(result.to_record())

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Record, print_json
+from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.errors import UsageError
@@ -64,11 +64,7 @@ def longbench(
     ] = "L3",
     record: Record = None,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
-    choices: options.Settings = None,
+    distilling: DistillingOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -80,7 +76,7 @@ def longbench(
 
     The data are not part of infinipot: download data.zip from huggingface.co/datasets/THUDM/LongBench and unpack it.
     """
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, choice=parse_choice(choices or ()))
+    request = distilling.request()
     from infinipot_cli.bench import longbench_sets as sets
 
     names = sets.choose([word.strip() for word in (only or "").split(",") if word.strip()], data)

@@ -7,9 +7,12 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.commands.distilling_options import SizeOptions
+from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.errors import UsageError
 
 
+@with_groups
 def memory(
     book: Book,
     tokens: Annotated[
@@ -21,9 +24,9 @@ def memory(
             rich_help_panel="Test",
         ),
     ] = "20k,200k",
+    *,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
+    sizes: SizeOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -47,8 +50,8 @@ def memory(
     console = error_console(color, quiet=quiet)
     text = haystack.read_book(book)
     tokenizer = Session(model).tokenizer
-    sizes = [("-s", pot_size), ("--budget", budget)]
-    arguments = ["-m", model, *(word for name, value in sizes if value for word in (name, str(value)))]
+    named = [("-s", sizes.pot_size), ("--budget", sizes.budget)]
+    arguments = ["-m", model, *(word for name, value in named if value for word in (name, str(value)))]
     rows = []
     for length in lengths:
         say(console, f"reading {length} tokens", style="dim")

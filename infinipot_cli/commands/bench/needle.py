@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, parse_depths, print_json
+from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.groups import with_groups
 
 
 class Kind(StrEnum):
@@ -27,6 +28,7 @@ class Catalyst(StrEnum):
     GENERAL = "general"
 
 
+@with_groups
 def needle(
     book: Book,
     trials: Annotated[
@@ -52,12 +54,9 @@ def needle(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of lines.", rich_help_panel="Test")] = 0,
+    *,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
-    choices: options.Settings = None,
+    distilling: DistillingOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -70,7 +69,7 @@ def needle(
     """
     lengths = [settings.parse_size(word) for word in tokens.split(",")] if tokens else [0]
     places = parse_depths(depths) if depths else None
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, max_tokens, parse_choice(choices or ()))
+    request = distilling.request(max_tokens)
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench import needle as bench
     from infinipot_cli.bench.record import NeedleResult, NeedleTrial

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Record, parse_depths, print_json
+from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 TEST = "Test"
 
 
+@with_groups
 def pocket(
     data: Annotated[
         Path,
@@ -71,12 +73,9 @@ def pocket(
     ] = 16384,
     record: Record = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of items.", rich_help_panel=TEST)] = 0,
+    *,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
-    budget: options.Budget = None,
-    novelty: options.Novelty = settings.NOVELTY_RATIO,
-    chunk: options.Chunk = settings.CHUNK,
-    choices: options.Settings = None,
+    distilling: DistillingOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -86,7 +85,7 @@ def pocket(
 
     infinipot bench pocket --data DIR --only passkey,squad --n 50
     """
-    request = settings.PotRequest(pot_size, budget, novelty, chunk, choice=parse_choice(choices or ()))
+    request = distilling.request()
     from infinipot_cli.bench.pocket_sets import Choice, Sets
 
     choice = Choice(n, _lengths(lengths), parse_depths(depths), seed)

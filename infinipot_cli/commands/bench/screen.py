@@ -6,6 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
+from infinipot_cli.commands.distilling_options import PotSize
 from infinipot_cli.errors import UsageError
 
 
@@ -19,7 +20,7 @@ def screen(
     ] = 0.6,
     width: Annotated[int, typer.Option("--width", metavar="N", min=40, rich_help_panel="Test", help="Columns.")] = 80,
     model: options.Model = settings.DEFAULT_MODEL,
-    pot_size: options.PotSize = None,
+    pot_size: PotSize = None,
     output: options.Output = None,
     debug: options.Debug = False,
 ) -> None:

@@ -1,0 +1,101 @@
+"""Options about the pot: its size, and what of a full one is kept."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from infinipot_cli import settings
+from infinipot_cli.choice import NAMES, parse_choice
+
+_PANEL = "Model and pot"
+
+
+PotSize = Annotated[
+    int | None,
+    typer.Option(
+        "-s",
+        "--pot-size",
+        metavar="N",
+        parser=settings.parse_size,
+        help=f"Places in the pot, such as 1024 or 4k; {settings.POCKET_POT_SIZE} for pocket, else "
+        f"{settings.POT_SIZE}, and never more than the model was trained for.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class SizeOptions:
+    """How large the pot is, and how full a distillation leaves it."""
+
+    pot_size: PotSize = None
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            metavar="N",
+            parser=settings.parse_size,
+            help="Entries kept when a full pot is distilled; half the pot by default.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
+    def request(self, max_tokens: int | None = None) -> settings.PotRequest:
+        """The same as the session takes it.
+
+        Args:
+            max_tokens: room for the answer, in tokens; None leaves it to the task.
+
+        Raises:
+            PotSizeError: sizes that can hold nothing.
+        """
+        return settings.PotRequest(self.pot_size, self.budget, max_tokens=max_tokens)
+
+
+@dataclass(frozen=True)
+class DistillingOptions(SizeOptions):
+    """Besides the sizes: what a distillation keeps."""
+
+    novelty: Annotated[
+        float,
+        typer.Option(
+            "--novelty",
+            metavar="SHARE",
+            help="Part of the kept entries given to the most surprising tokens, 0 to 1.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = settings.NOVELTY_RATIO
+    chunk: Annotated[
+        int,
+        typer.Option(
+            "--chunk",
+            metavar="N",
+            parser=settings.parse_size,
+            help="Tokens read in one pass.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = settings.CHUNK
+    choices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help=f"Keep other entries than the paper does: {', '.join(NAMES)}.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ] = None
+
+    def request(self, max_tokens: int | None = None) -> settings.PotRequest:
+        """The same as the session takes it.
+
+        Args:
+            max_tokens: room for the answer, in tokens; None leaves it to the task.
+
+        Raises:
+            PotSizeError: sizes that can hold nothing.
+            UsageError: `--set` with a name or value that there is not.
+        """
+        choice = parse_choice(self.choices or ())
+        return settings.PotRequest(self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice)
