@@ -115,9 +115,6 @@ Plain = Annotated[
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="Nothing but the answer and errors.", rich_help_panel="Output")
 ]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Say more about what is done.", rich_help_panel="Output")
-]
 ColorWhen = Annotated[
     Color,
     typer.Option(

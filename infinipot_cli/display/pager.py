@@ -49,9 +49,8 @@ def _page(text: str, command: list[str]) -> bool:
         except OSError:
             return False
         assert child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # whoever leaves the pager early has seen enough
+        with contextlib.suppress(BrokenPipeError), child.stdin:  # whoever leaves early has seen enough
             child.stdin.write(text.encode("utf-8", "backslashreplace"))
-            child.stdin.close()
         child.wait()
     return True
 
