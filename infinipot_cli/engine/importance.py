@@ -5,18 +5,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def top(scores: Tensor, n: int) -> Tensor:
-    """Indices of the n highest scores along the last axis, ties to the more recent (higher index); unordered.
+def top(scores: Tensor, n: int, *, in_order: bool = False) -> Tensor:
+    """Indices of the n highest scores along the last axis, ties to the more recent (higher index).
 
     Args:
-        scores: shape (..., N).
+        scores: shape (..., N), fp32.
         n: at most N.
+        in_order: highest first; else in no order, which is faster.
 
     Returns:
         int64, shape (..., n).
     """
-    order = scores.flip(-1).argsort(dim=-1, descending=True, stable=True)
-    return scores.shape[-1] - 1 - order[..., :n]
+    # Score and index in one integer, so that no two are equal and no stable sort of everything is needed: the bits of
+    # a float order as integers do, once those behind a minus sign are turned over; + 0 makes -0 and 0 one.
+    bits = (scores.float() + 0.0).view(torch.int32).long()
+    places = torch.arange(scores.shape[-1], device=scores.device)
+    ranked = (bits ^ ((bits >> 31) & 0x7FFFFFFF)) << 32 | places
+    return ranked.topk(n, dim=-1, sorted=in_order).indices
 
 
 def select(
@@ -52,16 +57,16 @@ def select(
         stays |= _most_novel(novelty, stays | ~fresh, n_fresh) & fresh
         n_novel = n_novel - (stays.sum(-1, keepdim=True) - before)
     stays |= _most_novel(novelty, stays, n_novel)
-    chosen = top(votes.masked_fill(stays, float("inf")), budget)
-    return chosen.sort(dim=-1).values
+    chosen = torch.zeros_like(stays).scatter_(-1, top(votes.masked_fill(stays, float("inf")), budget), True)
+    return chosen.nonzero()[:, -1].view(*votes.shape[:-1], budget)
 
 
 def _most_novel(novelty: Tensor, taken: Tensor, n: Tensor) -> Tensor:
     """The n most novel entries that are not taken yet, boolean, (L, K, N); n of shape (L, K, 1)."""
-    rank = torch.empty_like(taken, dtype=torch.int64)
-    places = torch.arange(novelty.shape[-1], device=novelty.device).expand_as(rank)
-    rank.scatter_(-1, top(novelty.masked_fill(taken, float("-inf")), novelty.shape[-1]), places)
-    return rank < n
+    most = int(n.max())
+    best = top(novelty.masked_fill(taken, float("-inf")), most, in_order=True)
+    is_wanted = torch.arange(most, device=novelty.device) < n
+    return torch.zeros_like(taken).scatter_(-1, best, is_wanted)
 
 
 def pooled(votes: Tensor, width: int) -> Tensor:

@@ -75,18 +75,16 @@ class PotLayer(CacheLayerMixin):
         indices = indices.to(self.keys.device)
         n = indices.shape[-1]
         turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
-        wide = indices[None, :, :, None]
-        held = turning.gather(2, wide.expand(-1, -1, -1, turning.shape[-1])).float()
-        plain = self.rope.rotate(held, indices[None], inverse=True)
+        plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True)
         if turning.dtype != torch.float32 and self.rope.is_rotary:
             if self.unrotated is not None:
                 known = self.unrotated.shape[2]
-                old = self.unrotated.gather(2, wide.clamp(max=known - 1).expand(-1, -1, -1, turning.shape[-1]))
-                plain = torch.where(wide < known, old.float(), plain)
+                old = _chosen(self.unrotated, indices.clamp(max=known - 1))
+                plain = torch.where(indices[None, :, :, None] < known, old.float(), plain)
             self.unrotated = plain.to(turning.dtype)
         places = torch.arange(n, device=turning.device)
         turning[:, :, :n] = self.rope.rotate(plain, places).to(turning.dtype)
-        still[:, :, :n] = still.gather(2, wide.expand(-1, -1, -1, still.shape[-1]))
+        still[:, :, :n] = _chosen(still, indices)
         self.n = n
 
     def get_mask_sizes(self, query_length: Any) -> tuple[int, int]:
@@ -246,6 +244,14 @@ class Pot(Cache):
 
     def _empty(self) -> Tensor:
         return torch.zeros((len(self.layers), self.n_kv_heads, 0), dtype=torch.int64)
+
+
+def _chosen(entries: Tensor, indices: Tensor) -> Tensor:
+    """Entries (1, K, N, D) of each head by index (K, C), a copy of shape (1, K, C, D); whole rows, unlike `gather`."""
+    n_heads, n = entries.shape[1], entries.shape[2]
+    first = torch.arange(n_heads, device=indices.device)[:, None] * n
+    rows = entries.flatten(0, 2).index_select(0, (first + indices).flatten())
+    return rows.view(1, n_heads, indices.shape[-1], entries.shape[-1])
 
 
 def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: int, n_prefix: int) -> None:

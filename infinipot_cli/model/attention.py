@@ -1,17 +1,20 @@
 """Read what the catalyst attends to, at transformers' attention interface, and at no other time.
 
-The table entry of the attention in use is overridden for one forward and restored afterwards; the override calls the
-original and sums the catalyst's attention over the entries held, so no layer's attention matrix outlives the layer.
+The table entry of the attention in use is overridden for one forward and restored afterwards. While the catalyst runs
+the override weighs every entry in fp32 and sums the weights into votes; where transformers' SDPA would compute the same
+weights once more, the layer's output is made from these. No layer's weights outlive the layer.
 """
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 
@@ -19,7 +22,30 @@ class AllHeard(Exception):  # noqa: N818 - it ends a forward early and is no err
     """Every layer has voted; what the forward would still compute is of no use."""
 
 
-AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
+@dataclass(frozen=True)
+class Heard:
+    """What one layer's attention is computed from.
+
+    Attributes:
+        layer: its number.
+        query: shape (1, H, P, D).
+        key: shape (1, K, N, D), after rotation.
+        value: shape (1, K, N, E).
+        mask: what the model hands its attention, boolean or additive, broadcastable to (1, 1, P, N); None: causal.
+        scoring: scaling, window, softcap and sinks, as `attention_weights` takes them.
+    """
+
+    layer: int
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None
+    scoring: dict[str, Any]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether products and softmax are all there is, so that every implementation computes the same."""
+        return self.scoring["softcap"] is None and self.scoring["sinks"] is None
 
 
 @contextmanager
@@ -40,10 +66,12 @@ def captured_votes(
     """
     votes: dict[int, Tensor] = {}
 
-    def vote(layer: int, query: Tensor, key: Tensor, mask: Tensor | None, scoring: dict[str, Any]) -> None:
-        votes[layer] = cap_scores(query, key, mask, n_held=n_held, group_max=group_max, **scoring)
+    def vote(heard: Heard) -> Tensor:
+        weights = attention_weights(heard.query, heard.key, heard.mask, **heard.scoring)
+        votes[heard.layer] = cap_scores(weights, n_held=n_held, group_max=group_max)
         if len(votes) == n_layers:
             raise AllHeard
+        return weights
 
     with _overheard(model, vote):
         yield votes
@@ -58,25 +86,33 @@ def captured_last_row(model: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
     """
     rows: dict[int, Tensor] = {}
 
-    def look(layer: int, query: Tensor, key: Tensor, mask: Tensor | None, scoring: dict[str, Any]) -> None:
-        last_mask = mask if mask is None else mask[:, :, -1:]
-        rows[layer] = attention_weights(query[:, :, -1:], key, last_mask, **scoring)[:, :, 0].flatten(0, 1)
+    def look(heard: Heard) -> None:
+        last_mask = heard.mask if heard.mask is None else heard.mask[:, :, -1:]
+        weights = attention_weights(heard.query[:, :, -1:], heard.key, last_mask, **heard.scoring)
+        rows[heard.layer] = weights[:, :, 0].flatten(0, 1)
 
     with _overheard(model, look):
         yield rows
 
 
 @contextmanager
-def _overheard(model: PreTrainedModel, hear: Callable[..., None]) -> Iterator[None]:
-    """Hand layer, queries, keys, mask and scoring of every attention to `hear` before it is computed as always."""
+def _overheard(model: PreTrainedModel, hear: Callable[[Heard], Tensor | None]) -> Iterator[None]:
+    """Hand what each attention is computed from to `hear`, which may return its weights, (K, H / K, P, N).
+
+    transformers' own SDPA is a product of those weights and the values, and is then not run again; any other
+    implementation, somebody's own above all, is called as always.
+    """
     name = model.config.get_text_config(decoder=True)._attn_implementation or "eager"
     original = ALL_ATTENTION_FUNCTIONS.get(name)
 
     def override(
         module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
     ) -> tuple[Tensor, Tensor | None]:
+        heard = Heard(int(module.layer_idx), query, key, value, attention_mask, _scoring(options))  # type: ignore[arg-type]
+        weights = hear(heard)
+        if weights is not None and original is sdpa_attention_forward and heard.is_plain:
+            return _attended(weights, value), None
         plain = original or sys.modules[type(module).__module__].eager_attention_forward
-        hear(int(module.layer_idx), query, key, attention_mask, _scoring(options))  # type: ignore[arg-type]
         output: tuple[Tensor, Tensor | None] = plain(module, query, key, value, attention_mask, **options)
         return output
 
@@ -98,39 +134,28 @@ def _scoring(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def cap_scores(
-    query: Tensor,
-    key: Tensor,
-    mask: Tensor | None,
-    *,
-    n_held: int,
-    scaling: float,
-    window: int | None = None,
-    softcap: float | None = None,
-    sinks: Tensor | None = None,
-    group_max: bool = False,
-) -> Tensor:
+def cap_scores(weights: Tensor, *, n_held: int, group_max: bool = False) -> Tensor:
     """Representative score of every entry held: the catalyst's attention to it.
 
     Paper: InfiniPot §3.3.1, Eq. 2; the sum over the query heads of a KV head ranks as their mean does.
 
     Args:
-        query: catalyst rows after rotation, shape (1, H, P, D).
-        key: keys of entries and catalyst after rotation, shape (1, K, N + P, D).
-        mask: what the model hands its attention, boolean or additive, broadcastable to (1, 1, P, N + P); None: causal.
+        weights: attention of the catalyst's rows to entries and catalyst, shape (K, H / K, P, N + P).
         n_held: N.
-        scaling: factor on the products.
-        window: sliding window of the layer, used where no mask is given.
-        softcap: tanh cap on the products.
-        sinks: logit per query head that takes part in the softmax and votes for nothing, shape (H,).
         group_max: take the highest of a KV head's query heads instead of their sum. Differs from the paper.
 
     Returns:
         Shape (K, N), fp32.
     """
-    weights = attention_weights(query, key, mask, scaling=scaling, window=window, softcap=softcap, sinks=sinks)
     by_head = weights[..., :n_held].sum(dim=2)
     return by_head.amax(dim=1) if group_max else by_head.sum(dim=1)
+
+
+def _attended(weights: Tensor, value: Tensor) -> Tensor:
+    """A layer's attention output, (1, P, H, E), from its weights (K, H / K, P, N) and values (1, K, N, E)."""
+    mixed = torch.bmm(weights.flatten(1, 2), value[0].float())
+    by_head = mixed.view(*weights.shape[:3], value.shape[-1]).flatten(0, 1)
+    return by_head.transpose(0, 1)[None].to(value.dtype)
 
 
 def attention_weights(
@@ -146,7 +171,7 @@ def attention_weights(
     """What each query row attends to, as the model's own attention weighs it.
 
     Args:
-        query: shape (1, H, P, D); the other arguments are those of `cap_scores`.
+        query: after rotation, shape (1, H, P, D).
         key: shape (1, K, N, D), the keys of the P rows at its end.
         mask: broadcastable to (1, 1, P, N).
         scaling: factor on the products.
@@ -158,8 +183,9 @@ def attention_weights(
         Shape (K, H / K, P, N), fp32; rows sum to 1, or less with sinks.
     """
     n_kv, n_rows, n_keys = key.shape[1], query.shape[2], key.shape[2]
-    grouped = query[0].view(n_kv, -1, n_rows, query.shape[-1]).float()
-    products = torch.einsum("kgpd,knd->kgpn", grouped, key[0].float()) * scaling
+    grouped = query[0].reshape(n_kv, -1, query.shape[-1]).float()
+    # not einsum, which would copy keys that do not lie in one piece
+    products = (torch.bmm(grouped, key[0].float().mT) * scaling).view(n_kv, -1, n_rows, n_keys)
     if softcap is not None:
         products = softcap * torch.tanh(products / softcap)
     if mask is None:

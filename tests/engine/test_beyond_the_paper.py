@@ -11,7 +11,7 @@ from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine import Pot, generate, read
 from infinipot_cli.engine.importance import concentrated_budget, pooled, select
 from infinipot_cli.errors import PotSizeError
-from infinipot_cli.model.attention import cap_scores
+from infinipot_cli.model.attention import attention_weights, cap_scores
 
 CAPACITY, BUDGET, CATALYST, PREFIX = 40, 16, (5, 6, 7), (1, 2)
 
@@ -67,8 +67,9 @@ def test_pooled_scores_are_those_of_the_best_neighbour() -> None:
 def test_a_group_counts_as_its_best_head() -> None:
     generator = torch.Generator().manual_seed(0)
     query, key = torch.randn(1, 4, 3, 8, generator=generator), torch.randn(1, 2, 13, 8, generator=generator)
-    got = cap_scores(query, key, None, n_held=10, scaling=1.0, group_max=True)
-    single = [cap_scores(query[:, [h]], key[:, [h // 2]], None, n_held=10, scaling=1.0)[0] for h in range(4)]
+    got = cap_scores(attention_weights(query, key, None, scaling=1.0), n_held=10, group_max=True)
+    alone = [attention_weights(query[:, [h]], key[:, [h // 2]], None, scaling=1.0) for h in range(4)]
+    single = [cap_scores(weights, n_held=10)[0] for weights in alone]
     torch.testing.assert_close(got, torch.stack([torch.maximum(*single[:2]), torch.maximum(*single[2:])]))
 
 

@@ -8,8 +8,9 @@ from torch import Tensor
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
 from infinipot_cli.engine import read
-from infinipot_cli.model.attention import cap_scores, captured_votes
+from infinipot_cli.model.attention import attention_weights, cap_scores, captured_votes
 from infinipot_cli.model.port import port_of
 from tests.engine.conftest import random_ids, tiny
 
@@ -52,14 +53,16 @@ def test_scores_equal_attention_written_out(window: int | None, mask: str, extra
     additive = torch.zeros(ROWS, HELD + ROWS).masked_fill(~seen, torch.finfo(torch.float32).min)
     options = {"softcap": {"softcap": 0.7}, "sinks": {"sinks": torch.linspace(-1, 2, HEADS)}, "": {}}[extra]
     given = {"none": None, "boolean": seen[None, None], "additive": additive[None, None]}[mask]
-    got = cap_scores(query, key, given, n_held=HELD, scaling=0.3, window=window if mask == "none" else None, **options)
+    own_window = window if mask == "none" else None
+    weights = attention_weights(query, key, given, scaling=0.3, window=own_window, **options)
+    got = cap_scores(weights, n_held=HELD)
     assert (got.shape, got.dtype) == ((KV_HEADS, HELD), torch.float32)
     torch.testing.assert_close(got, explicit(query, key, window=window, **options), atol=1e-5, rtol=1e-5)
 
 
 def test_scores_of_half_precision_are_fp32() -> None:
     query, key = (tensor.bfloat16() for tensor in tensors())
-    got = cap_scores(query, key, None, n_held=HELD, scaling=0.3)
+    got = cap_scores(attention_weights(query, key, None, scaling=0.3), n_held=HELD)
     torch.testing.assert_close(got, explicit(query.float(), key.float()), atol=1e-5, rtol=1e-5)
 
 
@@ -78,6 +81,19 @@ def test_the_table_is_overridden_only_while_the_catalyst_runs(attention: str) ->
     read(model, random_ids(300, 1), catalyst_ids=[5] * 13, capacity=64, budget=32, chunk=7)
     assert met == {(True, False), (False, True)}
     assert ALL_ATTENTION_FUNCTIONS.get(attention) is own
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_being_overheard_changes_nothing(family: Family) -> None:
+    """A catalyst has the states that any other tokens would have, with the usual attention and with eager."""
+    model, ids = build(family), torch.tensor([random_ids(40, 2)])
+    for attention in {model.config._attn_implementation, "eager"}:
+        model.set_attn_implementation(attention)
+        with torch.inference_mode():
+            wanted = model(ids).logits
+            with captured_votes(model, 0):
+                got = model(ids).logits
+        torch.testing.assert_close(got, wanted, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
