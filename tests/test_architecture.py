@@ -80,6 +80,7 @@ ARROWS = {
             "plan",
             "model.catalog",
             "model.download",
+            "model.footprint",
             "model.inventory",
             "model.load",
             "templates",
