@@ -52,10 +52,12 @@ ARROWS = {
     },
     "bench": {
         *("choice", "explain", "session", "plan", "templates", "documents", "logs", "tokens", "engine", "model"),
-        *("errors", "__version__"),
+        *("settings", "errors", "__version__"),
     },
     "display": {
         "bench.record",
+        "bench.needle_record",
+        "bench.ruler.record",
         "explain",
         "bench.pocket_record",
         "bench.hitrate_record",

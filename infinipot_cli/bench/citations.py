@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infinipot_cli.bench.citation_record import CitationTrial
+from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.plants import Plant, facts, hide, is_right, passkeys
 from infinipot_cli.documents import Document, TextPiece
 from infinipot_cli.errors import UsageError
@@ -97,6 +98,7 @@ def _ask(session: Session, book: Planted, number: int) -> Iterator[CitationTrial
     with session.reading_of([PagedBook(book.pages)], ask_all([plant.question for plant, _ in asked])) as reading:
         for _ in reading.read():
             pass
+        check_distilled(reading.plan, reading.n_tokens, reading.pot.n_cycles)
         for question, (kind, (plant, page)) in enumerate(zip(("passkey", "fact"), asked, strict=True)):
             given = "".join(reading.answer(question, watch=True)).strip()
             ranked = reading.passages()

@@ -1,18 +1,29 @@
-"""A long text to measure with: any document, cut or repeated to a number of tokens."""
+"""A long text to measure with: any document or folder of them, cut or repeated to a number of tokens."""
 
 import math
+from pathlib import Path
 
 from infinipot_cli.documents import open_document
+from infinipot_cli.documents.collect import collect
 from infinipot_cli.errors import UsageError
 from infinipot_cli.tokens import DocumentTokenizer
 
 
 def read_book(source: str) -> str:
-    """The whole text of a document.
+    """The whole text of a document, or of all documents of a folder in the order of their names.
 
     Raises:
-        DocumentError: it cannot be read.
+        DocumentError: one cannot be read, or the folder holds none.
     """
+    return "\n\n".join(_text(path) for path in collect([source]).sources)
+
+
+def files_of(source: str) -> list[Path]:
+    """The files behind a book, for a record to name."""
+    return [path for path in map(Path, collect([source]).sources) if path.is_file()]
+
+
+def _text(source: str) -> str:
     with open_document(source) as document:
         return "".join(piece.text for piece in document.pieces())
 

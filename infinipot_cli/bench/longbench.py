@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.longbench_sets import SETS, LongSet, Row
 from infinipot_cli.engine import Pot, Reader, generate
-from infinipot_cli.errors import PotError
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
@@ -67,9 +67,7 @@ class Runner:
         with memory_guard(f"answer {row.set_name} from {n_tokens} tokens"):
             pot = self._read(plan, asked, arm)
             given = self._answer(pot, plan, one)
-        must_distill = plan.n_cycles(len(asked.document)) > 0
-        if must_distill and not pot.n_cycles:
-            raise PotError(f"{len(asked.document)} tokens went into a pot of {plan.capacity} and nothing was distilled")
+        check_distilled(plan, len(asked.document), pot.n_cycles)
         return LongTrial(
             set_name=row.set_name,
             number=row.number,

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from infinipot_cli.bench.record import MemoryRow
-from infinipot_cli.errors import InfinipotError
+from infinipot_cli.errors import InfinipotError, PotError
 
 QUESTION = "What is the pass key?"
 
@@ -24,6 +24,7 @@ def measure(text: str, arguments: list[str]) -> MemoryRow:
         arguments: further words for `infinipot ask`.
 
     Raises:
+        PotError: the text did not fit the pot, and nothing was distilled all the same.
         InfinipotError: the command failed; its own message has been shown.
     """
     with tempfile.TemporaryDirectory(prefix="infinipot-") as folder:
@@ -40,6 +41,8 @@ def measure(text: str, arguments: list[str]) -> MemoryRow:
     if child.returncode:
         raise InfinipotError(f"the measured command failed with exit code {child.returncode}")
     record = json.loads(content)
+    if record["retention"]["read"] > record["pot"]["size"] and not record["pot"]["distillations"]:
+        raise PotError(f"{record['retention']['read']} tokens were read and nothing was distilled")
     return MemoryRow(
         n_tokens=record["retention"]["read"],
         n_distilled=record["pot"]["distillations"],

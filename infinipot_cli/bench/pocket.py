@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.metrics import exact_match, f1, first_sentences, rouge_l
 from infinipot_cli.bench.plants import is_right
 from infinipot_cli.bench.pocket_record import PocketTrial
@@ -20,6 +21,7 @@ from infinipot_cli.plan import Plan, Task
 from infinipot_cli.session import Session, ask, summarize
 from infinipot_cli.tokens import Detokenizer
 
+NOT_DISTILLING = ("full", "truncated")
 LEAD_SENTENCES = {"scitldr": 1}
 _LEAD = 3
 
@@ -81,6 +83,8 @@ class Runner:
             return pot, "", {"nats": nats}
         plan = self.session.plan(_task(item, arm))
         pot = self._read(item, arm, plan)
+        if arm not in NOT_DISTILLING:
+            check_distilled(plan, len(self._ids(item)), pot.n_cycles)
         detokenizer = Detokenizer(self.tokenizer)
         steps = generate(
             self.session.load().model,
@@ -97,7 +101,7 @@ class Runner:
         # where a question judges, or its length decides what fits, it needs a reading of its own
         asked = len(plan.prompt.suffix_ids) + plan.max_tokens
         key = f"{item.document}\n{plan.prompt.catalyst_ids} {plan.budget}"
-        if arm in ("full", "truncated"):
+        if arm in NOT_DISTILLING:
             key = f"{item.document}\n{asked}"
         if self._pots.get(arm, ("", None))[0] != key:
             ids = self._ids(item)
@@ -140,6 +144,8 @@ class Runner:
         for _ in reader.feed(before):
             pass
         pot = reader.pot
+        if arm not in NOT_DISTILLING:
+            check_distilled(plan, len(before), pot.n_cycles)
         if pot.n_held + n_predicted > pot.capacity - len(pot.catalyst_ids):
             distill(reader.model, pot)
         # nothing is distilled any more; at 0 the engine would not compute novelty, and a setting could make it a rank

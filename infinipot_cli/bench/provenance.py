@@ -9,10 +9,32 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from infinipot_cli import __version__
+from infinipot_cli.plan import Plan
 from infinipot_cli.session import Session
 
 _LIBRARIES = ("torch", "transformers", "tokenizers")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def run_settings(session: Session, plan: Plan) -> dict[str, object]:
+    """What the numbers of any run depend on, for the record that a stopped one goes on with; nothing is loaded.
+
+    Args:
+        session: whose model is measured.
+        plan: sizes as they were settled.
+    """
+    return {
+        "model": session.files.name,
+        "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _weights(session)],
+        "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
+        "set": plan.choice.changed,
+        "dtype": session.loading.dtype.value,
+        "quantize": session.loading.quantize.value,
+    }
+
+
+def _weights(session: Session) -> list[Path]:
+    return sorted([*session.files.folder.glob("*.safetensors"), *session.files.folder.glob("*.gguf")])
 
 
 def provenance(session: Session, data: Iterable[Path] = ()) -> dict[str, object]:
@@ -22,11 +44,10 @@ def provenance(session: Session, data: Iterable[Path] = ()) -> dict[str, object]
         session: whose model was measured.
         data: files that were read.
     """
-    weights = sorted([*session.files.folder.glob("*.safetensors"), *session.files.folder.glob("*.gguf")])
     device = getattr(session.load().model, "device", "cpu")
     return {
         "versions": {"infinipot": __version__, "python": platform.python_version(), **_versions()},
-        "weights": {path.name: sha256(path) for path in weights},
+        "weights": {path.name: sha256(path) for path in _weights(session)},
         "data": {path.name: sha256(path) for path in data},
         "machine": {
             "system": platform.platform(terse=True),

@@ -1,42 +1,12 @@
 """What a measurement gives back: plain numbers, ready for a table or for JSON."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 # What a family must meet: logits, and stored keys against fresh ones (in bf16 both sides are rounded twice).
 FITS_BOUND = 1e-4
 ROTATION_BOUND = 1e-5
 ROTATION_BOUND_BF16 = 8e-3
-
-
-@dataclass(frozen=True)
-class NeedleTrial:
-    """One hidden line and what became of it.
-
-    Attributes:
-        kind: `passkey` or `fact`.
-        depth: where it was hidden, as a share of the text.
-        question: what was asked.
-        wanted: what a right answer contains.
-        given: what came.
-        is_right: whether it was right.
-        n_tokens: document tokens read.
-        n_distilled: distillations on the way.
-        seconds: reading and answering.
-        length: tokens that the haystack was cut or repeated to; 0 for the whole book.
-    """
-
-    kind: str
-    depth: float
-    question: str
-    wanted: str
-    given: str
-    is_right: bool
-    n_tokens: int
-    n_distilled: int
-    seconds: float
-    length: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,71 +25,6 @@ class Count:
         middle = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         return (max(0.0, middle - half), min(1.0, middle + half))
-
-
-@dataclass(frozen=True)
-class NeedleResult:
-    """All trials of one run, with what they were run on.
-
-    Attributes:
-        model: name of the model.
-        capacity: places of the pot.
-        budget: entries kept by a distillation.
-        catalyst: what judged the entries, `question` or `general`.
-        seed: of the choice of plants.
-        trials: in the order in which they were run.
-        choice: settings beyond the paper.
-    """
-
-    model: str
-    capacity: int
-    budget: int
-    catalyst: str
-    seed: int
-    trials: Sequence[NeedleTrial]
-    choice: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def kinds(self) -> list[str]:
-        """Kinds of plants, in the order of their first trial."""
-        return list(dict.fromkeys(trial.kind for trial in self.trials))
-
-    @property
-    def depths(self) -> list[float]:
-        """Depths, ascending."""
-        return sorted({trial.depth for trial in self.trials})
-
-    @property
-    def lengths(self) -> list[int]:
-        """Lengths of the haystacks, ascending."""
-        return sorted({trial.length for trial in self.trials})
-
-    def count(self, kind: str, depth: float | None = None, length: int | None = None) -> Count:
-        """Right answers of one kind, at one depth or at all, in texts of one length or of all."""
-        chosen = [
-            trial.is_right
-            for trial in self.trials
-            if trial.kind == kind and depth in (None, trial.depth) and length in (None, trial.length)
-        ]
-        return Count(sum(chosen), len(chosen))
-
-    def to_record(self) -> dict[str, object]:
-        """For JSON: the totals with their intervals, then every trial."""
-        totals = {
-            kind: {"right": count.right, "total": count.total, "interval": [round(end, 4) for end in count.interval]}
-            for kind, count in ((kind, self.count(kind)) for kind in self.kinds)
-        }
-        return {
-            "schema": 1,
-            "bench": "needle",
-            "model": self.model,
-            "pot": {"size": self.capacity, "budget": self.budget},
-            "catalyst": self.catalyst,
-            "choice": dict(self.choice),
-            "seed": self.seed,
-            "totals": totals,
-            "trials": [asdict(trial) for trial in self.trials],
-        }
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from infinipot_cli.bench.record import Count, FamilyRow, MemoryRow, NeedleResult, StreamRow
+from infinipot_cli.bench.record import FamilyRow, MemoryRow, StreamRow
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
 
@@ -17,42 +17,6 @@ def show_table(table: Table, heading: str = "") -> None:
     if heading:
         say(console, heading)
     console.print(table)
-
-
-def needle_heading(result: NeedleResult) -> str:
-    """What the trials were run on."""
-    return (
-        f"{result.model}, pot {result.capacity}, {result.budget} kept, catalyst {result.catalyst}, seed {result.seed}"
-    )
-
-
-def needle_table(result: NeedleResult) -> Table:
-    """Right answers by depth and kind."""
-    table = Table()
-    table.add_column("depth", justify="right")
-    for kind in result.kinds:
-        table.add_column(kind, justify="right")
-    for depth in result.depths:
-        table.add_row(f"{depth:.1f}", *(_right(result.count(kind, depth)) for kind in result.kinds))
-    table.add_section()
-    table.add_row("all", *(_right(result.count(kind)) for kind in result.kinds))
-    table.add_row("95 %", *(_interval(result.count(kind)) for kind in result.kinds))
-    return table
-
-
-def needle_grid(result: NeedleResult, kind: str) -> Table:
-    """Percent of right answers of one kind by depth and length, as the paper's Table 4; all depths with intervals."""
-    table = Table(title=kind, title_justify="left")
-    table.add_column("depth", justify="right")
-    for length in result.lengths:
-        table.add_column(str(length), justify="right")
-    for depth in result.depths:
-        counts = (result.count(kind, depth, length) for length in result.lengths)
-        table.add_row(f"{depth:g}", *(f"{100 * one.right / one.total:.0f}" if one.total else "–" for one in counts))
-    table.add_section()
-    table.add_row("all", *(_right(result.count(kind, length=length)) for length in result.lengths))
-    table.add_row("95 %", *(_interval(result.count(kind, length=length)) for length in result.lengths))
-    return table
 
 
 def memory_table(rows: Sequence[MemoryRow]) -> Table:
@@ -116,12 +80,3 @@ def families_markdown(rows: Sequence[FamilyRow]) -> str:
         f"| {row.family} | `{row.model_type}` | {row.trait} | {' | '.join('✗✓'[good] for good in row.verdicts)} |\n"
         for row in rows
     )
-
-
-def _right(count: Count) -> str:
-    return f"{count.right}/{count.total}" if count.total else ""
-
-
-def _interval(count: Count) -> str:
-    low, high = count.interval
-    return f"{100 * low:.0f}–{100 * high:.0f} %"

@@ -2,11 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.bench.record import Count, NeedleResult, NeedleTrial
+from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
+from infinipot_cli.bench.record import Count
 
 
 def trial(kind: str, depth: float, right: bool) -> NeedleTrial:
-    return NeedleTrial(kind, depth, "who?", "a", "a" if right else "b", right, 100, 2, 0.5)
+    return NeedleTrial(kind, depth, "who?", "a", "a" if right else "b", right, 100, 2, 0.5, float(right))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,6 @@ def test_a_result_counts_by_kind_and_depth() -> None:
     assert result.count("fact", 0.5) == Count(0, 0)
     record = result.to_record()
     assert record["totals"] == {
-        "passkey": {"right": 1, "total": 2, "interval": [0.0945, 0.9055]},
-        "fact": {"right": 1, "total": 1, "interval": [0.2065, 1.0]},
+        "passkey": {"right": 1, "total": 2, "score": 0.5, "interval": [0.0945, 0.9055]},
+        "fact": {"right": 1, "total": 1, "score": 1.0, "interval": [0.2065, 1.0]},
     }

@@ -11,6 +11,7 @@ from infinipot_cli.commands.bench import (
     memory,
     needle,
     pocket,
+    ruler,
     screen,
     startup,
     stream,
@@ -18,6 +19,7 @@ from infinipot_cli.commands.bench import (
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
 app.command("needle")(needle.needle)
+app.command("ruler")(ruler.ruler)
 app.command("citations")(citations.citations)
 app.command("memory")(memory.memory)
 app.command("cost")(cost.cost)

@@ -1,16 +1,23 @@
 """`infinipot bench needle`: does what was asked for survive the pot?"""
 
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import Book, parse_depths, print_json
+from infinipot_cli.commands.bench.shared import Arms, Book, Record, parse_depths, print_json
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from infinipot_cli.bench.needle_record import NeedleTrial
+    from infinipot_cli.bench.plants import Plant
+
+TEST = "Test"
 
 
 class Kind(StrEnum):
@@ -19,6 +26,7 @@ class Kind(StrEnum):
     PASSKEY = "passkey"
     FACT = "fact"
     BOTH = "both"
+    KAMRADT = "kamradt"
 
 
 class Catalyst(StrEnum):
@@ -30,33 +38,66 @@ class Catalyst(StrEnum):
 
 @with_groups
 def needle(
+    *,
     book: Book,
     trials: Annotated[
-        int, typer.Option("--trials", metavar="N", min=1, help="Lines of each kind to hide.", rich_help_panel="Test")
+        int,
+        typer.Option(
+            "--trials",
+            metavar="N",
+            min=1,
+            help="Lines of each kind to hide in a text of each length.",
+            rich_help_panel=TEST,
+        ),
     ] = 20,
-    kind: Annotated[Kind, typer.Option("--kind", help="What to hide.", rich_help_panel="Test")] = Kind.BOTH,
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            "--kind",
+            help="What to hide: pass keys, plain facts, both, or Kamradt's one sentence, once at every depth.",
+            rich_help_panel=TEST,
+        ),
+    ] = Kind.BOTH,
     catalyst: Annotated[
-        Catalyst, typer.Option("--catalyst", help="What judges the entries of a full pot.", rich_help_panel="Test")
+        Catalyst, typer.Option("--catalyst", help="What judges the entries of a full pot.", rich_help_panel=TEST)
     ] = Catalyst.QUESTION,
+    arms: Arms = "infinipot",
     tokens: Annotated[
         str | None,
         typer.Option(
             "--tokens",
             metavar="N,N",
             help="Cut or repeat the book to so many tokens, up to 1m; several make a grid. The whole book by default.",
-            rich_help_panel="Test",
+            rich_help_panel=TEST,
         ),
     ] = None,
     depths: Annotated[
         str | None,
+        typer.Option("--depths", metavar="D,D", help="Where lines are hidden, 0 to 1, in turn.", rich_help_panel=TEST),
+    ] = None,
+    sentence: Annotated[
+        str | None,
         typer.Option(
-            "--depths", metavar="D,D", help="Where lines are hidden, 0 to 1, in turn.", rich_help_panel="Test"
+            "--needle", metavar="TEXT", help="With --kind kamradt, another sentence to hide.", rich_help_panel=TEST
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the choice of lines.", rich_help_panel="Test")] = 0,
-    *,
+    question: Annotated[
+        str | None, typer.Option("--question", metavar="TEXT", help="What to ask for it.", rich_help_panel=TEST)
+    ] = None,
+    expected: Annotated[
+        str | None,
+        typer.Option(
+            "--expected",
+            metavar="WORDS",
+            help="What should come; the score is the share of its words in the answer.",
+            rich_help_panel=TEST,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the choice of lines.", rich_help_panel=TEST)] = 0,
+    record: Record = None,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    loading: LoadingOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -65,55 +106,84 @@ def needle(
 ) -> None:
     """Hide lines in a long text, one at a time, and ask for them.
 
-    infinipot bench needle --book book.txt --trials 20
+    infinipot bench needle --book book.txt --tokens 4k,32k --depths 0.1,0.5,0.9
+
+    The book may be a folder of essays: with --kind kamradt that is Kamradt's test, scored by the share of the expected
+    words in the answer instead of by another model.
     """
     lengths = [settings.parse_size(word) for word in tokens.split(",")] if tokens else [0]
     places = parse_depths(depths) if depths else None
     request = distilling.request(max_tokens)
+    plant = _plant(kind, sentence, question, expected)
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench import needle as bench
-    from infinipot_cli.bench.record import NeedleResult, NeedleTrial
+    from infinipot_cli.bench.arms import parse_arms
+    from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
+    from infinipot_cli.bench.provenance import provenance, run_settings, sha256
+    from infinipot_cli.bench.run_file import RunFile
+    from infinipot_cli.display.bench_progress import BenchProgress
     from infinipot_cli.display.console import error_console, say
-    from infinipot_cli.display.tables import needle_grid, needle_heading, needle_table, show_table
+    from infinipot_cli.display.needle_tables import fits_remark, needle_sections
+    from infinipot_cli.display.tables import show_table
     from infinipot_cli.session import Session, ask
 
-    console = error_console(color, quiet=quiet)
+    chosen_arms, console = parse_arms(arms), error_console(color, quiet=quiet)
     text = haystack.read_book(book)
-    chosen = bench.choose(kind.value, trials, seed, places or bench.DEPTHS)
-    session = Session(model, request)
+    chosen = bench.choose(kind.value, trials, seed, places, plant)
+    session = Session(model, request, loading=loading.loading())
     plan = session.plan(ask("Who?"))
-    n_all = len(chosen) * len(lengths)
-    done: list[NeedleTrial] = []
-    for trial in (
-        trial
-        for length in lengths
-        for trial in bench.run(
-            session,
-            haystack.fit(text, session.tokenizer, length) if length else text,
-            chosen,
-            catalyst=catalyst.value,
-            length=length,
-        )
-    ):
-        done.append(trial)
-        mark = "right" if trial.is_right else f"wrong ({trial.wanted})"
-        say(
-            console,
-            f"{len(done)}/{n_all}  {trial.kind} at {trial.depth:.1f}  {mark}: {trial.given}"
-            f"  [{trial.n_tokens} tokens, {trial.seconds:.1f} s]",
-            style="dim",
-        )
+    files = haystack.files_of(book)
+    setting = run_settings(session, plan) | {
+        "kind": kind.value, "trials": trials, "arms": list(chosen_arms), "catalyst": catalyst.value, "lengths": lengths,
+        "depths": list(places or ()), "needle": list(vars(plant).values()) if kind is Kind.KAMRADT else None,
+        "seed": seed, "max_tokens": max_tokens, "data": {path.name: sha256(path) for path in files},
+    }  # fmt: skip
+    kept = RunFile(record, setting, NeedleTrial)
+    known = {trial.key for trial in kept.done}
+    wanted = [(arm, length, hidden) for arm in chosen_arms for length in lengths for hidden in chosen]
+    todo = [one for one in wanted if (one[0], one[2].kind, one[1], one[2].number) not in known]
+    with BenchProgress(console, len(wanted), done=len(wanted) - len(todo), kept=str(record or "")) as progress:
+        for trial in bench.run(session, bench.Haystacks(text, session), todo, catalyst=catalyst.value):
+            kept.add(trial)
+            say(console, _line(trial), style="dim")
+            progress.step(f"{trial.arm} {trial.kind} {trial.length or ''}".strip())
     result = NeedleResult(
-        session.files.name, plan.capacity, plan.budget, catalyst.value, seed, done, request.choice.changed
+        session.files.name, plan.capacity, plan.budget, catalyst.value, seed, kept.done, request.choice.changed, setting
     )
+    if remark := fits_remark(result):
+        say(console, remark)
     if json:
-        from infinipot_cli.bench.provenance import provenance
-
-        print_json(
-            result.to_record() | {"made_with": provenance(session, [path for path in [Path(book)] if path.is_file()])}
-        )
-    elif len(lengths) > 1:
-        for number, name in enumerate(result.kinds):
-            show_table(needle_grid(result, name), "" if number else needle_heading(result))
+        print_json(result.to_record() | {"made_with": provenance(session, files)})
     else:
-        show_table(needle_table(result), needle_heading(result))
+        for heading, table in needle_sections(result):
+            show_table(table, heading)
+
+
+def _plant(kind: Kind, sentence: str | None, question: str | None, expected: str | None) -> "Plant":
+    """The sentence of Kamradt's test, the original one or the user's own.
+
+    Raises:
+        UsageError: one's own needle without its question or answer, or for another kind.
+    """
+    from infinipot_cli.bench.kamradt import ORIGINAL
+    from infinipot_cli.bench.metrics import answer_words
+    from infinipot_cli.bench.plants import Plant
+
+    own = (sentence, question, expected)
+    if not any(own):
+        return ORIGINAL
+    if kind is not Kind.KAMRADT:
+        raise UsageError("--needle, --question and --expected belong to --kind kamradt")
+    if not (sentence and question and expected) or not answer_words(expected):
+        raise UsageError("a needle of one's own needs all of --needle, --question and --expected")
+    return Plant(sentence.strip(), question, expected)
+
+
+def _line(trial: "NeedleTrial") -> str:
+    mark = "right" if trial.is_right else f"wrong ({trial.wanted})"
+    if trial.kind == "kamradt":
+        mark = f"{100 * trial.score:.0f} %"
+    return (
+        f"{trial.arm}  {trial.kind} at {trial.depth:.1f}  {mark}: {trial.given}"
+        f"  [{trial.n_tokens} tokens, {trial.seconds:.1f} s]"
+    )

@@ -9,7 +9,19 @@ from infinipot_cli.errors import UsageError
 
 Book = Annotated[
     str,
-    typer.Option("--book", metavar="FILE", help="The long text to read, a text file or a PDF.", rich_help_panel="Test"),
+    typer.Option(
+        "--book", metavar="FILE", help="The long text to read: a document, or a folder of them.", rich_help_panel="Test"
+    ),
+]
+Arms = Annotated[
+    str,
+    typer.Option(
+        "--arms",
+        metavar="A,B",
+        help="Ways to hold the text: infinipot as asked for, general (CaP-G), no-nuc (catalyst alone), no-cap (novelty "
+        "alone); or all.",
+        rich_help_panel="Test",
+    ),
 ]
 Record = Annotated[
     Path | None,
