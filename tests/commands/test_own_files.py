@@ -1,6 +1,5 @@
 """Models, templates and pots of one's own: found, edited and deleted, and never without being asked."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +28,9 @@ def cached(tiny_model: Path) -> Iterator[Path]:
     """A model in the Hugging Face cache of the tests."""
     import shutil
 
-    repository = Path(os.environ["HF_HOME"]) / "hub" / f"models--{NAME.replace('/', '--')}"
+    from huggingface_hub import constants
+
+    repository = Path(constants.HF_HUB_CACHE) / f"models--{NAME.replace('/', '--')}"
     shutil.copytree(tiny_model, repository / "snapshots" / ("a" * 40))
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("a" * 40)
