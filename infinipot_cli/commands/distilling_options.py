@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import NAMES, parse_choice
+from infinipot_cli.choice import NAMES
+from infinipot_cli.commands import complete
 from infinipot_cli.errors import UsageError
+from infinipot_cli.policies import DEFAULT, POLICY_NAMES, parse_settings
 
 _PANEL = "Model and pot"
 
@@ -131,6 +133,17 @@ class DistillingOptions(SizeOptions):
             rich_help_panel=_PANEL,
         ),
     ] = None
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy",
+            metavar="NAME",
+            help=f"Who decides what stays: {', '.join(POLICY_NAMES)}.",
+            rich_help_panel=_PANEL,
+            autocompletion=complete.policies,
+            show_default=DEFAULT,
+        ),
+    ] = None
     choices: Annotated[
         list[str] | None,
         typer.Option(
@@ -154,7 +167,7 @@ class DistillingOptions(SizeOptions):
         """
         named = (("sinks", self.keep_first), ("recent", self.keep_last))
         more = [f"{name}={value}" for name, value in named if value is not None]
-        choice = parse_choice([*(self.choices or ()), *more])
+        choice, own = parse_settings(self.policy or DEFAULT, [*(self.choices or ()), *more])
         return settings.PotRequest(
-            self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.memory
+            self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own, self.memory
         )
