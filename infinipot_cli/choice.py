@@ -10,8 +10,6 @@ second case): heads then hold different tokens, so there is no one text left tha
 """
 
 import dataclasses
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infinipot_cli.errors import UsageError
@@ -69,28 +67,18 @@ PAPER = Choice()
 NAMES = tuple(field.name for field in dataclasses.fields(Choice))
 
 
-def parse_choice(words: Iterable[str]) -> Choice:
-    """Settings as a user types them.
+def parse_value(name: str, text: str, kind: type) -> int | float | bool:
+    """The value of a setting as a user types it.
 
     Args:
-        words: `NAME=VALUE` each; a switch may stand without a value.
+        name: of the setting, for messages.
+        text: behind the equals sign; empty switches on.
+        kind: bool, int or float.
 
     Raises:
-        UsageError: an unknown name, or a value that makes no sense.
+        UsageError: the text is no such value.
     """
-    values: dict[str, int | float | bool] = {}
-    for word in words:
-        name, _, text = word.partition("=")
-        name = name.strip().replace("-", "_")
-        if name not in NAMES:
-            close = difflib.get_close_matches(name, NAMES, n=1)
-            meant = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
-            raise UsageError(f"--set knows no setting {name!r}", hint=meant)
-        values[name] = _value(name, text.strip().lower(), type(getattr(PAPER, name)))
-    return Choice(**values)  # type: ignore[arg-type]  # each value has the type of its field
-
-
-def _value(name: str, text: str, kind: type) -> int | float | bool:
+    text = text.strip().lower()
     try:
         if kind is bool:
             return {"": True, "on": True, "true": True, "1": True, "off": False, "false": False, "0": False}[text]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError
+from infinipot_cli.policies import DEFAULT, Settings, distills
 from infinipot_cli.settings import PotRequest
 from infinipot_cli.templates import load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
@@ -80,6 +81,8 @@ class Plan:
         novelty_ratio: share of the budget for the most novel tokens.
         chunk: tokens per forward pass.
         choice: settings of what is kept, beyond the paper.
+        policy: name of who decides what stays.
+        policy_settings: of its own, where they differ from its defaults.
     """
 
     prompt: Prompt
@@ -89,9 +92,13 @@ class Plan:
     novelty_ratio: float
     chunk: int
     choice: Choice = PAPER
+    policy: str = DEFAULT
+    policy_settings: Settings = ()
 
     def n_cycles(self, n_tokens: int) -> int:
         """Distillations that reading a document of so many tokens takes; answering may add one."""
+        if not distills(self.policy, self.policy_settings):
+            return 0
         full = self.capacity - len(self.prompt.catalyst_ids)
         return max(0, -(-(len(self.prompt.prefix_ids) + n_tokens - full) // (full - self.budget)))
 
@@ -179,6 +186,8 @@ def make_plan(
         max_tokens=request.max_tokens or min(max_tokens, room),
         novelty_ratio=request.novelty_ratio,
         choice=request.choice,
+        policy=request.policy or DEFAULT,
+        policy_settings=request.policy_settings,
         chunk=request.chunk,
     )
 

@@ -171,6 +171,7 @@ class Reading:
 
     def _new_reader(self, loaded: "LoadedModel") -> "Reader":
         from infinipot_cli.engine import Reader
+        from infinipot_cli.engine.policies import make
 
         plan = self.plan
         return Reader(
@@ -182,6 +183,7 @@ class Reading:
             novelty_ratio=plan.novelty_ratio,
             choice=plan.choice,
             chunk=plan.chunk,
+            policy=make(plan.policy, plan.policy_settings),
         )
 
     def _resumed(self, loaded: "LoadedModel") -> "Reader":

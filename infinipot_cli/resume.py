@@ -10,6 +10,7 @@ from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.explain.packing import packed, unpacked
 from infinipot_cli.plan import Task
+from infinipot_cli.policies import DEFAULT, label
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource
@@ -197,10 +198,21 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
                 f"pot {name} has {field} {numbers[field]}; {option} {wish} would need another reading",
                 hint=f"leave {option} out",
             )
+    policy = numbers.get("policy", DEFAULT)
+    own = tuple(sorted(numbers.get("policy_settings", {}).items()))
+    if request.policy not in (None, policy) or (request.policy_settings and request.policy_settings != own):
+        wanted = label(request.policy or policy, request.policy_settings)
+        raise PotError(
+            f"pot {name} was read under the policy {label(policy, own)} and cannot go on under {wanted}",
+            hint="leave --policy out, or read the documents again",
+            code="pot_policy",
+        )
     return replace(
         request,
+        policy=policy,
+        policy_settings=own,
         capacity=numbers["capacity"],
         budget=numbers["budget"],
-        novelty_ratio=numbers["novelty_ratio"],
+        novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
         choice=Choice(**numbers["choice"]),
     )

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError, UsageError
+from infinipot_cli.policies import DEFAULT, Settings, listed
 
 DEFAULT_MODEL = "pocket"
 MODEL_VARIABLE = "INFINIPOT_MODEL"
@@ -153,6 +154,8 @@ class PotRequest:
         chunk: tokens per forward pass; changes memory and speed, never results while nothing was distilled.
         max_tokens: room for the answer, in tokens.
         choice: settings beyond the paper.
+        policy: name of who decides what stays; None is InfiniPot, or what a stored pot was read under.
+        policy_settings: of the policy's own, where they differ from its defaults.
     """
 
     capacity: int | None = None
@@ -161,8 +164,11 @@ class PotRequest:
     chunk: int = CHUNK
     max_tokens: int | None = None
     choice: Choice = PAPER
+    policy: str | None = None
+    policy_settings: Settings = ()
 
     def __post_init__(self) -> None:
+        self._check_policy()
         if self.capacity is not None and self.capacity < SMALLEST_POT:
             raise PotSizeError(
                 f"a pot of {self.capacity} places is smaller than the prompt; {SMALLEST_POT} is the least",
@@ -178,6 +184,21 @@ class PotRequest:
             raise UsageError(f"a chunk must hold at least 1 token, not {self.chunk}")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise UsageError(f"the answer needs at least 1 token, not {self.max_tokens}")
+
+    def _check_policy(self) -> None:
+        """Refuse wishes that mean nothing to the policy."""
+        name = self.policy or DEFAULT
+        policy = listed(name)
+        if self.budget is not None and not policy.distills:
+            raise UsageError(
+                f"the policy {name} has no budget: it makes room one token at a time, or never",
+                hint="leave --budget out",
+            )
+        if self.novelty_ratio != NOVELTY_RATIO and name != DEFAULT:
+            raise UsageError(f"the policy {name} has no share for novel tokens", hint="leave --novelty out")
+        for setting in self.choice.changed:
+            if setting not in policy.choices:
+                raise UsageError(f"--set {setting} means nothing to the policy {name}", hint=f"leave {setting} out")
 
 
 def parse_size(text: str | int) -> int:

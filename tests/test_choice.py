@@ -1,7 +1,14 @@
 import pytest
 
-from infinipot_cli.choice import NAMES, PAPER, Choice, parse_choice
+from infinipot_cli.choice import NAMES, PAPER, Choice
 from infinipot_cli.errors import UsageError
+from infinipot_cli.policies import parse_settings
+
+
+def parse_choice(words: list[str]) -> Choice:
+    choice, own = parse_settings("infinipot", words)
+    assert own == ()
+    return choice
 
 
 def test_nothing_asked_for_is_the_paper() -> None:

@@ -16,8 +16,8 @@ from transformers import PreTrainedModel
 from infinipot_cli.bench.hitrate_record import GLOBAL, N_BINS, Histogram, HitRow, HitTrial
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine import Distilled, Reader
+from infinipot_cli.engine.consume import consume
 from infinipot_cli.engine.importance import select, top
-from infinipot_cli.engine.ingest import consume
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row

@@ -1,7 +1,8 @@
-"""Values that a shell completes: models, aliases, templates. It runs at every press of the key, so nothing heavy."""
+"""Values that a shell completes: models, templates, policies. It runs at every press of the key: nothing heavy."""
 
 from infinipot_cli.config import Config, load_config
 from infinipot_cli.errors import InfinipotError
+from infinipot_cli.policies import POLICY_NAMES
 from infinipot_cli.settings import DEFAULT_MODEL
 from infinipot_cli.templates import template_names
 
@@ -16,6 +17,11 @@ def models(incomplete: str) -> list[str]:
 def templates(incomplete: str) -> list[str]:
     """Names that `-t` takes."""
     return _starting(incomplete, [*template_names(), *_config().templates])
+
+
+def policies(incomplete: str) -> list[str]:
+    """Names that `--policy` takes."""
+    return _starting(incomplete, [*POLICY_NAMES])
 
 
 def pots(incomplete: str) -> list[str]:

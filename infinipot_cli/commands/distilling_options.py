@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import NAMES, parse_choice
+from infinipot_cli.choice import NAMES
+from infinipot_cli.commands import complete
+from infinipot_cli.policies import DEFAULT, POLICY_NAMES, parse_settings
 
 _PANEL = "Model and pot"
 
@@ -76,6 +78,17 @@ class DistillingOptions(SizeOptions):
             rich_help_panel=_PANEL,
         ),
     ] = settings.CHUNK
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy",
+            metavar="NAME",
+            help=f"Who decides what stays: {', '.join(POLICY_NAMES)}.",
+            rich_help_panel=_PANEL,
+            autocompletion=complete.policies,
+            show_default=DEFAULT,
+        ),
+    ] = None
     choices: Annotated[
         list[str] | None,
         typer.Option(
@@ -97,5 +110,7 @@ class DistillingOptions(SizeOptions):
             PotSizeError: sizes that can hold nothing.
             UsageError: `--set` with a name or value that there is not.
         """
-        choice = parse_choice(self.choices or ())
-        return settings.PotRequest(self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice)
+        choice, own = parse_settings(self.policy or DEFAULT, self.choices or ())
+        return settings.PotRequest(
+            self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own
+        )

@@ -7,6 +7,7 @@ from infinipot_cli.commands.verifying import SecondLook
 from infinipot_cli.display.digest import digest_record
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
+from infinipot_cli.policies import label
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 
@@ -133,6 +134,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "distillations": reading.pot.n_cycles,
             "catalyst": reading.task.catalyst,
             "choice": plan.choice.changed,
+            "policy": label(plan.policy, plan.policy_settings),
         },
         **_sampling(session),
         "retention": {

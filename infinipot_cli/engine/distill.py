@@ -1,4 +1,4 @@
-"""One distillation: run the catalyst, score, keep, renumber (paper §3.2; procedure in Appendix B)."""
+"""One distillation: hear the voters, rank, keep, renumber (paper §3.2; procedure in Appendix B)."""
 
 import time
 from contextlib import suppress
@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from infinipot_cli.engine.events import Distilled
 from infinipot_cli.engine.importance import concentrated_budget, pooled, select
+from infinipot_cli.engine.policies import Evidence, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import AllHeard, captured_votes
@@ -38,30 +39,51 @@ def distill(
             f" (capacity {pot.capacity})",
             hint="fork the pot before each answer",
         )
-    ids = torch.tensor([pot.catalyst_ids], device=model.device)
+    votes = _votes(model, pot)
+    evidence = Evidence(
+        votes=votes,
+        novelty=pot.novelty.to(votes.device),
+        origins=pot.origins.to(votes.device),
+        keys=[layer.keys[0, :, : layer.n] for layer in pot.pot_layers if layer.keys is not None],
+        n_seen=pot.n_seen,
+        capacity=pot.capacity,
+    )
+    pot.keep(_survivors(pot, evidence, protected, n_kept or pot.budget))
+    return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
+
+
+def _votes(model: PreTrainedModel, pot: Pot) -> Tensor:
+    """Attention of the policy's voters to the entries held, fp32, (L, K, N); zeros where nobody votes."""
+    if pot.policy.voters is Voters.LAST:
+        assert pot.last_votes is not None and pot.last_votes.shape[-1] >= pot.n_held
+        return pot.last_votes[..., : pot.n_held]
+    if pot.policy.voters is not Voters.CATALYST:
+        return torch.zeros_like(pot.novelty)
+    n_before, ids = pot.n_held, torch.tensor([pot.catalyst_ids], device=model.device)
     try:
         with (
             captured_votes(model, n_before, group_max=pot.choice.group_max, n_layers=len(pot.layers)) as votes,
             suppress(AllHeard),
         ):
-            body(model)(input_ids=ids, past_key_values=pot, use_cache=True)
+            body(model)(input_ids=ids, past_key_values=pot, use_cache=True, **pot.positions(ids))
     finally:
         pot.rewind(n_before)
     device = votes[0].device
     heard = torch.stack([votes[number].to(device) for number in range(len(votes))])
     # latent attention spreads one cached head over all query heads; their votes meet again where the entries are
-    scores = heard.unflatten(1, (pot.novelty.shape[1], -1)).sum(dim=2)
-    pot.keep(_survivors(pot, scores, protected, n_kept or pot.budget))
-    return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
+    by_head: Tensor = heard.unflatten(1, (pot.n_kv_heads, -1)).sum(dim=2)
+    return by_head
 
 
-def _survivors(pot: Pot, scores: Tensor, protected: Tensor | None, budget: int) -> Tensor:
-    """The entries to keep, (L, K, C): the paper's choice, with what `pot.choice` changes about it."""
-    choice, device = pot.choice, scores.device
-    origins = pot.origins.to(device)
+def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, budget: int) -> Tensor:
+    """The entries to keep, (L, K, C): those of the policy, with what `pot.choice` changes about it."""
+    choice, scores, origins = pot.choice, pot.policy.rank(evidence), evidence.origins
+    device = scores.device
     fresh = origins >= pot.n_seen_distilled
-    if choice.sinks or choice.recent:
-        kept = (origins < pot.n_prefix + choice.sinks) | (origins >= pot.n_seen - choice.recent)
+    first, latest = pot.policy.always(pot.budget)
+    first, latest = max(first, choice.sinks), max(latest, choice.recent)
+    if first or latest:
+        kept = (origins < pot.n_prefix + first) | (origins >= pot.n_seen - latest)
         kept &= origins >= pot.n_prefix
         protected = kept if protected is None else kept | protected.to(device)
     if pot.pinned:
@@ -74,7 +96,7 @@ def _survivors(pot: Pot, scores: Tensor, protected: Tensor | None, budget: int) 
     if protected is not None:  # what must stay comes before what should
         budget = max(budget, pot.n_prefix + int(protected.sum(-1).max()))
     return select(
-        scores, pot.novelty.to(device), budget=min(budget, scores.shape[-1]), novelty_ratio=pot.novelty_ratio,
+        scores, evidence.novelty, budget=min(budget, scores.shape[-1]), novelty_ratio=pot.novelty_ratio,
         n_prefix=pot.n_prefix, protected=protected, fresh=fresh, fresh_share=choice.fresh,
     )  # fmt: skip
 

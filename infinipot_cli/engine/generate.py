@@ -9,9 +9,9 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.engine.attended import Attended
+from infinipot_cli.engine.consume import consume, plain_ids
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Step
-from infinipot_cli.engine.ingest import consume, plain_ids
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.sampling import choose
 from infinipot_cli.errors import PotSizeError

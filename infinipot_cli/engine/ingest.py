@@ -4,17 +4,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Self
 
-import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.choice import PAPER, Choice
+from infinipot_cli.engine.consume import consume, plain_ids
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Consumed, Distilled
+from infinipot_cli.engine.policies import Policy
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UsageError
-from infinipot_cli.model.head import negative_log_likelihood
-from infinipot_cli.model.port import Port, body, port_of
+from infinipot_cli.model.port import Port, port_of
 
 CHUNK = 512
 
@@ -32,6 +31,7 @@ class Reader:
         record: keep `pot.kept_history`.
         chunk: tokens per forward; changes speed and memory only.
         choice: settings beyond the paper.
+        policy: who decides what stays; the paper by default.
 
     Raises:
         PotSizeError: the sizes do not fit each other.
@@ -42,7 +42,7 @@ class Reader:
     def __init__(
         self, model: PreTrainedModel, *, catalyst_ids: Sequence[int], prefix_ids: Sequence[int] = (), capacity: int,
         budget: int, novelty_ratio: float = 0.5, record: bool = False, chunk: int = CHUNK,
-        choice: Choice = PAPER,
+        choice: Choice = PAPER, policy: Policy | None = None,
     ) -> None:  # fmt: skip
         if chunk < 1:
             raise UsageError(f"a chunk must hold at least 1 token, not {chunk}")
@@ -53,7 +53,7 @@ class Reader:
         self.pot = Pot(
             self.port.ropes, self.port.windows, self.port.n_kv_heads, capacity=capacity, budget=budget,
             novelty_ratio=novelty_ratio, catalyst_ids=tuple(plain_ids(catalyst_ids)), n_prefix=len(prefix),
-            record=record, choice=choice,
+            record=record, choice=choice, policy=policy,
         )  # fmt: skip
         for _ in self.feed(prefix):
             pass
@@ -85,61 +85,10 @@ class Reader:
             yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
 
 
-def plain_ids(ids: Iterable[int]) -> Iterator[int]:
-    """Token ids one by one, from any iterable or from a tensor of shape (T,) or (1, T).
-
-    Raises:
-        UsageError: a tensor holds several sequences; a pot reads one.
-    """
-    if not isinstance(ids, Tensor):
-        return map(int, ids)
-    if ids.ndim > 1 and ids.shape[0] != 1:
-        raise UsageError(f"a pot reads one sequence of token ids, not a tensor of shape {tuple(ids.shape)}")
-    return iter(ids.flatten().tolist())  # far faster than one small tensor after the other
-
-
-@torch.no_grad()
-def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None) -> Tensor:
-    """One forward of T tokens into the pot; returns the final hidden state of the last, (width,).
-
-    Their novelty is computed unless the caller knows it already, (T,). Interrupted, the pot is as before.
-    """
-    tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
-    try:
-        states: Tensor = body(model)(input_ids=tokens[None], past_key_values=pot, use_cache=True).last_hidden_state[0]
-        if novelty is None:
-            novelty = _novelty(model, port, pot, tokens, states)
-    except BaseException:
-        pot.rewind(n_before)  # some layers have the tokens already, others not
-        raise
-    pot.note(novelty)
-    pot.last_state = states[-1].clone()  # a view would keep the whole chunk alive
-    return pot.last_state
-
-
-def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, states: Tensor) -> Tensor:
-    """Novelty under Compression of new tokens: −log P given the pot that read them, (T,), nats, fp32.
-
-    Paper: InfiniPot §3.3.2, Eq. 4. Differs: entries of the compressed region keep the score from when they were read,
-    since after the first cycle heads hold different tokens and no sequence is left to score again. The very first token
-    of all counts as most novel; the first after a distillation is scored by the state before it.
-    """
-    if pot.novelty_ratio == 0:
-        return torch.zeros(len(tokens), device=states.device)
-    if pot.last_state is None:
-        first = torch.full((1,), float("inf"), device=states.device)
-        predicting, targets = states[:-1], tokens[1:]
-    else:
-        first = torch.empty(0, device=states.device)
-        predicting, targets = torch.cat((pot.last_state[None], states[:-1])), tokens
-    found = torch.cat((first, negative_log_likelihood(model, predicting, targets, port.vocabulary_size)))
-    return found.argsort().argsort() / max(1, len(found) - 1) if pot.choice.rank else found
-
-
 def read(
     model: PreTrainedModel, document_ids: Iterable[int], *, catalyst_ids: Sequence[int],
     prefix_ids: Sequence[int] = (), capacity: int, budget: int, novelty_ratio: float = 0.5, record: bool = False,
-    chunk: int = CHUNK, choice: Choice = PAPER,
+    chunk: int = CHUNK, choice: Choice = PAPER, policy: Policy | None = None,
 ) -> Pot:  # fmt: skip
     """Read a document of any length into a pot, ready for the suffix.
 
@@ -148,7 +97,7 @@ def read(
     """
     reader = Reader(
         model, catalyst_ids=catalyst_ids, prefix_ids=prefix_ids, capacity=capacity, budget=budget,
-        novelty_ratio=novelty_ratio, record=record, chunk=chunk, choice=choice,
+        novelty_ratio=novelty_ratio, record=record, chunk=chunk, choice=choice, policy=policy,
     )  # fmt: skip
     for _ in reader.feed(document_ids):
         pass

@@ -5,108 +5,17 @@ from the model's side (paper §3.5). Heads hold different tokens but equally man
 """
 
 import copy
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache
 
 from infinipot_cli.choice import PAPER, Choice
+from infinipot_cli.engine.layer import PotLayer
+from infinipot_cli.engine.policies import Numbering, Policy, Timing, make
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.rope import LayerRope
-
-
-class PotLayer(CacheLayerMixin):
-    """Keys (rotated to their places) and values of one layer.
-
-    Args:
-        capacity: most entries.
-        rope: how the layer's keys turn with position.
-        window: the layer's sliding window, None if it sees everything.
-    """
-
-    is_compileable = False
-
-    def __init__(self, capacity: int, rope: LayerRope, window: int | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
-        self.capacity = capacity
-        self.rope = rope
-        self.is_sliding = window is not None
-        self.is_local = window is not None and window < capacity
-        self.n = 0
-        self.peak = 0
-        # half precision only: survivors' keys before rotation, so that repeated rounding cannot add up
-        self.unrotated: Tensor | None = None
-
-    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Reserve the whole capacity once the shapes are known."""
-        self.dtype, self.device = key_states.dtype, key_states.device
-        heads, width = key_states.shape[1], key_states.shape[3]
-        with torch.inference_mode(False):  # else what was read in inference mode could not be written to outside it
-            self.keys = key_states.new_empty((1, heads, self.capacity, width))
-            self.values = value_states.new_empty((1, heads, self.capacity, value_states.shape[3]))
-        self.is_initialized = True
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Append T entries and return all that are held, (1, K, N + T, D)."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        assert self.keys is not None and self.values is not None
-        end = self.n + key_states.shape[2]
-        assert end <= self.capacity, f"the pot would overflow: {end} entries, capacity {self.capacity}"
-        self.keys[:, :, self.n : end] = key_states
-        self.values[:, :, self.n : end] = value_states
-        self.n = end
-        self.peak = max(self.peak, end)
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-    def keep(self, indices: Tensor) -> None:
-        """Keep these entries of each head, renumbered from 0.
-
-        Paper: InfiniPot §3.5 (CR-RoPE). Keys are un-rotated with the angle of their old place and rotated with that of
-        the new one in fp32; turning by the difference would add up rounding over hundreds of cycles.
-
-        Args:
-            indices: ascending, shape (K, C).
-        """
-        if not self.is_initialized:
-            return
-        assert self.keys is not None and self.values is not None
-        indices = indices.to(self.keys.device)
-        n = indices.shape[-1]
-        turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
-        plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True)
-        if turning.dtype != torch.float32 and self.rope.is_rotary:
-            if self.unrotated is not None:
-                known = self.unrotated.shape[2]
-                old = _chosen(self.unrotated, indices.clamp(max=known - 1))
-                plain = torch.where(indices[None, :, :, None] < known, old.float(), plain)
-            self.unrotated = plain.to(turning.dtype)
-        places = torch.arange(n, device=turning.device)
-        turning[:, :, :n] = self.rope.rotate(plain, places).to(turning.dtype)
-        still[:, :, :n] = _chosen(still, indices)
-        self.n = n
-
-    def get_mask_sizes(self, query_length: Any) -> tuple[int, int]:
-        """Keys that a forward of this many queries sees, and the place of the first."""
-        length = query_length if isinstance(query_length, int) else int(query_length.shape[0])
-        return self.n + length, 0
-
-    def get_seq_length(self) -> int:
-        """Entries held, which is the position of the next token."""
-        return self.n
-
-    def get_max_length(self) -> int:
-        """The capacity."""
-        return self.capacity
-
-    get_max_cache_shape = get_max_length  # its name before transformers 5.20
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes reserved."""
-        held = (self.keys, self.values, self.unrotated)
-        return sum(t.numel() * t.element_size() for t in held if t is not None)
 
 
 class Pot(Cache):
@@ -124,20 +33,27 @@ class Pot(Cache):
         choice: what is kept, where that differs from the paper.
         pinned: origins that no distillation may drop, as ranges without their ends, ascending.
         kept_history: `origins` after each distillation, when recording.
+        policy: who decides what stays.
+        last_votes: attention of the row read last, fp32, (L, K, n_held); None unless the policy asks for it.
         last_state: final hidden state of the last consumed token, (width,), None before the first.
     """
 
     def __init__(
         self, ropes: tuple[LayerRope, ...], windows: tuple[int | None, ...], n_kv_heads: int, *, capacity: int,
         budget: int, novelty_ratio: float, catalyst_ids: tuple[int, ...], n_prefix: int, record: bool,
-        choice: Choice = PAPER,
+        choice: Choice = PAPER, policy: Policy | None = None,
     ) -> None:  # fmt: skip
-        n_protected = n_prefix + choice.sinks + choice.recent
-        _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids), n_protected)
-        super().__init__(layers=[PotLayer(capacity, rope, window) for rope, window in zip(ropes, windows, strict=True)])
+        policy = policy or make()
+        if policy.timing is Timing.WHEN_FULL:
+            n_protected = n_prefix + choice.sinks + choice.recent + sum(policy.always(budget))
+            _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids), n_protected)
+        grows = not policy.is_bounded
+        of_layers = zip(ropes, windows, strict=True)
+        super().__init__(layers=[PotLayer(capacity, rope, window, grows=grows) for rope, window in of_layers])
+        self.policy = policy
         self.capacity = capacity
         self.budget = budget
-        self.novelty_ratio = novelty_ratio
+        self.novelty_ratio = policy.novelty_ratio(novelty_ratio)
         self.catalyst_ids = catalyst_ids
         self.n_prefix = n_prefix
         self.choice = choice
@@ -147,6 +63,7 @@ class Pot(Cache):
         self.n_kv_heads = n_kv_heads
         self.pinned: list[tuple[int, int]] = []
         self.last_state: Tensor | None = None
+        self.last_votes: Tensor | None = None
         self.kept_history: list[Tensor] = []
         self.record = record
         self._origins: Tensor | None = None
@@ -161,6 +78,12 @@ class Pot(Cache):
     def n_held(self) -> int:
         """Entries held per layer and KV head."""
         return self.pot_layers[0].n
+
+    def positions(self, ids: Tensor) -> dict[str, Tensor]:
+        """What a forward of ids (1, T) must be told of their positions: nothing where they follow the entries."""
+        if self.policy.numbering is Numbering.RESET:
+            return {}
+        return {"position_ids": torch.arange(self.n_seen, self.n_seen + ids.shape[1], device=ids.device)[None]}
 
     @property
     def peak(self) -> int:
@@ -191,17 +114,27 @@ class Pot(Cache):
     def note(self, novelty: Tensor) -> None:
         """Write down origin and novelty of the T entries that a forward has just appended; novelty (T,)."""
         n_new = novelty.shape[0]
-        if self._origins is None or self._novelty is None:
-            keys = self.pot_layers[0].keys
-            assert keys is not None
-            shape = (len(self.layers), self.n_kv_heads, self.capacity)
-            with torch.inference_mode(False):
-                self._origins = torch.zeros(shape, dtype=torch.int64, device=keys.device)
-                self._novelty = torch.zeros(shape, dtype=torch.float32, device=keys.device)
+        self._reserve_notes()
+        assert self._origins is not None and self._novelty is not None
         here = slice(self.n_held - n_new, self.n_held)
         self._origins[..., here] = torch.arange(self.n_seen, self.n_seen + n_new, device=self._origins.device)
         self._novelty[..., here] = novelty.to(self._novelty.device)
         self.n_seen += n_new
+
+    def _reserve_notes(self) -> None:
+        """Make the notes as long as the buffers of keys are."""
+        keys = self.pot_layers[0].keys
+        assert keys is not None
+        shape = (len(self.layers), self.n_kv_heads, keys.shape[2])
+        if self._origins is not None and self._origins.shape == shape:
+            return
+        with torch.inference_mode(False):
+            origins = torch.zeros(shape, dtype=torch.int64, device=keys.device)
+            novelty = torch.zeros(shape, dtype=torch.float32, device=keys.device)
+        if self._origins is not None and self._novelty is not None:
+            known = self._origins.shape[-1]
+            origins[..., :known], novelty[..., :known] = self._origins, self._novelty
+        self._origins, self._novelty = origins, novelty
 
     def overwrite_notes(self, origins: Tensor, novelty: Tensor) -> None:
         """Put stored origins and novelty, (L, K, n_held), in the place of what `note` wrote."""
@@ -231,7 +164,7 @@ class Pot(Cache):
         self._origins[..., :n] = self._origins.gather(-1, indices)
         self._novelty[..., :n] = self._novelty.gather(-1, indices) * self.choice.decay
         for number, layer in enumerate(self.pot_layers):
-            layer.keep(indices[number])
+            layer.keep(indices[number], resets=self.policy.numbering is Numbering.RESET)
         self.n_cycles += 1
         self.n_seen_distilled = self.n_seen
         if self.record:
@@ -244,14 +177,6 @@ class Pot(Cache):
 
     def _empty(self) -> Tensor:
         return torch.zeros((len(self.layers), self.n_kv_heads, 0), dtype=torch.int64)
-
-
-def _chosen(entries: Tensor, indices: Tensor) -> Tensor:
-    """Entries (1, K, N, D) of each head by index (K, C), a copy of shape (1, K, C, D); whole rows, unlike `gather`."""
-    n_heads, n = entries.shape[1], entries.shape[2]
-    first = torch.arange(n_heads, device=indices.device)[:, None] * n
-    rows = entries.flatten(0, 2).index_select(0, (first + indices).flatten())
-    return rows.view(1, n_heads, indices.shape[-1], entries.shape[-1])
 
 
 def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: int, n_prefix: int) -> None:

@@ -8,9 +8,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.choice import Choice
+from infinipot_cli.engine.policies import make, settings_of
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import PotError
 from infinipot_cli.model.port import port_of
+from infinipot_cli.policies import DEFAULT
 
 _NUMBERS = ("capacity", "budget", "novelty_ratio", "n_prefix", "n_seen", "n_seen_distilled", "n_cycles")
 
@@ -22,7 +24,8 @@ class PotState:
     Attributes:
         numbers: sizes, counters, catalyst and settings; plain JSON values.
         tensors: by name, on the CPU: `keys.0`, `values.0`, … of shape (1, K, N, D); `unrotated.0` where the layer keeps
-            keys before rotation; `origins` and `novelty`, (L, K, N); `last_state`, (width,).
+            keys before rotation; `origins` and `novelty`, (L, K, N); `last_state`, (width,);
+            `last_votes`, (L, K, N), where the policy asks for them.
     """
 
     numbers: dict[str, Any]
@@ -38,13 +41,17 @@ def capture(pot: Pot) -> PotState:
         for name, part in parts.items():
             if part is not None:
                 tensors[f"{name}.{number}"] = part[:, :, :n].detach().cpu().contiguous().clone()
-    if pot.last_state is not None:
-        tensors["last_state"] = pot.last_state.detach().cpu().contiguous().clone()
+    for name, part in (("last_state", pot.last_state), ("last_votes", pot.last_votes)):
+        if part is not None:
+            tensors[name] = part.detach().cpu().contiguous().clone()
+    policy, settings = settings_of(pot.policy)
     numbers: dict[str, Any] = {name: getattr(pot, name) for name in _NUMBERS}
     numbers |= {
         "catalyst_ids": list(pot.catalyst_ids),
         "peak": pot.peak,
         "choice": asdict(pot.choice),
+        "policy": policy,
+        "policy_settings": dict(settings),
         "pinned": pot.pinned,
     }
     return PotState(numbers, tensors)
@@ -65,6 +72,7 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
         port.ropes, port.windows, port.n_kv_heads, capacity=numbers["capacity"], budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"], catalyst_ids=tuple(numbers["catalyst_ids"]),
         n_prefix=numbers["n_prefix"], record=False, choice=Choice(**numbers["choice"]),
+        policy=make(numbers.get("policy", DEFAULT), tuple(numbers.get("policy_settings", {}).items())),
     )  # fmt: skip
     _check_shapes(pot, state)
     with torch.inference_mode(False):
@@ -78,8 +86,9 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
         if pot.n_held:
             pot.note(torch.zeros(pot.n_held, device=model.device))
             pot.overwrite_notes(tensors["origins"], tensors["novelty"])
-        if "last_state" in tensors:
-            pot.last_state = tensors["last_state"].to(model.device)
+        for name in ("last_state", "last_votes"):
+            if name in tensors:
+                setattr(pot, name, tensors[name].to(model.device))
     pot.pinned = [(int(start), int(end)) for start, end in numbers["pinned"]]
     for name in ("n_seen", "n_seen_distilled", "n_cycles"):
         setattr(pot, name, numbers[name])

@@ -20,8 +20,8 @@ from infinipot_cli.bench.pocket_record import (
 )
 from infinipot_cli.bench.pocket_sets import Choice, Item, Sets
 from infinipot_cli.bench.run_file import RunFile
-from infinipot_cli.choice import parse_choice
 from infinipot_cli.errors import OutputError, UsageError
+from infinipot_cli.policies import parse_settings
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 
@@ -105,7 +105,7 @@ def test_a_text_too_long_for_full_context_is_left_out(runner: Runner) -> None:
 def test_settings_beyond_the_paper_reach_the_pots_and_leave_the_likelihood_in_nats(tiny_model: Path) -> None:
     given = {}
     for name in ("pool=7", "rank"):
-        request = PotRequest(capacity=256, choice=parse_choice([name]))
+        request = PotRequest(capacity=256, choice=parse_settings("infinipot", [name])[0])
         runner = Runner(Session(str(tiny_model), request), full_up_to=2000)
         (given[name],) = runner.run(item_of(TEXT), ["pot"])
         (predicted,) = runner.run(item_of(TEXT, "predict", ""), ["pot"])

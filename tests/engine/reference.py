@@ -49,6 +49,9 @@ class Reference:
             [[] for _ in range(self.n_kv)] for _ in range(self.n_layers)
         ]
         self.angles: dict[int, tuple[Tensor, Tensor]] = {}
+        # of the latest forward, [layer][kv head]: attention of its last row, and sums over all rows, (n held + new)
+        self.last_row: list[list[Tensor]] = []
+        self.columns: list[list[Tensor]] = []
         self.n_seen = 0
         self.last_logits: Tensor | None = None
         self.outcome = Outcome()
@@ -71,11 +74,24 @@ class Reference:
         y = x @ self.w[name + ".weight"].T
         return y + self.w[name + ".bias"] if name + ".bias" in self.w else y
 
+    def place(self, slot: int, origin: int) -> int:
+        """Position of an entry: where it stands."""
+        return slot
+
+    def turned(self, keys: list[Tensor], places: list[int]) -> Tensor:
+        """Keys at their positions, ready for `products`."""
+        return torch.stack([self.turn(key, place) for key, place in zip(keys, places, strict=True)])
+
+    def products(self, turned: Tensor, q: Tensor, at: int, places: list[int]) -> Tensor:
+        """Of one query at a position with keys at theirs."""
+        return turned @ self.turn(q, at)
+
     def forward(self, ids: list[int]) -> tuple[Tensor, list, list]:
         """Logits of all rows; new entries and votes per layer and KV head. The pot itself is not changed."""
         x = self.w["model.embed_tokens.weight"][torch.tensor(ids)]
         group, n_new = self.n_heads // self.n_kv, len(ids)
         new_entries, votes = [], []
+        self.last_row, self.columns = [], []
         for layer in range(self.n_layers):
             at = f"model.layers.{layer}."
             h = self.norm(x, at + "input_layernorm.weight")
@@ -87,24 +103,31 @@ class Reference:
                 k = self.norm(k, at + "self_attn.k_norm.weight")
             mixed = torch.zeros(n_new, self.n_heads, self.dim)
             layer_votes, layer_entries = [], []
+            self.last_row.append([])
+            self.columns.append([])
             for kv in range(self.n_kv):
                 held = self.pot[layer][kv]
                 n = len(held)
-                keys = [self.turn(entry[0], i) for i, entry in enumerate(held)]
-                keys += [self.turn(k[i, kv], n + i) for i in range(n_new)]
+                keys = [entry[0] for entry in held] + [k[i, kv] for i in range(n_new)]
+                places = [self.place(i, entry[2]) for i, entry in enumerate(held)]
+                places += [self.place(n + i, self.n_seen + i) for i in range(n_new)]
                 values = torch.stack([entry[1] for entry in held] + [v[i, kv] for i in range(n_new)])
-                stacked = torch.stack(keys)
-                vote = torch.zeros(n)
+                stacked = self.turned(keys, places)
+                vote, last = torch.zeros(n + n_new), torch.zeros(n + n_new)
                 for head in range(kv * group, (kv + 1) * group):
                     for row in range(n_new):
-                        scores = stacked @ self.turn(q[row, head], n + row) / math.sqrt(self.dim)
+                        scores = self.products(stacked, q[row, head], places[n + row], places) / math.sqrt(self.dim)
                         first = max(0, n + row + 1 - (self.windows[layer] or n + n_new))
                         scores[:first] = -math.inf
                         scores[n + row + 1 :] = -math.inf
                         p = torch.softmax(scores, dim=0)
                         mixed[row, head] = p @ values
-                        vote += p[:n]
-                layer_votes.append(vote)
+                        vote += p
+                        if row == n_new - 1:
+                            last += p
+                layer_votes.append(vote[:n])
+                self.columns[-1].append(vote)
+                self.last_row[-1].append(last)
                 layer_entries.append([(k[i, kv], v[i, kv]) for i in range(n_new)])
             votes.append(layer_votes)
             new_entries.append(layer_entries)
