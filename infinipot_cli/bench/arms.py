@@ -1,4 +1,4 @@
-"""Ways to hold a text that the benchmarks compare: InfiniPot as asked for, the paper's ablations of it, and policies."""
+"""Ways to hold a text that the benchmarks compare: InfiniPot as asked for, its ablations in the paper, policies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
