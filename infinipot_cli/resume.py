@@ -57,13 +57,33 @@ def model_of(name: str, model: str, *, was_chosen: bool, loading: Loading) -> tu
     Raises:
         PotError: there is no such pot, or its header is damaged.
     """
-    header = file.read_header(shelf.path_of(name), name)
+    header = header_of(name)
     stored = header.fingerprint
     if loading.dtype is Dtype.AUTO:
         loading = replace(loading, dtype=_DTYPES.get(stored.dtype, Dtype.AUTO))
     if loading.quantize is Quantization.NONE and stored.quantization in {*Quantization}:
         loading = replace(loading, quantize=Quantization(stored.quantization))
     return (model if was_chosen else header.model), loading
+
+
+def header_of(name: str) -> Header:
+    """What a stored pot says of itself.
+
+    Raises:
+        PotError: there is no such pot, or its header is damaged.
+    """
+    return file.read_header(shelf.path_of(name), name)
+
+
+def adopt(session: Session, header: Header, name: str) -> None:
+    """Let a session wish for the sizes that a stored pot has, once it is sure that its model has filled it.
+
+    Raises:
+        PotError: another model has.
+        UsageError: other sizes were asked for.
+    """
+    check_same(header.fingerprint, _identity(session, _wanted_dtype(session, header)), name)
+    session.request = _as_stored(session.request, header, name)
 
 
 def resume(
@@ -83,8 +103,7 @@ def resume(
         InfinipotError: anything else that can be known before the weights are needed.
     """
     header, state = file.read(shelf.path_of(name), name)
-    check_same(header.fingerprint, _identity(session, _wanted_dtype(session, header)), name)
-    session.request = _as_stored(session.request, header, name)
+    adopt(session, header, name)
     task = session.settle(task)
     plan = session.plan(task)
     if plan.prompt.prefix_ids != header.prefix_ids:
@@ -190,6 +209,8 @@ def _findable(session: Session) -> str:
 def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
     """The user's wishes with the sizes that the pot has; wishes for others cannot be met."""
     numbers = header.numbers
+    if request.memory is not None:
+        raise UsageError(f"pot {name} has {numbers['capacity']} places already", hint="leave --memory out")
     for wish, field, option in (
         (request.capacity, "capacity", "-s"), (request.budget, "budget", "--budget"),
     ):  # fmt: skip

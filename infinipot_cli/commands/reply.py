@@ -13,7 +13,8 @@ from infinipot_cli.commands.explaining import report_on
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
-from infinipot_cli.commands.remarks import names_of, say_details, say_rest
+from infinipot_cli.commands.remarks import names_of, say_details, say_passes, say_rest
+from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.verifying import look_again
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
@@ -58,7 +59,7 @@ class Reply:
         self._session = session
         self._form = form
         self._key = key
-        self._console = error_console(form.color, quiet=form.quiet)
+        self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
         self._results: list[dict[str, object]] = []
         self._headed = self._was_stopped = False
         self._found: frozenset[str] = frozenset()
@@ -151,13 +152,15 @@ class Reply:
                 f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
                 style="dim",
             )
-            if self._form.verbose:
+            if self._form.run.verbose:
                 say_details(self._console, reading)
             with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
                 for progress in reading.read():
                     bar.update(progress)
             if reading.stop.is_wanted:
                 self._stopped(reading, bar)
+            if self._form.run.verbose > 1:
+                say_passes(self._console, reading, self._session.load())
             for entry in reading.inputs:
                 if entry.document.failure is not None:
                     self._fail(entry.document.failure)
@@ -179,6 +182,13 @@ class Reply:
             if len(answers) > 1 and not self._form.jsonl:
                 self._put_record(several_answers(self._session, reading, answers, self._key), out)
             self._report(reading, answers)
+            self._remember(reading, answers)
+
+    def _remember(self, reading: Reading, answers: Sequence[Answered]) -> None:
+        told = [Told(answered.question, answered.text, answered.kept_share) for answered in answers]
+        command = "summarize" if self._key == "summary" else "ask"
+        pot, model, no_log = self._form.save_pot or self._pot, self._session.files.name, self._form.run.no_log
+        remember(self._console, reading, told, command=command, model=model, pot=pot, no_log=no_log)
 
     def _stopped(self, reading: Reading, bar: ReadingBar) -> None:
         """Say how far it was read and keep that; only somebody who looks at the answer is given one from that much.
@@ -192,7 +202,7 @@ class Reply:
         with contextlib.suppress(OutputError):  # a pot that cannot be kept is no reason to lose the rest
             self._save(reading, self._form.save_pot or LAST)
             say_rest(self._console, reading, self._form.save_pot or LAST, self._session.wishes)
-        if self._form.output is not None or self._is_json or not self._form.answers or not is_watched():
+        if self._form.output is not None or self._is_json or not self._form.answers or not self._is_watched:
             raise KeyboardInterrupt
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
@@ -229,6 +239,10 @@ class Reply:
             AnswerWriter(out).close()
 
     @property
+    def _is_watched(self) -> bool:
+        return is_watched() and not self._form.run.plain
+
+    @property
     def _is_json(self) -> bool:
         return self._form.json or self._form.jsonl
 
@@ -262,7 +276,7 @@ class Reply:
         )
         if answered.sources and not self._is_json:
             lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
-            show_sources(lines, self._console, out, quiet=self._form.quiet)
+            show_sources(lines, self._console, out, quiet=self._form.quiet, plain=self._form.run.plain)
         if self._form.explain and not self._is_json:
             for line in overview(report_on(reading, question, text)):
                 say(self._console, line)
