@@ -15,6 +15,7 @@ from infinipot_cli.commands import (
     config,
     doctor,
     explain,
+    history,
     info,
     models,
     options,
@@ -157,6 +158,7 @@ app.command(cls=SourcesCommand)(info.info)
 app.add_typer(pots.app, name="pots", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.add_typer(templates.app, name="templates", rich_help_panel=MANAGE)
+app.add_typer(history.app, name="history", rich_help_panel=MANAGE)
 app.add_typer(config.app, name="config", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(doctor.doctor)
 app.command(rich_help_panel=MANAGE)(schema.schema)

@@ -189,6 +189,40 @@ def _refuse_unknown(name: str, known: set[str], path: Path) -> None:
     raise UsageError(f"there is no setting {name} ({path})", hint=hint, code="config")
 
 
+def without_value(text: str, table: str, key: str) -> str:
+    """A settings file with one entry taken out, everything else as it stands, comments too.
+
+    Args:
+        text: the file so far.
+        table: such as `model.aliases`.
+        key: within that table.
+
+    Raises:
+        UsageError: the file is written in a way that this cannot change.
+    """
+    wanted = _parse(text, user_file())
+    inner = wanted
+    for part in table.split("."):
+        inner = inner.get(part, {})
+    inner.pop(key, None)
+    lines = text.splitlines()
+    names = (key, json.dumps(key, ensure_ascii=False))
+    for number, line in enumerate(lines):
+        made = "\n".join([*lines[:number], *lines[number + 1 :]]) + "\n"
+        if line.split("=")[0].strip() in names and _is_same(made, wanted):
+            return made
+    raise UsageError(f"{user_file()} cannot be changed here", hint=f"take {key} out of [{table}] yourself")
+
+
+def _is_same(text: str, wanted: object) -> bool:
+    import tomllib
+
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
+
+
 def with_value(text: str, table: str, key: str, value: str) -> str:
     """A settings file with one text value set, everything else as it stands, comments too.
 
@@ -201,8 +235,6 @@ def with_value(text: str, table: str, key: str, value: str) -> str:
     Raises:
         UsageError: the file is written in a way that this cannot extend.
     """
-    import tomllib
-
     name = key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
     line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
     wanted = _parse(text, user_file())
@@ -222,9 +254,6 @@ def with_value(text: str, table: str, key: str, value: str) -> str:
     else:
         lines += [*([""] if lines else []), f"[{table}]", line]
     made = "\n".join(lines) + "\n"
-    try:
-        if tomllib.loads(made) == wanted:
-            return made
-    except tomllib.TOMLDecodeError:
-        pass
+    if _is_same(made, wanted):
+        return made
     raise UsageError(f"{user_file()} cannot be changed here", hint=f"write it there yourself: [{table}] {line}")

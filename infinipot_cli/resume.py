@@ -1,7 +1,7 @@
 """Readings that are stored as pots and taken up again, by this or another process."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,13 +57,33 @@ def model_of(name: str, model: str, *, was_chosen: bool, loading: Loading) -> tu
     Raises:
         PotError: there is no such pot, or its header is damaged.
     """
-    header = file.read_header(shelf.path_of(name), name)
+    header = header_of(name)
     stored = header.fingerprint
     if loading.dtype is Dtype.AUTO:
         loading = replace(loading, dtype=_DTYPES.get(stored.dtype, Dtype.AUTO))
     if loading.quantize is Quantization.NONE and stored.quantization in {*Quantization}:
         loading = replace(loading, quantize=Quantization(stored.quantization))
     return (model if was_chosen else header.model), loading
+
+
+def header_of(name: str) -> Header:
+    """What a stored pot says of itself.
+
+    Raises:
+        PotError: there is no such pot, or its header is damaged.
+    """
+    return file.read_header(shelf.path_of(name), name)
+
+
+def adopt(session: Session, header: Header, name: str) -> None:
+    """Let a session wish for the sizes that a stored pot has, once it is sure that its model has filled it.
+
+    Raises:
+        PotError: another model has.
+        UsageError: other sizes were asked for.
+    """
+    check_same(header.fingerprint, _identity(session, _wanted_dtype(session, header)), name)
+    session.request = _as_stored(session.request, header, name)
 
 
 def resume(
@@ -83,8 +103,7 @@ def resume(
         InfinipotError: anything else that can be known before the weights are needed.
     """
     header, state = file.read(shelf.path_of(name), name)
-    check_same(header.fingerprint, _identity(session, _wanted_dtype(session, header)), name)
-    session.request = _as_stored(session.request, header, name)
+    adopt(session, header, name)
     task = session.settle(task)
     plan = session.plan(task)
     if plan.prompt.prefix_ids != header.prefix_ids:
@@ -106,17 +125,14 @@ def resume(
     return reading
 
 
-def stored_bytes(reading: Reading, entries: Entries) -> int:
-    """What the tensors of a reading's pot will take on disk; the header adds some kilobytes."""
-    from infinipot_cli.engine import capture
-    from infinipot_cli.pots.compact import to_int8
-
-    state = capture(reading.pot)
-    state = to_int8(state) if entries is Entries.INT8 else state
-    return sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values())
-
-
-def save(session: Session, reading: Reading, name: str, entries: Entries = Entries.EXACT) -> int:
+def save(
+    session: Session,
+    reading: Reading,
+    name: str,
+    entries: Entries = Entries.EXACT,
+    *,
+    tell: Callable[[int], None] = lambda _: None,
+) -> int:
     """Store what a reading has read; returns bytes.
 
     Args:
@@ -124,6 +140,7 @@ def save(session: Session, reading: Reading, name: str, entries: Entries = Entri
         reading: nothing was answered from its pot itself yet; copies do not count.
         name: of the pot; an old pot of this name is replaced.
         entries: how keys and values are written.
+        tell: is told, before anything is written, how many bytes the tensors will take.
 
     Raises:
         OutputError: it cannot be written.
@@ -137,6 +154,7 @@ def save(session: Session, reading: Reading, name: str, entries: Entries = Entri
     state = to_int8(state) if entries is Entries.INT8 else state
     reading.forget_what_is_gone()
     state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail))
+    tell(sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values()))
     header = Header(
         model=_findable(session),
         fingerprint=_identity(session, session.load().dtype),
@@ -190,6 +208,8 @@ def _findable(session: Session) -> str:
 def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
     """The user's wishes with the sizes that the pot has; wishes for others cannot be met."""
     numbers = header.numbers
+    if request.memory is not None:
+        raise UsageError(f"pot {name} has {numbers['capacity']} places already", hint="leave --memory out")
     for wish, field, option in (
         (request.capacity, "capacity", "-s"), (request.budget, "budget", "--budget"),
     ):  # fmt: skip

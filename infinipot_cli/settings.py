@@ -27,6 +27,7 @@ CHUNK = 512
 # more, but this much is known without opening a model.
 SMALLEST_POT = 32
 
+_BYTES = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _MULTIPLIERS = {"k": 1024, "m": 1024 * 1024}
 
 
@@ -156,6 +157,7 @@ class PotRequest:
         choice: settings beyond the paper.
         policy: name of who decides what stays; None is InfiniPot, or what a stored pot was read under.
         policy_settings: of the policy's own, where they differ from its defaults.
+        memory: bytes that the pot may take; the capacity is then what fits them.
     """
 
     capacity: int | None = None
@@ -166,6 +168,7 @@ class PotRequest:
     choice: Choice = PAPER
     policy: str | None = None
     policy_settings: Settings = ()
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         self._check_policy()
@@ -222,13 +225,31 @@ def parse_size(text: str | int) -> int:
     return size
 
 
+def parse_bytes(text: str | int) -> int:
+    """Read an amount of memory as people write it: `512MiB`, `2G`, `1.5 GB`; units are powers of 1024.
+
+    Raises:
+        UsageError: the text is no such amount.
+    """
+    if isinstance(text, int):
+        return text
+    found = _BYTES.fullmatch(text.strip().replace("_", ""))
+    if found is None:
+        raise UsageError(f"{text!r} is no size in bytes", hint="such as 512MiB or 2G")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
 def prepare_environment() -> None:
     """Set what must stand in the environment before torch and transformers are first imported.
 
-    Waiting OpenMP threads spin by default; beside one other busy process that makes reading up to 25 times slower
-    than sleeping does. The other variables keep libraries from asking the network about models that are here already.
+    Waiting OpenMP threads spin for long by default; beside one other busy process that makes reading up to 25 times
+    slower than sleeping does. Threads that sleep at once wake too late for the short products of a small model, and two
+    of them read no faster than one. Spinning for some microseconds first costs a fifth beside a busy process, and gains
+    two fifths where there is none. The other variables keep libraries from asking the network about models that are
+    here already.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")

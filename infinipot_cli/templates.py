@@ -16,6 +16,7 @@ from infinipot_cli.places import config_folder
 
 DOCUMENT = "{document}"
 QUESTION = "{question}"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
@@ -113,6 +114,23 @@ def template_names() -> dict[str, str]:
     """Every template by name, with the folder it comes from, or `built in`."""
     own = config_folder() / "templates"
     return {name: str(own) if path.parent == own else "built in" for name, path in _files().items()}
+
+
+def own_file(name: str) -> Path:
+    """The file of a template of the user's own, whether it is there or not.
+
+    Raises:
+        UsageError: no template of the user's own can have this name.
+    """
+    path = _files().get(name)
+    own = config_folder() / "templates"
+    if path is not None and path.parent != own:
+        raise UsageError(
+            f"{name} comes with infinipot and stays as it is", hint=f"infinipot templates edit my-{name} --from {name}"
+        )
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be the name of a template", hint="letters, digits, '_' and '-'")
+    return own / f"{name}.md"
 
 
 def _files() -> dict[str, Path]:

@@ -13,6 +13,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
+from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
 from infinipot_cli.errors import UsageError
@@ -75,8 +76,8 @@ def ask(
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
+    run: RunOptions,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -107,8 +108,8 @@ def ask(
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
+    from infinipot_cli.commands.carry_out import carry_out
     from infinipot_cli.commands.form import Form
-    from infinipot_cli.commands.reply import Reply
 
     form = Form(
         json,
@@ -123,9 +124,9 @@ def ask(
         entries=stored.entries,
         cite=cite,
         pins=pins.pins(),
-        verbose=verbose,
+        run=run,
         explain=explain,
         verify=verify,
     )
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling.sampling(), wanted), form, key="answer")
-    reply.run(sources, wording.ask(asked), each=jsonl if each is None else each)
+    made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
+    carry_out(made, form, sources, wording.ask(asked), each=jsonl if each is None else each)

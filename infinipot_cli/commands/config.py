@@ -23,7 +23,10 @@ def path(debug: options.Debug = False) -> None:
 
 
 @app.command()
-def show(json: options.Json = False, debug: options.Debug = False) -> None:
+def show(
+    json: options.Json = False, no_pager: options.NoPager = False, plain: options.Plain = False,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
     """Print every setting, its value and its origin.
 
     Flags win over environment variables, those over ./infinipot.toml, that over your own file, that over the default.
@@ -41,4 +44,4 @@ def show(json: options.Json = False, debug: options.Debug = False) -> None:
         rows.append({"key": key, "value": value, "origin": origin})
     rows += [{"key": f"model.aliases.{name}", "value": target, "origin": ""} for name, target in config.aliases.items()]
     rows += [{"key": f"templates.{name}", "value": held, "origin": ""} for name, held in config.templates.items()]
-    show_rows(rows, as_json=json)
+    show_rows(rows, as_json=json, pager=not no_pager, plain=plain)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli.errors import ModelError
+from infinipot_cli.errors import ModelError, UsageError
 
 _PANEL = "Loading the model"
 
@@ -30,6 +30,9 @@ class ConsentOptions:
     ] = False
 
 
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Agree beforehand to what would be asked.")]
+No = Annotated[bool, typer.Option("--no-input", help="Never ask anything; fail instead.")]
+
 # What the user had said of the network before libraries are told to keep off it.
 _WAS_OFFLINE = os.environ.get("HF_HUB_OFFLINE")
 
@@ -44,6 +47,25 @@ def agrees(question: str) -> bool:
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def confirm(question: str, *, yes: bool, no_input: bool) -> None:
+    """Ask before something is lost.
+
+    Args:
+        question: what is about to be done.
+        yes: the user agreed beforehand.
+        no_input: nothing may be asked.
+
+    Raises:
+        UsageError: there is nobody to ask, or the answer is no.
+    """
+    if yes:
+        return
+    if not can_ask(no_input=no_input):
+        raise UsageError(f"not done without being asked: {question}", hint="--yes agrees to it", code="no_consent")
+    if not agrees(question):
+        raise UsageError("nothing was deleted", code="no_consent")
 
 
 def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:

@@ -8,10 +8,32 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import NAMES
 from infinipot_cli.commands import complete
+from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, POLICY_NAMES, parse_settings
 
 _PANEL = "Model and pot"
 
+
+def _size(ctx: typer.Context, value: int | None) -> int | None:
+    """A size in places; one from the settings gives way to `--memory`."""
+    if ctx.params.get("memory") is None:
+        return value
+    if _is_typed(ctx, "pot_size"):
+        raise _TWO_SIZES
+    return None
+
+
+def _memory(ctx: typer.Context, value: int | None) -> int | None:
+    if value is not None and _is_typed(ctx, "pot_size"):
+        raise _TWO_SIZES
+    return value
+
+
+def _is_typed(ctx: typer.Context, name: str) -> bool:
+    return str(ctx.get_parameter_source(name)).rsplit(".", 1)[-1] == "COMMANDLINE"
+
+
+_TWO_SIZES = UsageError("-s and --memory both say how large the pot is", hint="give one of them")
 
 PotSize = Annotated[
     int | None,
@@ -20,6 +42,7 @@ PotSize = Annotated[
         "--pot-size",
         metavar="N",
         parser=settings.parse_size,
+        callback=_size,
         help=f"Places in the pot, such as 1024 or 4k; {settings.POCKET_POT_SIZE} for pocket, else "
         f"{settings.POT_SIZE}, and never more than the model was trained for.",
         rich_help_panel=_PANEL,
@@ -43,6 +66,18 @@ class SizeOptions:
         ),
     ] = None
 
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            "--memory",
+            metavar="SIZE",
+            parser=settings.parse_bytes,
+            callback=_memory,
+            help="The largest pot that takes no more than this, such as 512MiB; instead of -s.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
     def request(self, max_tokens: int | None = None) -> settings.PotRequest:
         """The same as the session takes it.
 
@@ -52,7 +87,7 @@ class SizeOptions:
         Raises:
             PotSizeError: sizes that can hold nothing.
         """
-        return settings.PotRequest(self.pot_size, self.budget, max_tokens=max_tokens)
+        return settings.PotRequest(self.pot_size, self.budget, max_tokens=max_tokens, memory=self.memory)
 
 
 @dataclass(frozen=True)
@@ -78,6 +113,26 @@ class DistillingOptions(SizeOptions):
             rich_help_panel=_PANEL,
         ),
     ] = settings.CHUNK
+    keep_first: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-first",
+            metavar="N",
+            parser=settings.parse_size,
+            help="Tokens at the start of the document that are never dropped.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    keep_last: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-last",
+            metavar="N",
+            parser=settings.parse_size,
+            help="The latest tokens, so many, outlast a distillation.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     policy: Annotated[
         str | None,
         typer.Option(
@@ -110,7 +165,9 @@ class DistillingOptions(SizeOptions):
             PotSizeError: sizes that can hold nothing.
             UsageError: `--set` with a name or value that there is not.
         """
-        choice, own = parse_settings(self.policy or DEFAULT, self.choices or ())
+        named = (("sinks", self.keep_first), ("recent", self.keep_last))
+        more = [f"{name}={value}" for name, value in named if value is not None]
+        choice, own = parse_settings(self.policy or DEFAULT, [*(self.choices or ()), *more])
         return settings.PotRequest(
-            self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own
+            self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own, self.memory
         )

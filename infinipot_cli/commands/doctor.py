@@ -18,7 +18,10 @@ OPTIONAL = {
 }
 
 
-def doctor(json: options.Json = False, debug: options.Debug = False) -> None:
+def doctor(
+    json: options.Json = False, no_pager: options.NoPager = False, plain: options.Plain = False,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
     """Check what infinipot needs: libraries, accelerator, models, settings, terminal.
 
     infinipot doctor
@@ -52,7 +55,7 @@ def doctor(json: options.Json = False, debug: options.Debug = False) -> None:
     folders = {"data": data_folder(), "cache": cache_folder(), "state": state_folder()}
     rows += [_row(f"{name} folder", "ok", str(folder)) for name, folder in folders.items()]
     rows.append(_row("terminal", "ok", terminal_facts()))
-    show_rows(rows, as_json=json)
+    show_rows(rows, as_json=json, pager=not no_pager, plain=plain)
 
 
 def _row(name: str, state: str, detail: str) -> dict[str, object]:

@@ -81,8 +81,8 @@ def show(report: Report, *, page: str | None, html: str | None, json: bool, page
     else:
         return
     text = "\n".join(lines)
-    if pager and not json and sys.stdout.isatty():
-        paged(text)
+    if not json and sys.stdout is not None and sys.stdout.isatty():
+        paged(text, wanted=pager)
         return
     writer = AnswerWriter()
     writer.write(text)

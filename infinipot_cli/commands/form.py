@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from infinipot_cli.commands.consent import ConsentOptions
+from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.errors import UsageError
 from infinipot_cli.pins import Pins
 from infinipot_cli.pots.shelf import path_of
@@ -28,7 +29,7 @@ class Form:
         answers: whether anything is answered.
         pins: what no distillation may drop.
         cite: whether the sources are said.
-        verbose: whether sizes and documents are said in detail.
+        run: what of the run is done, recorded and drawn.
         explain: whether the report on the answer follows.
         verify: whether the sources are read again and asked again.
     """
@@ -47,9 +48,14 @@ class Form:
     answers: bool = True
     pins: Pins = field(default_factory=Pins)
     cite: bool = True
-    verbose: bool = False
+    run: RunOptions = RunOptions()  # noqa: RUF009  (frozen)
     explain: bool = False
     verify: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether answers are JSON instead of text."""
+        return self.json or self.jsonl
 
     @property
     def watch(self) -> bool:

@@ -1,19 +1,27 @@
 """`infinipot models`: which models are here, what they are called, and which one answers."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
-from infinipot_cli.config import load_config, user_file, with_value
+from infinipot_cli.commands.consent import No, Yes
+from infinipot_cli.config import load_config, user_file, with_value, without_value
 from infinipot_cli.errors import ModelError, OutputError
 
 app = typer.Typer(no_args_is_help=True, help="List, name and choose the models of this machine.")
 
 
 @app.command("list")
-def list_models(json: options.Json = False, names: options.NamesOnly = False, debug: options.Debug = False) -> None:
+def list_models(
+    json: options.Json = False,
+    names: options.NamesOnly = False,
+    no_pager: options.NoPager = False,
+    plain: options.Plain = False,
+    debug: options.Debug = False,
+) -> None:
     """Models on this machine: the embedded one, the Hugging Face cache, your aliases.
 
     infinipot models list
@@ -39,14 +47,14 @@ def list_models(json: options.Json = False, names: options.NamesOnly = False, de
         {"name": name, "size": None, "state": f"alias of {target}", "path": target}
         for name, target in config.aliases.items()
     ]
-    show_rows(rows, as_json=json, names_only=names)
+    show_rows(rows, as_json=json, names_only=names, pager=not no_pager, plain=plain)
 
 
 @app.command()
 def pull(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As on the hub, such as Qwen/Qwen3-0.6B.")],
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Agree to the download beforehand.")] = False,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask anything; fail instead.")] = False,
+    yes: Yes = False,
+    no_input: No = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
@@ -76,6 +84,45 @@ def pull(
     folder = download(offer, show_progress=console.is_terminal and not quiet)
     say(console, f"{offer.name} is here: infinipot ask … -m {offer.name}", style="dim")
     put(str(folder))
+
+
+@app.command()
+def rm(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME...", help="In the Hugging Face cache, or aliases.", autocompletion=complete.models
+        ),
+    ],
+    yes: Yes = False,
+    no_input: No = False,
+    debug: options.Debug = False,
+) -> None:
+    """Delete models from the Hugging Face cache, after saying how large they are; of an alias, only the short name.
+
+    infinipot models rm Qwen/Qwen3-0.6B
+    """
+    settings.prepare_environment()
+    from infinipot_cli.commands.consent import confirm
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.safe import safe_line
+    from infinipot_cli.display.summary import size
+    from infinipot_cli.model.inventory import cached_model, remove
+
+    aliases = load_config().aliases
+    if settings.DEFAULT_MODEL in names:
+        raise ModelError("pocket is part of infinipot and stays", hint="infinipot models list", code="not_deleted")
+    wanted = dict.fromkeys(names)
+    found = {name: cached_model(name).n_bytes for name in wanted if name not in aliases}  # all are there, or none goes
+    if found:
+        about = ", ".join(f"{safe_line(name)} ({size(n_bytes)})" for name, n_bytes in found.items())
+        confirm(f"Delete {about}?", yes=yes, no_input=no_input)
+    for name in wanted:
+        if name in aliases:
+            _change(lambda text, name=name: without_value(text, "model.aliases", name))  # type: ignore[misc]
+        else:
+            remove(name)
+        say(error_console(), f"deleted {name}" if name in found else f"{name} is no alias any more", style="dim")
 
 
 @app.command()
@@ -131,6 +178,13 @@ def default(
 def _set(table: str, key: str, value: str) -> None:
     """Change the user's settings and say so."""
     from infinipot_cli.display.console import error_console, say
+
+    _change(lambda text: with_value(text, table, key, value))
+    say(error_console(), f"{table}.{key} = {value}  ({user_file()})", style="dim")
+
+
+def _change(made: Callable[[str], str]) -> None:
+    """Write the user's settings anew."""
     from infinipot_cli.display.output_file import output_file
 
     file = user_file()
@@ -139,7 +193,6 @@ def _set(table: str, key: str, value: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, UnicodeError) as error:
         raise OutputError(f"{file} cannot be changed: {error}", code="output_failed") from error
-    made = with_value(text, table, key, value)
+    changed = made(text)
     with output_file(str(file)) as stream:
-        stream.write(made)
-    say(error_console(), f"{table}.{key} = {value}  ({file})", style="dim")
+        stream.write(changed)

@@ -106,11 +106,14 @@ Output = Annotated[
     ),
 ]
 NamesOnly = Annotated[bool, typer.Option("-q", "--quiet", help="Only the names, one a line.", rich_help_panel="Output")]
+NoPager = Annotated[
+    bool, typer.Option("--no-pager", help="Print a long list instead of paging it.", rich_help_panel="Output")
+]
+Plain = Annotated[
+    bool, typer.Option("--plain", help="As in a pipe: no colour, no picture, no pager.", rich_help_panel="Output")
+]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="Nothing but the answer and errors.", rich_help_panel="Output")
-]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Say more about what is done.", rich_help_panel="Output")
 ]
 ColorWhen = Annotated[
     Color,

@@ -18,7 +18,13 @@ Name = Annotated[
 
 
 @app.command("list")
-def list_pots(json: options.Json = False, names: options.NamesOnly = False, debug: options.Debug = False) -> None:
+def list_pots(
+    json: options.Json = False,
+    names: options.NamesOnly = False,
+    no_pager: options.NoPager = False,
+    plain: options.Plain = False,
+    debug: options.Debug = False,
+) -> None:
     """Stored pots with what they hold.
 
     infinipot pots list
@@ -39,7 +45,7 @@ def list_pots(json: options.Json = False, names: options.NamesOnly = False, debu
         }
         for pot in shelved()
     ]
-    show_rows(rows, as_json=json, names_only=names)
+    show_rows(rows, as_json=json, names_only=names, pager=not no_pager, plain=plain)
 
 
 @app.command()
@@ -80,6 +86,18 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
 
 
 @app.command()
+def path(name: Name, debug: options.Debug = False) -> None:
+    """Print the file of a stored pot.
+
+    infinipot pots path book
+    """
+    from infinipot_cli.display.listing import put
+    from infinipot_cli.pots.shelf import look
+
+    put(str(look(name).path))
+
+
+@app.command()
 def rm(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="With or without the @.", autocompletion=complete.pots)
@@ -104,7 +122,13 @@ def prune(
         float | None, typer.Option("--days", metavar="N", min=0, help="Delete what was not used for so many days.")
     ] = None,
     keep: Annotated[
-        str | None, typer.Option("--keep", metavar="SIZE", help="Delete the longest unused beyond this, such as 10G.")
+        int | None,
+        typer.Option(
+            "--keep",
+            metavar="SIZE",
+            parser=settings.parse_bytes,
+            help="Delete the longest unused beyond this, such as 10G.",
+        ),
     ] = None,
     debug: options.Debug = False,
 ) -> None:
@@ -119,7 +143,7 @@ def prune(
 
     if days is None and keep is None:
         raise UsageError("say what may go: --days N or --keep SIZE", hint="infinipot pots prune --days 30")
-    gone = shelf.prune(days=days, n_bytes=_bytes(keep) if keep is not None else None)
+    gone = shelf.prune(days=days, n_bytes=keep)
     if gone:
         put("\n".join(f"@{pot.name}" for pot in gone))
 
@@ -156,12 +180,3 @@ def import_pot(
     settings.prepare_environment()
     read(source, str(source))  # all of it is checked before it gets a name
     put(f"@{bring(source, name)}")
-
-
-def _bytes(text: str) -> int:
-    units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-    number, unit = text.rstrip("kKmMgGtTiIbB"), text.upper().rstrip("IB")[-1:]
-    try:
-        return int(float(number) * units[unit if unit in units else ""])
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{text!r} is no size", hint="--keep 500M or --keep 10G") from error

@@ -13,6 +13,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import System
+from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 from infinipot_cli.errors import UsageError
@@ -50,6 +51,7 @@ def read(
     system: System = None,
     consent: ConsentOptions,
     json: options.Json = False,
+    run: RunOptions,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
@@ -73,13 +75,13 @@ def read(
     from dataclasses import replace
 
     from infinipot_cli import session
+    from infinipot_cli.commands.carry_out import carry_out
     from infinipot_cli.commands.form import Form
-    from infinipot_cli.commands.reply import Reply
 
     catalyst = "question" if question else "general"
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
-        save_pot=name, entries=stored.entries, answers=False, pins=pins.pins(),
+        save_pot=name, entries=stored.entries, answers=False, pins=pins.pins(), run=run,
     )  # fmt: skip
-    Reply(session.Session(model, request, documents.wishes(), loading=wanted), form, key="answer").run(words, task)
+    carry_out(session.Session(model, request, documents.wishes(), loading=wanted), form, words, task)

@@ -4,13 +4,14 @@ import shlex
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
-from infinipot_cli.display.summary import size
+from infinipot_cli.display.summary import duration, size
 from infinipot_cli.documents import Wishes
 from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.reading import Reading
 
 if TYPE_CHECKING:
     from infinipot_cli.display.console import Console
+    from infinipot_cli.model.load import LoadedModel
 
 _MOST_NAMES = 3
 
@@ -30,6 +31,16 @@ def say_details(console: "Console", reading: Reading) -> None:
         f"novelty {plan.novelty_ratio:g} · chunk {plan.chunk}",
         style="dim",
     )
+
+
+def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> None:
+    """How the model was loaded, and every distillation that is remembered."""
+    how = f"{loaded.dtype} on {loaded.device}, {loaded.attention} attention"
+    say(console, f"model: {loaded.name}, {how}, loaded in {duration(reading.timing.load_seconds)}", style="dim")
+    for done in reading.passes:
+        say(
+            console, f"distillation {done.cycle}: at token {done.n_seen}, {done.n_before} to {done.n_held}", style="dim"
+        )
 
 
 def say_rest(console: "Console", reading: Reading, name: str, wishes: Wishes) -> None:

@@ -13,6 +13,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
+from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
@@ -57,8 +58,8 @@ def summarize(
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
+    run: RunOptions,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -81,13 +82,13 @@ def summarize(
     model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
+    from infinipot_cli.commands.carry_out import carry_out
     from infinipot_cli.commands.form import Form
-    from infinipot_cli.commands.reply import Reply
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
-        save_pot=stored.save_pot, entries=stored.entries, cite=cite, pins=pins.pins(), verbose=verbose,
+        save_pot=stored.save_pot, entries=stored.entries, cite=cite, pins=pins.pins(), run=run,
         explain=explain,
     )  # fmt: skip
-    reply = Reply(session.Session(model, request, documents.wishes(), sampling.sampling(), wanted), form, key="summary")
-    reply.run(chosen, wording.summarize(length), each=each)
+    made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
+    carry_out(made, form, chosen, wording.summarize(length), key="summary", each=each)

@@ -5,14 +5,22 @@ from typing import Annotated
 import typer
 
 from infinipot_cli.commands import complete, options
+from infinipot_cli.commands.consent import No
 from infinipot_cli.config import load_config
-from infinipot_cli.templates import template_names, template_text
+from infinipot_cli.errors import OutputError
+from infinipot_cli.templates import load_template, own_file, template_names, template_text
 
-app = typer.Typer(no_args_is_help=True, help="List and show the prompts that --template takes.")
+app = typer.Typer(no_args_is_help=True, help="List, show and edit the prompts that --template takes.")
 
 
 @app.command("list")
-def list_templates(json: options.Json = False, names: options.NamesOnly = False, debug: options.Debug = False) -> None:
+def list_templates(
+    json: options.Json = False,
+    names: options.NamesOnly = False,
+    no_pager: options.NoPager = False,
+    plain: options.Plain = False,
+    debug: options.Debug = False,
+) -> None:
     """Templates that come with infinipot, and your own.
 
     infinipot templates list
@@ -21,7 +29,7 @@ def list_templates(json: options.Json = False, names: options.NamesOnly = False,
 
     rows = [{"name": name, "origin": origin} for name, origin in template_names().items()]
     rows += [{"name": name, "origin": "settings"} for name in load_config().templates]
-    show_rows(rows, as_json=json, names_only=names)
+    show_rows(rows, as_json=json, names_only=names, pager=not no_pager, plain=plain)
 
 
 @app.command()
@@ -40,3 +48,39 @@ def show(
         put("\n".join(f"{key}: {value}" for key, value in settings.items()))
     else:
         put(template_text(name))
+
+
+@app.command()
+def edit(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A template of your own.", autocompletion=complete.templates)
+    ],
+    origin: Annotated[
+        str,
+        typer.Option("--from", metavar="NAME", help="What a new one begins as.", autocompletion=complete.templates),
+    ] = "ask",
+    no_input: No = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write a prompt of your own in your editor; {document} marks where the document goes, {question} the question.
+
+    infinipot templates edit minutes
+
+    infinipot templates edit brief --from summarize-short
+    """
+    from infinipot_cli.commands.editing import check_terminal
+    from infinipot_cli.commands.editing import edit as open_editor
+    from infinipot_cli.display.console import error_console, say
+
+    path = own_file(name)
+    check_terminal(path, no_input=no_input)
+    try:
+        if not path.exists():
+            text = template_text(origin)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    open_editor(path)
+    load_template(name)  # says what is wrong with it
+    say(error_console(), f'saved {path} → infinipot ask book.txt -t {name} "…"', style="dim")

@@ -16,26 +16,28 @@ from infinipot_cli.display.safe import safe_line
 from infinipot_cli.settings import Color
 
 
-def error_console(color: Color = Color.AUTO, *, quiet: bool = False) -> Console:
+def error_console(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool = False) -> Console:
     """The console on standard error; colour and animation only if that very stream is a terminal.
 
     Args:
         color: the user's wish, which wins over NO_COLOR and the like.
         quiet: print nothing at all.
+        plain: on a terminal too, print as into a pipe.
     """
     # a closed standard error (2>&-) is None in Python; then there is nobody to tell
     stream = sys.stderr if sys.stderr is not None else io.StringIO()
+    is_terminal = stream.isatty() and not plain
     return Console(
         file=stream,
         no_color={Color.AUTO: None, Color.ALWAYS: False, Color.NEVER: True}[color],
         # Rich and its like take CI variables for terminals; a stream is a terminal when it says so.
-        force_terminal=stream.isatty() if color is not Color.ALWAYS else True,
-        force_interactive=stream.isatty() and os.environ.get("TERM") != "dumb",
+        force_terminal=is_terminal if color is not Color.ALWAYS else True,
+        force_interactive=is_terminal and os.environ.get("TERM") != "dumb",
         highlight=False,
         markup=False,
         emoji=False,
         # a terminal is given whole words, a pipe whole lines
-        soft_wrap=not stream.isatty(),
+        soft_wrap=not is_terminal,
         quiet=quiet,
     )
 

@@ -10,18 +10,23 @@ from rich.table import Table
 from rich.text import Text
 
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
+from infinipot_cli.display.pager import paged
 from infinipot_cli.display.safe import safe_json, safe_line
 
 Row: TypeAlias = Mapping[str, object]
 
 
-def show_rows(rows: Sequence[Row], *, as_json: bool = False, names_only: bool = False) -> None:
+def show_rows(
+    rows: Sequence[Row], *, as_json: bool = False, names_only: bool = False, pager: bool = True, plain: bool = False
+) -> None:
     """Print rows that share their keys; the first key is the name.
 
     Args:
         rows: what to list; None stands for nothing.
         as_json: one JSON document instead.
         names_only: one name a line, nothing else.
+        pager: whether a list longer than the screen may open one.
+        plain: on a terminal too, as in a pipe.
     """
     use_utf8()
     if as_json:
@@ -30,8 +35,8 @@ def show_rows(rows: Sequence[Row], *, as_json: bool = False, names_only: bool = 
         return
     elif names_only:
         put("\n".join(safe_line(_cell(next(iter(row.values())))) for row in rows))
-    elif sys.stdout is not None and sys.stdout.isatty():
-        _table(rows)
+    elif sys.stdout is not None and sys.stdout.isatty() and not plain:
+        paged(_table(rows), wanted=pager)
     else:
         put("\n".join("\t".join(safe_line(_cell(value)) for value in row.values()) for row in rows))
 
@@ -49,11 +54,14 @@ def _cell(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _table(rows: Sequence[Row]) -> None:
+def _table(rows: Sequence[Row]) -> str:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key, value in rows[0].items():
         numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
         table.add_column(key.upper(), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(safe_line(_cell(value))) for value in row.values()))
-    Console(file=sys.stdout, highlight=False, markup=False, emoji=False).print(table)
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -40,7 +40,7 @@ def source_lines(cited: Sequence[Passage], *, named: bool) -> list[str]:
     ]
 
 
-def show_sources(lines: Sequence[str], console: Console, out: TextIO, *, quiet: bool) -> None:
+def show_sources(lines: Sequence[str], console: Console, out: TextIO, *, quiet: bool, plain: bool = False) -> None:
     """Show the sources where the answer is read, and beside it where it is piped on: that stays the answer.
 
     Args:
@@ -48,10 +48,11 @@ def show_sources(lines: Sequence[str], console: Console, out: TextIO, *, quiet: 
         console: on standard error.
         out: where the answer went.
         quiet: show nothing.
+        plain: on a terminal too, as in a pipe.
     """
     if not lines or quiet:
         return
-    if out is sys.stdout and out.isatty():
+    if out is sys.stdout and out.isatty() and not plain:
         writer = AnswerWriter(out)
         writer.write("\n".join(lines))
         writer.close()

@@ -46,6 +46,36 @@ def cached_names() -> list[str]:
     return sorted(name.removeprefix(prefix).replace("--", "/", 1) for name in folders)
 
 
+def cached_model(name: str) -> LocalModel:
+    """A model of the Hugging Face cache, whether or not it can be used.
+
+    Raises:
+        ModelError: the cache holds none of this name.
+    """
+    for cached, folder in _cached():
+        if cached == name:
+            return _described(name, folder)
+    raise ModelError(
+        f"the Hugging Face cache holds no model {name}", hint="infinipot models list names them", code="model_not_found"
+    )
+
+
+def remove(name: str) -> None:
+    """Delete a model from the Hugging Face cache, all of its revisions.
+
+    Raises:
+        ModelError: there is none of this name, or it cannot be deleted.
+    """
+    from huggingface_hub import scan_cache_dir
+
+    cached_model(name)
+    cache = scan_cache_dir()
+    (found,) = (one for one in cache.repos if one.repo_id == name and one.repo_type == "model")
+    cache.delete_revisions(*(revision.commit_hash for revision in found.revisions)).execute()
+    if found.repo_path.exists():  # the hub library only logs what it could not delete
+        raise ModelError(f"{found.repo_path} cannot be deleted", hint="check who may write there", code="not_deleted")
+
+
 def _hub_folder() -> Path:
     if cache := os.environ.get("HF_HUB_CACHE"):
         return Path(cache).expanduser()

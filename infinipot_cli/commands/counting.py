@@ -1,0 +1,206 @@
+"""What reading would take, counted without loading a model: behind `infinipot info` and `--dry-run`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import typer
+
+from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.words import STDIN
+from infinipot_cli.display.answer import use_utf8
+from infinipot_cli.display.console import error_console, say, waiting
+from infinipot_cli.display.listing import put, show_rows
+from infinipot_cli.display.problem import show_problem, show_warning
+from infinipot_cli.display.safe import safe_json
+from infinipot_cli.display.silence import tell_if_silent
+from infinipot_cli.display.summary import duration, size
+from infinipot_cli.documents import collect
+from infinipot_cli.errors import DocumentError, ModelError
+from infinipot_cli.plan import Plan, Task
+from infinipot_cli.session import Session
+from infinipot_cli.settings import Color
+from infinipot_cli.speed import last_speed
+
+
+@dataclass
+class Count:
+    """What readings would take together.
+
+    Attributes:
+        rows: one for each document.
+        n_tokens: of the documents.
+        n_cycles: distillations.
+        n_readings: pots that are filled, one after the other.
+        plan: sizes of the last one.
+        failures: documents that cannot be read.
+        warnings: what documents say of their state.
+    """
+
+    rows: list[dict[str, object]] = field(default_factory=list)
+    n_tokens: int = 0
+    n_cycles: int = 0
+    n_readings: int = 0
+    plan: Plan | None = None
+    failures: list[DocumentError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def show_count(
+    session: Session, words: Sequence[str], task: Task, *, each: bool = False, is_dry_run: bool = False,
+    json: bool = False, quiet: bool = False, plain: bool = False, color: Color = Color.AUTO,
+) -> None:  # fmt: skip
+    """Count documents and print what came of it.
+
+    Args:
+        session: model and wishes.
+        words: the sources as the user typed them.
+        task: what they would be read for.
+        each: every source would be read by itself.
+        is_dry_run: say that nothing was read into a pot.
+        json: one JSON document instead of a list.
+        quiet: only the list.
+        plain: on a terminal too, as in a pipe.
+        color: when to use colour.
+
+    Raises:
+        Exit: a document cannot be read.
+    """
+    use_utf8()
+    console = error_console(color, quiet=quiet, plain=plain)
+    pot, others = split_pot(words)
+    collected = collect(others, session.wishes) if others else None
+    for note in collected.notes if collected else ():
+        say(console, note, style="dim")
+    sources = collected.sources if collected else ()
+    if STDIN in sources:
+        tell_if_silent(console)
+    count = Count()
+    with waiting(console, "counting"):
+        if pot is not None:
+            _add_stored(session, pot, task, count)
+        found = collected.found if collected else frozenset()
+        for group in [[source] for source in sources] if each else [list(sources)] if sources else []:
+            _add(session, group, task, found, count, may_fail=len(sources) > 1 and each)
+    assert count.plan is not None or count.failures
+    if json:
+        put(safe_json(_record(session, count, is_dry_run=is_dry_run)))
+    else:
+        show_rows(count.rows, plain=plain)
+    for warning in count.warnings:
+        show_warning(console, warning)
+    for failure in count.failures:
+        show_problem(error_console(color, plain=plain), failure.message, failure.hint)
+    if count.plan is not None:
+        say(console, _line(session, count, count.plan), style="dim")
+    if is_dry_run:
+        say(console, "nothing was read into a pot (--dry-run)", style="dim")
+    if count.failures:
+        raise typer.Exit(count.failures[0].exit_code)
+
+
+def _add(
+    session: Session, sources: list[str], task: Task, found: frozenset[str], count: Count, *, may_fail: bool
+) -> None:
+    """Count one reading."""
+    try:
+        reading = session.prepare(sources, task, found=found)
+    except DocumentError as error:
+        if not may_fail:
+            raise
+        count.failures.append(error)
+        count.rows.append(_row(sources[0], error=error.message))
+        return
+    with reading:
+        reading.count()
+        earlier = sum(int(str(row["tokens"])) for row in count.rows) if not count.n_readings else 0
+        count.plan = reading.plan
+        count.n_readings += 1
+        count.n_cycles += reading.plan.n_cycles(reading.n_tokens + earlier) - reading.plan.n_cycles(earlier)
+        count.n_tokens += reading.n_tokens
+        count.warnings += reading.warnings
+        for entry in reading.inputs:
+            document, failure = entry.document, entry.document.failure
+            if failure is not None:
+                count.failures.append(failure)
+            count.rows.append(
+                _row(
+                    document.name, document.kind, document.n_pages, document.n_bytes, entry.n_tokens,
+                    error=failure.message if failure else "",
+                )
+            )  # fmt: skip
+
+
+def _add_stored(session: Session, name: str, task: Task, count: Count) -> None:
+    """List what a stored pot has read, which costs nothing any more."""
+    from infinipot_cli.resume import adopt, header_of
+
+    header = header_of(name)
+    adopt(session, header, name)
+    count.plan = session.plan(session.settle(task))
+    count.rows += [
+        _row(source.name, f"in {name}", len(source.pages) or None, None, source.n_tokens) for source in header.sources
+    ]
+
+
+def _row(
+    name: str,
+    kind: str = "",
+    n_pages: int | None = None,
+    n_bytes: int | None = None,
+    n_tokens: int = 0,
+    error: str = "",
+) -> dict[str, object]:
+    row: dict[str, object] = {"source": name, "type": kind, "pages": n_pages, "bytes": n_bytes, "tokens": n_tokens}
+    return {**row, **({"error": error} if error else {})}
+
+
+def _seconds(session: Session, count: Count, plan: Plan) -> float | None:
+    speed = last_speed(session.files.name, plan.capacity)
+    return count.n_tokens / speed if speed else None
+
+
+def _pot_bytes(session: Session, plan: Plan) -> int | None:
+    from infinipot_cli.model.footprint import footprint
+
+    try:
+        return footprint(session.files, session.loading).bytes_of(plan.capacity, plan.budget)
+    except ModelError:
+        return None
+
+
+def _record(session: Session, count: Count, *, is_dry_run: bool) -> dict[str, object]:
+    plan = count.plan
+    seconds = _seconds(session, count, plan) if plan else None
+    pot = plan and {
+        "size": plan.capacity,
+        "budget": plan.budget,
+        "distillations": count.n_cycles,
+        "bytes": _pot_bytes(session, plan),
+    }
+    return {
+        "schema": 1,
+        **({"dry_run": True} if is_dry_run else {}),
+        "input": count.rows,
+        "tokens": count.n_tokens,
+        "model": session.files.name,
+        **({"pot": pot} if pot else {}),
+        "seconds": round(seconds, 1) if seconds is not None else None,
+    }
+
+
+def _line(session: Session, count: Count, plan: Plan) -> str:
+    """All of it in one line."""
+    seconds, n_bytes = _seconds(session, count, plan), _pot_bytes(session, plan)
+    if count.n_cycles:
+        passes = f"{count.n_cycles} distillations, 1 : {count.n_tokens / plan.capacity / count.n_readings:.0f}"
+    else:
+        passes = "fits, nothing is dropped"
+    time = f"about {duration(seconds)} to read" if seconds is not None else "no reading yet to estimate time from"
+    facts = [
+        f"{count.n_tokens} tokens → pot of {plan.capacity} places" + (f", {size(n_bytes)}" if n_bytes else ""),
+        *([f"{count.n_readings} readings"] if count.n_readings > 1 else []),
+        passes,
+        session.files.name,
+        time,
+    ]
+    return " · ".join(facts)

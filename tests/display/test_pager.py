@@ -1,0 +1,76 @@
+"""A pager only for long text on a terminal, and only the one the user wants."""
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infinipot_cli.display.listing import show_rows
+from infinipot_cli.display.pager import paged
+
+LONG = "\n".join(f"line {number} é" for number in range(40))
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[str, str]]:
+    """Show something on a screen of 24 lines; returns what was printed and what the pager was given."""
+    kept = tmp_path / "paged"
+    pager = f"{sys.executable} -c \"import sys; open('{kept}', 'wb').write(sys.stdin.buffer.read())\""
+
+    def show(what: Callable[[], None], *, terminal: bool = True, **variables: str) -> tuple[str, str]:
+        out = io.StringIO()
+        out.isatty = lambda: terminal  # type: ignore[method-assign]
+        keyboard = io.StringIO()
+        keyboard.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stdin", keyboard)
+        for name, value in {"PAGER": pager, "LINES": "24", "COLUMNS": "80", "TERM": "xterm", **variables}.items():
+            monkeypatch.setenv(name, value)
+        kept.unlink(missing_ok=True)
+        what()
+        return out.getvalue(), kept.read_text("utf-8") if kept.exists() else ""
+
+    return show
+
+
+def test_long_text_goes_to_the_pager_and_short_text_to_the_screen(screen: Callable[..., tuple[str, str]]) -> None:
+    assert screen(lambda: paged(LONG)) == ("", LONG + "\n")
+    assert screen(lambda: paged("short\n")) == ("short\n", "")
+    assert screen(lambda: paged("x" * 80 * 30))[1], "a long line takes many lines of the screen"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PAGER": ""},
+        {"PAGER": "cat"},
+        {"PAGER": "no-such-program -x"},
+        {"PAGER": "'"},
+        {"TERM": "dumb"},
+        {"LINES": "99"},
+    ],
+)
+def test_where_there_is_no_pager_it_is_printed(
+    screen: Callable[..., tuple[str, str]], variables: dict[str, str]
+) -> None:
+    assert screen(lambda: paged(LONG), **variables) == (LONG + "\n", "")
+
+
+def test_neither_a_pipe_nor_no_pager_opens_one(screen: Callable[..., tuple[str, str]]) -> None:
+    assert screen(lambda: paged(LONG), terminal=False) == (LONG + "\n", "")
+    assert screen(lambda: paged(LONG, wanted=False)) == (LONG + "\n", "")
+
+
+def test_a_pager_that_is_left_early_is_no_failure(screen: Callable[..., tuple[str, str]]) -> None:
+    assert screen(lambda: paged(LONG * 5000), PAGER="true") == ("", "")
+
+
+def test_long_lists_are_paged_too(screen: Callable[..., tuple[str, str]]) -> None:
+    rows = [{"name": f"model-{number}", "note": "\x1b[31m[/red] evil"} for number in range(40)]
+    out, seen = screen(lambda: show_rows(rows))
+    assert out == "" and "model-39" in seen and "NAME" in seen
+    assert "\x1b[31m" not in seen and "[/red] evil" in seen
+    assert "model-39" in screen(lambda: show_rows(rows, pager=False))[0]
+    assert screen(lambda: show_rows(rows, plain=True)) == screen(lambda: show_rows(rows), terminal=False)
