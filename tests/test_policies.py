@@ -66,3 +66,16 @@ def test_wishes_that_a_policy_cannot_meet_are_refused() -> None:
     with pytest.raises(UsageError, match="decay means nothing"):
         PotRequest(policy="tova", choice=Choice(decay=0.5))
     assert PotRequest(policy="sirllm", choice=Choice(decay=0.5)).policy == "sirllm"
+
+
+@pytest.mark.parametrize("name", POLICY_NAMES)
+def test_only_distilling_policies_can_be_stored_pinned_or_talked_to(name: str) -> None:
+    request = PotRequest(policy=name)
+    if distills(name, ()):
+        request.check_distilling("a stored pot")
+        assert PotRequest(policy=name, budget=10).budget == 10
+    else:
+        with pytest.raises(UsageError, match=f"a stored pot needs .* policy {name} never"):
+            request.check_distilling("a stored pot")
+        with pytest.raises(UsageError, match=f"policy {name} has no budget"):
+            PotRequest(policy=name, budget=10)

@@ -61,6 +61,7 @@ def chat(
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     request = distilling.request(max_tokens)
+    request.check_distilling("a conversation")
     from dataclasses import replace
 
     from infinipot_cli import session

@@ -13,7 +13,7 @@ from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import Answered, failed, reading_only, several_answers
-from infinipot_cli.commands.remarks import names_of, say_details, say_passes, say_rest
+from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_rest
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
@@ -28,6 +28,7 @@ from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageEr
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
+from infinipot_cli.policies import distills
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume, save
 from infinipot_cli.session import Session
@@ -75,6 +76,10 @@ class Reply:
         if sys.stdout is None and self._form.output is None:
             raise OutputError("standard output is closed", code="stdout_closed")
         self._pot, words = split_pot(words)
+        request = self._session.request
+        for is_wanted, what in ((self._form.save_pot, "a stored pot"), (self._form.pins, "what is pinned")):
+            if is_wanted:
+                request.check_distilling(what)
         sources: Sequence[str] = ()
         if words:
             collected = collect(words, self._session.wishes)
@@ -152,7 +157,7 @@ class Reply:
             names, model = names_of(reading), self._session.files.name
             say(
                 self._console,
-                f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
+                f"{names} → {pot_line(plan)} · {model}",
                 style="dim",
             )
             if self._form.run.verbose:
@@ -204,8 +209,9 @@ class Reply:
         if not reading.n_tokens:
             raise KeyboardInterrupt
         with contextlib.suppress(OutputError):  # a pot that cannot be kept is no reason to lose the rest
-            self._save(reading, self._form.save_pot or LAST)
-            say_rest(self._console, reading, self._form.save_pot or LAST, self._session.wishes)
+            if distills(reading.plan.policy, reading.plan.policy_settings):
+                self._save(reading, self._form.save_pot or LAST)
+                say_rest(self._console, reading, self._form.save_pot or LAST, self._session.wishes)
         if self._form.output is not None or self._form.is_json or not self._form.answers or not self._is_watched:
             raise KeyboardInterrupt
         self._was_stopped = True
@@ -239,7 +245,7 @@ class Reply:
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
         plan, timing = reading.plan, reading.timing
         share = min((answered.kept_share for answered in answers), default=reading.kept_share)
-        kept = kept_line(reading.n_tokens, plan.capacity, share)
+        kept = kept_line(reading.n_tokens, max(plan.capacity, reading.pot.peak), share)
         if share < LOW_RETENTION:
             self._warn(kept)
         else:

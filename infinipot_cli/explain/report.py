@@ -9,6 +9,7 @@ from torch import Tensor
 
 from infinipot_cli.engine import Attended, Pot
 from infinipot_cli.engine.importance import top
+from infinipot_cli.engine.policies import Timing
 from infinipot_cli.explain.citations import Passage, cite
 from infinipot_cli.explain.evidence import by_origin
 from infinipot_cli.explain.passages import passages
@@ -35,7 +36,7 @@ def saved_by(pot: Pot, attended: Attended) -> Tensor:
     """
     rules = torch.full_like(attended.origins, _UNJUDGED)
     n_judged = min(pot.budget, attended.origins.shape[-1])
-    if not attended.n_cycles:
+    if not attended.n_cycles or pot.policy.timing is not Timing.WHEN_FULL:
         return rules
     judged = slice(pot.n_prefix, n_judged)
     rules[..., judged] = _CAP
