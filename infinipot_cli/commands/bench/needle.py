@@ -101,6 +101,7 @@ def needle(
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -145,7 +146,8 @@ def needle(
     with BenchProgress(console, len(wanted), done=len(wanted) - len(todo), kept=str(record or "")) as progress:
         for trial in bench.run(session, bench.Haystacks(text, session), todo, catalyst=catalyst.value):
             kept.add(trial)
-            say(console, _line(trial), style="dim")
+            if verbose:
+                say(console, _line(trial), style="dim")
             progress.step(f"{trial.arm} {trial.kind} {trial.length or ''}".strip())
     result = NeedleResult(
         session.files.name, plan.capacity, plan.budget, catalyst.value, seed, kept.done, request.choice.changed, setting
