@@ -100,8 +100,8 @@ def _quick(subject: Subject) -> list[Step]:
         Step("ruler", ("ruler", *book, "--tokens", "2k", "--n", "1", *data, "--arms", ",".join(ABLATIONS[:2]), *model)),
         Step("longbench", ("longbench", *rows, "--arms", _long_arms(fast), "-s", "512", *model)),
         Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "256,384,768", *model)),
-        Step("hitrate", ("hitrate", *book, "--trials", "2", *model), is_resumed=False),
-        Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model), is_resumed=False),
+        Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
+        Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
         Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_resumed=False),
         Step("cost", ("cost", "--tokens", "2k,4k", "-s", "1k", "--methods", _methods()), is_resumed=False),
     ]  # fmt: skip
@@ -131,8 +131,8 @@ def _full(subject: Subject) -> list[Step]:
                        "--arms", ",".join(ABLATIONS), *model)),
         Step("longbench", ("longbench", *rows, "--arms", "all", *model)),
         Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "1k,2k,8k", *model)),
-        Step("hitrate", ("hitrate", *book, "--trials", "20", *model), is_resumed=False),
-        Step("citations", ("citations", *book, *model), is_resumed=False),
+        Step("hitrate", ("hitrate", *book, "--trials", "20", *model)),
+        Step("citations", ("citations", *book, *model)),
         Step("memory", ("memory", *book, "--tokens", "20k,200k", *model), is_resumed=False),
         Step("cost", ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods()), is_resumed=False),
     ]  # fmt: skip
