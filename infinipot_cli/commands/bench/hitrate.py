@@ -103,7 +103,8 @@ def hitrate(
     plan = session.plan(ask(plants[-1][1].question))
     result = HitResult(
         session.files.name, plan.capacity, plan.budget, plan.novelty_ratio, seed,
-        hashlib.sha256(text.encode()).hexdigest(), {"infinipot": __version__, **versions()}, plan.choice.changed, kept.done,
+        hashlib.sha256(text.encode()).hexdigest(), {"infinipot": __version__, **versions()}, plan.choice.changed,
+        kept.done,
     )  # fmt: skip
     if json:
         print_json(result.to_record() | {"settings": setting, "made_with": provenance(session, files)})

@@ -7,7 +7,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import Arms, Book, Record, parse_depths, print_json
+from infinipot_cli.commands.bench.shared import Arms, Book, Record, Verbose, parse_depths, print_json
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -101,7 +101,7 @@ def needle(
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
+    verbose: Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
