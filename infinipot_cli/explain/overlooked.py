@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.lookout import Match
 from infinipot_cli.explain.trail import ReadDocument
+
+if TYPE_CHECKING:  # records are printed of runs that never load a model
+    from torch import Tensor
 
 # A passage with less of its entries in the pot counts as lost. Pocket answers facts of which half the heads hold the
 # tokens, and misses most of those that a tenth holds (recipe/LOG.md, looks at the pot).
@@ -69,7 +70,7 @@ class Overlooked:
 
 
 def overlooked(
-    matches: list[Match], documents: list[ReadDocument], origins: Tensor, *, threshold: float = MOSTLY_LOST
+    matches: list[Match], documents: list[ReadDocument], origins: "Tensor", *, threshold: float = MOSTLY_LOST
 ) -> Overlooked | None:
     """The first of the best passages, if the pot has lost most of each of them.
 
@@ -102,7 +103,7 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 
-def _share(match: Match, origins: Tensor) -> float:
+def _share(match: Match, origins: "Tensor") -> float:
     first, end = match.origins
-    held = torch.count_nonzero((origins >= first) & (origins < end))
+    held = ((origins >= first) & (origins < end)).sum()
     return float(held) / ((end - first) * origins.shape[0] * origins.shape[1])
