@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
-from infinipot_cli.explain.lookout import Lookout
+from infinipot_cli.explain.lookout import Lookout, merged
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.pins import Pins
@@ -285,6 +285,14 @@ class Reading:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
 
+    def _favour(self) -> None:
+        """Let the next distillation keep the passages that match the questions best, of all that was read."""
+        if not self.plan.choice.words or self._pot is None:
+            return
+        room = self.plan.budget - len(self.plan.prompt.prefix_ids) - sum(end - start for start, end in self.pot.pinned)
+        most = min(int(self.plan.choice.words * self.plan.budget), room - 1) // len(self._lookouts)
+        self.pot.favoured = merged(span for lookout in self._lookouts for span in lookout.favoured(most))
+
     def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
         """The passage that should have answered, if the pot that was asked has lost it."""
         from infinipot_cli.explain.overlooked import overlooked
@@ -326,8 +334,8 @@ class Reading:
         n_prefix = len(self.plan.prompt.prefix_ids)
         for run in stream_tokens(pieces, tokenizer):
             added = self.trail.add(run)
-            for lookout in self._lookouts:
-                lookout.see(added)
+            if sum(lookout.see(added) for lookout in self._lookouts):
+                self._favour()
             for token, char, end in zip(run.ids, run.char_start, [*run.char_start[1:], run.char_end], strict=True):
                 if self.pins and self._pot is not None and self.pins.covers(char, max(end, char + 1)):
                     self._pot.pin(n_prefix + meter.n_tokens)
