@@ -35,6 +35,7 @@ class Pot(Cache):
         n_seen_distilled: the same at the latest distillation.
         choice: what is kept, where that differs from the paper.
         pinned: origins that no distillation may drop, as ranges without their ends, ascending.
+        favoured: the same for the next distillation; whoever reads may put others in their place.
         kept_history: `origins` after each distillation, when recording.
         policy: who decides what stays.
         rows: what the token read last attends to, by layer, (H, n_held), where only the policy can tell.
@@ -75,6 +76,7 @@ class Pot(Cache):
         self.n_cycles = 0
         self.n_kv_heads = n_kv_heads
         self.pinned: list[tuple[int, int]] = []
+        self.favoured: list[tuple[int, int]] = []
         self.last_state: Tensor | None = None
         self.votes: Tensor | None = None
         self.reordered: Tensor | None = None
