@@ -26,7 +26,8 @@ def build(run: CostRun) -> PreTrainedModel:
     if run.model:
         from infinipot_cli.session import Session
 
-        return Session(run.model, loading=Loading(dtype=Dtype(run.dtype))).load().model
+        loaded: PreTrainedModel = Session(run.model, loading=Loading(dtype=Dtype(run.dtype))).load().model
+        return loaded
     torch.manual_seed(0)
     config = LlamaConfig(**cast(Any, run.shape), max_position_embeddings=max(run.capacity, run.n_tokens + 64))
     device = "cuda" if torch.cuda.is_available() else "cpu"
