@@ -88,6 +88,11 @@ def distills(policy: str, settings: Settings) -> bool:
     return here.distills and not (here.official_steps and dict(settings).get(OFFICIAL))
 
 
+def has_catalyst(policy: str, settings: Settings) -> bool:
+    """Whether a catalyst prompt judges under a policy, set so."""
+    return listed(policy).has_catalyst and dict(settings).get("cap", True) is True
+
+
 def parse_settings(policy: str, words: Iterable[str]) -> tuple[Choice, Settings]:
     """`--set` as a user types it, for one policy.
 

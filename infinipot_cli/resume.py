@@ -218,6 +218,13 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
                 f"pot {name} has {field} {numbers[field]}; {option} {wish} would need another reading",
                 hint=f"leave {option} out",
             )
+    stored_choice = Choice(**numbers["choice"])
+    if request.choice.changed and request.choice != stored_choice:
+        kept_so = ", ".join(f"{setting}={value}" for setting, value in stored_choice.changed.items()) or "none"
+        raise UsageError(
+            f"pot {name} was read with the settings {kept_so}; others would need another reading",
+            hint="leave --set out",
+        )
     policy = numbers.get("policy", DEFAULT)
     own = tuple(sorted(numbers.get("policy_settings", {}).items()))
     if request.policy not in (None, policy) or (request.policy_settings and request.policy_settings != own):
@@ -234,5 +241,5 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
         capacity=numbers["capacity"],
         budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
-        choice=Choice(**numbers["choice"]),
+        choice=stored_choice,
     )

@@ -35,7 +35,7 @@ from infinipot_cli.settings import (
     prepare_environment,
 )
 from infinipot_cli.sources import Input
-from infinipot_cli.templates import load_template
+from infinipot_cli.templates import catalyst_name, load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_json
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def ask(question: str, *, catalyst: str = "question") -> Task:
 
     Args:
         question: the user's words.
-        catalyst: `question` lets the question itself judge the entries (CaP-Q), `general` a fixed request (CaP-G).
+        catalyst: `question` lets the question itself judge the entries (CaP-Q), `general` a fixed request (CaP-G);
+            another name of `templates.CATALYSTS`, a template or a file.
 
     Raises:
         UsageError: the question is blank.
@@ -74,17 +75,17 @@ def ask_all(questions: Sequence[str], *, catalyst: str = "question") -> Task:
     Args:
         questions: the user's words.
         catalyst: `question` lets all questions judge the entries together (CaP-Q), as far as they leave room to read;
-            `general` a fixed request (CaP-G).
+            `general` a fixed request (CaP-G); another name of `templates.CATALYSTS`, a template or a file.
 
     Raises:
-        UsageError: there is no question, or a blank one.
+        UsageError: there is no question, or a blank one; or no such catalyst.
     """
     if not questions or not all(question.strip() for question in questions):
         raise UsageError(
             "the question is empty", hint='infinipot ask book.txt "Who found the map?"', code="no_question"
         )
     first, *further = (question.strip() for question in questions)
-    return Task("ask", f"catalyst-{catalyst}", question=first, max_tokens=ASK_TOKENS, further=tuple(further))
+    return Task("ask", catalyst_name(catalyst), question=first, max_tokens=ASK_TOKENS, further=tuple(further))
 
 
 class Session:

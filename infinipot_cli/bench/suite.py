@@ -103,7 +103,7 @@ def _quick(subject: Subject) -> list[Step]:
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
         Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
         Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_resumed=False),
-        Step("cost", ("cost", "--tokens", "2k,4k", "-s", "1k", "--methods", _methods()), is_resumed=False),
+        Step("cost", ("cost", "--tokens", "2k,4k", "-s", "1k", "--methods", _methods(), *model), is_resumed=False),
     ]  # fmt: skip
     if slow:
         made[1:1] = [
@@ -134,7 +134,11 @@ def _full(subject: Subject) -> list[Step]:
         Step("hitrate", ("hitrate", *book, "--trials", "20", *model)),
         Step("citations", ("citations", *book, *model)),
         Step("memory", ("memory", *book, "--tokens", "20k,200k", *model), is_resumed=False),
-        Step("cost", ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods()), is_resumed=False),
+        Step(
+            "cost",
+            ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods(), *model),
+            is_resumed=False,
+        ),
     ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
@@ -67,6 +67,7 @@ def ask(
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     prompt: PromptOptions,
     sampling: SamplingOptions,
     max_tokens: options.MaxTokens = None,
@@ -129,4 +130,4 @@ def ask(
         verify=verify,
     )
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
-    carry_out(made, form, sources, wording.ask(asked), each=jsonl if each is None else each)
+    carry_out(made, form, sources, judging.judge(wording.ask(asked), request), each=jsonl if each is None else each)

@@ -6,7 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -39,6 +39,7 @@ def explain(
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -60,5 +61,5 @@ def explain(
     from infinipot_cli.commands.explaining import explained, show
 
     made = session.Session(model, request, documents.wishes(), loading=loading.loading())
-    report = explained(made, sources, session.ask_all(asked), color=color, quiet=quiet)
+    report = explained(made, sources, judging.judge(session.ask_all(asked), request), color=color, quiet=quiet)
     show(report, page=page, html=html, json=json, pager=pager, quiet=quiet)

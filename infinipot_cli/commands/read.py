@@ -7,7 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
@@ -48,6 +48,7 @@ def read(
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     system: System = None,
     consent: ConsentOptions,
     json: options.Json = False,
@@ -80,6 +81,7 @@ def read(
 
     catalyst = "question" if question else "general"
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")
+    task = judging.judge(task, request, has_question=bool(question))
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
         save_pot=name, entries=stored.entries, answers=False, pins=pins.pins(), run=run,

@@ -7,7 +7,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
@@ -50,6 +50,7 @@ def summarize(
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     prompt: PromptOptions,
     sampling: SamplingOptions,
     max_tokens: options.MaxTokens = None,
@@ -91,4 +92,4 @@ def summarize(
         explain=explain,
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
-    carry_out(made, form, chosen, wording.summarize(length), key="summary", each=each)
+    carry_out(made, form, chosen, judging.judge(wording.summarize(length), request), key="summary", each=each)
