@@ -20,7 +20,7 @@ from infinipot_cli.bench.cost import METHODS
 from infinipot_cli.errors import InfinipotError, OutputError
 from infinipot_cli.policies import listed
 
-ABLATIONS = ("infinipot", "no-nuc", "no-cap", "general", "no-cr-rope")
+ABLATIONS = ("infinipot", "no-nuc", "tova", "no-cr-rope", "bare")
 _DEPTHS = ("--depths", "0.1,0.5,0.9")
 
 
@@ -97,7 +97,7 @@ def _quick(subject: Subject) -> list[Step]:
         Step("needle-long", ("needle", *book, "--kind", "passkey", "--tokens", "8k,16k", "--trials", "3", *_DEPTHS,
                              "--arms", ",".join(ABLATIONS), *model)),
         Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "4k", *_DEPTHS, *model)),
-        Step("ruler", ("ruler", *book, "--tokens", "2k", "--n", "1", *data, "--arms", ",".join(ABLATIONS[:2]), *model)),
+        Step("ruler", ("ruler", *book, "--tokens", "2k", "--n", "1", *data, "--arms", "infinipot,no-nuc,tova", *model)),
         Step("longbench", ("longbench", *rows, "--arms", _long_arms(fast), "-s", "512", *model)),
         Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "256,384,768", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
@@ -123,7 +123,7 @@ def _full(subject: Subject) -> list[Step]:
     lengths = "4k,8k,16k,32k,128k,512k,1m"
     return [
         Step("needle", ("needle", *book, "--kind", "passkey", "--tokens", lengths, "--trials", "60", *_DEPTHS,
-                        "--arms", ",".join((*ABLATIONS, "tova")), *model)),
+                        "--arms", ",".join(ABLATIONS), *model)),
         Step("needle-arms", ("needle", *book, "--kind", "both", "--tokens", "8k,32k", "--trials", "60", *_DEPTHS,
                              "--arms", every, *model)),
         Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "4k,8k,16k,32k", *model)),

@@ -56,6 +56,7 @@ def test_every_policy_is_an_arm_whose_request_is_one(tmp_path: Path) -> None:
         assert request.capacity == 1024
         assert (request.budget == 512) == distills(name)
         assert (request.policy or DEFAULT) == (arm.policy or DEFAULT)
+        assert request.policy_settings == arm.policy_settings
 
 
 def test_the_small_sets_are_read_as_the_official_ones_are(small: Path) -> None:

@@ -12,7 +12,7 @@ from infinipot_cli.bench.report.plots import Panel, Plotter
 from infinipot_cli.bench.ruler.record import RulerTrial, averages, scores
 
 # Figure 5, in its order: what is added from one map to the next.
-ABLATIONS = ("no-cr-rope", "tova", "no-nuc", "infinipot")
+ABLATIONS = ("bare", "tova", "no-nuc", "infinipot")
 
 
 def needle_trials(found: Found) -> dict[str, list[NeedleTrial]]:
