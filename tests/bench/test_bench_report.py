@@ -37,7 +37,7 @@ def needles() -> dict[str, object]:
         for number in range(4)
         for right in [depth in found]
     ]
-    return NeedleResult(HOSTILE, 1024, 512, "question", 0, trials, {}, {"lengths": [2048, 4096]}).to_record()
+    return NeedleResult(HOSTILE, 1024, 512, "question", 0, trials, {}, {"kind": "passkey"}).to_record()
 
 
 def long_trials() -> list[LongTrial]:
@@ -121,8 +121,9 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_file_counts_once_beside_the_record_of_the_same_run(folder: Path) -> None:
     assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench"]
-    (folder / "needle.jsonl").write_text(json.dumps({"lengths": [2048, 4096]}) + "\n")
-    assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench"]
+    (folder / "needle.jsonl").write_text(json.dumps({"kind": "passkey"}) + "\n")
+    (folder / "ruler.jsonl").write_text(json.dumps({"tasks": ["vt"], "lengths": [2048]}) + "\n")
+    assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench", "ruler"]
 
 
 def test_orderings_are_paired_and_judged_by_their_interval(folder: Path) -> None:
