@@ -121,6 +121,16 @@ def test_a_stopped_run_goes_on_and_ends_in_a_report(tmp_path: Path, monkeypatch:
         check([StepDone("a", "", 0.0, "failed with exit code 1")])
 
 
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(step: Step, folder: Path, *, is_quiet: bool) -> StepDone:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "run", stopped)
+    done = CliRunner().invoke(app, ["bench", "all", "--quick", "--book", str(BOOK), "-o", str(tmp_path)])
+    assert done.exit_code == 130
+    assert "the same command goes on" in " ".join(done.stderr.split())
+
+
 @pytest.mark.slow
 def test_a_step_runs_in_a_process_of_its_own_and_leaves_its_record(
     story: Path, tmp_path: Path, tiny_model: Path
