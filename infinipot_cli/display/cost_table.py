@@ -9,10 +9,13 @@ from infinipot_cli.display.summary import duration, size
 
 
 def cost_table(rows: Sequence[CostRow]) -> Table:
-    """Time and memory of each method at each length, with ratios to the first method at the same length."""
+    """Time and memory of each method at each length, with ratios to the first method at the same length.
+
+    TTFT is the time to the first token of the answer, reading included; tok/s is the speed of the answer.
+    """
     table = Table()
-    for name in ("tokens", "method", "to 1st token", "distilling", "tok/s", "wall", "cache", "memory"):
-        table.add_column(name, justify="left" if name == "method" else "right")
+    for name in ("tokens", "method", "TTFT", "distil", "tok/s", "wall", "cache", "memory"):
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=name == "method")
     first: CostRow | None = None
     for row in rows:
         if first is None or row.n_tokens != first.n_tokens:

@@ -100,9 +100,11 @@ def cost(
         rows_out = [
             {**asdict(row), "distill_share": row.distill_share, "ttft_seconds": row.ttft_seconds} for row in rows
         ]
+        from infinipot_cli.bench.provenance import versions_and_machine
+
         print_json(
             {"schema": 1, "bench": "cost", **shape, "pot": {"size": capacity}, "dtype": number_format,
-             "rows": rows_out, "promises": {**measured, "kept": kept}}
+             "rows": rows_out, "promises": {**measured, "kept": kept}, "made_with": versions_and_machine()}
         )  # fmt: skip
     else:
         weights = model or "random Llama of 100 M parameters"
