@@ -212,9 +212,13 @@ class PotRequest:
         name = self.policy or DEFAULT
         policy = listed(name)
         if self.budget is not None and not distills(name, self.policy_settings):
-            raise UsageError(f"the policy {name} has no budget, since it distills nothing", hint="leave --budget out")
+            raise UsageError(
+                f"the policy {name} has no budget, since it distills nothing", hint="leave --budget and pot.budget out"
+            )
         if self.novelty_ratio != NOVELTY_RATIO and name != DEFAULT:
-            raise UsageError(f"the policy {name} has no share for novel tokens", hint="leave --novelty out")
+            raise UsageError(
+                f"the policy {name} has no share for novel tokens", hint="leave --novelty and pot.novelty out"
+            )
         for setting in self.choice.changed:
             if setting not in policy.choices:
                 raise UsageError(f"--set {setting} means nothing to the policy {name}", hint=f"leave {setting} out")

@@ -28,7 +28,7 @@ from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageEr
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
-from infinipot_cli.policies import distills
+from infinipot_cli.policies import DEFAULT, distills
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume, save
 from infinipot_cli.session import Session
@@ -254,7 +254,7 @@ class Reply:
             say(self._console, kept)
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
         speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
-        if n_read:
+        if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
         say(
             self._console,
