@@ -214,8 +214,11 @@ class PotRequest:
         """Refuse wishes that mean nothing to the policy."""
         name = self.policy or DEFAULT
         policy = listed(name)
-        if self.memory is not None and not policy.is_bounded:
-            raise UsageError(f"the policy {name} takes memory without a bound", hint="leave --memory out")
+        if self.memory is not None and not distills(name, self.policy_settings):
+            raise UsageError(
+                f"--memory counts what a pot takes that is distilled, which the policy {name} never does",
+                hint="give the pot's size in places: -s",
+            )
         if self.budget is not None and not distills(name, self.policy_settings):
             raise UsageError(
                 f"the policy {name} has no budget, since it distills nothing", hint="leave --budget and pot.budget out"
