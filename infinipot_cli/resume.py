@@ -218,13 +218,6 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
                 f"pot {name} has {field} {numbers[field]}; {option} {wish} would need another reading",
                 hint=f"leave {option} out",
             )
-    stored_choice = Choice(**numbers["choice"])
-    if request.choice.changed and request.choice != stored_choice:
-        kept_so = ", ".join(f"{setting}={value}" for setting, value in stored_choice.changed.items()) or "none"
-        raise UsageError(
-            f"pot {name} was read with the settings {kept_so}; others would need another reading",
-            hint="leave --set out",
-        )
     policy = numbers.get("policy", DEFAULT)
     own = tuple(sorted(numbers.get("policy_settings", {}).items()))
     if policy not in POLICIES or not {setting for setting, _ in own} <= set(POLICIES[policy].settings):
@@ -243,5 +236,5 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
         capacity=numbers["capacity"],
         budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
-        choice=stored_choice,
+        choice=Choice(**numbers["choice"]),
     )
