@@ -18,6 +18,7 @@ from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.footprint import footprint
 from infinipot_cli.plan import Plan, Prompt, Task, make_plan, make_prompt
+from infinipot_cli.quick_imports import without_collecting
 from infinipot_cli.reading import Reading
 from infinipot_cli.settings import (
     ASK_TOKENS,
@@ -264,9 +265,10 @@ class Session:
         """Import torch and load the weights, once."""
         if self._loaded is None:
             start = time.perf_counter()
-            from infinipot_cli.model.load import load
+            with without_collecting():
+                from infinipot_cli.model.load import load
 
-            self._loaded = load(self.files, self.loading)
+                self._loaded = load(self.files, self.loading)
             self.load_seconds = time.perf_counter() - start
         return self._loaded
 
