@@ -5,7 +5,7 @@ prompt is counted against the pot, and only then are torch and transformers impo
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -96,6 +96,9 @@ class Session:
         wishes: what the user asked of the documents.
         sampling: how the tokens of an answer are chosen.
         loading: how the model is brought into memory.
+
+    Attributes:
+        apart: documents of which something else was asked than of the others.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Session:
         self.request = request or PotRequest()
         self.wishes = wishes or Wishes()
         self.loading = loading or Loading()
+        self.apart: Mapping[str, Wishes] = {}
         self.load_seconds = 0.0
         self._files: ModelFiles | None = None
         self._tokenizer: DocumentTokenizer | None = None
@@ -180,11 +184,12 @@ class Session:
             for number, source in enumerate(sources):
                 document: Document
                 may_fail = source in found and len(sources) > 1
+                wishes = self.apart.get(source, self.wishes)
                 if may_fail or (number >= OPEN_AT_ONCE and source != STDIN):
-                    document = LateDocument(source, self.wishes, may_fail=may_fail)
+                    document = LateDocument(source, wishes, may_fail=may_fail)
                 else:
-                    document = open_document(source, stdin=stdin, wishes=self.wishes)
-                inputs.append(Input(document, document.pieces(), first_line=self.wishes.first_line))
+                    document = open_document(source, stdin=stdin, wishes=wishes)
+                inputs.append(Input(document, document.pieces(), first_line=wishes.first_line))
                 if not isinstance(document, LateDocument):
                     _take_first(inputs[-1])
         except BaseException:

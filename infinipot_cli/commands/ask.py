@@ -8,6 +8,7 @@ from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.going_on import ResumeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
@@ -64,6 +65,7 @@ def ask(
     pins: PinOptions,
     loading: LoadingOptions,
     stored: PotOptions,
+    resuming: ResumeOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
@@ -95,7 +97,12 @@ def ask(
     """
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     asked: list[str] = []
-    if wording.brings_its_question:
+    stopped = resuming.stopped(has_sources=len(words or []) > 1)
+    if stopped is not None:
+        sources, asked = stopped.words, [*(words or []), *(question or [])]
+        if not asked and not stopped.task.question:
+            raise UsageError("what was stopped was no question", hint='infinipot ask --resume "…"', code="no_question")
+    elif wording.brings_its_question:
         if question or questions is not None:
             raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
         sources = sources_only(
@@ -120,7 +127,8 @@ def ask(
         was_chosen,
         documents.strict,
         consent=consent,
-        save_pot=stored.save_pot,
+        save_pot=stored.save_pot or (stopped.pot if stopped else None),
+        found=stopped.found if stopped else frozenset(),
         entries=stored.entries,
         cite=cite,
         pins=pins.pins(),
@@ -129,4 +137,5 @@ def ask(
         verify=verify,
     )
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
-    carry_out(made, form, sources, wording.ask(asked), each=jsonl if each is None else each)
+    task = stopped.resume(made, wording.ask(asked) if asked else None) if stopped else wording.ask(asked)
+    carry_out(made, form, sources, task, each=bool(jsonl if each is None else each) and not stopped)

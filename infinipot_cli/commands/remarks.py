@@ -1,12 +1,9 @@
-"""What a run says about itself beside its answer: what is read, how, and how to read the rest."""
+"""What a run says about itself beside its answer: what is read, and how."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
-from infinipot_cli.documents import Wishes
-from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.reading import Reading
 
 if TYPE_CHECKING:
@@ -41,14 +38,6 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
         say(
             console, f"distillation {done.cycle}: at token {done.n_seen}, {done.n_before} to {done.n_held}", style="dim"
         )
-
-
-def say_rest(console: "Console", reading: Reading, name: str, wishes: Wishes) -> None:
-    """How to read the rest into the pot that was kept."""
-    source, option = reading.rest
-    if option and source != STDIN_NAME and wishes.pages is None and wishes.lines is None:
-        pot = f"@{name.removeprefix('@')}"
-        say(console, f'the rest: infinipot ask {pot} {shlex.quote(source)} {option} "…"', style="dim")
 
 
 def names_of(reading: Reading) -> str:

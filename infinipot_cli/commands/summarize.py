@@ -8,6 +8,7 @@ from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.going_on import ResumeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
@@ -47,6 +48,7 @@ def summarize(
     pins: PinOptions,
     loading: LoadingOptions,
     stored: PotOptions,
+    resuming: ResumeOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
@@ -75,7 +77,8 @@ def summarize(
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
-    chosen = sources_only(sources or [], piped=input_is_piped())
+    stopped = resuming.stopped(has_sources=bool(sources))
+    chosen = stopped.words if stopped else sources_only(sources or [], piped=input_is_piped())
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     request = distilling.request(max_tokens)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
@@ -87,8 +90,11 @@ def summarize(
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
-        save_pot=stored.save_pot, entries=stored.entries, cite=cite, pins=pins.pins(), run=run,
-        explain=explain,
+        save_pot=stored.save_pot or (stopped.pot if stopped else None), entries=stored.entries, cite=cite,
+        pins=pins.pins(), run=run, explain=explain, found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
-    carry_out(made, form, chosen, wording.summarize(length), key="summary", each=each)
+    task = wording.summarize(length)
+    if stopped is not None:
+        task = stopped.resume(made, task if stopped.task.question else None)
+    carry_out(made, form, chosen, task, key="summary", each=each and not stopped)
