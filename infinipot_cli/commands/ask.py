@@ -12,7 +12,7 @@ from infinipot_cli.commands.going_on import ResumeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
+from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -66,6 +66,7 @@ def ask(
     loading: LoadingOptions,
     stored: PotOptions,
     resuming: ResumeOptions,
+    going_on: ContinueOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
@@ -95,23 +96,23 @@ def ask(
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
+    words = going_on.words(documents.words(words))
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     asked: list[str] = []
-    stopped = resuming.stopped(has_sources=len(words or []) > 1)
+    stopped = resuming.stopped(has_sources=len(words) > 1)
     if stopped is not None:
-        sources, asked = stopped.words, [*(words or []), *(question or [])]
+        sources, asked = stopped.words, [*words, *(question or [])]
         if not asked and not stopped.task.question:
             raise UsageError("what was stopped was no question", hint='infinipot ask --resume "…"', code="no_question")
     elif wording.brings_its_question:
         if question or questions is not None:
             raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
-        sources = sources_only(
-            words or [], piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}"
-        )
+        sources = sources_only(words, piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}")
     else:
-        sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
+        sources, asked = sources_and_questions(words, question or [], questions, piped=input_is_piped())
     request = distilling.request(max_tokens)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session

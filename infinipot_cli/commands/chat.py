@@ -14,7 +14,7 @@ from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import model_and_loading
+from infinipot_cli.commands.pot_options import ContinueOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import SamplingOptions, System
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.errors import UsageError
@@ -36,6 +36,7 @@ def chat(
     ] = None,
     *,
     documents: SourceOptions,
+    going_on: ContinueOptions,
     pins: PinOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
@@ -56,9 +57,11 @@ def chat(
 
     Standard input gives the questions, one a line; /help lists what else can be typed.
     """
-    if not sources or "-" in sources:
+    sources = going_on.words(sources or [])
+    if not sources or "-" in sources or documents.null:
         raise UsageError("standard input is for the questions: name a document or a stored pot", hint="chat @book")
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     request = distilling.request(max_tokens)
     from dataclasses import replace

@@ -53,12 +53,12 @@ def explain(
 
     infinipot explain book.pdf "Why did the treaty fail?" --html report.html
     """
-    sources, asked = sources_and_questions(words or [], [], None, piped=input_is_piped())
+    sources, asked = sources_and_questions(documents.words(words), [], None, piped=input_is_piped())
     request = distilling.request(max_tokens)
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
 
-    made = session.Session(model, request, documents.wishes(), loading=loading.loading())
+    made = session.Session(loading.named(model), request, documents.wishes(), loading=loading.loading())
     report = explained(made, sources, session.ask_all(asked), color=color, quiet=quiet)
     show(report, page=page, html=html, json=json, pager=pager, quiet=quiet)

@@ -66,14 +66,16 @@ def read(
 
     Without -Q the pot keeps what matters in general, so that any question may follow.
     """
+    sources = documents.words(sources)
     stopped = resuming.stopped(has_sources=bool(sources or pot))
     example = "infinipot read book.pdf --save-pot book"
-    chosen = stopped.words if stopped else sources_only(sources or [], piped=input_is_piped(), example=example)
+    chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped(), example=example)
     name = stored.save_pot or pot or (stopped.pot if stopped else None)
     if name is None:
         raise UsageError("the pot needs a name", hint="infinipot read book.pdf --save-pot book", code="no_name")
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(words, model, was_chosen=was_chosen, loading=loading.loading())
     request = distilling.request()
     from dataclasses import replace

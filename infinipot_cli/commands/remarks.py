@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
+from infinipot_cli.plan import Task
 from infinipot_cli.reading import Reading
+from infinipot_cli.resume import header_of
 
 if TYPE_CHECKING:
     from infinipot_cli.display.console import Console
@@ -28,6 +30,15 @@ def say_details(console: "Console", reading: Reading) -> None:
         f"novelty {plan.novelty_ratio:g} · chunk {plan.chunk}",
         style="dim",
     )
+
+
+def say_read_for(console: "Console", name: str, task: Task) -> None:
+    """Of a stored pot that a question has filled: that another question finds what mattered to that one."""
+    header = header_of(name)
+    if header.catalyst == "catalyst-question" and set(task.questions) - set(header.questions):
+        read_for = " ".join(f"“{question}”" for question in header.questions)
+        pot = f"@{name.removeprefix('@')}"
+        say(console, f"{pot} was read for {read_for}: what only another question needs may be gone", style="dim")
 
 
 def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> None:

@@ -14,7 +14,7 @@ from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.keeping import store_stopped, store_whole
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
-from infinipot_cli.commands.remarks import names_of, say_details, say_passes
+from infinipot_cli.commands.remarks import names_of, say_details, say_passes, say_read_for
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.verifying import look_again
 from infinipot_cli.commands.words import STDIN
@@ -207,7 +207,9 @@ class Reply:
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
         if self._pot is not None:
-            return resume(self._session, self._pot, task, sources, found=self._found)
+            reading = resume(self._session, self._pot, task, sources, found=self._found)
+            say_read_for(self._console, self._pot, task)
+            return reading
         try:
             return self._session.prepare(sources, task, found=self._found)
         except ModelError as error:

@@ -12,7 +12,7 @@ from infinipot_cli.commands.going_on import ResumeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
+from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -49,6 +49,7 @@ def summarize(
     loading: LoadingOptions,
     stored: PotOptions,
     resuming: ResumeOptions,
+    going_on: ContinueOptions,
     consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
@@ -77,11 +78,13 @@ def summarize(
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
+    sources = going_on.words(documents.words(sources))
     stopped = resuming.stopped(has_sources=bool(sources))
-    chosen = stopped.words if stopped else sources_only(sources or [], piped=input_is_piped())
+    chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped())
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     request = distilling.request(max_tokens)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
