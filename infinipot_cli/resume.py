@@ -1,7 +1,7 @@
 """Readings that are stored as pots and taken up again, by this or another process."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,17 +126,14 @@ def resume(
     return reading
 
 
-def stored_bytes(reading: Reading, entries: Entries) -> int:
-    """What the tensors of a reading's pot will take on disk; the header adds some kilobytes."""
-    from infinipot_cli.engine import capture
-    from infinipot_cli.pots.compact import to_int8
-
-    state = capture(reading.pot)
-    state = to_int8(state) if entries is Entries.INT8 else state
-    return sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values())
-
-
-def save(session: Session, reading: Reading, name: str, entries: Entries = Entries.EXACT) -> int:
+def save(
+    session: Session,
+    reading: Reading,
+    name: str,
+    entries: Entries = Entries.EXACT,
+    *,
+    tell: Callable[[int], None] = lambda _: None,
+) -> int:
     """Store what a reading has read; returns bytes.
 
     Args:
@@ -144,6 +141,7 @@ def save(session: Session, reading: Reading, name: str, entries: Entries = Entri
         reading: nothing was answered from its pot itself yet; copies do not count.
         name: of the pot; an old pot of this name is replaced.
         entries: how keys and values are written.
+        tell: is told, before anything is written, how many bytes the tensors will take.
 
     Raises:
         OutputError: it cannot be written.
@@ -157,6 +155,7 @@ def save(session: Session, reading: Reading, name: str, entries: Entries = Entri
     state = to_int8(state) if entries is Entries.INT8 else state
     reading.forget_what_is_gone()
     state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail))
+    tell(sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values()))
     header = Header(
         model=_findable(session),
         fingerprint=_identity(session, session.load().dtype),

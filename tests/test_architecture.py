@@ -120,6 +120,7 @@ LIBRARIES = {
     "transformers": {"model", "engine", "bench", "recipe"},
     "safetensors": {"model", "engine", "pots", "recipe"},
     "jieba": {"bench"},
+    "matplotlib": {"bench"},
     "tokenizers": {"tokens", "recipe"},
     "tiktoken": {"tokens", "recipe"},
     "huggingface_hub": {"model"},

@@ -1,10 +1,12 @@
-"""Ways to hold a text that the benchmarks compare: InfiniPot as asked for, and the paper's ablations of it."""
+"""Ways to hold a text that the benchmarks compare: InfiniPot as asked for, its ablations in the paper, policies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from infinipot_cli.choice import PAPER
 from infinipot_cli.errors import UsageError
-from infinipot_cli.settings import PotRequest
+from infinipot_cli.policies import DEFAULT, POLICIES, Settings, listed
+from infinipot_cli.settings import NOVELTY_RATIO, PotRequest
 
 AS_ASKED = "infinipot"
 
@@ -17,22 +19,43 @@ class Arm:
         said: what it is, for a report.
         novelty: α; None leaves it as asked for.
         catalyst: what judges, `question` or `general`; None leaves it as asked for.
+        policy: who decides what stays; None leaves it as asked for.
+        policy_settings: of its own.
     """
 
     said: str
     novelty: float | None = None
     catalyst: str | None = None
+    policy: str | None = None
+    policy_settings: Settings = ()
 
     def request(self, wished: PotRequest) -> PotRequest:
-        """A user's wishes about the pot as this arm changes them."""
-        return wished if self.novelty is None else replace(wished, novelty_ratio=self.novelty)
+        """A user's wishes about the pot as this arm changes them; what means nothing to its policy is left out."""
+        if self.policy in (None, DEFAULT):
+            return wished if self.novelty is None else replace(wished, novelty_ratio=self.novelty)
+        known = listed(self.policy or DEFAULT)
+        is_kept = set(wished.choice.changed) <= known.choices
+        return replace(
+            wished,
+            policy=self.policy,
+            policy_settings=self.policy_settings,
+            novelty_ratio=NOVELTY_RATIO,
+            budget=wished.budget if known.distills else None,
+            choice=wished.choice if is_kept else PAPER,
+        )
 
 
 ARMS = {
     AS_ASKED: Arm("catalyst and novelty, as asked for"),
     "general": Arm("the general request judges (CaP-G)", catalyst="general"),
     "no-nuc": Arm("the catalyst alone (α = 0)", novelty=0.0),
+    "alpha-25": Arm("α = 0.25", novelty=0.25),
+    "alpha-75": Arm("α = 0.75", novelty=0.75),
     "no-cap": Arm("novelty alone (α = 1)", novelty=1.0),
+    "no-cr-rope": Arm(
+        "the last token's attention, positions not reset", policy="tova", policy_settings=(("reset", False),)
+    ),
+    **{name: Arm(known.summary, policy=name) for name, known in POLICIES.items() if name != DEFAULT},
 }
 
 

@@ -98,7 +98,7 @@ def _ask(session: Session, book: Planted, number: int) -> Iterator[CitationTrial
     with session.reading_of([PagedBook(book.pages)], ask_all([plant.question for plant, _ in asked])) as reading:
         for _ in reading.read():
             pass
-        check_distilled(reading.plan, reading.n_tokens, reading.pot.n_cycles)
+        check_distilled(reading.plan, reading.n_tokens, reading.pot)
         for question, (kind, (plant, page)) in enumerate(zip(("passkey", "fact"), asked, strict=True)):
             given = "".join(reading.answer(question, watch=True)).strip()
             ranked = reading.passages()

@@ -67,7 +67,7 @@ class Runner:
         with memory_guard(f"answer {row.set_name} from {n_tokens} tokens"):
             pot = self._read(plan, asked, arm)
             given = self._answer(pot, plan, one)
-        check_distilled(plan, len(asked.document), pot.n_cycles)
+        check_distilled(plan, len(asked.document), pot)
         return LongTrial(
             set_name=row.set_name,
             number=row.number,

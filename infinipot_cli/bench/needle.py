@@ -13,7 +13,7 @@ from pathlib import Path
 
 from infinipot_cli.bench import haystack, kamradt
 from infinipot_cli.bench.arms import ARMS
-from infinipot_cli.bench.distilled import check_distilled
+from infinipot_cli.bench.distilled import check_distilled, fits
 from infinipot_cli.bench.needle_record import NeedleTrial
 from infinipot_cli.bench.plants import Plant, facts, hide, is_right, passkeys
 from infinipot_cli.session import Session, ask
@@ -126,7 +126,7 @@ def _asked(session: Session, path: Path, arm: str, length: int, hidden: Hidden, 
         for _ in reading.read():
             pass
         given = "".join(reading.answer()).strip()
-        check_distilled(reading.plan, reading.n_tokens, reading.pot.n_cycles)
+        check_distilled(reading.plan, reading.n_tokens, reading.pot)
         share = kamradt.word_share(given, plant.answer) if hidden.kind == "kamradt" else None
         is_all = is_right(given, plant.answer) if share is None else share == 1.0
         return NeedleTrial(
@@ -143,5 +143,5 @@ def _asked(session: Session, path: Path, arm: str, length: int, hidden: Hidden, 
             length=length,
             arm=arm,
             number=hidden.number,
-            is_fit=not reading.pot.n_cycles,
+            is_fit=fits(reading.plan, reading.n_tokens),
         )

@@ -84,7 +84,7 @@ class Runner:
         plan = self.session.plan(_task(item, arm))
         pot = self._read(item, arm, plan)
         if arm not in NOT_DISTILLING:
-            check_distilled(plan, len(self._ids(item)), pot.n_cycles)
+            check_distilled(plan, len(self._ids(item)), pot)
         detokenizer = Detokenizer(self.tokenizer)
         steps = generate(
             self.session.load().model,
@@ -145,7 +145,7 @@ class Runner:
             pass
         pot = reader.pot
         if arm not in NOT_DISTILLING:
-            check_distilled(plan, len(before), pot.n_cycles)
+            check_distilled(plan, len(before), pot)
         if pot.n_held + n_predicted > pot.capacity - len(pot.catalyst_ids):
             distill(reader.model, pot)
         # nothing is distilled any more; at 0 the engine would not compute novelty, and a setting could make it a rank

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from infinipot_cli import __version__
 from infinipot_cli.plan import Plan
+from infinipot_cli.policies import label
 from infinipot_cli.session import Session
 
 _LIBRARIES = ("torch", "transformers", "tokenizers")
@@ -28,6 +29,7 @@ def run_settings(session: Session, plan: Plan) -> dict[str, object]:
         "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _weights(session)],
         "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
         "set": plan.choice.changed,
+        "policy": label(plan.policy, plan.policy_settings),
         "dtype": session.loading.dtype.value,
         "quantize": session.loading.quantize.value,
     }

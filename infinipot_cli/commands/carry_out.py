@@ -29,7 +29,7 @@ def carry_out(
             task,
             each=each,
             is_dry_run=True,
-            json=form.json or form.jsonl,
+            json=form.is_json,
             quiet=form.quiet,
             plain=form.run.plain,
             color=form.color,

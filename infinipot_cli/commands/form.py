@@ -55,6 +55,11 @@ class Form:
     verify: bool = False
 
     @property
+    def is_json(self) -> bool:
+        """Whether answers are JSON instead of text."""
+        return self.json or self.jsonl
+
+    @property
     def watch(self) -> bool:
         """Whether what an answer attends to is of use."""
         return self.cite or self.explain or self.verify

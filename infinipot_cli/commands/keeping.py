@@ -9,7 +9,7 @@ from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.summary import size
 from infinipot_cli.errors import OutputError
 from infinipot_cli.reading import Reading
-from infinipot_cli.resume import save, stored_bytes
+from infinipot_cli.resume import save
 from infinipot_cli.session import Session
 
 # The pot in which a stopped reading is kept when the user has named none.
@@ -19,8 +19,11 @@ LAST = "last"
 def store(console: Console, session: Session, reading: Reading, name: str, form: Form) -> None:
     """Store the pot; how large it will be is said before it is written."""
     plain = f"@{name.removeprefix('@')}"
-    say(console, f"saving {plain}, {size(stored_bytes(reading, form.entries))}", style="dim")
-    save(session, reading, name, form.entries)
+
+    def tell(n_bytes: int) -> None:
+        say(console, f"saving {plain}, {size(n_bytes)}", style="dim")
+
+    save(session, reading, name, form.entries, tell=tell)
     say(console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
 
 

@@ -3,35 +3,29 @@
 import contextlib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TextIO
 
 import typer
 
+from infinipot_cli.commands.answering import Answering
 from infinipot_cli.commands.consent import fetched
-from infinipot_cli.commands.explaining import report_on
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.keeping import store_stopped, store_whole
+from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import split_pot
-from infinipot_cli.commands.record import SCHEMA, Answered, failed, one_answer, reading_only, several_answers
+from infinipot_cli.commands.record import Answered, failed, reading_only, several_answers
 from infinipot_cli.commands.remarks import names_of, say_details, say_passes, say_read_for
 from infinipot_cli.commands.remember import Told, remember
-from infinipot_cli.commands.verifying import look_again
 from infinipot_cli.commands.words import STDIN
-from infinipot_cli.display.answer import AnswerWriter, use_utf8
+from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
-from infinipot_cli.display.digest import digest_lines
-from infinipot_cli.display.explain import overview
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
-from infinipot_cli.display.safe import safe, safe_json
 from infinipot_cli.display.silence import tell_if_silent
-from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
-from infinipot_cli.explain.citations import cite
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
@@ -59,8 +53,7 @@ class Reply:
         self._form = form
         self._key = key
         self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
-        self._results: list[dict[str, object]] = []
-        self._headed = self._was_stopped = False
+        self._was_stopped = False
         self._found: frozenset[str] = frozenset()
         self._pot: str | None = None
         self._then: Callable[[Reading], None] | None = None
@@ -93,13 +86,23 @@ class Reply:
             out: TextIO = sys.stdout
             if self._form.output is not None:
                 out = stack.enter_context(output_file(self._form.output, by_line=self._form.jsonl))
+            page = Page(out, self._form)
             if STDIN in sources:
                 tell_if_silent(self._console)
             if each and len(sources) > 1:
-                self._one_by_one(sources, task, out)
+                self._one_by_one(sources, task, page)
             else:
-                self._reading(sources, task, out)
-            self._close(out)
+                self._reading(sources, task, page)
+            page.close()
+        self._end(len(sources))
+
+    def _end(self, n_sources: int) -> None:
+        """Last words, and the exit code of a run that did not do all that was asked.
+
+        Raises:
+            KeyboardInterrupt: it was stopped.
+            typer.Exit: a document could not be read, or a warning under --strict.
+        """
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
         if not self._form.model_was_chosen:
@@ -107,7 +110,7 @@ class Reply:
         if self._was_stopped:
             raise KeyboardInterrupt
         if self._n_failed:
-            say(self._console, f"done {len(sources) - self._n_failed} of {len(sources)} · {self._n_failed} failed")
+            say(self._console, f"done {n_sources - self._n_failed} of {n_sources} · {self._n_failed} failed")
             raise typer.Exit(self._exit_code)
         if self._form.strict and self._n_warnings:
             plural = "s" if self._n_warnings > 1 else ""
@@ -115,16 +118,16 @@ class Reply:
             show_problem(error_console(self._form.color), message)
             raise typer.Exit(DocumentError.exit_code)
 
-    def _one_by_one(self, sources: Sequence[str], task: Task, out: TextIO) -> None:
+    def _one_by_one(self, sources: Sequence[str], task: Task, page: Page) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""
         for source in sources:
             if self._was_stopped:
                 break
             try:
-                self._reading([source], task, out, heading=source)
+                self._reading([source], task, page, heading=source)
             except DocumentError as error:
                 self._fail(error)
-                self._put_record(failed(source, error), out)
+                page.record(failed(source, error))
 
     def _fail(self, error: DocumentError) -> None:
         """Say that a document is missing from what was read; the run goes on and its exit code tells."""
@@ -137,7 +140,7 @@ class Reply:
         self._n_warnings += 1
         show_warning(self._console, message)
 
-    def _reading(self, sources: Sequence[str], task: Task, out: TextIO, *, heading: str = "") -> None:
+    def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
         with self._prepared(sources, task) as reading:
             reading.pins = self._form.pins
             if self._form.digest:
@@ -171,15 +174,16 @@ class Reply:
                 self._then(reading)
                 return
             if not self._form.answers:
-                self._put_record(reading_only(self._session, reading, self._form.save_pot), out)
+                page.record(reading_only(self._session, reading, self._form.save_pot))
                 self._report(reading, [])
                 return
-            if heading and not self._is_json:
-                self._head(out, f"==> {heading} <==")
-            self._digests(reading, out)
-            answers = [self._answer(reading, number, out) for number in range(len(reading.task.questions))]
+            if heading:
+                page.head(f"==> {heading} <==")
+            page.digests(reading)
+            answering = Answering(self._session, self._form, page, self._console, key=self._key)
+            answers = [answering.answer(reading, number) for number in range(len(reading.task.questions))]
             if len(answers) > 1 and not self._form.jsonl:
-                self._put_record(several_answers(self._session, reading, answers, self._key), out)
+                page.record(several_answers(self._session, reading, answers, self._key))
             self._report(reading, answers)
             self._remember(reading, answers)
 
@@ -199,7 +203,7 @@ class Reply:
         if not reading.n_tokens:
             raise KeyboardInterrupt
         store_stopped(self._console, self._session, reading, sources, self._found, self._form)
-        if self._form.output is not None or self._is_json or not self._form.answers or not self._is_watched:
+        if self._form.output is not None or self._form.is_json or not self._form.answers or not self._is_watched:
             raise KeyboardInterrupt
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
@@ -217,105 +221,9 @@ class Reply:
                 raise
         return self._session.prepare(sources, task, found=self._found)
 
-    def _digests(self, reading: Reading, out: TextIO) -> None:
-        """What the logs among the documents say of themselves, and an empty line."""
-        logs = [entry for entry in reading.inputs if entry.log is not None and entry.log.is_log]
-        if self._is_json:
-            return
-        for entry in logs:
-            assert entry.log is not None
-            entry.log.close()
-            name = entry.document.name if len(reading.inputs) > 1 else ""
-            self._put_line("\n".join(digest_lines(entry.log, name)), out)
-            AnswerWriter(out).close()
-
     @property
     def _is_watched(self) -> bool:
         return is_watched() and not self._form.run.plain
-
-    @property
-    def _is_json(self) -> bool:
-        return self._form.json or self._form.jsonl
-
-    def _answer(self, reading: Reading, number: int, out: TextIO) -> Answered:
-        question, before = reading.task.questions[number], reading.timing.answer_seconds
-        if self._is_json:
-            text = safe("".join(reading.answer(number, watch=self._form.watch))).strip()
-        else:
-            if reading.task.further:
-                self._head(out, question)
-            writer = AnswerWriter(out)
-            try:
-                for piece in reading.answer(number, watch=self._form.watch):
-                    writer.write(piece)
-            except KeyboardInterrupt:
-                writer.close()
-                say(self._console, f"stopped at {reading.n_answer} tokens of the answer")
-                raise
-            writer.close()
-            text = writer.text
-        answered = Answered(
-            question,
-            text,
-            reading.n_answer,
-            reading.is_cut,
-            reading.n_kept,
-            reading.kept_share,
-            reading.timing.answer_seconds - before,
-            tuple(cite(reading.passages())) if self._form.cite else None,
-            report_on(reading, question, text).to_record() if self._form.explain and self._is_json else None,
-        )
-        if answered.sources and not self._is_json:
-            lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
-            show_sources(lines, self._console, out, quiet=self._form.quiet, plain=self._form.run.plain)
-        if self._form.explain and not self._is_json:
-            for line in overview(report_on(reading, question, text)):
-                say(self._console, line)
-        if self._form.verify:
-            cited = cite(reading.passages())
-            answered = replace(answered, verified=look_again(self._session, reading.task, question, text, cited))
-            self._tell_verified(answered)
-        if self._form.jsonl or not reading.task.further:
-            self._put_record(one_answer(self._session, reading, answered, self._key), out)
-        if reading.is_reasoning and not text:
-            room = f"the model was still reasoning after {reading.n_answer} tokens; -n gives it more room"
-            show_warning(self._console, room)
-        elif not text:
-            show_warning(self._console, "the model gave no answer")
-        elif reading.is_cut:
-            show_warning(self._console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")
-        return answered
-
-    def _tell_verified(self, answered: Answered) -> None:
-        look = answered.verified
-        if look is not None and look.agrees:
-            say(self._console, look.line)
-        elif look is not None:
-            show_warning(self._console, look.line)
-
-    def _head(self, out: TextIO, text: str) -> None:
-        """A line above an answer that is not the only one, behind an empty line unless it is the first."""
-        if self._headed:
-            AnswerWriter(out).close()
-        self._headed = True
-        self._put_line(text, out)
-
-    def _put_record(self, record: dict[str, object], out: TextIO) -> None:
-        if self._form.jsonl:
-            self._put_line(safe_json(record, one_line=True), out)
-        elif self._form.json:
-            self._results.append(record)
-
-    def _close(self, out: TextIO) -> None:
-        if not self._form.json:
-            return
-        only = self._results[0] if len(self._results) == 1 else {"schema": SCHEMA, "results": self._results}
-        self._put_line(safe_json(only), out)
-
-    def _put_line(self, text: str, out: TextIO) -> None:
-        writer = AnswerWriter(out)
-        writer.write(text)
-        writer.close()
 
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
         plan, timing = reading.plan, reading.timing

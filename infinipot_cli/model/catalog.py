@@ -18,8 +18,8 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     """Find a model by name.
 
     Args:
-        name: `pocket`, a folder, a `.gguf` file, or the name of a model in the Hugging Face cache, `@REVISION` behind it
-            or not.
+        name: `pocket`, a folder, a `.gguf` file, or the name of a model in the Hugging Face cache, with `@REVISION`
+            behind it or not.
         loading: what of the model's folder is trusted.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from infinipot_cli.app import app
 from infinipot_cli.bench import kamradt
-from infinipot_cli.bench.distilled import check_distilled
+from infinipot_cli.bench.distilled import check_distilled, fits
 from infinipot_cli.errors import PotError
 from infinipot_cli.plan import Plan, Prompt
 from infinipot_cli.tokens import from_tokenizer_json
@@ -90,7 +91,11 @@ def test_texts_that_fit_are_marked_in_tables_and_records(story: Path, tiny_model
 
 def test_a_pot_that_did_not_distill_what_it_had_to_is_refused() -> None:
     plan = Plan(Prompt((1,), (2, 3), (2, 3)), capacity=20, budget=10, max_tokens=4, novelty_ratio=0.5, chunk=8)
-    check_distilled(plan, 17, 0)
-    check_distilled(plan, 18, 1)
+    pots = {n: SimpleNamespace(n_cycles=n, n_held=20) for n in (0, 1)}
+    assert (fits(plan, 17), fits(plan, 18)) == (True, False)
+    check_distilled(plan, 17, pots[0])
+    check_distilled(plan, 18, pots[1])
     with pytest.raises(PotError, match="nothing was distilled"):
-        check_distilled(plan, 18, 0)
+        check_distilled(plan, 18, pots[0])
+    with pytest.raises(PotError):
+        check_distilled(plan, 18, SimpleNamespace(n_cycles=1, n_held=21))

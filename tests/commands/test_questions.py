@@ -2,12 +2,14 @@
 
 import json
 import stat
+import weakref
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.engine import Pot
 from infinipot_cli.session import Session, ask, ask_all
 from infinipot_cli.settings import PotRequest
 
@@ -55,6 +57,30 @@ def test_no_answer_depends_on_the_order(story: Path, tiny_model: Path) -> None:
                 pass
             answers.append({number: "".join(reading.answer(number)) for number in order})
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("watch", [False, True])
+def test_one_copy_of_the_pot_is_alive_at_a_time(
+    watch: bool, story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that ten questions take the memory of two pots; the last is asked of the pot itself."""
+    copies: list[weakref.ref[Pot]] = []
+    fork = Pot.fork
+
+    def watched(pot: Pot) -> Pot:
+        assert not [copy for copy in copies if copy() is not None], "an earlier copy still takes memory"
+        made = fork(pot)
+        copies.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(Pot, "fork", watched)
+    session = Session(str(tiny_model), PotRequest(capacity=400, max_tokens=20))
+    with session.prepare([str(story)], ask_all(QUESTIONS)) as reading:
+        for _ in reading.read():
+            pass
+        for number in range(len(QUESTIONS)):
+            assert "".join(reading.answer(number, watch=watch))
+    assert len(copies) == len(QUESTIONS) - 1
 
 
 def test_all_questions_judge_together_while_they_leave_room(tiny_model: Path) -> None:

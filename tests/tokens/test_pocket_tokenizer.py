@@ -90,7 +90,9 @@ def test_a_whole_document_has_the_ids_of_the_tokenizers_library(path: Path) -> N
         with open_document(str(path)) as document:
             pieces = list(document.pieces())
     except DocumentError as error:
-        pytest.skip(error.message)  # a binary beside the documents
+        if path.is_relative_to(HERE):  # these are all meant to be read
+            raise
+        pytest.skip(error.message)  # a binary in somebody's folder
     text = "".join(piece.text for piece in pieces)
     wanted = reference().encode(text, add_special_tokens=False).ids
     assert ours().encode(text) == wanted

@@ -7,11 +7,12 @@ that the catalyst's last row votes as the first token of the answer will.
 import time
 
 from infinipot_cli.bench.arms import ARMS
-from infinipot_cli.bench.distilled import check_distilled
+from infinipot_cli.bench.distilled import check_distilled, fits
 from infinipot_cli.bench.ruler.record import RulerTrial
 from infinipot_cli.bench.ruler.sample import Sample
 from infinipot_cli.bench.ruler.tasks import MAX_TOKENS, Maker, Source, score
 from infinipot_cli.engine import Pot, Reader, generate
+from infinipot_cli.engine.policies import make
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
@@ -50,7 +51,7 @@ class Runner:
         with memory_guard(f"answer {task} from {n_tokens} tokens"):
             pot = self._read(plan, document)
             given = self._answer(pot, plan)
-        check_distilled(plan, len(document), pot.n_cycles)
+        check_distilled(plan, len(document), pot)
         return RulerTrial(
             task=task,
             length=length,
@@ -63,7 +64,7 @@ class Runner:
             n_tokens=n_tokens,
             n_distilled=pot.n_cycles,
             seconds=round(time.perf_counter() - start, 3),
-            is_fit=not pot.n_cycles,
+            is_fit=fits(plan, len(document)),
         )
 
     def _plan(self, sample: Sample, task: str, arm: str) -> Plan:
@@ -90,6 +91,7 @@ class Runner:
             budget=plan.budget,
             novelty_ratio=plan.novelty_ratio,
             choice=plan.choice,
+            policy=make(plan.policy, plan.policy_settings),
             chunk=plan.chunk,
         )
         for _ in reader.feed(document):

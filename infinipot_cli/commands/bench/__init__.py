@@ -11,6 +11,7 @@ from infinipot_cli.commands.bench import (
     memory,
     needle,
     pocket,
+    report,
     ruler,
     screen,
     startup,
@@ -29,4 +30,5 @@ app.command("pocket")(pocket.pocket)
 app.command("stream")(stream.stream)
 app.command("longbench")(longbench.longbench)
 app.command("screen")(screen.screen)
+app.command("report")(report.report)
 app.command("startup")(startup.startup)

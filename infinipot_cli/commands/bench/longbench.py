@@ -7,7 +7,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import Record, print_json
+from infinipot_cli.commands.bench.shared import Paper, Record, check_paper, print_json
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -59,9 +59,7 @@ def longbench(
             "--pots", metavar="N,N", help="Several pot sizes (Figure 6), instead of -s.", rich_help_panel=TEST
         ),
     ] = None,
-    paper: Annotated[
-        str, typer.Option("--paper", metavar="LLM", help="The paper's rows to show beside.", rich_help_panel=TEST)
-    ] = "L3",
+    paper: Paper = "L3",
     record: Record = None,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
@@ -81,7 +79,7 @@ def longbench(
 
     names = sets.choose([word.strip() for word in (only or "").split(",") if word.strip()], data)
     chosen_arms, sizes = _arms(arms), _sizes(pots)
-    _check_paper(paper)
+    check_paper(paper)
     loaded_sets = {name: sets.rows(name, data, n) for name in names}
     from infinipot_cli.bench.longbench_record import LongTrial, to_record
     from infinipot_cli.bench.provenance import provenance, sha256
@@ -136,13 +134,6 @@ def _arms(text: str) -> tuple[str, ...]:
 
 def _sizes(text: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(settings.parse_size(word) for word in text.split(","))) if text else ()
-
-
-def _check_paper(name: str) -> None:
-    from infinipot_cli.bench.longbench_record import paper_models
-
-    if name not in paper_models():
-        raise UsageError(f"the paper has no rows of {name!r}", hint="one of " + ", ".join(paper_models()))
 
 
 def _capacity(session: "Session") -> int:

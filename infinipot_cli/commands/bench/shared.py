@@ -19,7 +19,7 @@ Arms = Annotated[
         "--arms",
         metavar="A,B",
         help="Ways to hold the text: infinipot as asked for, general (CaP-G), no-nuc (catalyst alone), no-cap (novelty "
-        "alone); or all.",
+        "alone), alpha-25, alpha-75, no-cr-rope, a policy's name; or all.",
         rich_help_panel="Test",
     ),
 ]
@@ -32,6 +32,21 @@ Record = Annotated[
         rich_help_panel="Test",
     ),
 ]
+Paper = Annotated[
+    str, typer.Option("--paper", metavar="LLM", help="The paper's rows to show beside.", rich_help_panel="Test")
+]
+
+
+def check_paper(name: str) -> None:
+    """Refuse a model that the paper's tables do not have.
+
+    Raises:
+        UsageError: there is no such row.
+    """
+    from infinipot_cli.bench.longbench_record import paper_models
+
+    if name not in paper_models():
+        raise UsageError(f"the paper has no rows of {name!r}", hint="one of " + ", ".join(paper_models()))
 
 
 def print_json(record: dict[str, object]) -> None:

@@ -1,0 +1,175 @@
+"""LongBench in the report: Tables 1, 2, 3 and 7 and Figure 6, beside the paper's rows."""
+
+from collections.abc import Hashable, Sequence
+
+from infinipot_cli.bench.longbench_record import GROUPS, LongTrial, PaperRow, paper_models, paper_rows
+from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
+from infinipot_cli.bench.metrics import mean
+from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
+from infinipot_cli.bench.report.found import Found
+from infinipot_cli.bench.report.paper import canonical, named
+from infinipot_cli.bench.report.plots import Panel, Plotter
+
+# Rows of Tables 2 and 3 in the paper's order, as far as there are arms for them.
+CATALYSTS = ("catalyst-p", "catalyst-u", "general", "infinipot", "catalyst-g1", "catalyst-g2")
+ALPHAS = ("tova", "no-nuc", "alpha-25", "infinipot", "alpha-75", "no-cap")
+_COMMAND = "infinipot bench longbench --data DIR --arms all --json"
+_HEADER = ["row", *GROUPS, "Avg"]
+_TRUNCATIONS = ("full", "truncation", "sliding_window", "infinipot")
+
+
+class LongBench:
+    """All LongBench trials of a folder.
+
+    Args:
+        found: the records.
+    """
+
+    def __init__(self, found: Found) -> None:
+        self.by_model: dict[str, list[LongTrial]] = {}
+        for record in found.of("longbench"):
+            self.by_model.setdefault(record.model, []).extend(record.trials(LongTrial))
+
+    @property
+    def trials(self) -> list[LongTrial]:
+        """Those of the first model."""
+        return next(iter(self.by_model.values()), [])
+
+    def arms(self, trials: Sequence[LongTrial]) -> list[str]:
+        """Arms, in the order of the trials."""
+        return list(dict.fromkeys(canonical(trial.arm) for trial in trials))
+
+    def capacity(self, trials: Sequence[LongTrial]) -> int:
+        """The pot that most was measured with."""
+        sizes = [trial.capacity for trial in trials]
+        return max(dict.fromkeys(sizes), key=sizes.count)
+
+
+def table_1(bench: LongBench, llm: str) -> list[Block]:
+    """Every arm, in groups and set by set."""
+    title = Heading("Table 1: LongBench, memory-constrained and not")
+    trials = bench.trials
+    rows = _paper(llm, "1")
+    if not trials:
+        return [title, Paragraph(f"Not measured; the command is: {_COMMAND}"), Grid(_HEADER, rows, n_ours=0)]
+    capacity = bench.capacity(trials)
+    mine = [trial for trial in trials if trial.capacity == capacity]
+    arms = bench.arms(mine)
+    ours = [[f"{named(arm)}, pot {capacity}", *_groups(mine, arm)] for arm in arms]
+    names = [name for name in SETS if any(trial.set_name == name for trial in mine)]
+    per_set = [[name, SETS[name].metric, *(_set(mine, arm, name) for arm in arms)] for name in names]
+    return [
+        title,
+        Paragraph(_complete(mine)),
+        Grid(_HEADER, [*ours, *rows], n_ours=len(ours)),
+        Grid(["set", "metric", *map(named, arms)], per_set),
+    ]
+
+
+def table_2(bench: LongBench, llm: str) -> list[Block]:
+    """Catalyst prompts."""
+    return _ablation("Table 2: what the catalyst says", bench, CATALYSTS, _paper(llm, "2"))
+
+
+def table_3(bench: LongBench, llm: str) -> list[Block]:
+    """Shares of novelty."""
+    return _ablation("Table 3: share α of the places for novel tokens", bench, ALPHAS, _paper(llm, "3"))
+
+
+def _ablation(title: str, bench: LongBench, arms: Sequence[str], paper: list[list[str]]) -> list[Block]:
+    trials = bench.trials
+    capacity = bench.capacity(trials) if trials else 0
+    mine = [trial for trial in trials if trial.capacity == capacity]
+    present = [arm for arm in arms if arm in bench.arms(mine)]
+    ours = [[f"{named(arm)}, pot {capacity}", *_groups(mine, arm)] for arm in present]
+    absent = [arm for arm in arms if arm not in present]
+    remark = f"Not measured: {', '.join(map(named, absent))}." if absent else _complete(mine)
+    return [Heading(title), Paragraph(remark), Grid(_HEADER, [*ours, *paper], n_ours=len(ours))]
+
+
+def table_7(bench: LongBench) -> list[Block]:
+    """Other models: a row for every model and arm there is, beside the paper's recent ones."""
+    ours = []
+    for model, trials in bench.by_model.items():
+        capacity = bench.capacity(trials)
+        mine = [trial for trial in trials if trial.capacity == capacity]
+        for arm in (arm for arm in _TRUNCATIONS if arm in bench.arms(mine)):
+            ours.append([f"{model}: {named(arm)}, pot {capacity}", *_groups(mine, arm)])
+    paper = [row for llm in paper_models() for row in _paper(llm, "7")]
+    said = "One model a record; records of other models in the same folder get rows of their own."
+    return [Heading("Table 7: other models"), Paragraph(said), Grid(_HEADER, [*ours, *paper], n_ours=len(ours))]
+
+
+def figure_6(bench: LongBench, plotter: Plotter) -> list[Block]:
+    """Average over pot sizes."""
+    title = Heading("Figure 6: average over the size of the pot")
+    trials = bench.trials
+    sizes = sorted({trial.capacity for trial in trials})
+    # only arms that were run at every size can be compared over them
+    arms = [
+        arm for arm in bench.arms(trials)
+        if len({one.capacity for one in trials if canonical(one.arm) == arm}) == len(sizes)
+    ]  # fmt: skip
+    if len(sizes) < 2 or not arms:
+        return [title, Paragraph(f"Not measured; the command is: {_COMMAND} --pots 256,512,1024 --arms pot,truncated")]
+    averages = {
+        arm: [(float(size), _mean([t for t in trials if t.capacity == size], arm)) for size in sizes] for arm in arms
+    }
+    curves = {named(arm): [(size, value) for size, value in row if value is not None] for arm, row in averages.items()}
+    rows = [[named(arm), *(_cell(value) for _, value in row)] for arm, row in averages.items()]
+    panel = Panel("LongBench, mean of the sets", "places in the pot", "score", curves, is_log=True)
+    return [
+        title,
+        Paragraph(_complete(trials) + " The paper's figure has no printed values; its text says InfiniPot is above TR "
+                  "at 1K, 2K, 4K and 8K, and that both rise."),
+        Grid(["arm", *map(str, sizes)], rows),
+        *plotter.lines("figure-6", "Figure 6: LongBench by size of the pot", [panel]),
+    ]  # fmt: skip
+
+
+def question_scores(bench: LongBench, group: str | None = None) -> dict[str, dict[Hashable, float]]:
+    """Score of every row by arm, of one group of sets or of all."""
+    by_arm: dict[str, dict[Hashable, float]] = {}
+    for one in bench.trials:
+        if group is None or SETS[one.set_name].group == group:
+            by_arm.setdefault(canonical(one.arm), {})[one.set_name, one.number, one.capacity] = one.score
+    return by_arm
+
+
+def _groups(trials: Sequence[LongTrial], arm: str) -> list[str]:
+    by_group = [
+        _mean([trial for trial in trials if SETS[trial.set_name].group == group], arm) for group in GROUPS
+    ]  # fmt: skip
+    return [*map(_cell, by_group), _cell(_mean(trials, arm))]
+
+
+def _mean(trials: Sequence[LongTrial], arm: str) -> float | None:
+    """Mean over the paper's sets of an arm's means over their rows, percent."""
+    mine = [trial for trial in trials if canonical(trial.arm) == arm and trial.set_name in PAPER_SETS]
+    names = dict.fromkeys(trial.set_name for trial in mine)
+    by_set = [mean([trial.score for trial in mine if trial.set_name == name]) for name in names]
+    return 100 * mean(by_set) if by_set else None
+
+
+def _set(trials: Sequence[LongTrial], arm: str, name: str) -> str:
+    points = [trial.score for trial in trials if canonical(trial.arm) == arm and trial.set_name == name]
+    return f"{100 * mean(points):.1f}" if points else "–"
+
+
+def _complete(trials: Sequence[LongTrial]) -> str:
+    names = {trial.set_name for trial in trials} & set(PAPER_SETS)
+    rows = len({(trial.set_name, trial.number) for trial in trials})
+    if len(names) == len(PAPER_SETS):
+        return f"All 16 sets that the paper averages, {rows} rows; Avg is the mean over the sets."
+    return f"{len(names)} of the 16 sets that the paper averages, {rows} rows: Avg is the mean over these sets only."
+
+
+def _paper(llm: str, table: str) -> list[list[str]]:
+    def cells(row: PaperRow) -> list[str]:
+        return [f"paper: {row.name}", *(f"{row.groups[group]:.2f}" for group in GROUPS), f"{row.average:.2f}"]
+
+    return [cells(row) for row in paper_rows(llm) if row.table == table]
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -1,0 +1,162 @@
+"""Needles in the report: Table 4 with Figures 4 and 5, other needles, RULER."""
+
+from collections.abc import Hashable, Sequence
+
+from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.needle_record import NeedleTrial
+from infinipot_cli.bench.pocket_sets import short
+from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
+from infinipot_cli.bench.report.found import Found
+from infinipot_cli.bench.report.paper import canonical, named, needle_rows
+from infinipot_cli.bench.report.plots import Panel, Plotter
+from infinipot_cli.bench.ruler.record import RulerTrial, averages, scores
+
+# Figure 5, in its order: what is added from one map to the next.
+ABLATIONS = ("no-cr-rope", "tova", "no-nuc", "infinipot")
+
+
+def needle_trials(found: Found) -> dict[str, list[NeedleTrial]]:
+    """All trials by arm, the runs of all records together."""
+    by_arm: dict[str, list[NeedleTrial]] = {}
+    for record in found.of("needle"):
+        for trial in record.trials(NeedleTrial):
+            by_arm.setdefault(canonical(trial.arm), []).append(trial)
+    return by_arm
+
+
+def ruler_trials(found: Found) -> list[RulerTrial]:
+    """All trials of all records."""
+    return [trial for record in found.of("ruler") for trial in record.trials(RulerTrial)]
+
+
+def passkey_blocks(found: Found, plotter: Plotter) -> list[Block]:
+    """Table 4 and Figures 4 and 5: pass keys by length and depth."""
+    by_arm = {
+        arm: [trial for trial in trials if trial.kind == "passkey"] for arm, trials in needle_trials(found).items()
+    }
+    by_arm = {arm: trials for arm, trials in by_arm.items() if trials}
+    title = Heading("Table 4, Figures 4 and 5: pass keys by length and depth")
+    if not by_arm:
+        return [title, _absent("infinipot bench needle --kind passkey --tokens 4k,8k --depths 0.1,0.5,0.9 --json")]
+    lengths = sorted({trial.length for trials in by_arm.values() for trial in trials})
+    depths = sorted({trial.depth for trials in by_arm.values() for trial in trials})
+    rows = [
+        [named(arm), *("/".join(_at(trials, length, depth) for depth in depths) for length in lengths)]
+        for arm, trials in by_arm.items()
+    ]
+    most = max(len([one for one in trials if one.length == lengths[0]]) for trials in by_arm.values())
+    fitting = [short(length) for length in lengths if all(t.is_fit for t in by_arm["infinipot"] if t.length == length)
+               ] if "infinipot" in by_arm else []  # fmt: skip
+    where = "/".join(f"{depth:g}" for depth in depths)
+    remark = f"Percent of pass keys found at depths {where}; up to {most} lines a length."
+    if fitting:
+        remark += f" At {', '.join(fitting)} the text fits the pot, which was not put to the test."
+    blocks: list[Block] = [title, Paragraph(remark), Grid(["arm", *map(_length, lengths)], rows)]
+    blocks += _figure_4(by_arm, plotter)
+    blocks += _figure_5(by_arm, plotter)
+    paper = needle_rows()
+    blocks += [
+        Paragraph("The paper's Table 4, at depths 0.1/0.5/0.9; OOD: beyond the trained positions, OOM: out of memory."),
+        Grid(["row", *paper[0].cells], [[row.name, *row.cells.values()] for row in paper], n_ours=0),
+    ]
+    return blocks
+
+
+def _figure_4(by_arm: dict[str, list[NeedleTrial]], plotter: Plotter) -> Sequence[Block]:
+    curves: dict[str, list[tuple[float, float]]] = {named(arm): _curve(trials) for arm, trials in by_arm.items()}
+    for row in needle_rows():
+        if row.name in ("L3-InfiniPot-4K", "M3-InfiniPot-4K"):
+            curves[f"paper: {row.name}"] = [(float(length), share) for length, share in row.curve()]
+    panel = Panel("pass keys found", "tokens", "percent", curves, is_log=True, top=105)
+    return plotter.lines("figure-4", "Figure 4: pass keys found by length of the text", [panel])
+
+
+def _curve(trials: Sequence[NeedleTrial]) -> list[tuple[float, float]]:
+    lengths = sorted({trial.length or trial.n_tokens for trial in trials})
+    return [
+        (float(length), 100 * mean([one.score for one in trials if (one.length or one.n_tokens) == length]))
+        for length in lengths
+    ]
+
+
+def _figure_5(by_arm: dict[str, list[NeedleTrial]], plotter: Plotter) -> Sequence[Block]:
+    maps = {}
+    for arm in ABLATIONS:
+        trials = by_arm.get(arm, [])
+        cells = {}
+        for depth in sorted({trial.depth for trial in trials}):
+            for length in sorted({trial.length for trial in trials}):
+                here = [one.score for one in trials if (one.depth, one.length) == (depth, length)]
+                if here:
+                    cells[f"{depth:g}", _length(length)] = 100 * mean(here)
+        if cells:
+            maps[named(arm)] = cells
+    return plotter.heat("figure-5", "Figure 5: pass keys found by depth and length, as parts are added", maps)
+
+
+def other_blocks(found: Found) -> list[Block]:
+    """Facts and Kamradt's sentence, which the paper does not report."""
+    rows = []
+    for arm, trials in needle_trials(found).items():
+        for kind in dict.fromkeys(trial.kind for trial in trials if trial.kind != "passkey"):
+            points = [100 * trial.score for trial in trials if trial.kind == kind]
+            low, high = bootstrap(points)
+            rows.append([named(arm), kind, str(len(points)), f"{mean(points):.1f}", f"{low:.0f}–{high:.0f}"])
+    if not rows:
+        return []
+    said = "Plain facts, all or nothing; Kamradt's sentence, share of the expected words. The paper has neither."
+    return [
+        Heading("Other needles"), Paragraph(said), Grid(["arm", "what", "n", "score", "95 %"], rows),
+    ]  # fmt: skip
+
+
+def ruler_blocks(found: Found) -> list[Block]:
+    """RULER: tasks by arms at every length, with means."""
+    trials = ruler_trials(found)
+    if not trials:
+        return []
+    by_place = {(canonical(one.arm), one.task, one.length): one for one in scores(trials)}
+    arms = list(dict.fromkeys(arm for arm, _, _ in by_place))
+    tasks = list(dict.fromkeys(task for _, task, _ in by_place))
+    means = {canonical(arm): row for arm, row in averages(scores(trials)).items()}
+    blocks: list[Block] = [
+        Heading("RULER"),
+        Paragraph(
+            f"Official prompts and string matching, percent; {len(tasks)} of 13 tasks. The paper does not report RULER."
+        ),
+    ]
+    for length in sorted({length for _, _, length in by_place}):
+        rows = [
+            [task, *(f"{one.score:.1f}" if (one := by_place.get((arm, task, length))) else "–" for arm in arms)]
+            for task in tasks
+        ]
+        rows.append(["mean", *(f"{means[arm][length]:.1f}" if length in means[arm] else "–" for arm in arms)])
+        blocks.append(Grid([f"{_length(length)} tokens", *map(named, arms)], rows))
+    return blocks
+
+
+def needle_scores(found: Found) -> dict[str, dict[str, dict[Hashable, float]]]:
+    """Score of every item by kind and arm, for paired comparisons; texts that fitted are left out."""
+    by_kind: dict[str, dict[str, dict[Hashable, float]]] = {}
+    for arm, trials in needle_trials(found).items():
+        for one in trials:
+            if not one.is_fit:
+                by_kind.setdefault(one.kind, {}).setdefault(arm, {})[one.length, one.depth, one.number] = one.score
+    for sample in ruler_trials(found):
+        if not sample.is_fit:
+            key = (sample.task, sample.length, sample.number)
+            by_kind.setdefault("RULER", {}).setdefault(canonical(sample.arm), {})[key] = sample.score
+    return by_kind
+
+
+def _at(trials: Sequence[NeedleTrial], length: int, depth: float) -> str:
+    here = [trial.score for trial in trials if (trial.length, trial.depth) == (length, depth)]
+    return f"{100 * mean(here):.0f}" if here else "–"
+
+
+def _length(length: int) -> str:
+    return short(length) if length else "whole book"
+
+
+def _absent(command: str) -> Paragraph:
+    return Paragraph(f"Not measured; the command is: {command}")

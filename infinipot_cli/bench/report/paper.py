@@ -1,0 +1,70 @@
+"""The paper's own numbers, as far as its text has them, for the report to stand beside."""
+
+from dataclasses import dataclass
+from importlib import resources
+
+from infinipot_cli.bench.metrics import mean
+
+# Names of arms in older records, and what this report calls them.
+_SAME = {"pot": "infinipot", "cap": "no-nuc", "nuc": "no-cap", "truncated": "truncation"}
+# What the paper calls the arms.
+NAMES = {
+    "infinipot": "InfiniPot (CaP-Q, NuC)",
+    "general": "InfiniPot, CaP-G",
+    "no-nuc": "w/o NuC (α = 0)",
+    "no-cap": "w/o CaP (α = 1)",
+    "alpha-25": "α = 0.25",
+    "alpha-75": "α = 0.75",
+    "full": "PT (AllKV)",
+    "truncation": "TR",
+    "sliding_window": "SWA",
+    "streaming_llm": "StreamingLLM",
+    "h2o": "H2O",
+    "sirllm": "SirLLM",
+    "tova": "TOVA (w/o CaP, NuC)",
+    "snapkv": "SnapKV",
+    "self_extend": "Self-Extend",
+    "random": "random",
+    "keydiff": "KeyDiff (not in the paper)",
+    "no-cr-rope": "w/o CR-RoPE, CaP, NuC",
+}
+
+
+def canonical(arm: str) -> str:
+    """One name for an arm that benchmarks have called differently."""
+    return _SAME.get(arm, arm)
+
+
+def named(arm: str) -> str:
+    """What the report calls an arm."""
+    return NAMES.get(canonical(arm), arm)
+
+
+@dataclass(frozen=True)
+class NeedleRow:
+    """A row of the paper's Table 4: percent at depths 0.1, 0.5 and 0.9, as printed, by length."""
+
+    name: str
+    cells: dict[str, str]
+
+    def curve(self) -> list[tuple[int, float]]:
+        """Mean over the depths by length in tokens, where there are numbers."""
+        found = []
+        for length, cell in self.cells.items():
+            points = [float(word) for word in cell.split("/") if word.isdecimal()]
+            if points:
+                found.append((tokens(length), mean(points)))
+        return found
+
+
+def tokens(length: str) -> int:
+    """The paper's way to write a length, in tokens."""
+    return int(length[:-1]) * {"K": 1024, "M": 1024**2}[length[-1]]
+
+
+def needle_rows() -> list[NeedleRow]:
+    """Table 4. Differs: two cells of the text at hand are damaged; a lost number is a dash."""
+    lines = resources.files("infinipot_cli.bench").joinpath("needle_paper.tsv").read_text(encoding="utf-8").splitlines()
+    lengths = lines[0].split("\t")[1:]
+    rows = (line.split("\t") for line in lines[1:])
+    return [NeedleRow(name, dict(zip(lengths, cells, strict=True))) for name, *cells in rows]

@@ -1,0 +1,133 @@
+"""The report's pictures: lines, heat maps and bars, each as SVG and PNG, by matplotlib (the extra `plots`)."""
+
+import importlib.util
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infinipot_cli.bench.report.blocks import Picture
+from infinipot_cli.errors import OutputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MISSING = "no plots: they need matplotlib, which pip install 'infinipot[plots]' brings"
+FOLDER = "figures"
+_MOST_LINES = 9
+
+Curve = Sequence[tuple[float, float]]
+
+
+def can_plot() -> bool:
+    """Whether matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One set of axes with lines in it.
+
+    Attributes:
+        title: above it.
+        x: what lies along it.
+        y: what stands up.
+        curves: points of each line by its name; those whose name begins with `paper` are drawn pale and dashed.
+        is_log: whether lengths double from mark to mark.
+        top: highest value of the y axis; None leaves it to the values.
+    """
+
+    title: str
+    x: str
+    y: str
+    curves: Mapping[str, Curve]
+    is_log: bool = False
+    top: float | None = None
+
+
+class Plotter:
+    """Draws into a folder beside the report; draws nothing where matplotlib is missing.
+
+    Args:
+        folder: of the report.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.is_able = folder, can_plot()
+
+    def lines(self, name: str, caption: str, panels: Sequence[Panel]) -> list[Picture]:
+        """Panels side by side; none of them may be empty of lines to be drawn."""
+        drawn = [panel for panel in panels if any(panel.curves.values())]
+        if not self.is_able or not drawn:
+            return []
+        figure = self._figure(len(drawn), 1)
+        for place, panel in enumerate(drawn, start=1):
+            self._panel(figure.add_subplot(1, len(drawn), place), panel)
+        return self._saved(figure, name, caption)
+
+    def heat(self, name: str, caption: str, maps: Mapping[str, Mapping[tuple[str, str], float]]) -> list[Picture]:
+        """Heat maps side by side: percent by (row, column), rows and columns in the order they come in."""
+        if not self.is_able or not any(maps.values()):
+            return []
+        figure = self._figure(len(maps), 1)
+        for place, (title, cells) in enumerate(maps.items(), start=1):
+            axes = figure.add_subplot(1, len(maps), place)
+            rows, columns = (list(dict.fromkeys(key[part] for key in cells)) for part in (0, 1))
+            values = [[cells.get((row, column), math.nan) for column in columns] for row in rows]
+            axes.imshow(values, vmin=0, vmax=100, cmap="RdYlGn", aspect="auto")
+            axes.set_xticks(range(len(columns)), columns, rotation=45)
+            axes.set_yticks(range(len(rows)), rows)
+            axes.set_title(title, fontsize=9)
+            for y, row in enumerate(values):
+                for x, value in enumerate(row):
+                    axes.text(x, y, "" if math.isnan(value) else f"{value:.0f}", ha="center", va="center", fontsize=7)
+        return self._saved(figure, name, caption)
+
+    def bars(self, name: str, caption: str, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Picture]:
+        """Bars of several series beside each other, one panel each: title, then values by series."""
+        if not self.is_able or not any(panels.values()):
+            return []
+        figure = self._figure(len(panels), 1)
+        for place, (title, series) in enumerate(panels.items(), start=1):
+            axes = figure.add_subplot(1, len(panels), place)
+            width = 0.8 / max(1, len(series))
+            for number, (label, values) in enumerate(series.items()):
+                axes.bar([x + number * width for x in range(len(values))], values, width, label=label)
+            axes.set_title(title, fontsize=9)
+            axes.legend(fontsize=6)
+        return self._saved(figure, name, caption)
+
+    def _figure(self, across: int, down: int) -> "Figure":
+        from matplotlib.figure import Figure
+
+        return Figure(figsize=(max(5.0, 3.4 * across), 3.4 * down), layout="constrained")
+
+    def _panel(self, axes: Any, panel: Panel) -> None:
+        for number, (label, points) in enumerate(panel.curves.items()):
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            if label.startswith("paper"):
+                axes.plot(xs, ys, "--", color="0.6", marker=".", linewidth=1, label=label)
+            else:
+                style = "-" if number < _MOST_LINES else ":"
+                axes.plot(xs, ys, style, marker="o", markersize=3, linewidth=2 if number == 0 else 1, label=label)
+        if panel.is_log:
+            axes.set_xscale("log", base=2)
+        axes.set_xlabel(panel.x)
+        axes.set_ylabel(panel.y)
+        axes.set_ylim(bottom=0, top=panel.top)
+        axes.set_title(panel.title, fontsize=9)
+        axes.legend(fontsize=6)
+
+    def _saved(self, figure: "Figure", name: str, caption: str) -> list[Picture]:
+        import matplotlib
+
+        path = self.folder / FOLDER / f"{name}.svg"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with matplotlib.rc_context({"svg.hashsalt": "infinipot"}):  # the same records give the same bytes
+                figure.savefig(path, metadata={"Date": None})
+                figure.savefig(path.with_suffix(".png"), dpi=110, metadata={"Software": None})
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        return [Picture(f"{FOLDER}/{name}.svg", caption)]

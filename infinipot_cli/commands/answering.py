@@ -1,0 +1,112 @@
+"""One question: answer it, say what the answer stands on, and record it."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from infinipot_cli.commands.explaining import report_on
+from infinipot_cli.commands.form import Form
+from infinipot_cli.commands.page import Page
+from infinipot_cli.commands.record import Answered, one_answer
+from infinipot_cli.commands.verifying import look_again
+from infinipot_cli.display.answer import AnswerWriter
+from infinipot_cli.display.console import say
+from infinipot_cli.display.explain import overview
+from infinipot_cli.display.problem import show_warning
+from infinipot_cli.display.safe import safe
+from infinipot_cli.display.sources import show_sources, source_lines
+from infinipot_cli.explain.citations import cite
+from infinipot_cli.reading import Reading
+from infinipot_cli.session import Session
+
+if TYPE_CHECKING:
+    from infinipot_cli.display.console import Console
+
+
+class Answering:
+    """Answers the questions of a run.
+
+    Args:
+        session: the model.
+        form: how to answer.
+        page: takes the answers.
+        console: takes what is said about them.
+        key: what an answer is called in JSON.
+    """
+
+    def __init__(self, session: Session, form: Form, page: Page, console: "Console", *, key: str) -> None:
+        self._session = session
+        self._form = form
+        self._page = page
+        self._console = console
+        self._key = key
+
+    def answer(self, reading: Reading, number: int) -> Answered:
+        """Answer one of the task's questions, counted from 0."""
+        question, before = reading.task.questions[number], reading.timing.answer_seconds
+        text = self._quietly(reading, number) if self._form.is_json else self._aloud(reading, number)
+        answered = Answered(
+            question,
+            text,
+            reading.n_answer,
+            reading.is_cut,
+            reading.n_kept,
+            reading.kept_share,
+            reading.timing.answer_seconds - before,
+            tuple(cite(reading.passages())) if self._form.cite else None,
+            report_on(reading, question, text).to_record() if self._form.explain and self._form.is_json else None,
+        )
+        if not self._form.is_json:
+            self._say_grounds(reading, answered)
+        if self._form.verify:
+            answered = self._verified(reading, answered)
+        if self._form.jsonl or not reading.task.further:
+            self._page.record(one_answer(self._session, reading, answered, self._key))
+        self._warn_of_an_end(reading, text)
+        return answered
+
+    def _quietly(self, reading: Reading, number: int) -> str:
+        return safe("".join(reading.answer(number, watch=self._form.watch))).strip()
+
+    def _aloud(self, reading: Reading, number: int) -> str:
+        """Print the answer while it is being found."""
+        if reading.task.further:
+            self._page.head(reading.task.questions[number])
+        writer = AnswerWriter(self._page.out)
+        try:
+            for piece in reading.answer(number, watch=self._form.watch):
+                writer.write(piece)
+        except KeyboardInterrupt:
+            writer.close()
+            say(self._console, f"stopped at {reading.n_answer} tokens of the answer")
+            raise
+        writer.close()
+        return writer.text
+
+    def _say_grounds(self, reading: Reading, answered: Answered) -> None:
+        """Under the answer: its sources, and the report where it was asked for."""
+        if answered.sources:
+            lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
+            show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
+        if self._form.explain:
+            for line in overview(report_on(reading, answered.question, answered.text)):
+                say(self._console, line)
+
+    def _verified(self, reading: Reading, answered: Answered) -> Answered:
+        """Ask the cited places alone, and say whether the answer is the same."""
+        cited = cite(reading.passages())
+        look = look_again(self._session, reading.task, answered.question, answered.text, cited)
+        if look is not None and look.agrees:
+            say(self._console, look.line)
+        elif look is not None:
+            show_warning(self._console, look.line)
+        return replace(answered, verified=look)
+
+    def _warn_of_an_end(self, reading: Reading, text: str) -> None:
+        """Say it where an answer is missing or broke off."""
+        if reading.is_reasoning and not text:
+            room = f"the model was still reasoning after {reading.n_answer} tokens; -n gives it more room"
+            show_warning(self._console, room)
+        elif not text:
+            show_warning(self._console, "the model gave no answer")
+        elif reading.is_cut:
+            show_warning(self._console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")

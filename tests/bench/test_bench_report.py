@@ -1,0 +1,165 @@
+"""The report: every table and figure has its place, numbers are those of the trials, verdicts follow from them."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from infinipot_cli.app import app
+from infinipot_cli.bench.longbench_record import LongTrial
+from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
+from infinipot_cli.bench.record import CostRow
+from infinipot_cli.bench.report import plots
+from infinipot_cli.bench.report.blocks import Grid, Heading, Paragraph, to_html, to_markdown
+from infinipot_cli.bench.report.compare import compare
+from infinipot_cli.bench.report.found import find
+from infinipot_cli.bench.report.needles import passkey_blocks
+from infinipot_cli.bench.report.orderings import comparisons, cost_claims
+from infinipot_cli.bench.report.paper import needle_rows
+from infinipot_cli.bench.report.plots import Plotter
+from infinipot_cli.errors import DocumentError
+
+PLACES = ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5", "Table 6", "Table 7",
+          "Figure 2", "Figure 3", "Figures 4 and 5", "Figure 6", "Figure 7")  # fmt: skip
+HOSTILE = "model | <img src=x onerror=alert(1)> \x1b[31m [bold]"
+
+
+def needles() -> dict[str, object]:
+    """Two arms on the same lines: the first finds all, the other those at the end."""
+    trials = [
+        NeedleTrial("passkey", depth, "who?", "a", "b", right, 9, 2, 0.1, float(right), length, arm, number, False)
+        for arm, found in (("infinipot", (0.1, 0.5, 0.9)), ("tova", (0.9,)))
+        for length in (2048, 4096)
+        for depth in (0.1, 0.5, 0.9)
+        for number in range(4)
+        for right in [depth in found]
+    ]
+    return NeedleResult(HOSTILE, 1024, 512, "question", 0, trials, {}, {"lengths": [2048, 4096]}).to_record()
+
+
+def long_trials() -> list[LongTrial]:
+    return [
+        LongTrial(name, number, arm, size, "x", score, 900, 2, 0.5)
+        for size in (256, 512)
+        for name, score in (("hotpotqa", 0.5), ("trec", 1.0))
+        for number in range(2)
+        for arm, score in (("pot", score), ("truncated", score / 2))
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "needle.json").write_text(json.dumps(needles()))
+    settings = {"model": "tiny", "pots": [256, 512], "sets": ["hotpotqa", "trec"]}
+    lines = [settings, *map(asdict, long_trials())]
+    (runs / "long.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"cut": ')
+    rows = [
+        CostRow(method, length, seconds * length, 0.02 * length, 0.1, 0.5, 6, 10**8 + grown * length, 10**8, cache, 3)
+        for length in (1000, 2000)
+        for method, seconds, grown, cache in (("infinipot", 1, 10, 5000), ("full", 2, 100, 8 * length))
+    ]
+    (runs / "cost.json").write_text(json.dumps({"bench": "cost", "rows": [asdict(row) for row in rows]}))
+    (runs / "other.json").write_text("[1, 2]")
+    return runs
+
+
+def grids(blocks: list[Any]) -> list[Grid]:
+    return [block for block in blocks if isinstance(block, Grid)]
+
+
+def test_a_folder_becomes_a_report_with_every_table_and_figure(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["bench", "report", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"{folder / 'report.md'}\n"
+    text = (folder / "report.md").read_text()
+    assert all(any(line.startswith("## ") and place in line for line in text.splitlines()) for place in PLACES)
+    assert "paper: L3-InfiniPot-4K | 35.57 | 25.29 | 68.17 | 42.24 | 41.50" in text
+    assert "100/100/100 | 100/100/100" in text and "0/0/100 | 0/0/100" in text
+    assert "Not records, left out: other.json" in text
+    for link in ("figure-4", "figure-5", "figure-6", "figure-7"):
+        assert f"(figures/{link}.png)" in text
+        assert (folder / "figures" / f"{link}.png").read_bytes().startswith(b"\x89PNG")
+        assert "<svg" in (folder / "figures" / f"{link}.svg").read_text()
+    before = (folder / "figures" / "figure-4.svg").read_bytes()
+    CliRunner().invoke(app, ["bench", "report", str(folder), "-q"])
+    assert (folder / "figures" / "figure-4.svg").read_bytes() == before
+
+
+def test_an_html_report_is_one_file_in_which_nothing_runs(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.html"
+    assert CliRunner().invoke(app, ["bench", "report", str(folder), "-o", str(path)]).exit_code == 0
+    text = path.read_text()
+    assert "<img src=x" not in text and "\x1b" not in text and "<script" not in text
+    assert text.count('src="data:image/svg+xml;base64,') == text.count("<img ") == 4
+
+
+def test_without_matplotlib_one_line_says_which_extra_and_the_tables_stand(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plots, "can_plot", lambda: False)
+    done = CliRunner().invoke(app, ["bench", "report", str(folder)])
+    assert done.exit_code == 0
+    assert "pip install 'infinipot[plots]'" in " ".join(done.stderr.split())
+    assert "![" not in (folder / "report.md").read_text()
+    assert not (folder / "figures").exists()
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    for path in (tmp_path, tmp_path / "missing"):
+        assert CliRunner().invoke(app, ["bench", "report", str(path)]).exit_code == 3
+    (tmp_path / "needle.json").write_text('{"bench": "needle", "trials": [{"old": 1}]}')
+    with pytest.raises(DocumentError, match="another version"):
+        passkey_blocks(find(tmp_path), Plotter(tmp_path))
+    assert CliRunner().invoke(app, ["bench", "report", str(tmp_path), "--paper", "nobody"]).exit_code == 2
+
+
+def test_a_run_file_counts_once_beside_the_record_of_the_same_run(folder: Path) -> None:
+    assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench"]
+    (folder / "needle.jsonl").write_text(json.dumps({"lengths": [2048, 4096]}) + "\n")
+    assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench"]
+
+
+def test_orderings_are_paired_and_judged_by_their_interval(folder: Path) -> None:
+    found = find(folder)
+    (one,) = [one for one in comparisons(found) if "TOVA" in one.claim]
+    assert (one.on, one.n, round(one.better), round(one.worse), one.verdict) == ("pass keys", 24, 100, 33, "holds")
+    on = {one.on for one in comparisons(found) if "> TR" in one.claim}
+    assert on == {"LongBench questions", "LongBench, all sets"}
+    assert [row[2] for row in cost_claims(found)] == ["holds", "holds", "holds"]
+
+
+def test_verdicts() -> None:
+    low, high = (dict.fromkeys(range(20), value) for value in (0.2, 0.9))
+    assert compare("", "", high, low) is not None
+    words = [
+        compare("", "", first, second, is_strict=strict)
+        for first, second, strict in ((high, low, True), (low, high, True), (low, low, True), (low, low, False))
+    ]
+    assert [one.verdict for one in words if one] == ["holds", "does not hold", "equal here", "holds (equal)"]
+    mixed = {number: number % 2 for number in range(20)}
+    opened = compare("", "", mixed, dict.fromkeys(range(20), 0.45))
+    assert opened and opened.verdict == "leans so, not sure"
+    assert compare("", "", {1: 1.0}, {2: 1.0}) is None
+
+
+def test_the_papers_table_4_is_whole() -> None:
+    rows = {row.name: row for row in needle_rows()}
+    assert len(rows) == 13
+    assert rows["M3-InfiniPot-4K"].curve()[-1] == (1024**2, pytest.approx(95))
+    assert rows["M3-PT-32K"].curve()[-1][0] == 32 * 1024
+
+
+def test_both_forms_keep_a_table_a_table(tmp_path: Path) -> None:
+    made = [Heading("A | b"), Paragraph("x <b> *y*"), Grid(["a", "b"], [["1 | 2", "<i>"], ["p", "q"]], n_ours=1)]
+    lines = to_markdown(made).splitlines()
+    assert lines[-2:] == ["| 1 \\| 2 | \\<i\\> |", "| p | q |"]
+    assert lines[-3] == "| --- | ---: |"
+    page = to_html(made, tmp_path, "t")
+    assert page.count("<tr class=paper>") == 1
+    assert "<i>" not in page
