@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from infinipot_cli.documents.ranges import parse_lines
 from infinipot_cli.documents.source import STDIN_NAME
@@ -165,15 +166,13 @@ def forget(pot: str) -> None:
             _file().unlink()
 
 
-def _task(held: dict[str, object]) -> Task:
-    parameters = tuple((str(name), str(value)) for name, value in held.pop("parameters"))  # type: ignore[attr-defined]
-    further = tuple(held.pop("further"))  # type: ignore[call-overload]
-    return Task(**held, further=further, parameters=parameters)  # type: ignore[arg-type]  # as it was written
+def _task(held: dict[str, Any]) -> Task:
+    parameters = tuple((str(name), str(value)) for name, value in held.pop("parameters"))
+    return Task(**{**held, "further": tuple(held["further"])}, parameters=parameters)
 
 
-def _wishes(held: dict[str, object]) -> Wishes:
-    lists = {name: tuple(held.pop(name)) for name in ("endings", "ignore")}  # type: ignore[call-overload]
-    return Wishes(**held, **lists)  # type: ignore[arg-type]  # as above
+def _wishes(held: dict[str, Any]) -> Wishes:
+    return Wishes(**{**held, "endings": tuple(held["endings"]), "ignore": tuple(held["ignore"])})
 
 
 def _file() -> Path:
