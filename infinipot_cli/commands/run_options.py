@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from infinipot_cli.commands.options import NoLog
+
 _PANEL = "Output"
 
 
@@ -20,15 +22,7 @@ class RunOptions:
             rich_help_panel=_PANEL,
         ),
     ] = False
-    no_log: Annotated[bool, typer.Option("--no-log", help="Keep this out of the history.", rich_help_panel=_PANEL)] = (
-        False
-    )
-    plain: Annotated[
-        bool,
-        typer.Option(
-            "--plain", help="As in a pipe: no colour, no bar, no sources in the answer.", rich_help_panel=_PANEL
-        ),
-    ] = False
+    no_log: NoLog = False
     verbose: Annotated[
         int,
         typer.Option(
