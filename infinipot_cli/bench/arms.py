@@ -59,6 +59,12 @@ ARMS = {
 }
 
 
+def distills(name: str) -> bool:
+    """Whether an arm empties a full pot in one go; InfiniPot's own ablations all do."""
+    policy = ARMS[name].policy if name in ARMS else None
+    return policy is None or listed(policy).distills
+
+
 def parse_arms(text: str) -> tuple[str, ...]:
     """Names of arms as a user types them.
 

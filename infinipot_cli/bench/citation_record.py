@@ -32,13 +32,18 @@ class CitationTrial:
     wanted: str
     given: str
     is_right: bool
-    places: tuple[tuple[int, float], ...]
-    cited: tuple[int, ...]
+    places: Sequence[Sequence[float]]
+    cited: Sequence[int]
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What tells it from every other of a run."""
+        return (self.book, self.kind)
 
     def cited_at(self, threshold: float, most: int) -> list[int]:
         """Pages that would be cited at another threshold."""
         best = max((score for _, score in self.places), default=0.0)
-        return [page for page, score in self.places if score >= threshold * best][:most]
+        return [int(page) for page, score in self.places if score >= threshold * best][:most]
 
 
 @dataclass(frozen=True)

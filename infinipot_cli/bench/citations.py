@@ -6,7 +6,7 @@ worth attending to; one of the facts and the pass key are asked for.
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from infinipot_cli.bench.citation_record import CitationTrial
@@ -19,6 +19,7 @@ from infinipot_cli.session import Session, ask_all
 
 PAGE_CHARS = 1500
 N_FACTS = 5
+KINDS = ("passkey", "fact")
 # The printed number of the first page, so that nobody can confuse it with the page's place in the file.
 FIRST_LABEL = 101
 _PARAGRAPH_OR_SENTENCE = re.compile(r"[.!?][\"'”’)]*\s+")
@@ -86,9 +87,9 @@ def make_book(text: str, n_pages: int, rng: random.Random) -> Planted:
     return Planted(tuple(pages), tuple((plant, number + 1) for plant, number in zip(plants, numbers, strict=True)))
 
 
-def run(session: Session, text: str, *, n_books: int, n_pages: int, seed: int) -> Iterator[CitationTrial]:
-    """Read the books one after the other and ask two questions about each."""
-    for number in range(n_books):
+def run(session: Session, text: str, numbers: Iterable[int], *, n_pages: int, seed: int) -> Iterator[CitationTrial]:
+    """Read the books of these numbers one after the other and ask two questions about each."""
+    for number in numbers:
         book = make_book(text, n_pages, random.Random(f"citations {seed} {number}"))
         yield from _ask(session, book, number)
 
@@ -99,7 +100,7 @@ def _ask(session: Session, book: Planted, number: int) -> Iterator[CitationTrial
         for _ in reading.read():
             pass
         check_distilled(reading.plan, reading.n_tokens, reading.pot)
-        for question, (kind, (plant, page)) in enumerate(zip(("passkey", "fact"), asked, strict=True)):
+        for question, (kind, (plant, page)) in enumerate(zip(KINDS, asked, strict=True)):
             given = "".join(reading.answer(question, watch=True)).strip()
             ranked = reading.passages()
             places = cite(ranked, threshold=0.0, most=10)

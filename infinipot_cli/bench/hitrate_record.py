@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
+from typing import Any
 
 GLOBAL = "global"
 N_BINS = 10
@@ -61,6 +62,13 @@ class HitTrial:
     rows: Sequence[HitRow]
     histograms: Sequence[Histogram]
     novelty_overlap: Sequence[float]
+
+    @staticmethod
+    def of(*, rows: Sequence[Mapping[str, Any]], histograms: Sequence[Mapping[str, Any]], **fields: Any) -> "HitTrial":
+        """A trial out of the fields that a record has of it."""
+        return HitTrial(
+            rows=[HitRow(**row) for row in rows], histograms=[Histogram(**one) for one in histograms], **fields
+        )
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from infinipot_cli.bench.arms import ARMS
 from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.longbench_sets import SETS, LongSet, Row
 from infinipot_cli.engine import Pot, Reader, generate
+from infinipot_cli.engine.policies import make
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
@@ -120,6 +122,8 @@ class Runner:
             size = len(asked.opening) + len(asked.document) // 2 + 1
             return Plan(prompt, capacity, size, max_tokens, 0.0, self.session.request.chunk)
         request = replace(self.session.request, capacity=capacity, budget=budget, max_tokens=max_tokens)
+        if arm in ARMS:
+            request = ARMS[arm].request(request)
         return make_plan(
             prompt,
             request,
@@ -140,6 +144,7 @@ class Runner:
             novelty_ratio=alphas.get(arm, plan.novelty_ratio),
             choice=plan.choice,
             chunk=plan.chunk,
+            policy=make(plan.policy, plan.policy_settings),
         )
         for _ in reader.feed(asked.document):
             pass

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 
+from infinipot_cli.bench import arms
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
 from infinipot_cli.bench.metrics import bootstrap, mean
 
-# What the model holds of the prompt. Only the first two and the last four distill.
+# What the model holds of the prompt; policies have arms of their own names.
 ARMS = {
     "pot": "InfiniPot: the question judges for question answering (CaP-Q), a general request elsewhere, and novelty",
     "general": "the general request judges everywhere (CaP-G)",
@@ -17,6 +18,7 @@ ARMS = {
     "alpha-25": "α = 0.25",
     "alpha-75": "α = 0.75",
     "nuc": "novelty alone (α = 1)",
+    **{name: arm.said for name, arm in arms.ARMS.items() if arm.policy and name not in ("truncation", "full")},
 }
 GROUPS = ("QA", "Summ", "FSL", "Others")
 

@@ -64,13 +64,14 @@ class BenchProgress:
         if isinstance(error, KeyboardInterrupt):
             say(self._console, f"stopped at {self._done}/{self._total}{self._kept}")
 
-    def step(self, name: str) -> None:
-        """One more step is done.
+    def step(self, name: str, n: int = 1) -> None:
+        """More of the run is done.
 
         Args:
             name: what it belongs to.
+            n: so many steps.
         """
-        self._done += 1
+        self._done += n
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._done, description=safe_line(name))
         elif self._clock() - self._told >= LINE_SECONDS or self._done == self._total:

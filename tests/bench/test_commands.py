@@ -13,7 +13,7 @@ from infinipot_cli.tokens import from_tokenizer_json
 
 def test_needle_prints_a_table_and_says_how_it_goes(story: Path, tiny_model: Path) -> None:
     words = ["--book", str(story), "--trials", "2", "--tokens", "900", "-m", str(tiny_model), "-s", "400", "-n", "16"]
-    result = CliRunner().invoke(app, ["bench", "needle", *words])
+    result = CliRunner().invoke(app, ["bench", "needle", *words, "-v"])
     assert result.exit_code == 0
     assert "passkey" in result.stdout
     assert "0/2" in result.stdout

@@ -1,9 +1,8 @@
 """Figures 2 and 3 in the report: hit rates, kept positions, and what novelty changes."""
 
 from statistics import fmean
-from typing import Any
 
-from infinipot_cli.bench.hitrate_record import GLOBAL, N_BINS, Histogram, HitResult, HitRow, HitTrial
+from infinipot_cli.bench.hitrate_record import GLOBAL, N_BINS, HitResult, HitTrial
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found, Record
 from infinipot_cli.bench.report.plots import Panel, Plotter
@@ -37,20 +36,10 @@ def hit_result(record: Record) -> HitResult:
             text_sha256=fields["text_sha256"],
             versions=fields["versions"],
             choice=fields.get("set", {}),
-            trials=[_trial(trial) for trial in fields["trials"]],
+            trials=[HitTrial.of(**trial) for trial in fields["trials"]],
         )
     except (KeyError, TypeError) as error:
         raise DocumentError(f"{record.path} was written by another version: {error}", code="bad_record") from error
-
-
-def _trial(fields: dict[str, Any]) -> HitTrial:
-    return HitTrial(
-        **{
-            **fields,
-            "rows": [HitRow(**row) for row in fields["rows"]],
-            "histograms": [Histogram(**one) for one in fields["histograms"]],
-        }
-    )
 
 
 def figure_2(found: Found, plotter: Plotter) -> list[Block]:

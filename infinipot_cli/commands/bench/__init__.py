@@ -5,6 +5,7 @@ import typer
 from infinipot_cli.commands.bench import (
     citations,
     cost,
+    every,
     families,
     hitrate,
     longbench,
@@ -19,6 +20,7 @@ from infinipot_cli.commands.bench import (
 )
 
 app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again and what it costs.")
+app.command("all")(every.run_all)
 app.command("needle")(needle.needle)
 app.command("ruler")(ruler.ruler)
 app.command("citations")(citations.citations)

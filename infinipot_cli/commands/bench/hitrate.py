@@ -6,7 +6,7 @@ import typer
 
 from infinipot_cli import __version__, settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.commands.bench.shared import Book, Record, print_json
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.errors import UsageError
@@ -33,6 +33,7 @@ def hitrate(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of questions.", rich_help_panel="Test")] = 0,
+    record: Record = None,
     *,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
@@ -54,7 +55,8 @@ def hitrate(
     from dataclasses import replace
 
     from infinipot_cli.bench import haystack
-    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.bench_progress import BenchProgress
+    from infinipot_cli.display.console import error_console
     from infinipot_cli.session import Session, ask
 
     text = haystack.read_book(book)
@@ -71,34 +73,47 @@ def hitrate(
         raise UsageError(f"{n_tokens} tokens fit the pot of {capacity}, so nothing would be distilled")
     text = haystack.cut(text, session.tokenizer, n_tokens)
     session.request = replace(request, capacity=capacity)
-    session.plan(ask("Who?"))  # a pot that cannot work is refused before the weights are loaded
+    first = session.plan(ask("Who?"))  # a pot that cannot work is refused before the weights are loaded
     console = error_console(color, quiet=quiet)
 
     import hashlib
     import random
 
     from infinipot_cli.bench.hitrate import measure, versions
-    from infinipot_cli.bench.hitrate_record import HitResult
+    from infinipot_cli.bench.hitrate_record import HitResult, HitTrial
     from infinipot_cli.bench.needle import DEPTHS
     from infinipot_cli.bench.plants import facts, hide
+    from infinipot_cli.bench.provenance import provenance, run_settings, sha256
+    from infinipot_cli.bench.run_file import RunFile
 
-    loaded, done = session.load(), []
-    for number, plant in enumerate(facts(trials, random.Random(f"{seed} fact"))):
-        plan, general = (session.plan(ask(plant.question, catalyst=name)) for name in ("question", "general"))
-        depth = DEPTHS[number * 4 % len(DEPTHS)]
-        ids = session.tokenizer.encode(hide(text, plant.statement, depth))
-        n_all = len(plan.prompt.prefix_ids) + len(ids) + len(plan.prompt.suffix_ids)
-        if context is not None and n_all > context:
-            raise UsageError(f"{n_all} tokens do not fit the {context} that the model was trained for: fewer --tokens")
-        done.append(measure(loaded.model, plan, general, ids, question=plant.question, depth=depth))
-        say(console, f"{number + 1}/{trials}  {plant.question}  [{len(ids)} tokens]", style="dim")
+    files = haystack.files_of(book)
+    setting = run_settings(session, first) | {
+        "questions": trials, "tokens": n_tokens, "seed": seed, "data": {path.name: sha256(path) for path in files},
+    }  # fmt: skip
+    kept = RunFile(record, setting, HitTrial.of)
+    plants = list(enumerate(facts(trials, random.Random(f"{seed} fact"))))
+    with BenchProgress(console, trials, done=len(kept.done), kept=str(record or "")) as progress:
+        for number, plant in plants[len(kept.done) :]:
+            plan, general = (session.plan(ask(plant.question, catalyst=name)) for name in ("question", "general"))
+            depth = DEPTHS[number * 4 % len(DEPTHS)]
+            ids = session.tokenizer.encode(hide(text, plant.statement, depth))
+            _check_fits(len(plan.prompt.prefix_ids) + len(ids) + len(plan.prompt.suffix_ids), context)
+            kept.add(measure(session.load().model, plan, general, ids, question=plant.question, depth=depth))
+            progress.step("questions")
+    plan = session.plan(ask(plants[-1][1].question))
     result = HitResult(
         session.files.name, plan.capacity, plan.budget, plan.novelty_ratio, seed,
-        hashlib.sha256(text.encode()).hexdigest(), {"infinipot": __version__, **versions()}, plan.choice.changed, done,
+        hashlib.sha256(text.encode()).hexdigest(), {"infinipot": __version__, **versions()}, plan.choice.changed,
+        kept.done,
     )  # fmt: skip
     if json:
-        print_json(result.to_record())
+        print_json(result.to_record() | {"settings": setting, "made_with": provenance(session, files)})
         return
     from infinipot_cli.display.hitrate_table import show_hitrate
 
     show_hitrate(result)
+
+
+def _check_fits(n_tokens: int, context: int | None) -> None:
+    if context is not None and n_tokens > context:
+        raise UsageError(f"{n_tokens} tokens do not fit the {context} that the model was trained for: fewer --tokens")

@@ -12,6 +12,7 @@ from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.errors import UsageError
+from infinipot_cli.policies import DEFAULT, label
 
 if TYPE_CHECKING:
     from infinipot_cli.bench.longbench_record import LongTrial
@@ -49,7 +50,7 @@ def longbench(
             "--arms",
             metavar="A,B",
             help="pot; truncated (TR) and full (PT), cut in the middle; general (CaP-G everywhere); cap, alpha-25, "
-            "alpha-75, nuc (novelty of 0, 25, 75, 100 %); or all.",
+            "alpha-75, nuc (novelty of 0, 25, 75, 100 %); no-cr-rope; a policy's name; or all.",
             rich_help_panel=TEST,
         ),
     ] = "pot,truncated",
@@ -144,7 +145,9 @@ def _capacity(session: "Session") -> int:
 
 def _check_distilled(trials: list["LongTrial"]) -> None:
     """Refuse a comparison in which the pot never had to distill: it would show nothing about it."""
-    through_pot = [trial for trial in trials if trial.arm not in ("full", "truncated")]
+    from infinipot_cli.bench.arms import distills
+
+    through_pot = [trial for trial in trials if trial.arm not in ("full", "truncated") and distills(trial.arm)]
     if through_pot and not any(trial.n_distilled for trial in through_pot):
         longest = max(trial.n_tokens for trial in through_pot)
         raise UsageError(
@@ -167,6 +170,7 @@ def _settings(
         "novelty": session.request.novelty_ratio,
         "chunk": session.request.chunk,
         "set": session.request.choice.changed,
+        "policy": label(session.request.policy or DEFAULT, session.request.policy_settings),
         "dtype": session.loading.dtype.value,
         "quantize": session.loading.quantize.value,
         "sets": names,

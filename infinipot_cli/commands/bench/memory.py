@@ -43,9 +43,10 @@ def memory(
 
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench.memory import measure
-    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.bench_progress import BenchProgress
+    from infinipot_cli.display.console import error_console
     from infinipot_cli.display.tables import memory_table, show_table
-    from infinipot_cli.session import Session
+    from infinipot_cli.session import Session, ask
 
     console = error_console(color, quiet=quiet)
     text = haystack.read_book(book)
@@ -53,10 +54,17 @@ def memory(
     named = [("-s", sizes.pot_size), ("--budget", sizes.budget)]
     arguments = ["-m", model, *(word for name, value in named if value for word in (name, str(value)))]
     rows = []
-    for length in lengths:
-        say(console, f"reading {length} tokens", style="dim")
-        rows.append(measure(haystack.repeat(text, tokenizer, length), arguments))
+    with BenchProgress(console, sum(lengths)) as progress:
+        for length in lengths:
+            rows.append(measure(haystack.repeat(text, tokenizer, length), arguments))
+            progress.step(f"{length} tokens", n=length)
     if json:
-        print_json({"schema": 1, "bench": "memory", "model": model, "rows": [asdict(row) for row in rows]})
+        # torch comes in only now: a child would have begun with the memory of its parent
+        from infinipot_cli.bench.provenance import provenance, run_settings
+
+        session = Session(model, sizes.request())
+        made = {"settings": run_settings(session, session.plan(ask("Who?"))) | {"tokens": lengths},
+                "made_with": provenance(session, haystack.files_of(book))}  # fmt: skip
+        print_json({"schema": 1, "bench": "memory", "model": model, "rows": [asdict(row) for row in rows], **made})
     else:
         show_table(memory_table(rows))

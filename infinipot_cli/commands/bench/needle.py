@@ -7,7 +7,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import Arms, Book, Record, parse_depths, print_json
+from infinipot_cli.commands.bench.shared import Arms, Book, Record, Verbose, parse_depths, print_json
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -101,6 +101,7 @@ def needle(
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    verbose: Verbose = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
 ) -> None:
@@ -145,7 +146,8 @@ def needle(
     with BenchProgress(console, len(wanted), done=len(wanted) - len(todo), kept=str(record or "")) as progress:
         for trial in bench.run(session, bench.Haystacks(text, session), todo, catalyst=catalyst.value):
             kept.add(trial)
-            say(console, _line(trial), style="dim")
+            if verbose:
+                say(console, _line(trial), style="dim")
             progress.step(f"{trial.arm} {trial.kind} {trial.length or ''}".strip())
     result = NeedleResult(
         session.files.name, plan.capacity, plan.budget, catalyst.value, seed, kept.done, request.choice.changed, setting

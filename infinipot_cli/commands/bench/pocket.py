@@ -11,6 +11,7 @@ from infinipot_cli.commands.bench.shared import Record, parse_depths, print_json
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.errors import UsageError
+from infinipot_cli.policies import label
 
 if TYPE_CHECKING:
     from infinipot_cli.bench.pocket_sets import Choice
@@ -97,6 +98,7 @@ def pocket(
     chosen_arms = _arms(arms)
     from infinipot_cli.bench.pocket import Runner
     from infinipot_cli.bench.pocket_record import PocketTrial, differences, missing, to_record
+    from infinipot_cli.bench.provenance import provenance
     from infinipot_cli.bench.run_file import RunFile
     from infinipot_cli.display.bench_progress import BenchProgress
     from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
@@ -120,7 +122,7 @@ def pocket(
     if n_too_long:
         say(console, f"full was not given {n_too_long} texts longer than {full_up_to} tokens (--full-up-to)")
     if json:
-        print_json(to_record(setting, kept.done))
+        print_json(to_record(setting, kept.done) | {"made_with": provenance(session)})
     else:
         show_table(scores_table(kept.done), pocket_heading(setting))
         if differences(kept.done):
@@ -157,6 +159,7 @@ def _settings(
         "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
         "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
         "set": session.request.choice.changed,
+        "policy": label(plan.policy, plan.policy_settings),
         "sets": names,
         "n": choice.n,
         "lengths": list(choice.lengths),

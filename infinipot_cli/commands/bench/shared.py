@@ -32,6 +32,9 @@ Record = Annotated[
         rich_help_panel="Test",
     ),
 ]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Say every question and answer.", rich_help_panel="Output")
+]
 Paper = Annotated[
     str, typer.Option("--paper", metavar="LLM", help="The paper's rows to show beside.", rich_help_panel="Test")
 ]

@@ -1,0 +1,223 @@
+"""Every benchmark one after the other, each a command of its own with a record of its own: `infinipot bench all`.
+
+The commands run in processes of their own, so that peaks of memory are theirs and each line can be typed again. This
+module starts them and is light: a child begins with the memory of its parent. The quick sizes are for the embedded
+model on two cores; the full ones are the paper's.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infinipot_cli.bench.arms import ARMS, distills
+from infinipot_cli.bench.cost import METHODS
+from infinipot_cli.errors import InfinipotError, OutputError
+from infinipot_cli.policies import listed
+
+ABLATIONS = ("infinipot", "no-nuc", "no-cap", "general", "no-cr-rope")
+_DEPTHS = ("--depths", "0.1,0.5,0.9")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured, and on what.
+
+    Attributes:
+        model: as `-m` takes it.
+        book: path of the long text.
+        longbench: folder of LongBench's data, or of the small stand-in.
+        questions: folder of RULER's question sets; None without one.
+        is_quick: the embedded model's sizes instead of the paper's.
+    """
+
+    model: str
+    book: Path
+    longbench: Path
+    questions: Path | None
+    is_quick: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command.
+
+    Attributes:
+        name: of its record, `NAME.json`.
+        words: behind `infinipot bench`.
+        is_resumed: whether `--record` keeps what a stopped run had.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    is_resumed: bool = True
+
+    @property
+    def command(self) -> str:
+        """As a user would type it."""
+        return shlex.join(["infinipot", "bench", *self.words, "--json"])
+
+
+@dataclass(frozen=True)
+class StepDone:
+    """A step that came to an end.
+
+    Attributes:
+        name: as above.
+        command: as above.
+        seconds: wall time, of an earlier start too if it went on from there.
+        status: `done`, or what went wrong.
+    """
+
+    name: str
+    command: str
+    seconds: float
+    status: str
+
+
+def steps(subject: Subject) -> list[Step]:
+    """The commands in their order, the quick and telling ones first."""
+    return _quick(subject) if subject.is_quick else _full(subject)
+
+
+def _quick(subject: Subject) -> list[Step]:
+    book, model = ("--book", str(subject.book)), ("-m", subject.model)
+    fast, slow = _arms(stepwise=False), _arms(stepwise=True)
+    data = ("--data", str(subject.questions)) if subject.questions else ()
+    rows = ("--data", str(subject.longbench), "--n", "1")
+    sets = "hotpotqa,multifieldqa_en,qasper,trec,passage_retrieval_en"
+    made = [
+        Step("needle", ("needle", *book, "--kind", "both", "--tokens", "2k,4k", "--trials", "6", *_DEPTHS,
+                        "--arms", fast, *model)),
+        Step("needle-long", ("needle", *book, "--kind", "passkey", "--tokens", "8k,16k", "--trials", "3", *_DEPTHS,
+                             "--arms", ",".join(ABLATIONS), *model)),
+        Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "4k", *_DEPTHS, *model)),
+        Step("ruler", ("ruler", *book, "--tokens", "2k", "--n", "1", *data, "--arms", ",".join(ABLATIONS[:2]), *model)),
+        Step("longbench", ("longbench", *rows, "--arms", _long_arms(fast), "-s", "512", *model)),
+        Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "256,384,768", *model)),
+        Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
+        Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
+        Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_resumed=False),
+        Step("cost", ("cost", "--tokens", "2k,4k", "-s", "1k", "--methods", _methods()), is_resumed=False),
+    ]  # fmt: skip
+    if slow:
+        made[1:1] = [
+            Step("needle-steps", ("needle", *book, "--kind", "both", "--tokens", "2k", "--trials", "6", *_DEPTHS,
+                                  "--arms", slow, *model)),
+        ]  # fmt: skip
+        made.append(Step("longbench-steps", ("longbench", *rows, "--only", sets, "--arms", slow, "-s", "512", *model)))
+    return made
+
+
+def _full(subject: Subject) -> list[Step]:
+    """The paper's sizes: 20 lines a cell from 4k to 1M, all of LongBench, RULER from 4k to 128k."""
+    book, model = ("--book", str(subject.book)), ("-m", subject.model)
+    every = ",".join(ARMS)
+    data = ("--data", str(subject.questions)) if subject.questions else ()
+    rows = ("--data", str(subject.longbench))
+    lengths = "4k,8k,16k,32k,128k,512k,1m"
+    return [
+        Step("needle", ("needle", *book, "--kind", "passkey", "--tokens", lengths, "--trials", "60", *_DEPTHS,
+                        "--arms", ",".join((*ABLATIONS, "tova")), *model)),
+        Step("needle-arms", ("needle", *book, "--kind", "both", "--tokens", "8k,32k", "--trials", "60", *_DEPTHS,
+                             "--arms", every, *model)),
+        Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "4k,8k,16k,32k", *model)),
+        Step("ruler", ("ruler", *book, "--tokens", "4k,8k,16k,32k,64k,128k", "--n", "100", *data,
+                       "--arms", ",".join(ABLATIONS), *model)),
+        Step("longbench", ("longbench", *rows, "--arms", "all", *model)),
+        Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "1k,2k,8k", *model)),
+        Step("hitrate", ("hitrate", *book, "--trials", "20", *model)),
+        Step("citations", ("citations", *book, *model)),
+        Step("memory", ("memory", *book, "--tokens", "20k,200k", *model), is_resumed=False),
+        Step("cost", ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods()), is_resumed=False),
+    ]  # fmt: skip
+
+
+def _arms(*, stepwise: bool) -> str:
+    def is_stepwise(name: str) -> bool:
+        policy = ARMS[name].policy
+        return not distills(name) and policy is not None and listed(policy).is_bounded and name != "truncation"
+
+    return ",".join(name for name in ARMS if is_stepwise(name) == stepwise)
+
+
+def _long_arms(names: str) -> str:
+    """The same arms as `bench longbench` calls them."""
+    same = {"infinipot": "pot", "no-nuc": "cap", "no-cap": "nuc", "truncation": "truncated"}
+    return ",".join(dict.fromkeys([*(same.get(name, name) for name in names.split(",")), "truncated", "full"]))
+
+
+def _methods() -> str:
+    return ",".join(METHODS)
+
+
+def run(step: Step, folder: Path, *, is_quiet: bool) -> StepDone:
+    """Run a command and keep its record; what it says of itself goes to standard error as ever.
+
+    Args:
+        step: the command.
+        folder: of the records.
+        is_quiet: whether it shall say nothing but errors.
+
+    Raises:
+        OutputError: the record cannot be written.
+    """
+    start = time.perf_counter()
+    words = [*step.words, "--json", *(["-q"] if is_quiet else [])]
+    if step.is_resumed:
+        words += ["--record", str(folder / f"{step.name}.jsonl")]
+    command = [sys.executable, "-m", "infinipot_cli", "bench", *words]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
+    record = _record(done.stdout)
+    if record is None or "bench" not in record:
+        status = f"failed with exit code {done.returncode}"
+    else:
+        # a broken promise ends in code 1 with a whole record, which says so itself
+        status = "done" if not done.returncode else f"done, exit code {done.returncode}"
+        keep(folder / f"{step.name}.json", record)
+    return StepDone(step.name, step.command, round(time.perf_counter() - start, 1), status)
+
+
+def keep(path: Path, record: dict[str, object]) -> None:
+    """Write a record, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _record(text: str) -> dict[str, object] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def failures(done: Sequence[StepDone]) -> list[StepDone]:
+    """Steps that left no record."""
+    return [one for one in done if one.status.startswith("failed")]
+
+
+def check(done: Sequence[StepDone]) -> None:
+    """Refuse to call a run with failed steps a whole one.
+
+    Raises:
+        InfinipotError: a step failed.
+    """
+    if failed := failures(done):
+        names = ", ".join(one.name for one in failed)
+        raise InfinipotError(f"{names}: no record, so the report has gaps", hint="the same command tries again")
