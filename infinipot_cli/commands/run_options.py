@@ -23,6 +23,12 @@ class RunOptions:
         ),
     ] = False
     no_log: NoLog = False
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain", help="As in a pipe: no colour, no bar, no sources in the answer.", rich_help_panel=_PANEL
+        ),
+    ] = False
     verbose: Annotated[
         int,
         typer.Option(
