@@ -28,6 +28,7 @@ from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot, PotState, Reader
     from infinipot_cli.explain.citations import Passage
+    from infinipot_cli.explain.evictions import Evictions
     from infinipot_cli.explain.overlooked import Overlooked
     from infinipot_cli.model.load import LoadedModel
 
@@ -78,6 +79,7 @@ class Reading:
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
         passes: the latest distillations.
+        evictions: what each distillation took; None unless it was asked for.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Reading:
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
         self.overlooked: Overlooked | None = None
+        self.evictions: Evictions | None = None
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self._model = model
         self._state = state
@@ -155,6 +158,8 @@ class Reading:
         with memory_guard(f"read with a pot of {plan.capacity} places"):
             reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
+            if self.evictions is not None:
+                self.evictions.begin(self.trail, self.pot.origins)
             meter = Meter(self.inputs, n_tokens=self.n_tokens)
             for lookout in self._lookouts:  # a stored pot has been read before, as far as is remembered
                 lookout.see(self.trail.blocks)
@@ -165,6 +170,8 @@ class Reading:
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
                         self.passes.append(Pass(event.cycle, event.n_seen, event.n_before, event.n_held))
+                        if self.evictions is not None:
+                            self.evictions.see(event.cycle, self.trail, self.pot.origins, self.pot.n_seen)
                         self._look(meter)
                         self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
@@ -284,6 +291,12 @@ class Reading:
         if self.attended is None or not self.attended.n_rows:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
+
+    def watch_evictions(self) -> None:
+        """Take note of what each distillation takes; to be said before reading."""
+        from infinipot_cli.explain.evictions import Evictions
+
+        self.evictions = Evictions()
 
     def _favour(self) -> None:
         """Let the next distillation keep the passages that match the questions best, of all that was read."""
