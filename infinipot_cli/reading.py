@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
-from infinipot_cli.explain.lookout import Lookout
+from infinipot_cli.explain.lookout import Lookout, merged
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.pins import Pins
@@ -28,6 +28,7 @@ from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot, PotState, Reader
     from infinipot_cli.explain.citations import Passage
+    from infinipot_cli.explain.evictions import Evictions
     from infinipot_cli.explain.overlooked import Overlooked
     from infinipot_cli.model.load import LoadedModel
 
@@ -78,6 +79,7 @@ class Reading:
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
         passes: the latest distillations.
+        evictions: what each distillation took; None unless it was asked for.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Reading:
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
         self.overlooked: Overlooked | None = None
+        self.evictions: Evictions | None = None
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self._model = model
         self._state = state
@@ -155,6 +158,8 @@ class Reading:
         with memory_guard(f"read with a pot of {plan.capacity} places"):
             reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
+            if self.evictions is not None:
+                self.evictions.begin(self.trail, self.pot.origins)
             meter = Meter(self.inputs, n_tokens=self.n_tokens)
             for lookout in self._lookouts:  # a stored pot has been read before, as far as is remembered
                 lookout.see(self.trail.blocks)
@@ -165,6 +170,8 @@ class Reading:
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
                         self.passes.append(Pass(event.cycle, event.n_seen, event.n_before, event.n_held))
+                        if self.evictions is not None:
+                            self.evictions.see(event.cycle, self.trail, self.pot.origins, self.pot.n_seen)
                         self._look(meter)
                         self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
@@ -285,6 +292,20 @@ class Reading:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
 
+    def watch_evictions(self) -> None:
+        """Take note of what each distillation takes; to be said before reading."""
+        from infinipot_cli.explain.evictions import Evictions
+
+        self.evictions = Evictions()
+
+    def _favour(self) -> None:
+        """Let the next distillation keep the passages that match the questions best, of all that was read."""
+        if not self.plan.choice.words or self._pot is None:
+            return
+        room = self.plan.budget - len(self.plan.prompt.prefix_ids) - sum(end - start for start, end in self.pot.pinned)
+        most = min(int(self.plan.choice.words * self.plan.budget), room - 1) // len(self._lookouts)
+        self.pot.favoured = merged(span for lookout in self._lookouts for span in lookout.favoured(most))
+
     def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
         """The passage that should have answered, if the pot that was asked has lost it."""
         from infinipot_cli.explain.overlooked import overlooked
@@ -326,8 +347,8 @@ class Reading:
         n_prefix = len(self.plan.prompt.prefix_ids)
         for run in stream_tokens(pieces, tokenizer):
             added = self.trail.add(run)
-            for lookout in self._lookouts:
-                lookout.see(added)
+            if sum(lookout.see(added) for lookout in self._lookouts):
+                self._favour()
             for token, char, end in zip(run.ids, run.char_start, [*run.char_start[1:], run.char_end], strict=True):
                 if self.pins and self._pot is not None and self.pins.covers(char, max(end, char + 1)):
                     self._pot.pin(n_prefix + meter.n_tokens)

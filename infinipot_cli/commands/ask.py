@@ -63,26 +63,26 @@ def ask(
     *,
     documents: SourceOptions,
     pins: PinOptions,
-    loading: LoadingOptions,
-    stored: PotOptions,
-    resuming: ResumeOptions,
-    going_on: ContinueOptions,
-    consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    prompt: PromptOptions,
-    sampling: SamplingOptions,
     max_tokens: options.MaxTokens = None,
-    cite: citing_options.Cite = True,
-    explain: citing_options.Explain = False,
-    verify: citing_options.Verify = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
-    run: RunOptions,
     quiet: options.Quiet = False,
+    run: RunOptions,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
+    cite: citing_options.Cite = True,
+    explain: citing_options.Explain = False,
+    verify: citing_options.Verify = False,
+    prompt: PromptOptions,
+    sampling: SamplingOptions,
+    stored: PotOptions,
+    resuming: ResumeOptions,
+    going_on: ContinueOptions,
+    loading: LoadingOptions,
+    consent: ConsentOptions,
 ) -> None:
     """Answer questions from documents of any length.
 
@@ -93,6 +93,8 @@ def ask(
     infinipot ask book.pdf -Q "Who signed?" -Q "When?"
 
     infinipot ask papers/ -e pdf "What was the sample size?" --each
+
+    infinipot ask @book "When?"
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """

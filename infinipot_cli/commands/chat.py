@@ -16,6 +16,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import ContinueOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import SamplingOptions, System
+from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.errors import UsageError
 
@@ -45,6 +46,7 @@ def chat(
     max_tokens: options.MaxTokens = None,
     system: System = None,
     consent: ConsentOptions,
+    no_log: options.NoLog = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
@@ -73,7 +75,14 @@ def chat(
 
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
-    form = Form(quiet=quiet, color=color, strict=documents.strict, consent=consent, pins=pins.pins())
+    form = Form(
+        quiet=quiet,
+        color=color,
+        strict=documents.strict,
+        consent=consent,
+        pins=pins.pins(),
+        run=RunOptions(no_log=no_log),
+    )
     keeps = history if history is not None else model != settings.DEFAULT_MODEL
     Reply(made, form, key="answer").run(
         sources, usual, then=lambda reading: Talk(made, reading, keeps_history=keeps, form=form).run(_typed())

@@ -46,7 +46,7 @@ def test_a_planted_fact_is_found_across_any_edge_of_a_block(before: int, behind:
     trail, lookout = read(text, QUESTION)
     (match,) = lookout.best(trail.n_seen)
     found = text[slice(*match.char)]
-    assert "Maren Holt was appointed lighthouse keeper" in found
+    assert found == FACT
     assert match.line == 2
     first = len(text[: match.char[0]].split())
     assert match.origins[0] == PREFIX + first
