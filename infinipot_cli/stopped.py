@@ -88,16 +88,16 @@ def note(name: str, session: Session, reading: Reading, sources: Sequence[str], 
         pot=name.removeprefix("@"),
         created=header_of(name).created,
         task=reading.task,
-        sources=tuple(os.path.abspath(source) for source in left),
+        sources=tuple(left),
         first=begun,
         others=others,
-        found=frozenset(os.path.abspath(source) for source in left if source in found),
+        found=frozenset(source for source in left if source in found),
     )
     try:
         _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(dataclasses.asdict(made), stream, default=sorted)
+            json.dump({"folder": os.getcwd(), **dataclasses.asdict(made)}, stream, default=sorted)
     except OSError:
         return False
     return True
@@ -145,10 +145,10 @@ def load() -> Stopped:
             pot=held["pot"],
             created=held["created"],
             task=_task(held["task"]),
-            sources=tuple(held["sources"]),
+            sources=tuple(_from(held["folder"], source) for source in held["sources"]),
             first=_wishes(held["first"]),
             others=_wishes(held["others"]),
-            found=frozenset(held["found"]),
+            found=frozenset(_from(held["folder"], source) for source in held["found"]),
         )
     except FileNotFoundError as error:
         raise UsageError("no reading was stopped", hint="--resume goes on after Ctrl-C", code="not_stopped") from error
@@ -164,6 +164,11 @@ def forget(pot: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if json.loads(_file().read_text(encoding="utf-8")).get("pot") == pot.removeprefix("@"):
             _file().unlink()
+
+
+def _from(folder: str, source: str) -> str:
+    """What a name of then means now, said as it was said then if that is still right."""
+    return source if os.path.realpath(folder) == os.getcwd() else os.path.join(folder, source)
 
 
 def _task(held: dict[str, Any]) -> Task:

@@ -53,7 +53,7 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
 
 def names_of(reading: Reading) -> str:
     """The documents of a reading for its first line."""
-    names = [entry.document.name for entry in reading.inputs]
+    names = list(dict.fromkeys(entry.document.name for entry in reading.inputs))
     if len(names) > _MOST_NAMES:
         return f"{names[0]} and {len(names) - 1} more documents"
     return ", ".join(names)
