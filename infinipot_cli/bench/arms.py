@@ -32,7 +32,10 @@ class Arm:
     def request(self, wished: PotRequest) -> PotRequest:
         """A user's wishes about the pot as this arm changes them; what means nothing to its policy is left out."""
         if self.policy in (None, DEFAULT):
-            return wished if self.novelty is None else replace(wished, novelty_ratio=self.novelty)
+            share = wished.novelty_ratio if self.novelty is None else self.novelty
+            return replace(
+                wished, novelty_ratio=share, policy_settings=(*wished.policy_settings, *self.policy_settings)
+            )
         known = listed(self.policy or DEFAULT)
         is_kept = set(wished.choice.changed) <= known.choices
         return replace(
@@ -52,8 +55,9 @@ ARMS = {
     "alpha-25": Arm("α = 0.25", novelty=0.25),
     "alpha-75": Arm("α = 0.75", novelty=0.75),
     "no-cap": Arm("novelty alone (α = 1)", novelty=1.0),
-    "no-cr-rope": Arm(
-        "the last token's attention, positions not reset", policy="tova", policy_settings=(("reset", False),)
+    "no-cr-rope": Arm("positions stay as they were read", policy_settings=(("reset", False),)),
+    "bare": Arm(
+        "the last token's attention judges, positions stay", policy="tova", policy_settings=(("reset", False),)
     ),
     **{name: Arm(known.summary, policy=name) for name, known in POLICIES.items() if name != DEFAULT},
 }

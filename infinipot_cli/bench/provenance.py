@@ -48,14 +48,29 @@ def provenance(session: Session, data: Iterable[Path] = ()) -> dict[str, object]
     """
     device = getattr(session.load().model, "device", "cpu")
     return {
-        "versions": {"infinipot": __version__, "python": platform.python_version(), **_versions()},
+        **versions_and_machine(str(device)),
         "weights": {path.name: sha256(path) for path in _weights(session)},
         "data": {path.name: sha256(path) for path in data},
+    }
+
+
+def versions_and_machine(device: str = "") -> dict[str, object]:
+    """Versions of what computed, and the machine; imports torch.
+
+    Args:
+        device: as torch names it; the one that computes by default.
+    """
+    if not device:
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return {
+        "versions": {"infinipot": __version__, "python": platform.python_version(), **_versions()},
         "machine": {
             "system": platform.platform(terse=True),
             "processor": platform.processor() or platform.machine(),
             "n_cores": os.cpu_count(),
-            "device": _device_name(str(device)),
+            "device": _device_name(device),
         },
     }
 

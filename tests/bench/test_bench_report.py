@@ -37,7 +37,7 @@ def needles() -> dict[str, object]:
         for number in range(4)
         for right in [depth in found]
     ]
-    return NeedleResult(HOSTILE, 1024, 512, "question", 0, trials, {}, {"lengths": [2048, 4096]}).to_record()
+    return NeedleResult(HOSTILE, 1024, 512, "question", 0, trials, {}, {"kind": "passkey"}).to_record()
 
 
 def long_trials() -> list[LongTrial]:
@@ -121,8 +121,9 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_file_counts_once_beside_the_record_of_the_same_run(folder: Path) -> None:
     assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench"]
-    (folder / "needle.jsonl").write_text(json.dumps({"lengths": [2048, 4096]}) + "\n")
-    assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench"]
+    (folder / "needle.jsonl").write_text(json.dumps({"kind": "passkey"}) + "\n")
+    (folder / "ruler.jsonl").write_text(json.dumps({"tasks": ["vt"], "lengths": [2048]}) + "\n")
+    assert [record.bench for record in find(folder).records] == ["cost", "needle", "longbench", "ruler"]
 
 
 def test_orderings_are_paired_and_judged_by_their_interval(folder: Path) -> None:
@@ -158,7 +159,7 @@ def test_the_papers_table_4_is_whole() -> None:
 def test_both_forms_keep_a_table_a_table(tmp_path: Path) -> None:
     made = [Heading("A | b"), Paragraph("x <b> *y*"), Grid(["a", "b"], [["1 | 2", "<i>"], ["p", "q"]], n_ours=1)]
     lines = to_markdown(made).splitlines()
-    assert lines[-2:] == ["| 1 \\| 2 | \\<i\\> |", "| p | q |"]
+    assert lines[-2:] == ["| 1 \\| 2 | \\<i> |", "| p | q |"]
     assert lines[-3] == "| --- | ---: |"
     page = to_html(made, tmp_path, "t")
     assert page.count("<tr class=paper>") == 1

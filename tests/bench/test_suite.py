@@ -56,6 +56,7 @@ def test_every_policy_is_an_arm_whose_request_is_one(tmp_path: Path) -> None:
         assert request.capacity == 1024
         assert (request.budget == 512) == distills(name)
         assert (request.policy or DEFAULT) == (arm.policy or DEFAULT)
+        assert request.policy_settings == arm.policy_settings
 
 
 def test_the_small_sets_are_read_as_the_official_ones_are(small: Path) -> None:
@@ -118,6 +119,16 @@ def test_a_stopped_run_goes_on_and_ends_in_a_report(tmp_path: Path, monkeypatch:
     assert CliRunner().invoke(app, ["bench", "all", "-o", str(tmp_path / "full")]).exit_code == 2
     with pytest.raises(InfinipotError):
         check([StepDone("a", "", 0.0, "failed with exit code 1")])
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(step: Step, folder: Path, *, is_quiet: bool) -> StepDone:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "run", stopped)
+    done = CliRunner().invoke(app, ["bench", "all", "--quick", "--book", str(BOOK), "-o", str(tmp_path)])
+    assert done.exit_code == 130
+    assert "the same command goes on" in " ".join(done.stderr.split())
 
 
 @pytest.mark.slow

@@ -93,7 +93,7 @@ def _line(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([\\|<>*_`\[\]])", r"\\\1", _line(text)) if not set(text) <= set("-:") else text
+    return re.sub(r"([\\|<*_`\[\]])", r"\\\1", _line(text)) if not set(text) <= set("-:") else text
 
 
 def to_html(blocks: Sequence[Block], folder: Path, title: str) -> str:

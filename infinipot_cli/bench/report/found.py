@@ -14,7 +14,7 @@ from infinipot_cli.errors import DocumentError
 
 BENCHES = ("needle", "ruler", "longbench", "pocket", "cost", "hitrate", "citations", "memory", "all")
 # What the settings of a run file have, and no other's.
-_MARKS = {"needle": "lengths", "ruler": "tasks", "longbench": "pots", "pocket": "full_up_to"}
+_MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "full_up_to"}
 T = TypeVar("T")
 
 
@@ -117,6 +117,4 @@ def _run_file(path: Path) -> Record | None:
     except (OSError, ValueError):
         return None
     bench = next((name for name, mark in _MARKS.items() if isinstance(settings, dict) and mark in settings), None)
-    if bench == "needle" and "full_up_to" in settings:
-        bench = "pocket"
     return Record(path, bench, {"bench": bench, "settings": settings, "trials": trials}) if bench else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 
+from infinipot_cli.bench.arms import AS_ASKED
 from infinipot_cli.bench.metrics import bootstrap, mean
 from infinipot_cli.bench.needle_record import NeedleTrial
 from infinipot_cli.bench.pocket_sets import short
@@ -12,7 +13,7 @@ from infinipot_cli.bench.report.plots import Panel, Plotter
 from infinipot_cli.bench.ruler.record import RulerTrial, averages, scores
 
 # Figure 5, in its order: what is added from one map to the next.
-ABLATIONS = ("no-cr-rope", "tova", "no-nuc", "infinipot")
+ABLATIONS = ("bare", "tova", "no-nuc", "infinipot")
 
 
 def needle_trials(found: Found) -> dict[str, list[NeedleTrial]]:
@@ -80,34 +81,38 @@ def _curve(trials: Sequence[NeedleTrial]) -> list[tuple[float, float]]:
 
 
 def _figure_5(by_arm: dict[str, list[NeedleTrial]], plotter: Plotter) -> Sequence[Block]:
-    maps = {}
-    for arm in ABLATIONS:
-        trials = by_arm.get(arm, [])
-        cells = {}
-        for depth in sorted({trial.depth for trial in trials}):
-            for length in sorted({trial.length for trial in trials}):
-                here = [one.score for one in trials if (one.depth, one.length) == (depth, length)]
-                if here:
-                    cells[f"{depth:g}", _length(length)] = 100 * mean(here)
-        if cells:
-            maps[named(arm)] = cells
+    maps = {named(arm): _grid(by_arm[arm]) for arm in ABLATIONS if arm in by_arm}
     return plotter.heat("figure-5", "Figure 5: pass keys found by depth and length, as parts are added", maps)
 
 
-def other_blocks(found: Found) -> list[Block]:
+def _grid(trials: Sequence[NeedleTrial]) -> dict[tuple[str, str], float]:
+    """Percent found by depth and length, as they are written."""
+    cells: dict[tuple[float, int], list[float]] = {}
+    for trial in sorted(trials, key=lambda one: (one.depth, one.length)):
+        cells.setdefault((trial.depth, trial.length), []).append(100 * trial.score)
+    return {(f"{depth:g}", _length(length)): mean(found) for (depth, length), found in cells.items()}
+
+
+def other_blocks(found: Found, plotter: Plotter) -> list[Block]:
     """Facts and Kamradt's sentence, which the paper does not report."""
-    rows = []
+    rows, maps = [], {}
     for arm, trials in needle_trials(found).items():
         for kind in dict.fromkeys(trial.kind for trial in trials if trial.kind != "passkey"):
-            points = [100 * trial.score for trial in trials if trial.kind == kind]
+            mine = [trial for trial in trials if trial.kind == kind]
+            if arm == AS_ASKED:
+                maps[kind] = _grid(mine)
+            points = [100 * trial.score for trial in mine]
             low, high = bootstrap(points)
             rows.append([named(arm), kind, str(len(points)), f"{mean(points):.1f}", f"{low:.0f}–{high:.0f}"])
     if not rows:
         return []
     said = "Plain facts, all or nothing; Kamradt's sentence, share of the expected words. The paper has neither."
     return [
-        Heading("Other needles"), Paragraph(said), Grid(["arm", "what", "n", "score", "95 %"], rows),
-    ]  # fmt: skip
+        Heading("Other needles"),
+        Paragraph(said),
+        Grid(["arm", "what", "n", "score", "95 %"], rows),
+        *plotter.heat("other-needles", "Other needles by depth and length, InfiniPot", maps),
+    ]
 
 
 def ruler_blocks(found: Found) -> list[Block]:

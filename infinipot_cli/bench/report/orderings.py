@@ -20,7 +20,8 @@ _ORDERINGS = (
     ("general", "tova", True, "Tables 2, 3: CaP-G > no CaP"),
     ("infinipot", "no-nuc", False, "Table 3: CaP + NuC ≥ CaP"),
     ("infinipot", "no-cap", False, "Table 3: CaP + NuC ≥ NuC"),
-    ("tova", "no-cr-rope", True, "Table 4: CR-RoPE needed"),
+    ("infinipot", "no-cr-rope", True, "§3.5, Table 4: CR-RoPE needed"),
+    ("tova", "bare", True, "Table 4: CR-RoPE needed"),
 )
 _KINDS = {"passkey": "pass keys", "fact": "plain facts", "kamradt": "Kamradt", "RULER": "RULER"}
 

@@ -26,7 +26,8 @@ NAMES = {
     "self_extend": "Self-Extend",
     "random": "random",
     "keydiff": "KeyDiff (not in the paper)",
-    "no-cr-rope": "w/o CR-RoPE, CaP, NuC",
+    "no-cr-rope": "w/o CR-RoPE",
+    "bare": "w/o CR-RoPE, CaP, NuC",
 }
 
 

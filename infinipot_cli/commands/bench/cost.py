@@ -69,7 +69,10 @@ def cost(
         promises = {"distill_share": share, "novelty_bytes": more, "kept": is_kept}
         shape = {"shape": bench.SMALL, "pot": {"size": capacity}, "dtype": number_format}
         rows_out = [{**asdict(row), "distill_share": row.distill_share} for row in rows]
-        print_json({"schema": 1, "bench": "cost", **shape, "rows": rows_out, "promises": promises})
+        from infinipot_cli.bench.provenance import versions_and_machine
+
+        made = {"made_with": versions_and_machine()}
+        print_json({"schema": 1, "bench": "cost", **shape, "rows": rows_out, "promises": promises, **made})
     else:
         show_table(cost_table(rows), f"random Llama of 100 M parameters, pot {capacity}, {number_format}")
         writer = AnswerWriter()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TEST = "Test"
 FOLDER = "infinipot-bench"
 SMALL = "longbench-small"
-SMALL_CHARS = 5000
+SMALL_CHARS = 4000
 # Where a checkout has a book to measure with; an installed package brings none.
 BOOK = Path(__file__).parents[3] / "tests" / "data" / "treasure-island.txt"
 
@@ -67,6 +67,7 @@ def run_all(
     from infinipot_cli.commands.bench.report import NAME, write
     from infinipot_cli.display.answer import AnswerWriter
     from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.summary import duration
 
     console = error_console(color, quiet=quiet)
     subject, notes = _subject(model, book, data, questions, output, is_quick=quick)
@@ -74,15 +75,19 @@ def run_all(
     kept = _kept(output, setting)
     done = {one.name: one for one in kept.done if one.status.startswith("done")}
     chosen = suite.steps(subject)
-    for number, step in enumerate(chosen, start=1):
-        if step.name in done and (output / f"{step.name}.json").is_file():
-            say(console, f"{number}/{len(chosen)}  {step.name}: done before", style="dim")
-            continue
-        say(console, f"{number}/{len(chosen)}  {step.command}")
-        one = suite.run(step, output, is_quiet=quiet)
-        kept.add(one)
-        done[step.name] = one
-        say(console, f"{step.name}: {one.status}, {one.seconds:.0f} s", style="dim")
+    try:
+        for number, step in enumerate(chosen, start=1):
+            if step.name in done and (output / f"{step.name}.json").is_file():
+                say(console, f"{number}/{len(chosen)}  {step.name}: done before", style="dim")
+                continue
+            say(console, f"{number}/{len(chosen)}  {step.command}")
+            one = suite.run(step, output, is_quiet=quiet)
+            kept.add(one)
+            done[step.name] = one
+            say(console, f"{step.name}: {one.status}, {duration(one.seconds)}", style="dim")
+    except KeyboardInterrupt:
+        say(console, f"stopped; the same command goes on with what {output} holds")
+        raise
     ran = [_ran(step, done, kept.done) for step in chosen]
     suite.keep(output / "all.json", _record(setting, ran, notes))
     for name in (NAME, "report.html"):

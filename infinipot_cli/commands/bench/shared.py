@@ -19,7 +19,7 @@ Arms = Annotated[
         "--arms",
         metavar="A,B",
         help="Ways to hold the text: infinipot as asked for, general (CaP-G), no-nuc (catalyst alone), no-cap (novelty "
-        "alone), alpha-25, alpha-75, no-cr-rope, a policy's name; or all.",
+        "alone), alpha-25, alpha-75, no-cr-rope, bare (last token, no CR-RoPE), a policy's name; or all.",
         rich_help_panel="Test",
     ),
 ]
