@@ -112,7 +112,7 @@ def ask(
         sources = sources_only(words, piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}")
     else:
         sources, asked = sources_and_questions(words, question or [], questions, piped=input_is_piped())
-    request = distilling.request(max_tokens)
+    request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
