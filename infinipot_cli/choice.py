@@ -32,6 +32,9 @@ class Choice:
             at least a quarter of what was asked for; 0 turns this off.
         decay: Differs: what an entry's novelty is multiplied with at each distillation that it survives.
         rank: Differs: novelty is a token's rank among those of its chunk, from 0 to 1, instead of nats.
+        words: Differs: passages that hold words of the question keep up to this share of |C| in every head, the best of
+            all that was read so far, by how rare the words are (as BM25 weighs them); reading knows the text, the
+            catalyst need not guess.
         fresh: Differs: this share of the places for novel tokens is open only to what was read since the last
             distillation.
     """
@@ -45,6 +48,7 @@ class Choice:
     decay: float = 1.0
     rank: bool = False
     fresh: float = 0.0
+    words: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in (("sinks", self.sinks), ("recent", self.recent)):
@@ -52,7 +56,7 @@ class Choice:
                 raise UsageError(f"{name} must be 0 or more, not {value}")
         if not (1 <= self.pool <= LARGEST_POOL and self.pool % 2):
             raise UsageError(f"pool must be an odd number from 1 to {LARGEST_POOL}, not {self.pool}")
-        for name, share in (("mass", self.mass), ("decay", self.decay), ("fresh", self.fresh)):
+        for name, share in (("mass", self.mass), ("decay", self.decay), ("fresh", self.fresh), ("words", self.words)):
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} must lie between 0 and 1, not {share}")
 

@@ -17,7 +17,7 @@ Settings = tuple[tuple[str, Value], ...]
 DEFAULT = "infinipot"
 OFFICIAL = "official"  # the setting that means: as in the method's own code, where the paper ran it otherwise
 
-_ANY = frozenset({"sinks", "recent", "fill"})  # of `Choice`, what every policy that distills can take
+_ANY = frozenset({"sinks", "recent", "fill", "words"})  # of `Choice`, what every policy that distills can take
 _VOTES = _ANY | {"pool", "group_max", "mass"}
 _NOVELTY = _ANY | {"decay", "rank", "fresh"}
 

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
+from infinipot_cli.explain.lookout import Lookout, merged
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.pins import Pins
@@ -27,6 +28,8 @@ from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot, PotState, Reader
     from infinipot_cli.explain.citations import Passage
+    from infinipot_cli.explain.evictions import Evictions
+    from infinipot_cli.explain.overlooked import Overlooked
     from infinipot_cli.model.load import LoadedModel
 
 # Distillations that a report lists; an endless pipe has no end of them.
@@ -74,7 +77,9 @@ class Reading:
         pins: what no distillation may drop.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
+        overlooked: the passage that matches the latest question best, if the pot has lost most of it.
         passes: the latest distillations.
+        evictions: what each distillation took; None unless it was asked for.
     """
 
     def __init__(
@@ -91,11 +96,14 @@ class Reading:
         self.pins = Pins()
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
+        self.overlooked: Overlooked | None = None
+        self.evictions: Evictions | None = None
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self._model = model
         self._state = state
         self._pot: Pot | None = None
         self._n_asked = 0
+        self._lookouts = [Lookout(question) for question in task.questions]
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()
         self._read_seconds = 0.0
@@ -150,7 +158,11 @@ class Reading:
         with memory_guard(f"read with a pot of {plan.capacity} places"):
             reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
+            if self.evictions is not None:
+                self.evictions.begin(self.trail, self.pot.origins)
             meter = Meter(self.inputs, n_tokens=self.n_tokens)
+            for lookout in self._lookouts:  # a stored pot has been read before, as far as is remembered
+                lookout.see(self.trail.blocks)
             for meter.current, entry in enumerate(self.inputs):
                 if entry.was_read:
                     continue
@@ -158,6 +170,8 @@ class Reading:
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
                         self.passes.append(Pass(event.cycle, event.n_seen, event.n_before, event.n_held))
+                        if self.evictions is not None:
+                            self.evictions.see(event.cycle, self.trail, self.pot.origins, self.pot.n_seen)
                         self._look(meter)
                         self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
@@ -213,10 +227,17 @@ class Reading:
             number: which of the task's questions, from 0.
             watch: take note of what the answer attends to; changes no word of it.
         """
-        yield from self.answer_from(self._asked_pot, self.plan.prompt.suffixes[number], watch=watch)
+        yield from self.answer_from(
+            self._asked_pot, self.plan.prompt.suffixes[number], watch=watch, lookout=self._lookouts[number]
+        )
 
     def answer_from(
-        self, pot_to_ask: "Callable[[], Pot]", suffix: Sequence[int], *, watch: bool = False
+        self,
+        pot_to_ask: "Callable[[], Pot]",
+        suffix: Sequence[int],
+        *,
+        watch: bool = False,
+        lookout: Lookout | None = None,
     ) -> Iterator[str]:
         """Answer what a suffix asks of a pot.
 
@@ -224,6 +245,7 @@ class Reading:
             pot_to_ask: gives the pot, which the answer changes.
             suffix: tokens of the question, up to the header that opens the answer.
             watch: as for `answer`.
+            lookout: has looked for the question's words while the documents were read.
         """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
@@ -250,6 +272,7 @@ class Reading:
             )
             step = next(steps, None)
             self._count_kept(pot)
+            self.overlooked = self._lost(lookout, pot) if lookout else None
             while step is not None:
                 self.n_answer += 1
                 self._answer_seconds = before + time.perf_counter() - start
@@ -268,6 +291,27 @@ class Reading:
         if self.attended is None or not self.attended.n_rows:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
+
+    def watch_evictions(self) -> None:
+        """Take note of what each distillation takes; to be said before reading."""
+        from infinipot_cli.explain.evictions import Evictions
+
+        self.evictions = Evictions()
+
+    def _favour(self) -> None:
+        """Let the next distillation keep the passages that match the questions best, of all that was read."""
+        if not self.plan.choice.words or self._pot is None:
+            return
+        room = self.plan.budget - len(self.plan.prompt.prefix_ids) - sum(end - start for start, end in self.pot.pinned)
+        most = min(int(self.plan.choice.words * self.plan.budget), room - 1) // len(self._lookouts)
+        self.pot.favoured = merged(span for lookout in self._lookouts for span in lookout.favoured(most))
+
+    def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
+        """The passage that should have answered, if the pot that was asked has lost it."""
+        from infinipot_cli.explain.overlooked import overlooked
+
+        n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
+        return overlooked(lookout.best(n_seen), self.trail.documents, pot.origins)
 
     def _watcher(self) -> "Attended":
         from infinipot_cli.engine import Attended
@@ -302,7 +346,9 @@ class Reading:
         pieces = self.trail.watch(meter.watch(self.pins.watch(chain([first], entry.pieces))))
         n_prefix = len(self.plan.prompt.prefix_ids)
         for run in stream_tokens(pieces, tokenizer):
-            self.trail.add(run)
+            added = self.trail.add(run)
+            if sum(lookout.see(added) for lookout in self._lookouts):
+                self._favour()
             for token, char, end in zip(run.ids, run.char_start, [*run.char_start[1:], run.char_end], strict=True):
                 if self.pins and self._pot is not None and self.pins.covers(char, max(end, char + 1)):
                     self._pot.pin(n_prefix + meter.n_tokens)

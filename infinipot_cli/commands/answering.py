@@ -1,20 +1,23 @@
 """One question: answer it, say what the answer stands on, and record it."""
 
+import shlex
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinipot_cli.commands.explaining import report_on
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.record import Answered, one_answer
-from infinipot_cli.commands.verifying import look_again
+from infinipot_cli.commands.verifying import look_again, places
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
 from infinipot_cli.display.explain import overview
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.sources import show_sources, source_lines
+from infinipot_cli.display.sources import show_sources, source_lines, where
 from infinipot_cli.explain.citations import cite
+from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 
@@ -55,6 +58,9 @@ class Answering:
             tuple(cite(reading.passages())) if self._form.cite else None,
             report_on(reading, question, text).to_record() if self._form.explain and self._form.is_json else None,
         )
+        lost = reading.overlooked
+        if lost is not None and not lost.is_among(cite(reading.passages())):
+            answered = replace(answered, overlooked=lost)
         if not self._form.is_json:
             self._say_grounds(reading, answered)
         if self._form.verify:
@@ -87,13 +93,33 @@ class Answering:
         if answered.sources:
             lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
             show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
+        if answered.overlooked is not None:
+            self._say_lost(answered.overlooked, answered.question)
         if self._form.explain:
             for line in overview(report_on(reading, answered.question, answered.text)):
                 say(self._console, line)
 
+    def _say_lost(self, lost: Overlooked, question: str) -> None:
+        """Say that the best passage is gone, and how to read it again."""
+        passage = lost.as_passage()
+        show_warning(
+            self._console,
+            f"{lost.path} {where(passage)} matches the question best, and {100 * lost.kept:.0f} % of it was kept:"
+            f" “{lost.quote}”",
+        )
+        if Path(lost.path).is_file():
+            pages, lines = places([passage])
+            option = f"--pages {pages}" if pages else f"--lines {lines}"
+            words = ["infinipot", "ask", lost.path, question, *option.split()]
+            if self._form.model_was_chosen:
+                words += ["-m", self._session.model_name]
+            say(self._console, f"to read it in full: {shlex.join(words)}", style="dim")
+
     def _verified(self, reading: Reading, answered: Answered) -> Answered:
-        """Ask the cited places alone, and say whether the answer is the same."""
+        """Ask the cited places alone, and what was overlooked, and say whether the answer is the same."""
         cited = cite(reading.passages())
+        if answered.overlooked is not None:
+            cited = [answered.overlooked.as_passage(), *cited]
         look = look_again(self._session, reading.task, answered.question, answered.text, cited)
         if look is not None and look.agrees:
             say(self._console, look.line)

@@ -1,5 +1,6 @@
 """`infinipot explain SOURCE... QUESTION`: what the pot kept, what the answer attended to, and what it cites."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from infinipot_cli.commands import options
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pot_options import model_and_loading
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions
 
@@ -17,9 +19,14 @@ _PANEL = "Report"
 
 @with_groups
 def explain(
+    ctx: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE... QUESTION", help=f"{SOURCE_HELP} The question last.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE... QUESTION",
+            help=f"{SOURCE_HELP} Or a stored pot, @NAME. The question last.",
+            show_default=False,
+        ),
     ] = None,
     page: Annotated[
         str | None,
@@ -52,13 +59,21 @@ def explain(
     infinipot explain book.pdf "Why did the treaty fail?" --page 203
 
     infinipot explain book.pdf "Why did the treaty fail?" --html report.html
+
+    infinipot explain @book
+
+    A stored pot needs no question: then only what it kept is shown.
     """
-    sources, asked = sources_and_questions(words or [], [], None, piped=input_is_piped())
+    words = words or []
+    is_pot_alone = len(words) == 1 and words[0].startswith("@") and not Path(words[0]).exists()
+    sources, asked = (words, []) if is_pot_alone else sources_and_questions(words, [], None, piped=input_is_piped())
     request = distilling.request(max_tokens)
+    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
 
-    made = session.Session(model, request, documents.wishes(), loading=loading.loading())
-    report = explained(made, sources, session.ask_all(asked), color=color, quiet=quiet)
+    made = session.Session(model, request, documents.wishes(), loading=wanted)
+    report = explained(made, sources, session.ask_all(asked) if asked else None, color=color, quiet=quiet)
     show(report, page=page, html=html, json=json, pager=pager, quiet=quiet)

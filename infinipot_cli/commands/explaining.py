@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.explain import overview, page_view, parts_named
@@ -16,47 +17,65 @@ from infinipot_cli.documents import collect
 from infinipot_cli.explain.record import Report
 from infinipot_cli.plan import Task
 from infinipot_cli.reading import Reading
-from infinipot_cli.session import Session
+from infinipot_cli.resume import resume
+from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import Color
 
 
-def explained(session: Session, words: Sequence[str], task: Task, *, color: Color, quiet: bool) -> Report:
+def explained(session: Session, words: Sequence[str], task: Task | None, *, color: Color, quiet: bool) -> Report:
     """Read the documents, answer, and make the report.
 
     Args:
         session: model and pot.
-        words: the sources as the user typed them.
-        task: one question; of several, the first.
+        words: the sources as the user typed them, a stored pot first.
+        task: one question; of several, the first; None reports on the pot alone.
         color: when to use colour.
         quiet: say nothing meanwhile.
     """
     use_utf8()
     console = error_console(color, quiet=quiet)
-    collected = collect(words, session.wishes)
-    with session.prepare(collected.sources, task, found=collected.found) as reading:
+    pot, words = split_pot(words)
+    with _opened(session, pot, words, task or usual_task()) as reading:
+        reading.watch_evictions()
         with ReadingBar(console, waiting=f"loading {session.files.name}") as bar:
             for progress in reading.read():
                 bar.update(progress)
         for warning in reading.warnings:
             show_warning(console, warning)
+        if task is None:
+            return report_on(reading, "", "")
         answer = safe("".join(reading.answer(watch=True))).strip()
         return report_on(reading, task.question, answer)
 
 
-def report_on(reading: Reading, question: str, answer: str) -> Report:
-    """The report on the latest answer of a reading, which was watched."""
-    # torch is here by now: the answer was computed with it
-    from infinipot_cli.explain.report import make_report
+def _opened(session: Session, pot: str | None, words: Sequence[str], task: Task) -> Reading:
+    """The documents, or a stored pot and what is read into it besides."""
+    collected = collect(words, session.wishes) if words else None
+    sources, found = (collected.sources, collected.found) if collected else ((), frozenset())
+    if pot is not None:
+        return resume(session, pot, task, sources, found=found)
+    return session.prepare(sources, task, found=found)
 
-    assert reading.attended is not None
+
+def usual_task() -> Task:
+    """What stands for a question where there is none."""
+    return ask("What is the most important thing that is said here?", catalyst="general")
+
+
+def report_on(reading: Reading, question: str, answer: str) -> Report:
+    """The report on the latest answer of a reading, which was watched; without one, on its pot."""
+    # torch is here by now: the model has read
+    from infinipot_cli.explain.report import make_report, unasked
+
     return make_report(
         reading.trail,
         reading.pot,
-        reading.attended,
+        reading.attended or unasked(reading.pot),
         reading.passes,
         question=question,
         answer=answer,
         n_tokens=reading.n_tokens,
+        evictions=reading.evictions,
     )
 
 
@@ -77,7 +96,7 @@ def show(report: Report, *, page: str | None, html: str | None, json: bool, page
     elif parts:
         lines = [line for part in parts for line in (*page_view(part), "")][:-1]
     elif html is None:
-        lines = [f"answer    {report.answer}", *overview(report)]
+        lines = [*([f"answer    {report.answer}"] if report.is_answered else []), *overview(report)]
     else:
         return
     text = "\n".join(lines)

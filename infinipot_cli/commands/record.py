@@ -7,6 +7,7 @@ from infinipot_cli.commands.verifying import SecondLook
 from infinipot_cli.display.digest import digest_record
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
+from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.policies import label
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
@@ -29,6 +30,7 @@ class Answered:
         sources: the passages cited; None if they were not asked for.
         explained: the report on it, if one was asked for.
         verified: the second look at its sources, likewise.
+        overlooked: the passage that matches the question best, if the pot has lost most of it and nothing cites it.
     """
 
     question: str
@@ -41,6 +43,7 @@ class Answered:
     sources: tuple[Passage, ...] | None = None
     explained: dict[str, object] | None = None
     verified: SecondLook | None = None
+    overlooked: Overlooked | None = None
 
 
 def one_answer(session: Session, reading: Reading, answered: Answered, key: str) -> dict[str, object]:
@@ -104,6 +107,8 @@ def _sources(answered: Answered) -> dict[str, object]:
         said["explain"] = answered.explained
     if answered.verified is not None:
         said["verified"] = answered.verified.to_record()
+    if answered.overlooked is not None:
+        said["overlooked"] = answered.overlooked.to_record()
     return said
 
 

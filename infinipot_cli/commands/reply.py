@@ -144,6 +144,8 @@ class Reply:
     def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
         with self._prepared(sources, task) as reading:
             reading.pins = self._form.pins
+            if self._form.explain:
+                reading.watch_evictions()
             if self._form.digest:
                 for entry in reading.inputs:
                     entry.log = Digest(self._session.wishes.first_line)

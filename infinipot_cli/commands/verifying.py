@@ -70,14 +70,9 @@ def look_again(session: Session, task: Task, question: str, answer: str, cited: 
     path = cited[0].path
     if not Path(path).is_file():
         return SecondLook(reason=f"{path} cannot be read a second time; save it to a file")
-    pages = sorted({passage.page for passage in cited if passage.path == path and passage.page is not None})
-    if pages:
-        numbers = ",".join(map(str, pages))
-        wishes, option = replace(session.wishes, pages=numbers), f"--pages {numbers}"
-    else:
-        lines = sorted({passage.line for passage in cited if passage.path == path and passage.line is not None})
-        ranges = ",".join(f"{max(1, line - AROUND)}-{line + AROUND}" for line in lines)
-        wishes, option = replace(session.wishes, lines=ranges), f"--lines {ranges}"
+    pages, lines = places([passage for passage in cited if passage.path == path])
+    option = f"--pages {pages}" if pages else f"--lines {lines}"
+    wishes = replace(session.wishes, pages=pages) if pages else replace(session.wishes, lines=lines)
     again = copy.copy(session)  # shares the model that is loaded
     again.wishes = wishes
     with again.prepare([path], replace(task, question=question, further=())) as reading:
@@ -85,6 +80,15 @@ def look_again(session: Session, task: Task, question: str, answer: str, cited: 
             pass
         second = safe("".join(reading.answer())).strip()
         return SecondLook(option, second, not reading.pot.n_cycles, _words(second) == _words(answer))
+
+
+def places(passages: Sequence[Passage]) -> tuple[str, str]:
+    """Where passages of one document stand, as the values of `--pages` and `--lines`; one of the two is empty."""
+    pages = sorted({passage.page for passage in passages if passage.page is not None})
+    if pages:
+        return ",".join(map(str, pages)), ""
+    lines = sorted({passage.line for passage in passages if passage.line is not None})
+    return "", ",".join(f"{max(1, line - AROUND)}-{line + AROUND}" for line in lines)
 
 
 def _words(text: str) -> list[str]:

@@ -13,6 +13,7 @@ from infinipot_cli.explain.record import LEGEND, Part, Report
 STRONG, WEAK = 0.75, 0.25
 _STRIP = 60
 _TOP = 5
+_MOST_LAYERS = 16
 
 
 def overview(report: Report) -> Iterator[str]:
@@ -24,8 +25,28 @@ def overview(report: Report) -> Iterator[str]:
     if gap:
         yield f"longest gap: {gap[0].title} to {gap[1].title} (nothing kept)"
     yield f"kept      {_strip([part.share for part in report.parts])}"
-    yield f"attended  {_strip([part.attended for part in report.parts])}"
-    yield f"cited     {_marks([part.cited for part in report.parts])}"
+    if report.is_answered:
+        yield f"attended  {_strip([part.attended for part in report.parts])}"
+        yield f"cited     {_marks([part.cited for part in report.parts])}"
+    yield from _layers(report)
+    yield from _leaned_on(report) if report.is_answered else _kept_most(report)
+    yield from _passes(report)
+    if report.is_answered:
+        yield from _heads(report)
+    yield ""
+    yield from wrap(LEGEND, 78)
+
+
+def _layers(report: Report) -> Iterator[str]:
+    """What each layer holds along the document, mean over its heads; the same layer looks for the same things."""
+    shares = [part.layers for part in report.parts]
+    for layer in range(min(report.n_layers, _MOST_LAYERS)):
+        yield f"layer {layer:2}  {_strip([part[layer] for part in shares])}"
+    if report.n_layers > _MOST_LAYERS:
+        yield f"{report.n_layers - _MOST_LAYERS} more layers, and heads, with --json or --html"
+
+
+def _leaned_on(report: Report) -> Iterator[str]:
     yield ""
     yield "attended most"
     for part in sorted(report.parts, key=lambda part: -part.attended)[:_TOP]:
@@ -36,15 +57,21 @@ def overview(report: Report) -> Iterator[str]:
     for passage in report.passages[:_TOP]:
         mark = "cited " if report.is_cited(passage) else "      "
         yield f"  {passage.score:5.2f} {mark}{safe_line(where(passage))}  “{safe_line(passage.quote)}”"
-    yield from _passes(report)
-    yield from _heads(report)
+
+
+def _kept_most(report: Report) -> Iterator[str]:
     yield ""
-    yield from wrap(LEGEND, 78)
+    yield "kept most"
+    for part in sorted(report.parts, key=lambda part: -part.share)[:_TOP]:
+        if part.share:
+            yield f"  {safe_line(part.facts)}"
 
 
 def page_view(part: Part) -> Iterator[str]:
     """One page with its text: what most slots kept stands in ‹ ›, what some kept in ( ), the rest was dropped."""
     yield safe_line(part.facts)
+    if part.fate:
+        yield part.fate
     text, state = "", ""
     for span in part.spans:
         now = "strong" if span.share >= STRONG else "weak" if span.share >= WEAK else ""

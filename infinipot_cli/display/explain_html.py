@@ -4,7 +4,7 @@ Everything that came from a document or a model is escaped, and the file forbids
 document cannot act in the reader's browser.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from infinipot_cli.display.safe import safe
@@ -30,8 +30,11 @@ h2{font-size:1.05rem;margin:.8rem 0 .2rem}.facts,.legend{color:var(--dim)}
 .s0{background:rgba(var(--keep),.08)}.s1{background:rgba(var(--keep),.22)}.s2{background:rgba(var(--keep),.4)}\
 .s3{background:rgba(var(--keep),.65)}
 blockquote{margin:.3rem 0 .3rem 1rem}table{border-collapse:collapse}td,th{padding:.1rem .5rem;text-align:right}
+.map td{width:.5rem;height:1rem;padding:0;border:1px solid var(--line)}
 a{color:inherit}.jump{font:.85rem system-ui,sans-serif}
 """
+# Columns of the map of layers; more pages than that share a column.
+_MOST_COLUMNS = 100
 # An answer's attention to a token from which on it is underlined.
 _ATTENDED = 0.01
 
@@ -46,9 +49,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     yield '<meta name="viewport" content="width=device-width"><title>infinipot explain</title>'
     yield f"<style>{_STYLE}</style></head><body>"
-    yield f"<h1>{_text(report.question) or 'Summary'}</h1><p>{_text(report.answer)}</p>"
+    yield f"<h1>{_text(report.question) or 'What the pot holds'}</h1><p>{_text(report.answer)}</p>"
     yield f'<p class="facts">{escape(_facts(report))}</p><p class="legend">{escape(LEGEND)}</p>'
-    yield "<h2>Passages the answer leaned on</h2>"
+    if report.passages:
+        yield "<h2>Passages the answer leaned on</h2>"
     for passage in report.passages:
         cited = " · cited" if report.is_cited(passage) else ""
         target = _target(report, passage.path, passage.page, passage.line)
@@ -64,10 +68,33 @@ def _lines(report: Report) -> Iterator[str]:
             f' title="{_text(part.facts)}"></a>'
         )
     yield "</nav>"
+    yield from _layers(report)
     for number, part in enumerate(report.parts):
         yield from _section(number, part, len(report.parts))
-    yield from _heads(report)
+    if report.is_answered:
+        yield from _heads(report)
     yield "</body></html>"
+
+
+def _layers(report: Report) -> Iterator[str]:
+    """What every layer holds along the document; of each cell the heads."""
+    if not report.n_layers:
+        return
+    width = -(-len(report.parts) // _MOST_COLUMNS)
+    groups = [report.parts[start : start + width] for start in range(0, len(report.parts), width)]
+    most = max((share for part in report.parts for share in part.layers), default=0.0) or 1.0
+    yield '<h2>Kept by layer</h2><table class="map">'
+    for layer in range(report.n_layers):
+        yield f"<tr><th>{layer}</th>{''.join(_cell(group, layer, most) for group in groups)}</tr>"
+    yield "</table>"
+
+
+def _cell(parts: Sequence[Part], layer: int, most: float) -> str:
+    best = max(parts, key=lambda part: part.layers[layer])
+    heads = ", ".join(f"{100 * share:.0f}" for share in best.slots[layer])
+    share = best.layers[layer]
+    title = f"layer {layer}, {best.title}: {100 * share:.1f} % (heads {heads})"
+    return f'<td style="background:rgba(var(--keep),{(share / most) ** 0.5:.2f})" title="{_text(title)}"></td>'
 
 
 def _section(number: int, part: Part, n_parts: int) -> Iterator[str]:
@@ -75,6 +102,8 @@ def _section(number: int, part: Part, n_parts: int) -> Iterator[str]:
     after = f'<a href="#p{number + 1}">next</a>' if number + 1 < n_parts else ""
     yield f'<section id="p{number}"><h2>{_text(part.title)}</h2>'
     yield f'<div class="facts">{_text(part.facts)} <span class="jump">{before} {after}</span></div>'
+    if part.fate:
+        yield f'<div class="facts">{escape(part.fate)}</div>'
     yield f'<div class="text">{"".join(map(_span, part.spans))}</div></section>'
 
 

@@ -77,6 +77,7 @@ def _votes(model: PreTrainedModel, pot: Pot) -> Tensor:
 
 def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, budget: int) -> Tensor:
     """The entries to keep, (L, K, C): those of the policy, with what `pot.choice` changes about it."""
+    _check_pins(pot, evidence.origins)
     choice, scores, origins = pot.choice, pot.policy.rank(evidence), evidence.origins
     device = scores.device
     fresh = origins >= pot.n_seen_distilled
@@ -86,8 +87,8 @@ def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, budget: i
         kept = (origins < pot.n_prefix + first) | (origins >= pot.n_seen - latest)
         kept &= origins >= pot.n_prefix
         protected = kept if protected is None else kept | protected.to(device)
-    if pot.pinned:
-        kept = _pinned(pot, origins)
+    for ranges in filter(None, (pot.pinned, pot.favoured)):
+        kept = _inside(ranges, origins) & (origins >= pot.n_prefix)
         protected = kept if protected is None else kept | protected.to(device)
     if choice.pool > 1:
         scores = pooled(scores, choice.pool)
@@ -101,19 +102,25 @@ def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, budget: i
     )  # fmt: skip
 
 
-def _pinned(pot: Pot, origins: Tensor) -> Tensor:
-    """Which entries are pinned, boolean, (L, K, N).
+def _check_pins(pot: Pot, origins: Tensor) -> None:
+    """Refuse pins that take more places than a distillation keeps.
 
     Raises:
-        PotSizeError: there are more of them than a distillation keeps.
+        PotSizeError: there are too many of them.
     """
-    starts, ends = torch.tensor(pot.pinned, device=origins.device).T.contiguous()
-    place = torch.bucketize(origins, starts, right=True) - 1
-    kept: Tensor = (place >= 0) & (origins < ends[place.clamp(min=0)]) & (origins >= pot.n_prefix)
-    n_pinned = int(kept.sum(-1).max())
+    if not pot.pinned:
+        return
+    n_pinned = int((_inside(pot.pinned, origins) & (origins >= pot.n_prefix)).sum(-1).max())
     if n_pinned + pot.n_prefix > pot.budget:
         raise PotSizeError(
             f"what is pinned takes {n_pinned} places, and a distillation keeps {pot.budget}",
             hint="pin less, or take a larger pot with -s",
         )
-    return kept
+
+
+def _inside(ranges: list[tuple[int, int]], origins: Tensor) -> Tensor:
+    """Which entries come from ascending ranges of origins, boolean, (L, K, N)."""
+    starts, ends = torch.tensor(ranges, device=origins.device).T.contiguous()
+    place = torch.bucketize(origins, starts, right=True) - 1
+    inside: Tensor = (place >= 0) & (origins < ends[place.clamp(min=0)])
+    return inside

@@ -32,6 +32,7 @@ class Pot(Cache):
         n_seen_distilled: the same at the latest distillation.
         choice: what is kept, where that differs from the paper.
         pinned: origins that no distillation may drop, as ranges without their ends, ascending.
+        favoured: the same for the next distillation; whoever reads may put others in their place.
         kept_history: `origins` after each distillation, when recording.
         policy: who decides what stays.
         last_votes: attention of the row read last, fp32, (L, K, n_held); None unless the policy asks for it.
@@ -62,6 +63,7 @@ class Pot(Cache):
         self.n_cycles = 0
         self.n_kv_heads = n_kv_heads
         self.pinned: list[tuple[int, int]] = []
+        self.favoured: list[tuple[int, int]] = []
         self.last_state: Tensor | None = None
         self.last_votes: Tensor | None = None
         self.kept_history: list[Tensor] = []

@@ -53,6 +53,7 @@ def capture(pot: Pot) -> PotState:
         "policy": policy,
         "policy_settings": dict(settings),
         "pinned": pot.pinned,
+        "favoured": pot.favoured,
     }
     return PotState(numbers, tensors)
 
@@ -89,7 +90,9 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
         for name in ("last_state", "last_votes"):
             if name in tensors:
                 setattr(pot, name, tensors[name].to(model.device))
-    pot.pinned = [(int(start), int(end)) for start, end in numbers["pinned"]]
+    pot.pinned, pot.favoured = (
+        [(int(start), int(end)) for start, end in numbers.get(name, ())] for name in ("pinned", "favoured")
+    )
     for name in ("n_seen", "n_seen_distilled", "n_cycles"):
         setattr(pot, name, numbers[name])
     return pot

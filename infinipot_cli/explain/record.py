@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from infinipot_cli.explain.citations import Passage
 
+MOST_LOSSES = 4
 RULES = ("cap", "nuc", "unjudged")
 LEGEND = (
     "kept: share of layer and head slots that still held it when the answer began; by CaP (the question asked for it),"
@@ -50,6 +51,8 @@ class Part:
         attended: share of the answer's attention.
         cited: whether a source of the answer stands on it.
         spans: its text.
+        slots: share of its tokens that each layer and KV head holds, (L, K).
+        evicted: numbers of distillations, and the share of its entries that each evicted.
     """
 
     path: str
@@ -61,6 +64,21 @@ class Part:
     attended: float
     cited: bool
     spans: tuple[Span, ...]
+    slots: tuple[tuple[float, ...], ...] = ()
+    evicted: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def layers(self) -> list[float]:
+        """Share of its tokens that each layer holds, mean over its heads."""
+        return [sum(heads) / len(heads) for heads in self.slots]
+
+    @property
+    def fate(self) -> str:
+        """What was evicted of it and when, on one line; empty if that is not known."""
+        largest = sorted(sorted(self.evicted, key=lambda loss: -loss[1])[:MOST_LOSSES])
+        rest = sum(share for _, share in self.evicted) - sum(share for _, share in largest)
+        told = ", ".join(f"{100 * share:.0f} % in distillation {cycle}" for cycle, share in largest)
+        return told and f"evicted: {told}" + (f", {100 * rest:.0f} % in others" if rest >= 0.005 else "")
 
     @property
     def share(self) -> float:
@@ -100,8 +118,8 @@ class Report:
     """One answer and where it came from.
 
     Attributes:
-        question: what was asked.
-        answer: what came.
+        question: what was asked; empty for a summary, and where nothing was.
+        answer: what came; empty where nothing was asked.
         n_tokens: document tokens read.
         kept_share: part of them that the pot held when the answer began.
         protected: entries of each slot that always stay.
@@ -124,6 +142,16 @@ class Report:
     passes: tuple[Pass, ...]
     heads: tuple[tuple[float, ...], ...]
     copying: tuple[tuple[float, ...], ...]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether anything was asked; else the report is on the pot alone."""
+        return any(any(layer) for layer in self.heads)
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of which it is known what each holds."""
+        return len(self.parts[0].slots) if self.parts else 0
 
     def is_cited(self, passage: Passage) -> bool:
         """Whether a source of the answer stands in the same place."""
@@ -178,6 +206,8 @@ class Report:
                     },
                     "attended": round(part.attended, 6),
                     "cited": part.cited,
+                    "slots": [[round(share, 4) for share in heads] for heads in part.slots],
+                    "evicted": [[cycle, round(share, 4)] for cycle, share in part.evicted],
                 }
                 for part in self.parts
             ],

@@ -1,7 +1,8 @@
 """The report on one answer, computed from the trail of what was read and the sums that the engine kept."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from infinipot_cli.engine import Attended, Pot
 from infinipot_cli.engine.importance import top
 from infinipot_cli.explain.citations import Passage, cite
+from infinipot_cli.explain.evictions import Evictions
 from infinipot_cli.explain.evidence import by_origin
 from infinipot_cli.explain.passages import passages
 from infinipot_cli.explain.record import RULES, Part, Pass, Report, Span
@@ -49,9 +51,17 @@ def saved_by(pot: Pot, attended: Attended) -> Tensor:
 
 
 def make_report(
-    trail: Trail, pot: Pot, attended: Attended, passes: Sequence[Pass], *, question: str, answer: str, n_tokens: int
+    trail: Trail,
+    pot: Pot,
+    attended: Attended,
+    passes: Sequence[Pass],
+    *,
+    question: str,
+    answer: str,
+    n_tokens: int,
+    evictions: Evictions | None = None,
 ) -> Report:
-    """Everything that is known about one answer.
+    """Everything that is known about one answer, or with `unasked` about a pot of which nothing was asked.
 
     Args:
         trail: of what was read.
@@ -61,6 +71,7 @@ def make_report(
         question: what was asked.
         answer: what came.
         n_tokens: document tokens read.
+        evictions: what the distillations took, if that was watched.
     """
     first, end = pot.n_prefix, trail.n_seen
     ranked = passages(trail, attended, first)
@@ -75,13 +86,40 @@ def make_report(
         n_tokens=n_tokens,
         kept_share=n_kept / n_tokens if n_tokens else 0.0,
         protected=pot.n_prefix,
-        parts=tuple(_parts(trail, facts, cited)),
+        parts=tuple(_with_slots(list(_parts(trail, facts, cited, evictions)), trail, attended.origins)),
         passages=tuple(ranked[:MOST_PASSAGES]),
         cited=tuple(cited),
         passes=tuple(passes),
         heads=_by_head(attended.total * inside, rows),
         copying=_by_head(attended.copied * inside, rows),
     )
+
+
+def unasked(pot: Pot) -> Attended:
+    """What a report needs of an answer, where there was none: the entries as they are, attended to by nobody."""
+    nothing = Attended()
+    nothing.origins, nothing.novelty = pot.origins.cpu(), pot.novelty.cpu()
+    nothing.total = nothing.copied = torch.zeros(nothing.origins.shape)
+    nothing.n_cycles = pot.n_cycles
+    return nothing
+
+
+def _with_slots(parts: list[Part], trail: Trail, origins: Tensor) -> Iterator[Part]:
+    """Add to each part what every layer and head holds of it."""
+    n_layers, n_heads, _ = origins.shape
+    numbers: list[int] = [number for number, part in enumerate(parts) for _ in range(part.n_tokens)]
+    known = torch.tensor([token.origin for token in _tokens(trail)] or [-1])
+    owner = torch.tensor(numbers or [0])
+    flat = origins.cpu().flatten(0, 1)
+    place = torch.searchsorted(known, flat.contiguous()).clamp(max=len(known) - 1)
+    inside = known[place] == flat
+    slot = torch.arange(n_layers * n_heads)[:, None].expand_as(flat)
+    counts = torch.bincount(
+        (owner[place] * (n_layers * n_heads) + slot)[inside], minlength=max(1, len(parts)) * n_layers * n_heads
+    ).view(-1, n_layers, n_heads)
+    for part, held in zip(parts, counts[: len(parts)].tolist(), strict=True):
+        shares = tuple(tuple(count / part.n_tokens for count in layer) for layer in held)
+        yield replace(part, slots=shares)
 
 
 def _by_head(weights: Tensor, rows: int) -> tuple[tuple[float, ...], ...]:
@@ -106,9 +144,13 @@ def _facts(attended: Attended, rules: Tensor, first: int, end: int) -> Facts:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """One token with where it stands: document, page (0 without pages), stretch of lines (0 with pages)."""
+    """One token and where it stands.
+
+    `place` is its document, page (0 without pages) and stretch of lines (0 with pages); `block` is that of the trail.
+    """
 
     place: tuple[int, int, int]
+    block: int
     origin: int
     text: str
     line: int
@@ -124,11 +166,13 @@ def _tokens(trail: Trail) -> Iterator[_Token]:
             page = document.page_at(start)
             origin = block.origin + number
             stretch = 0 if page is not None else 1 + origin // (PART_BLOCKS * BLOCK_TOKENS)
-            yield _Token((block.document, page.page if page is not None else 0, stretch), origin, text, line)
+            yield _Token(
+                (block.document, page.page if page is not None else 0, stretch), block.origin, origin, text, line
+            )
             line += text.count("\n")
 
 
-def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage]) -> Iterator[Part]:
+def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evictions | None) -> Iterator[Part]:
     labels = [{start.page: start.label for start in document.pages} for document in trail.documents]
     for (document, page, _), group in groupby(_tokens(trail), key=lambda token: token.place):
         tokens = list(group)
@@ -148,6 +192,7 @@ def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage]) -> Iterator[Par
                 for passage in cited
             ),
             spans=tuple(_spans(tokens, found)),
+            evicted=evictions.of(Counter(token.block for token in tokens).items()) if evictions else (),
         )
 
 

@@ -131,9 +131,10 @@ class Trail:
             self._text += piece.text
             yield piece
 
-    def add(self, run: TokenRun) -> None:
-        """The next tokens of the current document."""
+    def add(self, run: TokenRun) -> list[Block]:
+        """The next tokens of the current document; returns the blocks they were laid down in."""
         document = self.documents[-1]
+        added = []
         for first in range(0, len(run.ids), BLOCK_TOKENS):
             ids = run.ids[first : first + BLOCK_TOKENS]
             starts = run.char_start[first : first + BLOCK_TOKENS]
@@ -143,11 +144,13 @@ class Trail:
             block = Block(self._next, len(self.documents) - 1, array("q", ids), array("q", starts), text, self._line)
             self._line += text.count("\n")
             self._next += len(ids)
-            self.blocks.append(block)
+            added.append(block)
             self._origins.append(block.origin)
             document.n_chars = end
+        self.blocks += added
         self._text = self._text[run.char_end - self._text_start :]
         self._text_start = run.char_end
+        return added
 
     @property
     def is_full(self) -> bool:

@@ -59,6 +59,38 @@ def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list
     assert told["passes"][0]["n_before"] > told["passes"][0]["n_held"] == asked["pot"]["budget"]
 
 
+def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(story: Path, model: list[str]) -> None:
+    told = json.loads(run("explain", str(story), "What is the pass key?", *SMALL, *model, "--json").stdout)
+    n_passes = len(told["passes"])
+    for part in told["parts"]:
+        shares = [share for heads in part["slots"] for share in heads]
+        assert sum(shares) / len(shares) == pytest.approx(part["kept"]["share"], abs=1e-3)
+        lost = sum(share for _, share in part["evicted"])
+        # entries that were never judged are in no block that was whole at a distillation
+        assert part["kept"]["share"] + lost == pytest.approx(1.0, abs=0.07)
+        assert all(1 <= cycle <= n_passes for cycle, _ in part["evicted"])
+    assert told["parts"][0]["evicted"]
+
+
+def test_a_stored_pot_is_explained_without_its_documents(
+    story: Path, model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    assert run("read", str(story), "--save-pot", "story", "-s", "400", *model).exit_code == 0
+    story.unlink()
+    alone = json.loads(run("explain", "@story", "--json").stdout)
+    assert alone["answer"] == alone["question"] == "" and alone["sources"] == []
+    assert 0 < alone["kept_share"] < 1
+    asked = json.loads(run("explain", "@story", "Which?", "-n", "5", "--json").stdout)
+    assert asked["answer"] and [part["lines"] for part in asked["parts"]] == [part["lines"] for part in alone["parts"]]
+    shown = run("explain", "@story")
+    assert "kept most" in shown.stdout and "attended most" not in shown.stdout and "layer  1" in shown.stdout
+    assert "The night was" in run("explain", "@story", "--page", "1").stdout
+    page = tmp_path / "pot.html"
+    assert run("explain", "@story", "--html", str(page)).exit_code == 0
+    assert "What the pot holds" in page.read_text()
+
+
 def test_everything_is_kept_and_nothing_judged_where_the_pot_is_large_enough(tmp_path: Path, model: list[str]) -> None:
     path = tmp_path / "short.txt"
     path.write_text("The pass key is 71432.")
@@ -75,7 +107,9 @@ def test_the_overview_and_a_page_are_readable_without_colour(story: Path, model:
     for word in ("coverage", "attended", "cited", "passages the answer leaned on", "distilled", "layer  0"):
         assert word in shown.stdout
     page = run(*words, "--page", "2")
-    text = page.stdout.split("\n", 1)[1].rsplit("\n", 2)[0]
+    facts, fate, text = page.stdout.split("\n", 2)
+    assert facts.startswith("l. ") and fate.startswith("evicted: ")
+    text = text.rsplit("\n", 2)[0]
     for mark in "‹›()":
         text = text.replace(mark, "")
     assert text.strip() in story.read_text() and "71432" in text

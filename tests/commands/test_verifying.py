@@ -1,6 +1,7 @@
 """`--verify`: the sources are read again, and a different answer is said."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,21 @@ def test_a_pipe_cannot_be_read_twice_and_that_is_said(story: Path, model: list[s
     done = run("ask", "-", "Which?", *SMALL, *model, "--verify", stdin=story.read_bytes())
     assert done.exit_code == 0
     assert "not verified: standard input cannot be read a second time" in " ".join(done.stderr.split())
+
+
+def test_a_lost_passage_is_named_with_the_command_that_reads_it(tmp_path: Path, model: list[str]) -> None:
+    lines = ["The night was dark."] * 120
+    lines.insert(3, "Maren Holt was appointed lighthouse keeper of Skerry in 1873.")
+    path = tmp_path / "a story.txt"
+    path.write_text("\n".join(lines))
+    words = ["ask", str(path), "When was Maren Holt made lighthouse keeper of Skerry?", *SMALL, *model, "--no-cite"]
+    told = json.loads(run(*words, "--json").stdout)["overlooked"]
+    assert told["line"] == 4
+    assert told["kept"] < 0.2
+    assert "Maren Holt was appointed" in told["quote"]
+    shown = run(*words)
+    assert "l. 4 matches the question best" in " ".join(shown.stderr.split())
+    command = shlex.split(shown.stderr.split("to read it in full: ")[1].replace("\n", " ").split(" warning")[0])
+    assert command[:2] == ["infinipot", "ask"]
+    assert command[command.index("--lines") + 1] == "1-7"
+    assert run(*command[1 : command.index("--lines") + 4], *SMALL).exit_code == 0

@@ -1,0 +1,219 @@
+"""The passage of everything read that matches a question best in words.
+
+The pot cannot say what it has lost; the text could, while it streamed past. So each question's words are looked for in
+every block, and the best passages are remembered by place, not by text. Memory is bounded: passages are grouped by
+which of the words they hold, a few of each group are kept, and how rare a word is comes from running counts (the
+inverse document frequency of BM25, with two neighbouring blocks as a document).
+"""
+
+import math
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from infinipot_cli.explain.sentences import quote, sentence_at
+from infinipot_cli.explain.trail import Block
+
+# A passage matches if it has this part of the weight of the question's words, and at least two of them.
+GOOD_MATCH = 0.6
+FEWEST_WORDS = 2
+# Words that stand in more of the passages than this say nothing about where to look.
+COMMON = 0.1
+# Passages kept of a group; more of them than that, and none is the best.
+MOST_ALIKE = 4
+MOST_GROUPS = 512
+MOST_WORDS = 24
+
+_WORD = re.compile(r"\w+")
+# Endings beyond this many letters are let go, so that "appointed" finds "appointment".
+_STEM = 6
+
+
+@dataclass(frozen=True)
+class Match:
+    """A passage that holds words of a question.
+
+    Attributes:
+        document: the document's place among those read.
+        char: its first character, and the one behind its last, counted over the document.
+        origins: of its first token, and the one behind its last.
+        line: number of the line it starts on.
+        quote: its words, cut if it is long.
+    """
+
+    document: int
+    char: tuple[int, int]
+    origins: tuple[int, int]
+    line: int
+    quote: str
+
+
+@dataclass
+class _Group:
+    n: int = 0
+    matches: list[Match] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A match whose sentence goes on in the next block."""
+
+    group: _Group
+    number: int
+    blocks: list[Block]
+    first: int
+    last: int
+
+
+class Lookout:
+    """Looks for one question's words in everything that is read.
+
+    Args:
+        question: the user's words.
+    """
+
+    def __init__(self, question: str) -> None:
+        stems = dict.fromkeys(word.casefold()[:_STEM] for word in _WORD.findall(question))
+        self._stems = {stem: number for number, stem in enumerate(list(stems)[:MOST_WORDS])}
+        ordered = sorted(self._stems, key=len, reverse=True)
+        self._pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, ordered))})\w*", re.IGNORECASE) if ordered else None
+        self._n_blocks = 0
+        self._counts = [0] * len(self._stems)
+        self._groups: dict[frozenset[int], _Group] = {}
+        self._before: tuple[Block, frozenset[int]] | None = None
+        self._open: _Open | None = None
+
+    def see(self, blocks: Iterable[Block]) -> bool:
+        """The next blocks of what is read; returns whether there is a passage among them to remember."""
+        n_found = sum(self._see(block) for block in blocks)
+        return n_found > 0
+
+    def _see(self, block: Block) -> bool:
+        if self._pattern is None:
+            return False
+        here = frozenset(self._found(block.text))
+        before, self._before = self._before, (block, here)
+        near = before if before is not None and _meets(before[0], block) else None
+        was_open = near is not None and self._complete(block)
+        words = here | near[1] if near else here
+        self._n_blocks += 1
+        for word in words:
+            self._counts[word] += 1
+        rare = self._rare() & words
+        if len(rare) < FEWEST_WORDS or (near and rare <= near[1] and not rare <= here):
+            return was_open  # nothing, or nothing that the block before had not alone
+        group = self._groups.setdefault(rare, _Group())
+        group.n += 1
+        if len(group.matches) < MOST_ALIKE:
+            self._remember(group, [near[0], block] if near else [block], rare)
+        if len(self._groups) > MOST_GROUPS:
+            best = sorted(self._groups, key=self._weight, reverse=True)[: MOST_GROUPS // 2]
+            self._groups = {words: self._groups[words] for words in best}
+        return True
+
+    def _found(self, text: str) -> dict[int, tuple[int, int]]:
+        """Numbers of the question's words that a text holds, with the place of the last of each."""
+        assert self._pattern is not None
+        found: dict[int, tuple[int, int]] = {}
+        for place in self._pattern.finditer(text):
+            stem = place.group().casefold()[:_STEM]
+            number = self._stems.get(stem)
+            if number is not None:
+                found[number] = place.span()
+        return found
+
+    def _remember(self, group: _Group, blocks: list[Block], words: frozenset[int]) -> None:
+        """Add the sentences from the first word to the last; of a word that is there twice the latter counts."""
+        text = "".join(block.text for block in blocks)
+        places = [place for word, place in self._found(text).items() if word in words]
+        first, last = min(start for start, _ in places), max(end for _, end in places) - 1
+        match, is_whole = _passage(blocks, first, last)
+        group.matches.append(match)
+        if not is_whole:
+            self._open = _Open(group, len(group.matches) - 1, blocks, first, last)
+
+    def _complete(self, block: Block) -> bool:
+        """Add the end of the sentence that the block before broke off; returns whether there was one."""
+        broken, self._open = self._open, None
+        if broken is None or broken.number >= len(broken.group.matches):
+            return False
+        match, _ = _passage([*broken.blocks, block], broken.first, broken.last)
+        broken.group.matches[broken.number] = match
+        return True
+
+    def _rare(self) -> frozenset[int]:
+        """Words that say where to look: found, and not everywhere."""
+        most = max(MOST_ALIKE, COMMON * self._n_blocks)
+        return frozenset(number for number, count in enumerate(self._counts) if 0 < count <= most)
+
+    def _weight(self, words: frozenset[int]) -> float:
+        """Sum of the inverse document frequencies."""
+        return sum(math.log(1 + self._n_blocks / self._counts[word]) for word in words)
+
+    def favoured(self, most: int) -> list[tuple[int, int]]:
+        """Origins of the passages that match best so far, as ranges, the best first.
+
+        Args:
+            most: tokens, in all.
+        """
+        rare, chosen = self._rare(), list[tuple[int, int]]()
+        for words in sorted(self._groups, key=lambda words: self._weight(words & rare), reverse=True):
+            for match in self._groups[words].matches:
+                if (most := most - (match.origins[1] - match.origins[0])) < 0:
+                    return chosen
+                chosen.append(match.origins)
+        return chosen
+
+    def best(self, n_seen: int) -> list[Match]:
+        """The passages that match best, all alike; none if nothing matches well, or too much matches as well.
+
+        Args:
+            n_seen: tokens that the model has read; what comes later does not count.
+        """
+        rare = self._rare()
+        alike: dict[frozenset[int], _Group] = {}
+        for words, group in self._groups.items():  # words may have become common since
+            merged = alike.setdefault(words & rare, _Group())
+            merged.n += group.n
+            merged.matches += [match for match in group.matches if match.origins[1] <= n_seen]
+        alike = {words: group for words, group in alike.items() if group.matches}
+        best = max(alike, key=self._weight, default=frozenset())
+        if len(best) < FEWEST_WORDS or self._weight(best) < GOOD_MATCH * self._weight(rare):
+            return []
+        return alike[best].matches if alike[best].n <= MOST_ALIKE else []
+
+
+def _passage(blocks: list[Block], first: int, last: int) -> tuple[Match, bool]:
+    """The sentences around two characters of neighbouring blocks, and whether they end within them."""
+    text = "".join(block.text for block in blocks)
+    start, end = sentence_at(text, first)[0], sentence_at(text, last)[1]
+    offset = blocks[0].char
+    starts = [char for block in blocks for char in block.starts]
+    # the last token that begins no later than the passage, since many begin with the blank before their word
+    first_token = max(0, bisect_right(starts, offset + start) - 1)
+    end_token = max(first_token + 1, bisect_left(starts, offset + end))
+    is_whole = end < len(text)
+    match = Match(
+        document=blocks[0].document,
+        char=(offset + start, offset + end),
+        origins=(blocks[0].origin + first_token, blocks[0].origin + end_token),
+        line=blocks[0].line + text.count("\n", 0, start),
+        quote=quote(text[start:end], first - start, is_open=start == 0 and offset > 0, is_unfinished=not is_whole),
+    )
+    return match, is_whole
+
+
+def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in ascending order, those that touch or overlap as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _meets(before: Block, block: Block) -> bool:
+    return before.document == block.document and before.origin + len(before.ids) == block.origin

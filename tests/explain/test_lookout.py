@@ -1,0 +1,107 @@
+"""The passage that matches a question best: found wherever it stands, and named only if the pot has lost it."""
+
+import random
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.explain.lookout import MOST_ALIKE, MOST_GROUPS, Lookout, Match
+from infinipot_cli.explain.overlooked import overlooked
+from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
+from infinipot_cli.tokens.stream import TokenRun
+
+PREFIX = 3
+FACT = "Maren Holt was appointed lighthouse keeper of Skerry in 1873."
+QUESTION = "When was Maren Holt's appointment as lighthouse keeper of Skerry?"
+DULL = "the wind was in the west and the sea was high all night as it was in the year before".split()
+
+
+def prose(n_words: int, seed: int) -> str:
+    rng = random.Random(seed)
+    return " ".join(rng.choice(DULL) + ("." if rng.random() < 0.1 else "") for _ in range(n_words))
+
+
+def read(text: str, question: str) -> tuple[Trail, Lookout]:
+    """A token for every word, with the blank in front of it."""
+    trail, lookout = Trail(PREFIX), Lookout(question)
+    trail.begin("book.txt", "text")
+    starts = [place.start() for place in re.finditer(r"\s*\S+", text)]
+    for _ in trail.watch([TextPiece(text, None, 0, None)]):
+        pass
+    for first in range(0, len(starts), 100):
+        part = starts[first : first + 100]
+        end = starts[first + 100] if first + 100 < len(starts) else len(text)
+        lookout.see(trail.add(TokenRun(part, part, end)))
+    return trail, lookout
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(300, 500), st.integers(300, 500), st.integers(0, 99))
+def test_a_planted_fact_is_found_across_any_edge_of_a_block(before: int, behind: int, seed: int) -> None:
+    text = f"{prose(before, seed)}.\n{FACT} {prose(behind, seed + 1)}"
+    trail, lookout = read(text, QUESTION)
+    (match,) = lookout.best(trail.n_seen)
+    found = text[slice(*match.char)]
+    assert found == FACT
+    assert match.line == 2
+    first = len(text[: match.char[0]].split())
+    assert match.origins[0] == PREFIX + first
+    assert match.origins[1] - match.origins[0] == len(found.split())
+    assert lookout.best(match.origins[0]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        prose(600, 1),
+        prose(300, 1) + " Holt. " + prose(300, 2),
+        (FACT + " " + prose(200, 3) + " ") * (MOST_ALIKE + 1),
+    ],
+    ids=["nothing", "one word of many", "too much"],
+)
+def test_nothing_is_found_where_no_place_is_better_than_others(text: str) -> None:
+    trail, lookout = read(text, QUESTION)
+    assert lookout.best(trail.n_seen) == []
+
+
+@pytest.mark.parametrize("question", ["", "???", "was it the sea and the wind?"])
+def test_questions_of_no_rare_words_look_for_nothing(question: str) -> None:
+    trail, lookout = read(prose(500, 4) + FACT, question)
+    assert lookout.best(trail.n_seen) == []
+
+
+def test_memory_does_not_grow_with_what_is_read() -> None:
+    words = [f"word{letter}" for letter in "abcdefghijklmnop"]
+    rng, trail, lookout = random.Random(0), Trail(0), Lookout(" ".join(word[-1] + word for word in words))
+    trail.begin("pipe", "text")
+    for number in range(3000):
+        text = " ".join(word[-1] + word for word in rng.sample(words, 8)) + "\n" if number % 12 == 0 else "dull\n" * 8
+        (block,) = trail.add(TokenRun([0] * BLOCK_TOKENS, [0] * BLOCK_TOKENS, 0))
+        lookout.see([block.__class__(block.origin, 0, block.ids, block.starts, text, 1)])
+        trail.blocks.clear()
+    assert len(lookout._groups) <= MOST_GROUPS
+    assert all(len(group.matches) <= MOST_ALIKE for group in lookout._groups.values())
+
+
+def test_only_what_is_mostly_lost_is_named() -> None:
+    trail, lookout = read(f"{prose(200, 5)}.\n{FACT} {prose(200, 6)}", QUESTION)
+    (match,) = lookout.best(trail.n_seen)
+    first, end = match.origins
+    n = end - first
+    pot = torch.full((2, 2, 40), end + 5)
+    assert overlooked([match], trail.documents, pot) is not None
+    pot[0, 0, :n] = torch.arange(first, end)  # one of four heads holds all of it
+    assert overlooked([match], trail.documents, pot) is None
+    lost = overlooked([match], trail.documents, pot, threshold=0.26)
+    assert lost is not None
+    assert (lost.kept, lost.path, lost.page, lost.line) == (0.25, "book.txt", None, 2)
+    assert lost.is_among([lost.as_passage()])
+    elsewhere = Match(0, (0, match.char[0]), (3, first), 1, "")
+    beside = overlooked([elsewhere], trail.documents, torch.zeros(1, 1, 1))
+    assert beside is not None and not lost.is_among([beside.as_passage()])
+    held_elsewhere = torch.arange(3, first).expand(1, 1, -1)
+    assert overlooked([match, elsewhere], trail.documents, held_elsewhere) is None, "one of the best is there"
