@@ -15,7 +15,7 @@ from infinipot_cli.explain.lookout import Lookout, merged
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.pins import Pins
-from infinipot_cli.plan import Plan, Task
+from infinipot_cli.plan import Plan, Task, sought
 from infinipot_cli.progress import Progress
 from infinipot_cli.settings import Loading, Sampling
 from infinipot_cli.sources import Input, Meter, Stretches
@@ -103,7 +103,7 @@ class Reading:
         self._state = state
         self._pot: Pot | None = None
         self._n_asked = 0
-        self._lookouts = [Lookout(question) for question in task.questions]
+        self._lookouts = [Lookout(words) for words in sought(task)]
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()
         self._read_seconds = 0.0

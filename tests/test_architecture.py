@@ -66,7 +66,7 @@ ARROWS = {
     },
     "bench": {
         *("choice", "policies", "explain", "session", "plan", "templates", "documents", "logs", "tokens"),
-        *("engine", "model", "settings", "errors", "__version__"),
+        *("engine", "model", "places", "reading", "resume", "settings", "errors", "__version__"),
     },
     "display": {
         "bench.record",

@@ -51,7 +51,7 @@ def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list
     assert kept == pytest.approx(asked["retention"]["kept"], abs=0.05)
     assert sum(part["tokens"] for part in told["parts"]) == story.stat().st_size
     for part in told["parts"]:
-        by_rule = sum(part["kept"][rule] for rule in ("cap", "nuc", "unjudged"))
+        by_rule = sum(part["kept"][rule] for rule in ("cap", "nuc", "pinned", "unjudged"))
         assert part["kept"]["share"] == pytest.approx(by_rule, abs=1e-5)
     assert sum(part["attended"] for part in told["parts"]) == pytest.approx(1.0, abs=1e-4)
     assert all(any(part["cited"] for part in told["parts"]) for _ in told["sources"])
@@ -96,7 +96,7 @@ def test_everything_is_kept_and_nothing_judged_where_the_pot_is_large_enough(tmp
     path.write_text("The pass key is 71432.")
     told = json.loads(run("explain", str(path), "Which?", *SMALL, *model, "--json").stdout)
     (part,) = told["parts"]
-    assert part["kept"] == {"share": 1.0, "cap": 0.0, "nuc": 0.0, "unjudged": 1.0}
+    assert part["kept"] == {"share": 1.0, "cap": 0.0, "nuc": 0.0, "pinned": 0.0, "unjudged": 1.0}
     assert told["longest_gap"] is None and told["passes"] == []
 
 
