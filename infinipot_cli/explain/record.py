@@ -137,6 +137,9 @@ class Report:
         passes: the distillations.
         heads: attention of each layer and query head to the documents, as a share of its rows.
         copying: the part of it that lay on the very token that was then chosen.
+        agreement: for each layer the share of what the pot held that is also among as many entries which the answer's
+            first token would have attended to most with everything in memory (paper §3.4); None where that was not
+            checked.
     """
 
     question: str
@@ -150,6 +153,7 @@ class Report:
     passes: tuple[Pass, ...]
     heads: tuple[tuple[float, ...], ...]
     copying: tuple[tuple[float, ...], ...]
+    agreement: tuple[float, ...] | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -223,4 +227,5 @@ class Report:
             "sources": [passage.to_record() for passage in self.cited],
             "passes": [asdict(done) for done in self.passes],
             "heads": {"attended": self.heads, "copied": self.copying},
+            "agreement": self.agreement,
         }

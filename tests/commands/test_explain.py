@@ -72,6 +72,18 @@ def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(stor
     assert told["parts"][0]["evicted"]
 
 
+def test_a_short_text_is_held_against_full_attention(story: Path, tmp_path: Path, model: list[str]) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text(story.read_text()[1100:1460])
+    words = ["explain", str(path), "What is the pass key?", "-s", "300", "-n", "8", *model]
+    small = json.loads(run(*words, "--json").stdout)
+    assert len(small["agreement"]) == len(small["parts"][0]["slots"])
+    assert all(0 < share < 1 for share in small["agreement"])
+    assert "agrees" in run(*words).stdout
+    assert json.loads(run(*words, "-s", "500", "--json").stdout)["agreement"] is None, "nothing was distilled"
+    assert json.loads(run("explain", str(story), "Which?", *SMALL, *model, "--json").stdout)["agreement"] is None
+
+
 def test_a_stored_pot_is_explained_without_its_documents(
     story: Path, model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
