@@ -47,6 +47,14 @@ class Task:
         return (self.question, *self.further)
 
 
+def sought(task: Task) -> tuple[str, ...]:
+    """What each answer is about, in words: the questions, or what a template says that brings its own; else nothing."""
+    if task.template != task.catalyst:
+        return task.questions
+    template = load_template(task.template).filled(dict(task.parameters), task.template)
+    return tuple(template.ask(question) for question in task.questions)
+
+
 @dataclass(frozen=True)
 class Prompt:
     """A task in token ids.

@@ -34,7 +34,20 @@ ARROWS = {
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
     "explain": {"documents.piece", "tokens.stream", "engine", "errors"},
-    "reading": {"explain", "pins", "sources", "stop", "tokens", "engine", "model", "plan", "progress", "settings"},
+    "answers": {"explain", "tokens", "engine", "model", "plan", "settings", "sources"},
+    "reading": {
+        "answers",
+        "explain",
+        "pins",
+        "sources",
+        "stop",
+        "tokens",
+        "engine",
+        "model",
+        "plan",
+        "progress",
+        "settings",
+    },
     "session": {
         "quick_imports",
         "documents",
@@ -66,7 +79,7 @@ ARROWS = {
     },
     "bench": {
         *("choice", "policies", "explain", "session", "plan", "templates", "documents", "logs", "tokens"),
-        *("engine", "model", "settings", "errors", "__version__"),
+        *("engine", "model", "places", "reading", "resume", "settings", "errors", "__version__"),
     },
     "display": {
         "bench.record",

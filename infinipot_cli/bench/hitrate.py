@@ -114,6 +114,22 @@ def everything(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> E
     return Everything(votes, novelty, distilling)
 
 
+def agreement(model: PreTrainedModel, plan: Plan, document: Sequence[int], held: Tensor) -> tuple[float, ...]:
+    """Hit rate of what a pot held when its answer began, by layer, mean over heads; layers with a window count too.
+
+    Args:
+        model: that filled the pot.
+        plan: of the reading; its first question is asked.
+        document: token ids, all of them; they should fit the trained context.
+        held: origins of the pot's entries, ascending, (L, K, N); those behind the document do not count.
+    """
+    n_prefix, n = len(plan.prompt.prefix_ids), len(plan.prompt.prefix_ids) + len(document)
+    votes = everything(model, plan, document).votes
+    found = held[..., : int((held[0, 0] < n).sum())]
+    shares = overlap_share(found, global_choice(votes, found.shape[-1], n_prefix), n, n_prefix)
+    return tuple(round(share, 4) for share in shares.tolist())
+
+
 def by_catalyst(model: PreTrainedModel, plan: Plan, document: Sequence[int], novelty_ratio: float) -> Kept:
     """What InfiniPot keeps, with the plan's settings beyond the paper."""
     reader = _reader(model, plan, novelty_ratio, plan.choice)

@@ -47,6 +47,29 @@ class StreamRow:
 
 
 @dataclass(frozen=True)
+class StoredRow:
+    """One form of a stored pot.
+
+    Attributes:
+        form: how keys and values are written; or that they never were.
+        n_tokens: document tokens read.
+        n_bytes: of the file.
+        n_right: right answers.
+        n_equal: answers that equal those of the pot that was never stored.
+        n_asked: questions.
+        first_seconds: from the start of a process to the first byte of its answer, the median; None if not timed.
+    """
+
+    form: str
+    n_tokens: int
+    n_bytes: int
+    n_right: int
+    n_equal: int
+    n_asked: int
+    first_seconds: float | None
+
+
+@dataclass(frozen=True)
 class MemoryRow:
     """Peak memory of one run of the command in a process of its own.
 

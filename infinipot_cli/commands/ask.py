@@ -103,7 +103,7 @@ def ask(
         )
     else:
         sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
-    request = distilling.request(max_tokens)
+    request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.

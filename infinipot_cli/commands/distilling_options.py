@@ -1,5 +1,6 @@
 """Options about the pot: its size, and what of a full one is kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -155,11 +156,12 @@ class DistillingOptions(SizeOptions):
         ),
     ] = None
 
-    def request(self, max_tokens: int | None = None) -> settings.PotRequest:
+    def request(self, max_tokens: int | None = None, *, usual: Sequence[str] = ()) -> settings.PotRequest:
         """The same as the session takes it.
 
         Args:
             max_tokens: room for the answer, in tokens; None leaves it to the task.
+            usual: settings of the default policy, as for `--set`, which has the last word.
 
         Raises:
             PotSizeError: sizes that can hold nothing.
@@ -167,7 +169,8 @@ class DistillingOptions(SizeOptions):
         """
         named = (("sinks", self.keep_first), ("recent", self.keep_last))
         more = [f"{name}={value}" for name, value in named if value is not None]
-        choice, own = parse_settings(self.policy or DEFAULT, [*(self.choices or ()), *more])
+        policy = self.policy or DEFAULT
+        choice, own = parse_settings(policy, [*(usual if policy == DEFAULT else ()), *(self.choices or ()), *more])
         return settings.PotRequest(
             self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own, self.memory
         )

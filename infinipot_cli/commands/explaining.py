@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
@@ -20,6 +21,9 @@ from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import Color
+
+# Tokens of a text that is read once more with everything in memory, to compare.
+MOST_CHECKED = 8192
 
 
 def explained(session: Session, words: Sequence[str], task: Task | None, *, color: Color, quiet: bool) -> Report:
@@ -45,7 +49,20 @@ def explained(session: Session, words: Sequence[str], task: Task | None, *, colo
         if task is None:
             return report_on(reading, "", "")
         answer = safe("".join(reading.answer(watch=True))).strip()
-        return report_on(reading, task.question, answer)
+        return replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
+
+
+def _agreement(session: Session, reading: Reading) -> tuple[float, ...] | None:
+    """How well the pot did beside full attention, where the text is short enough to see and all of it is known."""
+    ids = [token for block in reading.trail.blocks for token in block.ids]
+    room = min(session.files.context_length or MOST_CHECKED, MOST_CHECKED)
+    n_prompt = len(reading.plan.prompt.prefix_ids) + len(reading.plan.prompt.suffix_ids)
+    if len(ids) != reading.n_tokens or not reading.pot.n_cycles or len(ids) + n_prompt > room:
+        return None
+    from infinipot_cli.bench.hitrate import agreement
+
+    assert reading.attended is not None
+    return agreement(session.load().model, reading.plan, ids, reading.attended.origins)
 
 
 def _opened(session: Session, pot: str | None, words: Sequence[str], task: Task) -> Reading:

@@ -71,7 +71,7 @@ def read(
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot else chosen
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model, wanted = model_and_loading(words, model, was_chosen=was_chosen, loading=loading.loading())
-    request = distilling.request()
+    request = distilling.request(usual=settings.ASK_CHOICES if question else ())
     from dataclasses import replace
 
     from infinipot_cli import session

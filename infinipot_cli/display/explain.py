@@ -29,6 +29,7 @@ def overview(report: Report) -> Iterator[str]:
         yield f"attended  {_strip([part.attended for part in report.parts])}"
         yield f"cited     {_marks([part.cited for part in report.parts])}"
     yield from _layers(report)
+    yield from _agreement(report)
     yield from _leaned_on(report) if report.is_answered else _kept_most(report)
     yield from _passes(report)
     if report.is_answered:
@@ -44,6 +45,13 @@ def _layers(report: Report) -> Iterator[str]:
         yield f"layer {layer:2}  {_strip([part[layer] for part in shares])}"
     if report.n_layers > _MOST_LAYERS:
         yield f"{report.n_layers - _MOST_LAYERS} more layers, and heads, with --json or --html"
+
+
+def _agreement(report: Report) -> Iterator[str]:
+    if report.agreement:
+        mean = sum(report.agreement) / len(report.agreement)
+        by_layer = " ".join(f"{share:.2f}" for share in report.agreement[:_MOST_LAYERS])
+        yield f"agrees    {mean:.2f} with what full attention ranks highest; by layer {by_layer}"
 
 
 def _leaned_on(report: Report) -> Iterator[str]:

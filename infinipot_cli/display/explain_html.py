@@ -10,7 +10,7 @@ from html import escape
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import percent
-from infinipot_cli.explain.record import LEGEND, Part, Report, Span
+from infinipot_cli.explain.record import LEGEND, Part, Report, Span, by_rule
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fdfdfb;--dim:#6b6b6b;--line:#d9d9d4;\
@@ -112,8 +112,7 @@ def _span(span: Span) -> str:
         return _text(span.text)
     strength = min(3, int(span.share * 4))
     mark = " a" if span.attended >= _ATTENDED else ""
-    cap, nuc, unjudged = (f"{100 * share:.0f}" for share in span.kept)
-    title = f"kept {100 * span.share:.0f} %: CaP {cap}, NuC {nuc}, unjudged {unjudged}"
+    title = f"kept {100 * span.share:.0f} %: {by_rule([f'{100 * share:.0f}' if share else '' for share in span.kept])}"
     attended = f"; attended {100 * span.attended:.2g} %" if span.attended else ""
     return f'<span class="s{strength}{mark}" title="{title}{attended}">{_text(span.text)}</span>'
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from infinipot_cli.bench.record import FamilyRow, MemoryRow, StreamRow
+from infinipot_cli.bench.record import FamilyRow, MemoryRow, StoredRow, StreamRow
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
 
@@ -32,6 +32,23 @@ def memory_table(rows: Sequence[MemoryRow]) -> Table:
             size(row.peak_bytes),
             f"{more / 1e6:+.1f} MB",
             duration(row.seconds),
+        )
+    return table
+
+
+def stored_table(rows: Sequence[StoredRow]) -> Table:
+    """Forms of a stored pot: what they weigh, answer, and how soon."""
+    table = Table()
+    table.add_column("pot")
+    for name in ("file", "right", "answers as never stored", "first word"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row.form,
+            size(row.n_bytes) if row.n_bytes else "",
+            f"{row.n_right} of {row.n_asked}",
+            f"{row.n_equal} of {row.n_asked}",
+            f"{row.first_seconds:.1f} s" if row.first_seconds is not None else "",
         )
     return table
 

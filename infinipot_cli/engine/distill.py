@@ -88,7 +88,7 @@ def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, budget: i
         kept &= origins >= pot.n_prefix
         protected = kept if protected is None else kept | protected.to(device)
     for ranges in filter(None, (pot.pinned, pot.favoured)):
-        kept = _inside(ranges, origins) & (origins >= pot.n_prefix)
+        kept = inside(ranges, origins) & (origins >= pot.n_prefix)
         protected = kept if protected is None else kept | protected.to(device)
     if choice.pool > 1:
         scores = pooled(scores, choice.pool)
@@ -110,7 +110,7 @@ def _check_pins(pot: Pot, origins: Tensor) -> None:
     """
     if not pot.pinned:
         return
-    n_pinned = int((_inside(pot.pinned, origins) & (origins >= pot.n_prefix)).sum(-1).max())
+    n_pinned = int((inside(pot.pinned, origins) & (origins >= pot.n_prefix)).sum(-1).max())
     if n_pinned + pot.n_prefix > pot.budget:
         raise PotSizeError(
             f"what is pinned takes {n_pinned} places, and a distillation keeps {pot.budget}",
@@ -118,7 +118,7 @@ def _check_pins(pot: Pot, origins: Tensor) -> None:
         )
 
 
-def _inside(ranges: list[tuple[int, int]], origins: Tensor) -> Tensor:
+def inside(ranges: list[tuple[int, int]], origins: Tensor) -> Tensor:
     """Which entries come from ascending ranges of origins, boolean, (L, K, N)."""
     starts, ends = torch.tensor(ranges, device=origins.device).T.contiguous()
     place = torch.bucketize(origins, starts, right=True) - 1

@@ -54,14 +54,14 @@ def select(
     if fresh is not None and fresh_share:
         n_fresh = (n_novel * fresh_share).long()
         before = stays.sum(-1, keepdim=True)
-        stays |= _most_novel(novelty, stays | ~fresh, n_fresh) & fresh
+        stays |= most_novel(novelty, stays | ~fresh, n_fresh) & fresh
         n_novel = n_novel - (stays.sum(-1, keepdim=True) - before)
-    stays |= _most_novel(novelty, stays, n_novel)
+    stays |= most_novel(novelty, stays, n_novel)
     chosen = torch.zeros_like(stays).scatter_(-1, top(votes.masked_fill(stays, float("inf")), budget), True)
     return chosen.nonzero()[:, -1].view(*votes.shape[:-1], budget)
 
 
-def _most_novel(novelty: Tensor, taken: Tensor, n: Tensor) -> Tensor:
+def most_novel(novelty: Tensor, taken: Tensor, n: Tensor) -> Tensor:
     """The n most novel entries that are not taken yet, boolean, (L, K, N); n of shape (L, K, 1)."""
     most = int(n.max())
     best = top(novelty.masked_fill(taken, float("-inf")), most, in_order=True)

@@ -4,17 +4,25 @@
 *Attended*: the share of the answer's attention to the documents that lay on it. *Cited*: it passed the threshold.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from infinipot_cli.explain.citations import Passage
 
 MOST_LOSSES = 4
-RULES = ("cap", "nuc", "unjudged")
+RULES = ("cap", "nuc", "pinned", "unjudged")
+RULE_NAMES = ("CaP", "NuC", "pinned", "unjudged")
 LEGEND = (
     "kept: share of layer and head slots that still held it when the answer began; by CaP (the question asked for it),"
-    " NuC (it was surprising), or not yet judged. attended: share of the answer's attention to the documents."
-    " cited: passed the threshold. A citation is evidence of use, not proof of truth."
+    " NuC (it was surprising), pinned (by you, or it holds the question's words), or not yet judged. attended: share of"
+    " the answer's attention to the documents. cited: passed the threshold. A citation is evidence of use, not proof of"
+    " truth."
 )
+
+
+def by_rule(values: Sequence[str]) -> str:
+    """What each rule saved, in words; what is empty is left out."""
+    return ", ".join(f"{name} {value}" for name, value in zip(RULE_NAMES, values, strict=True) if value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +96,11 @@ class Part:
     @property
     def facts(self) -> str:
         """What is known of it, on one line."""
-        cap, nuc, unjudged = (f"{100 * share:.3g} %" for share in self.kept)
-        rules = f"CaP {cap}, NuC {nuc}, unjudged {unjudged}"
+        rules = by_rule([f"{100 * share:.3g} %" if share else "" for share in self.kept])
+        rules = f" ({rules})" if rules else ""
         attended = f"attended {100 * self.attended:.3g} %"
         cited = " · cited" if self.cited else ""
-        return f"{self.title}   kept {100 * self.share:.3g} % of {self.n_tokens} tokens ({rules}) · {attended}{cited}"
+        return f"{self.title}   kept {100 * self.share:.3g} % of {self.n_tokens} tokens{rules} · {attended}{cited}"
 
     @property
     def title(self) -> str:
@@ -129,6 +137,9 @@ class Report:
         passes: the distillations.
         heads: attention of each layer and query head to the documents, as a share of its rows.
         copying: the part of it that lay on the very token that was then chosen.
+        agreement: for each layer the share of what the pot held that is also among as many entries which the answer's
+            first token would have attended to most with everything in memory (paper §3.4); None where that was not
+            checked.
     """
 
     question: str
@@ -142,6 +153,7 @@ class Report:
     passes: tuple[Pass, ...]
     heads: tuple[tuple[float, ...], ...]
     copying: tuple[tuple[float, ...], ...]
+    agreement: tuple[float, ...] | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -215,4 +227,5 @@ class Report:
             "sources": [passage.to_record() for passage in self.cited],
             "passes": [asdict(done) for done in self.passes],
             "heads": {"attended": self.heads, "copied": self.copying},
+            "agreement": self.agreement,
         }

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from infinipot_cli.engine import Attended, Pot
-from infinipot_cli.engine.importance import top
+from infinipot_cli.engine.distill import inside
+from infinipot_cli.engine.importance import most_novel
 from infinipot_cli.explain.citations import Passage, cite
 from infinipot_cli.explain.evictions import Evictions
 from infinipot_cli.explain.evidence import by_origin
@@ -20,7 +21,7 @@ from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
 # Blocks of a text that make one part where there are no pages.
 PART_BLOCKS = 8
 MOST_PASSAGES = 20
-_CAP, _NUC, _UNJUDGED = range(3)
+_CAP, _NUC, _PINNED, _UNJUDGED = range(4)
 Facts = dict[int, tuple[tuple[float, ...], float]]
 _NOTHING = ((0.0,) * len(RULES), 0.0)
 
@@ -28,7 +29,8 @@ _NOTHING = ((0.0,) * len(RULES), 0.0)
 def saved_by(pot: Pot, attended: Attended) -> Tensor:
     """What saved each entry that the answer began with: its place in `RULES`, int64, (L, K, N).
 
-    The most novel entries are chosen first and stay the most novel of those kept, so no record of the choice is needed.
+    What is pinned is known from where it stood; of the rest the most novel are chosen first and stay the most novel of
+    those kept, so no record of the choice is needed.
     Entries read after the last distillation, and those of layers with a window, were never judged.
 
     Args:
@@ -36,18 +38,35 @@ def saved_by(pot: Pot, attended: Attended) -> Tensor:
         attended: of its answer.
     """
     rules = torch.full_like(attended.origins, _UNJUDGED)
-    n_judged = min(pot.budget, attended.origins.shape[-1])
     if not attended.n_cycles:
         return rules
-    judged = slice(pot.n_prefix, n_judged)
-    rules[..., judged] = _CAP
-    n_novel = min(int(pot.novelty_ratio * pot.budget), n_judged - pot.n_prefix)
-    novel = top(attended.novelty[..., judged], n_novel)
-    rules[..., judged] = rules[..., judged].scatter(-1, novel, _NUC)
+    judged = slice(0, _n_judged(pot, attended))
+    origins = attended.origins[..., judged].contiguous()
+    stays = _pinned(pot, origins)
+    n_novel = (origins.shape[-1] - stays.sum(-1, keepdim=True)).clamp(max=int(pot.novelty_ratio * origins.shape[-1]))
+    novel = most_novel(attended.novelty[..., judged], stays, n_novel)
+    rules[..., judged] = torch.full_like(origins, _CAP).masked_fill(novel, _NUC).masked_fill(stays, _PINNED)
     for number, layer in enumerate(pot.pot_layers):
         if layer.is_local:
             rules[number] = _UNJUDGED
     return rules
+
+
+def _n_judged(pot: Pot, attended: Attended) -> int:
+    """Entries of each slot that the last distillation before the answer has kept."""
+    if pot.n_cycles != attended.n_cycles:  # the answer was long and distilled again
+        return min(pot.budget, attended.origins.shape[-1])
+    return int((attended.origins[0, 0] < pot.n_seen_distilled).sum())
+
+
+def _pinned(pot: Pot, origins: Tensor) -> Tensor:
+    """Which entries no score could evict, boolean: the prefix, pins, passages with the question's words, ends."""
+    first, latest = pot.policy.always(pot.budget)
+    stays = origins < pot.n_prefix + max(first, pot.choice.sinks)
+    stays |= origins >= pot.n_seen_distilled - max(latest, pot.choice.recent)
+    for ranges in filter(None, (pot.pinned, pot.favoured)):
+        stays |= inside(ranges, origins)
+    return stays
 
 
 def make_report(

@@ -1,6 +1,7 @@
 """`infinipot bench` from the words typed to its tables, with the tiny model."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,52 @@ def test_memory_measures_each_length_in_a_process_of_its_own(story: Path, tiny_m
     assert [row["n_tokens"] for row in rows] == [1024, 8192]
     assert rows[1]["n_distilled"] > rows[0]["n_distilled"] > 0
     assert all(row["peak_bytes"] > 50_000_000 for row in rows)
+
+
+def test_a_stored_pot_answers_as_one_never_stored(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", "elsewhere")
+    words = [
+        "bench",
+        "pots",
+        "--book",
+        str(story),
+        "--questions",
+        "3",
+        "--starts",
+        "0",
+        "-s",
+        "500",
+        "-m",
+        str(tiny_model),
+    ]
+    record = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    never, exact, compact = record["rows"]
+    assert never["n_equal"] == exact["n_equal"] == never["n_asked"] == 3
+    assert never["n_right"] == exact["n_right"]
+    assert 0 < compact["n_bytes"] < exact["n_bytes"] * 0.6
+    assert os.environ["INFINIPOT_HOME"] == "elsewhere"
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0, shown.output
+    assert "3 of 3" in shown.stdout
+
+
+@pytest.mark.slow
+def test_the_first_word_of_a_stored_pot_is_timed_in_a_process_of_its_own(story: Path, tiny_model: Path) -> None:
+    words = [
+        "bench",
+        "pots",
+        "--book",
+        str(story),
+        "--questions",
+        "1",
+        "--starts",
+        "1",
+        "-s",
+        "500",
+        "-m",
+        str(tiny_model),
+    ]
+    record = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert [row["first_seconds"] is not None for row in record["rows"]] == [False, True, True]

@@ -125,8 +125,10 @@ def test_the_ends_that_are_kept_have_names_of_their_own(words: list[str]) -> Non
         record: dict[str, Any] = json.loads(run(*words, "--json", *more).stdout)
         return record
 
+    usual = pot()["pot"]["choice"]
     named, plain = pot("--keep-first", "8", "--keep-last", "16"), pot("--set", "sinks=8", "--set", "recent=16")
-    assert named["pot"]["choice"] == {"sinks": 8, "recent": 16} == plain["pot"]["choice"]
+    assert named["pot"]["choice"] == plain["pot"]["choice"] == usual | {"sinks": 8, "recent": 16}
     assert named["answer"] == plain["answer"]
-    assert pot()["pot"]["choice"] == {}
+    assert usual == {"words": 0.25}
+    assert pot("--set", "words=0")["pot"]["choice"] == {}
     assert run(*words, "--keep-first", "-1").exit_code == 2

@@ -51,7 +51,7 @@ def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list
     assert kept == pytest.approx(asked["retention"]["kept"], abs=0.05)
     assert sum(part["tokens"] for part in told["parts"]) == story.stat().st_size
     for part in told["parts"]:
-        by_rule = sum(part["kept"][rule] for rule in ("cap", "nuc", "unjudged"))
+        by_rule = sum(part["kept"][rule] for rule in ("cap", "nuc", "pinned", "unjudged"))
         assert part["kept"]["share"] == pytest.approx(by_rule, abs=1e-5)
     assert sum(part["attended"] for part in told["parts"]) == pytest.approx(1.0, abs=1e-4)
     assert all(any(part["cited"] for part in told["parts"]) for _ in told["sources"])
@@ -70,6 +70,18 @@ def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(stor
         assert part["kept"]["share"] + lost == pytest.approx(1.0, abs=0.07)
         assert all(1 <= cycle <= n_passes for cycle, _ in part["evicted"])
     assert told["parts"][0]["evicted"]
+
+
+def test_a_short_text_is_held_against_full_attention(story: Path, tmp_path: Path, model: list[str]) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text(story.read_text()[1100:1460])
+    words = ["explain", str(path), "What is the pass key?", "-s", "300", "-n", "8", *model]
+    small = json.loads(run(*words, "--json").stdout)
+    assert len(small["agreement"]) == len(small["parts"][0]["slots"])
+    assert all(0 < share < 1 for share in small["agreement"])
+    assert "agrees" in run(*words).stdout
+    assert json.loads(run(*words, "-s", "500", "--json").stdout)["agreement"] is None, "nothing was distilled"
+    assert json.loads(run("explain", str(story), "Which?", *SMALL, *model, "--json").stdout)["agreement"] is None
 
 
 def test_a_stored_pot_is_explained_without_its_documents(
@@ -96,7 +108,7 @@ def test_everything_is_kept_and_nothing_judged_where_the_pot_is_large_enough(tmp
     path.write_text("The pass key is 71432.")
     told = json.loads(run("explain", str(path), "Which?", *SMALL, *model, "--json").stdout)
     (part,) = told["parts"]
-    assert part["kept"] == {"share": 1.0, "cap": 0.0, "nuc": 0.0, "unjudged": 1.0}
+    assert part["kept"] == {"share": 1.0, "cap": 0.0, "nuc": 0.0, "pinned": 0.0, "unjudged": 1.0}
     assert told["longest_gap"] is None and told["passes"] == []
 
 

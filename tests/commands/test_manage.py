@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.choice import NAMES
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 
@@ -136,6 +137,11 @@ def test_doctor_names_what_is_there(home: Path) -> None:
     assert rows["torch"]["state"] == "ok"
     assert rows["accelerator"]["state"] == "ok"
     assert rows["settings"]["state"] == "problem"
+
+
+def test_the_schema_knows_every_setting() -> None:
+    properties = json.loads(run("schema").stdout)["properties"]["pot"]["properties"]["choice"]["properties"]
+    assert tuple(properties) == NAMES
 
 
 def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from infinipot_cli.commands.bench import (
     memory,
     needle,
     pocket,
+    pots,
     report,
     ruler,
     screen,
@@ -29,6 +30,7 @@ app.command("cost")(cost.cost)
 app.command("hitrate")(hitrate.hitrate)
 app.command("families")(families.families)
 app.command("pocket")(pocket.pocket)
+app.command("pots")(pots.pots)
 app.command("stream")(stream.stream)
 app.command("longbench")(longbench.longbench)
 app.command("screen")(screen.screen)

@@ -1,0 +1,219 @@
+"""The half of a reading that answers: questions to its pot, and what the answers stood on."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from infinipot_cli.explain.lookout import Lookout
+from infinipot_cli.explain.trail import Trail
+from infinipot_cli.plan import Plan, Task, sought
+from infinipot_cli.settings import Loading, Sampling
+from infinipot_cli.sources import Input
+from infinipot_cli.tokens.detokenize import Detokenizer
+from infinipot_cli.tokens.reasoning import AnswerText
+from infinipot_cli.tokens.tokenizer import DocumentTokenizer
+
+if TYPE_CHECKING:
+    from infinipot_cli.engine import Attended, Pot
+    from infinipot_cli.explain.citations import Passage
+    from infinipot_cli.explain.overlooked import Overlooked
+    from infinipot_cli.model.load import LoadedModel
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds spent; for the loading only the first reading of a session pays."""
+
+    load_seconds: float
+    read_seconds: float
+    answer_seconds: float
+
+
+class ModelInUse(Protocol):
+    """What a reading needs of the session that made it."""
+
+    sampling: Sampling
+    loading: Loading
+    load_seconds: float
+
+    @property
+    def tokenizer(self) -> DocumentTokenizer:
+        """The model's tokenizer."""
+
+    def load(self) -> "LoadedModel":
+        """The model, loaded once."""
+
+    def stop_ids(self) -> frozenset[int]:
+        """Tokens that end an answer."""
+
+
+class Answers:
+    """What a pot that has read is asked, and answers.
+
+    Attributes:
+        inputs: the documents, with what was read and kept of each.
+        task: what was asked.
+        plan: the sizes.
+        n_tokens: document tokens read so far.
+        n_answer: tokens of the latest answer so far.
+        is_reasoning: the latest answer ended while the model was still reasoning.
+        trail: leads from the tokens read back to pages and lines.
+        attended: what the latest answer attended to; None unless it was asked for.
+        overlooked: the passage that matches the latest question best, if the pot has lost most of it.
+    """
+
+    def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
+        self.inputs = inputs
+        self.task = task
+        self.plan = plan
+        self.n_tokens = sum(entry.n_tokens for entry in inputs)
+        self.n_answer = 0
+        self.is_reasoning = False
+        self.trail = Trail(len(plan.prompt.prefix_ids))
+        self.attended: Attended | None = None
+        self.overlooked: Overlooked | None = None
+        self._model = model
+        self._pot: Pot | None = None
+        self._lookouts = [Lookout(words) for words in sought(task)]
+        self._n_asked = 0
+        self._answer_seconds = 0.0
+
+    @property
+    def pot(self) -> "Pot":
+        """The pot; there is one once `read` has begun."""
+        assert self._pot is not None, "nothing was read yet"
+        return self._pot
+
+    @property
+    def n_kept(self) -> float:
+        """Document tokens held in the pot when the answer began, the mean over layers and heads."""
+        return sum(entry.n_kept for entry in self.inputs)
+
+    @property
+    def kept_share(self) -> float:
+        """The same as a share of all tokens read."""
+        return self.n_kept / self.n_tokens if self.n_tokens else 0.0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the answer ended because its room was used up."""
+        return self.n_answer >= self.plan.max_tokens
+
+    def answer(self, number: int = 0, *, watch: bool = False) -> Iterator[str]:
+        """Answer one question from the pot, in pieces of text that never cut a character.
+
+        Of several questions each is asked of its own copy of the pot, so no answer depends on another.
+
+        Args:
+            number: which of the task's questions, from 0.
+            watch: take note of what the answer attends to; changes no word of it.
+        """
+        yield from self.answer_from(
+            self._asked_pot, self.plan.prompt.suffixes[number], watch=watch, lookout=self._lookouts[number]
+        )
+
+    def answer_from(
+        self,
+        pot_to_ask: "Callable[[], Pot]",
+        suffix: Sequence[int],
+        *,
+        watch: bool = False,
+        lookout: Lookout | None = None,
+    ) -> Iterator[str]:
+        """Answer what a suffix asks of a pot.
+
+        Args:
+            pot_to_ask: gives the pot, which the answer changes.
+            suffix: tokens of the question, up to the header that opens the answer.
+            watch: as for `answer`.
+            lookout: has looked for the question's words while the documents were read.
+        """
+        from infinipot_cli.engine import generate
+        from infinipot_cli.model.load import memory_guard
+
+        detokenizer = (
+            Detokenizer(self._model.tokenizer)
+            if self._model.loading.think
+            else AnswerText(self._model.tokenizer, suffix)
+        )
+        self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
+        with memory_guard("answer"):
+            pot = pot_to_ask()
+            self.attended = self._watcher() if watch else None
+            steps = generate(
+                self._model.load().model,
+                pot,
+                suffix,
+                max_new_tokens=self.plan.max_tokens,
+                stop_ids=self._model.stop_ids(),
+                temperature=self._model.sampling.temperature,
+                top_p=self._model.sampling.top_p,
+                seed=self._model.sampling.seed,
+                attended=self.attended,
+            )
+            step = next(steps, None)
+            self._count_kept(pot)
+            self.overlooked = self._lost(lookout, pot) if lookout else None
+            while step is not None:
+                self.n_answer += 1
+                self._answer_seconds = before + time.perf_counter() - start
+                if text := detokenizer.push(step.token_id):
+                    yield text
+                step = next(steps, None)
+        self._answer_seconds = before + time.perf_counter() - start
+        self.is_reasoning = isinstance(detokenizer, AnswerText) and detokenizer.is_reasoning
+        if text := detokenizer.flush():
+            yield text
+
+    def passages(self) -> "list[Passage]":
+        """Sentences that the latest answer attended to, the most important first."""
+        from infinipot_cli.explain.passages import passages
+
+        if self.attended is None or not self.attended.n_rows:
+            return []
+        return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
+
+    def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
+        """The passage that should have answered, if the pot that was asked has lost it."""
+        from infinipot_cli.explain.overlooked import overlooked
+
+        n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
+        return overlooked(lookout.best(n_seen), self.trail.documents, pot.origins)
+
+    def _watcher(self) -> "Attended":
+        from infinipot_cli.engine import Attended
+        from infinipot_cli.explain.evidence import token_lookup
+
+        return Attended(partial(token_lookup, self.trail))
+
+    def _asked_pot(self) -> "Pot":
+        """The pot itself for the last question, a copy for those before it."""
+        self._n_asked += 1
+        return self.pot.fork() if self._n_asked < len(self.task.questions) else self.pot
+
+    def held_by_page(self, entry: Input) -> list[tuple[str, float]]:
+        """Label of each page of a document, and the share of its tokens that the pot holds now."""
+        from infinipot_cli.engine import coverage
+
+        if not entry.pages:
+            return []
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        end = sum(other.n_tokens for other in self.inputs[: self.inputs.index(entry) + 1])
+        edges = [n_prefix + first for _, first in entry.pages] + [n_prefix + end]
+        return list(zip((label for label, _ in entry.pages), coverage(self.pot, edges), strict=True))
+
+    def count_kept(self) -> None:
+        """Count what each document has in the pot as it is now."""
+        self._count_kept(self.pot)
+
+    def _count_kept(self, pot: "Pot") -> None:
+        """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""
+        origins = pot.origins
+        n_heads = origins.shape[0] * origins.shape[1]
+        start = len(self.plan.prompt.prefix_ids)
+        for entry in self.inputs:
+            end = start + entry.n_tokens
+            entry.n_kept = int(((origins >= start) & (origins < end)).sum()) / n_heads
+            start = end
