@@ -104,6 +104,7 @@ def resume(
     """
     header, state = file.read(shelf.path_of(name), name)
     adopt(session, header, name)
+    shelf.mark_used(name)
     task = session.settle(task)
     plan = session.plan(task)
     if plan.prompt.prefix_ids != header.prefix_ids:

@@ -139,10 +139,10 @@ class DistillingOptions(SizeOptions):
         typer.Option(
             "--policy",
             metavar="NAME",
-            help=f"Who decides what stays: {', '.join(POLICY_NAMES)}.",
+            help=f"Who decides what stays: {', '.join(POLICY_NAMES)}; {DEFAULT} unless a stored pot says otherwise.",
             rich_help_panel=_PANEL,
             autocompletion=complete.policies,
-            show_default=DEFAULT,
+            show_default=False,
         ),
     ] = None
     choices: Annotated[

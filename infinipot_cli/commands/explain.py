@@ -64,11 +64,12 @@ def explain(
 
     A stored pot needs no question: then only what it kept is shown.
     """
-    words = words or []
+    words = documents.words(words)
     is_pot_alone = len(words) == 1 and words[0].startswith("@") and not Path(words[0]).exists()
     sources, asked = (words, []) if is_pot_alone else sources_and_questions(words, [], None, piped=input_is_piped())
     request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session

@@ -131,7 +131,7 @@ def needle(
     chosen_arms, console = parse_arms(arms), error_console(color, quiet=quiet)
     text = haystack.read_book(book)
     chosen = bench.choose(kind.value, trials, seed, places, plant)
-    session = Session(model, request, loading=loading.loading())
+    session = Session(loading.named(model), request, loading=loading.loading())
     plan = session.plan(ask("Who?"))
     files = haystack.files_of(book)
     setting = run_settings(session, plan) | {
