@@ -36,7 +36,7 @@ def list_pots(
     rows = [
         {
             "name": f"@{pot.name}",
-            "documents": ", ".join(source.name for source in pot.header.sources) if pot.header else "",
+            "documents": ", ".join(dict.fromkeys(source.name for source in pot.header.sources)) if pot.header else "",
             "tokens": pot.header.n_tokens if pot.header else None,
             "model": pot.header.fingerprint.model if pot.header else "",
             "size": pot.n_bytes if json else size(pot.n_bytes),

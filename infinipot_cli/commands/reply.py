@@ -105,7 +105,7 @@ class Reply:
         """
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
-        if not self._form.model_was_chosen:
+        if not self._form.model_was_chosen and self._pot is None:
             say(self._console, larger_model_line(cached_names()), style="dim")
         if self._was_stopped:
             raise KeyboardInterrupt
@@ -236,12 +236,14 @@ class Reply:
         else:
             say(self._console, kept)
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
-        speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
+        took = ""
         if n_read:
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
+            speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
+            took = f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), "
         say(
             self._console,
-            f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), {reading.pot.n_cycles} distillations"
+            f"{took}{reading.pot.n_cycles} distillations"
             f" · answer {sum(answered.n_tokens for answered in answers)} tokens, {duration(timing.answer_seconds)}"
             f" · pot {size(reading.pot.nbytes)}, peak {reading.pot.peak} entries",
             style="dim",

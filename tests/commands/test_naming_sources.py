@@ -77,6 +77,7 @@ def test_the_pot_of_before_is_asked_without_its_name(story: Path, model: list[st
 
 def test_a_pot_that_a_question_filled_says_so_to_another(story: Path, model: list[str]) -> None:
     assert run("ask", str(story), "Who?", "--save-pot", "who", *SMALL, *model).exit_code == 0
+    assert "tok/s" not in run("ask", "@who", "Who?", "-n", "8").stderr, "nothing was read"
     line = "@who was read for “Who?”: what only another question needs may be gone"
     assert line in run("ask", "@who", "When?", "-n", "8").stderr
     assert line not in run("ask", "@who", "Who?", "-n", "8").stderr
