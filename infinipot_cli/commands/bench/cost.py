@@ -35,7 +35,7 @@ def cost(
             help="What to compare: full is transformers' own growing cache, other names are those of --policy.",
             rich_help_panel=TEST,
         ),
-    ] = "infinipot,full,snapkv,streaming_llm",
+    ] = "infinipot,full,snapkv",
     model: Annotated[
         str,
         typer.Option(
@@ -62,7 +62,8 @@ def cost(
     infinipot bench cost -m pocket -s 1k --tokens 4k --methods infinipot,full,snapkv,streaming_llm
 
     Each measurement has a process of its own; random weights are those of a model of 100 M parameters. Methods that
-    make room token by token, as streaming_llm does, take minutes where the others take seconds. On random weights two
+    make room token by token, as streaming_llm does, take minutes where the others take seconds, and are only measured
+    where --methods names them. On random weights two
     promises are measured besides: distilling takes at most 3 % of reading, and what novelty needs of the head adds
     at most 64 MB to the peak, at a vocabulary of 128 k. Exit code 1 where one is broken.
     """
