@@ -200,7 +200,17 @@ def loaded_by(*words: str, stdin: str | None = None) -> set[str]:
     return set(done.stderr.splitlines())
 
 
-HEAVY = {"torch", "transformers", "pypdf", "tiktoken", "tokenizers", "huggingface_hub", "numpy", "charset_normalizer"}
+HEAVY = {
+    "sqlite3",
+    "torch",
+    "transformers",
+    "pypdf",
+    "tiktoken",
+    "tokenizers",
+    "huggingface_hub",
+    "numpy",
+    "charset_normalizer",
+}
 
 
 def test_help_and_version_import_nothing_heavy() -> None:

@@ -137,9 +137,13 @@ def test_yes_agrees_to_a_download_and_offline_forbids_it(monkeypatch: pytest.Mon
         return Done()
 
     monkeypatch.setattr("infinipot_cli.commands.consent.subprocess.run", pull)
-    monkeypatch.setattr("infinipot_cli.commands.consent._WAS_OFFLINE", None)
+    monkeypatch.setattr("infinipot_cli.commands.consent._WAS_OFFLINE", "0")
     missing = ModelError("not here", code="model_not_found")
     assert not fetched(missing, "acme/tiny", ConsentOptions())
-    assert not fetched(missing, "acme/tiny", ConsentOptions(yes=True, offline=True))
+    with pytest.raises(ModelError, match=r"offline \(--offline\) and 'acme/tiny'"):
+        fetched(missing, "acme/tiny", ConsentOptions(yes=True, offline=True))
     assert fetched(missing, "acme/tiny@small", ConsentOptions(yes=True, no_input=True))
+    monkeypatch.setattr("infinipot_cli.commands.consent._WAS_OFFLINE", "1")
+    with pytest.raises(ModelError, match=r"offline \(HF_HUB_OFFLINE=1\)"):
+        fetched(missing, "acme/tiny", ConsentOptions(yes=True))
     assert asked == [["models", "pull", "acme/tiny@small", "--yes"]]
