@@ -166,7 +166,7 @@ class Material:
         passages = self.rng.sample(group := self.by_title[self.rng.choice(self.titles)], len(group))
         blocks, used = [], 0
         for number, passage in enumerate(passages):
-            parts = self._passage_parts(passage, 3 if number < 2 else 1, n_tokens - used)
+            parts = self._passage_parts(passage, 4 if number < 2 else 2, n_tokens - used)
             if parts:
                 parts[0].ids[:0] = self.newline
                 used += sum(len(part.ids) for part in parts)

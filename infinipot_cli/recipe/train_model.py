@@ -39,6 +39,8 @@ REAL = {
     "summary": 0.4,
 }
 HELD = REAL | {"leavings": 4.0}
+QUESTIONS = REAL | {"planted": 4.0, "wiki": 7.0, "tale": 1.2}
+HELD_QUESTIONS = QUESTIONS | {"leavings": 4.0}
 
 CURRICULUM = (
     Stage(96, 64, 96, 4_200_000, FIRST, n_scored=24),
@@ -46,7 +48,20 @@ CURRICULUM = (
     Stage(448, 160, 20, 4_300_000, REAL, kept_share=0.3, budget=224, residue_share=0.3, n_scored=96),
     Stage(960, 320, 8, 10_000_000, REAL, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160),
     Stage(
-        960, 320, 8, 30_000_000, HELD, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160, absent_share=0.06
+        960, 320, 8, 21_300_000, HELD, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160, absent_share=0.06
+    ),
+    Stage(448, 192, 18, 8_000_000, QUESTIONS, kept_share=0.25, budget=224, residue_share=0.2, absent_share=0.04),
+    Stage(
+        960,
+        352,
+        8,
+        20_000_000,
+        HELD_QUESTIONS,
+        kept_share=0.5,
+        budget=448,
+        residue_share=0.4,
+        n_scored=160,
+        absent_share=0.04,
     ),
 )
 
