@@ -12,7 +12,7 @@ from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.policies import DEFAULT, Settings, distills
 from infinipot_cli.settings import PotRequest
-from infinipot_cli.templates import load_template
+from infinipot_cli.templates import load_catalyst, load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 # An answer of fewer tokens is not worth a run; an unset answer length may shrink as far as this, no further.
@@ -129,7 +129,7 @@ def make_prompt(
             system prompt then opens the user's text.
     """
     template = load_template(task.template).filled(dict(task.parameters), task.template)
-    catalyst = load_template(task.catalyst)
+    catalyst = load_catalyst(task.catalyst)
     if task.catalyst == task.template:
         catalyst = template
     start = list(tokenizer.encode_template(opening))

@@ -50,9 +50,19 @@ class Listed:
 POLICIES: dict[str, Listed] = {
     "infinipot": Listed("InfiniPot", "catalyst and novelty judge a full pot: the paper", _VOTES | _NOVELTY,
                         {"cap": True, "reset": True}, distills=True, has_catalyst=True),
-    "tova": Listed("Tova", "what the last token attends to", _VOTES, {"reset": True}, distills=True),
+    "tova": Listed("Tova", "what the last token attends to", _VOTES, {"official": False, "reset": True}, distills=True,
+                   official_steps=True),
     "sirllm": Listed("SirLLM", "the most surprising tokens", _NOVELTY, {"official": False, "reset": True},
                      distills=True),
+    "streaming_llm": Listed("StreamingLLM", "the first tokens and the latest", settings={"sinks": 4, "reset": True}),
+    "h2o": Listed("H2O", "what drew most attention so far, and the latest", settings={"heavy": 4, "reset": True}),
+    "sliding_window": Listed("SlidingWindow", "the latest"),
+    "snapkv": Listed("SnapKV", "what the end of the prompt attends to, of everything",
+                     settings={"window": 32, "kernel": 7, "average": False}, is_bounded=False),
+    "full": Listed("Full", "everything", is_bounded=False),
+    "self_extend": Listed("SelfExtend", "everything, far tokens in groups", settings={"group": 4, "window": 0},
+                          is_bounded=False),
+    "truncation": Listed("Truncation", "the beginning and the end"),
     "keydiff": Listed("KeyDiff", "keys unlike the mean key", _ANY | {"pool"}, {"reset": True}, distills=True),
     "random": Listed("Random", "chance: the floor for all others", _ANY, {"seed": 0, "reset": True}, distills=True),
 }  # fmt: skip
@@ -76,6 +86,11 @@ def distills(policy: str, settings: Settings) -> bool:
     """Whether a policy, set so, empties a full pot in one go down to the budget."""
     here = listed(policy)
     return here.distills and not (here.official_steps and dict(settings).get(OFFICIAL))
+
+
+def has_catalyst(policy: str, settings: Settings) -> bool:
+    """Whether a catalyst prompt judges under a policy, set so."""
+    return listed(policy).has_catalyst and dict(settings).get("cap", True) is True
 
 
 def parse_settings(policy: str, words: Iterable[str]) -> tuple[Choice, Settings]:

@@ -197,7 +197,7 @@ class Reading(Answers):
             page=meter.page,
             n_tokens=self.n_tokens,
             n_held=self.pot.n_held,
-            capacity=self.plan.capacity,
+            capacity=max(self.plan.capacity, self.pot.n_held),
             n_cycles=self.pot.n_cycles,
             done=meter.share(),
             label=meter.label,

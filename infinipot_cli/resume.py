@@ -10,7 +10,7 @@ from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.explain.packing import packed, unpacked
 from infinipot_cli.plan import Task
-from infinipot_cli.policies import DEFAULT, label
+from infinipot_cli.policies import DEFAULT, POLICIES, label
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource
@@ -104,6 +104,7 @@ def resume(
     """
     header, state = file.read(shelf.path_of(name), name)
     adopt(session, header, name)
+    shelf.mark_used(name)
     task = session.settle(task)
     plan = session.plan(task)
     if plan.prompt.prefix_ids != header.prefix_ids:
@@ -220,6 +221,8 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
             )
     policy = numbers.get("policy", DEFAULT)
     own = tuple(sorted(numbers.get("policy_settings", {}).items()))
+    if policy not in POLICIES or not {setting for setting, _ in own} <= set(POLICIES[policy].settings):
+        raise PotError(f"pot {name} was read under the policy {policy}, which is another here", code="pot_version")
     if request.policy not in (None, policy) or (request.policy_settings and request.policy_settings != own):
         wanted = label(request.policy or policy, request.policy_settings)
         raise PotError(

@@ -5,18 +5,18 @@ prompt is counted against the pot, and only then are torch and transformers impo
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
-from infinipot_cli.errors import DocumentError, ModelError, PotSizeError, UsageError
+from infinipot_cli.errors import DocumentError, ModelError, UsageError
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
-from infinipot_cli.model.footprint import footprint
+from infinipot_cli.model.footprint import sized
 from infinipot_cli.plan import Plan, Prompt, Task, make_plan, make_prompt
 from infinipot_cli.quick_imports import without_collecting
 from infinipot_cli.reading import Reading
@@ -25,7 +25,6 @@ from infinipot_cli.settings import (
     DEFAULT_MODEL,
     POCKET_POT_SIZE,
     POT_SIZE,
-    SMALLEST_POT,
     SUMMARIES,
     SUMMARY_TOKENS,
     Length,
@@ -35,7 +34,7 @@ from infinipot_cli.settings import (
     prepare_environment,
 )
 from infinipot_cli.sources import Input
-from infinipot_cli.templates import load_template
+from infinipot_cli.templates import catalyst_name, load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_json
 
 if TYPE_CHECKING:
@@ -60,7 +59,8 @@ def ask(question: str, *, catalyst: str = "question") -> Task:
 
     Args:
         question: the user's words.
-        catalyst: `question` lets the question itself judge the entries (CaP-Q), `general` a fixed request (CaP-G).
+        catalyst: `question` lets the question itself judge the entries (CaP-Q), `general` a fixed request (CaP-G);
+            another name of `templates.CATALYSTS`, a template or a file.
 
     Raises:
         UsageError: the question is blank.
@@ -74,17 +74,17 @@ def ask_all(questions: Sequence[str], *, catalyst: str = "question") -> Task:
     Args:
         questions: the user's words.
         catalyst: `question` lets all questions judge the entries together (CaP-Q), as far as they leave room to read;
-            `general` a fixed request (CaP-G).
+            `general` a fixed request (CaP-G); another name of `templates.CATALYSTS`, a template or a file.
 
     Raises:
-        UsageError: there is no question, or a blank one.
+        UsageError: there is no question, or a blank one; or no such catalyst.
     """
     if not questions or not all(question.strip() for question in questions):
         raise UsageError(
             "the question is empty", hint='infinipot ask book.txt "Who found the map?"', code="no_question"
         )
     first, *further = (question.strip() for question in questions)
-    return Task("ask", f"catalyst-{catalyst}", question=first, max_tokens=ASK_TOKENS, further=tuple(further))
+    return Task("ask", catalyst_name(catalyst), question=first, max_tokens=ASK_TOKENS, further=tuple(further))
 
 
 class Session:
@@ -96,6 +96,9 @@ class Session:
         wishes: what the user asked of the documents.
         sampling: how the tokens of an answer are chosen.
         loading: how the model is brought into memory.
+
+    Attributes:
+        apart: documents of which something else was asked than of the others.
     """
 
     def __init__(
@@ -112,6 +115,7 @@ class Session:
         self.request = request or PotRequest()
         self.wishes = wishes or Wishes()
         self.loading = loading or Loading()
+        self.apart: Mapping[str, Wishes] = {}
         self.load_seconds = 0.0
         self._files: ModelFiles | None = None
         self._tokenizer: DocumentTokenizer | None = None
@@ -180,11 +184,12 @@ class Session:
             for number, source in enumerate(sources):
                 document: Document
                 may_fail = source in found and len(sources) > 1
+                wishes = self.apart.get(source, self.wishes)
                 if may_fail or (number >= OPEN_AT_ONCE and source != STDIN):
-                    document = LateDocument(source, self.wishes, may_fail=may_fail)
+                    document = LateDocument(source, wishes, may_fail=may_fail)
                 else:
-                    document = open_document(source, stdin=stdin, wishes=self.wishes)
-                inputs.append(Input(document, document.pieces(), first_line=self.wishes.first_line))
+                    document = open_document(source, stdin=stdin, wishes=wishes)
+                inputs.append(Input(document, document.pieces(), first_line=wishes.first_line))
                 if not isinstance(document, LateDocument):
                     _take_first(inputs[-1])
         except BaseException:
@@ -211,7 +216,7 @@ class Session:
 
     def plan(self, task: Task) -> Plan:
         """Count a task's prompt against the pot."""
-        self._size_by_memory()
+        self.request = sized(self.request, self.files, self.loading)
         return make_plan(
             self._prompt(task),
             self.request,
@@ -246,18 +251,8 @@ class Session:
         end = self.tokenizer.encode_template(frame.suffix)
         return [*self.tokenizer.encode_template(frame.prefix), *asked, *end], [*asked, *end]
 
-    def _size_by_memory(self) -> None:
-        """Settle the capacity that a wish for memory stands for; no more than the model was trained for."""
-        n_bytes = self.request.memory
-        if n_bytes is None:
-            return
-        places = footprint(self.files, self.loading).capacity_of(n_bytes, self.request.budget)
-        if places < SMALLEST_POT:
-            raise PotSizeError(f"{n_bytes} bytes hold {places} places of {self.files.name}", hint="give --memory more")
-        self.request = replace(self.request, capacity=min(places, self.files.context_length or places), memory=None)
-
     def _default_capacity(self) -> int:
-        self._size_by_memory()
+        self.request = sized(self.request, self.files, self.loading)
         size = self.request.capacity or (POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE)
         return min(size, self.files.context_length or size)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError, UsageError
-from infinipot_cli.policies import DEFAULT, Settings, listed
+from infinipot_cli.policies import DEFAULT, POLICY_NAMES, Settings, distills, label, listed
 
 DEFAULT_MODEL = "pocket"
 MODEL_VARIABLE = "INFINIPOT_MODEL"
@@ -191,17 +191,42 @@ class PotRequest:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise UsageError(f"the answer needs at least 1 token, not {self.max_tokens}")
 
+    def check_distilling(self, what: str) -> None:
+        """Refuse what needs a pot that is distilled when it is full.
+
+        Args:
+            what: the thing refused, for the message: `a stored pot`.
+
+        Raises:
+            UsageError: the policy makes room otherwise, or not at all.
+        """
+        name = self.policy or DEFAULT
+        if not distills(name, self.policy_settings):
+            others = ", ".join(other for other in POLICY_NAMES if distills(other, ()))
+            raise UsageError(
+                f"{what} needs a pot that is distilled when it is full, which the policy"
+                f" {label(name, self.policy_settings)} never does",
+                hint=f"--policy {others}",
+                code="policy_limits",
+            )
+
     def _check_policy(self) -> None:
         """Refuse wishes that mean nothing to the policy."""
         name = self.policy or DEFAULT
         policy = listed(name)
-        if self.budget is not None and not policy.distills:
+        if self.memory is not None and not distills(name, self.policy_settings):
             raise UsageError(
-                f"the policy {name} has no budget: it makes room one token at a time, or never",
-                hint="leave --budget out",
+                f"--memory counts what a pot takes that is distilled, which the policy {name} never does",
+                hint="give the pot's size in places: -s",
+            )
+        if self.budget is not None and not distills(name, self.policy_settings):
+            raise UsageError(
+                f"the policy {name} has no budget, since it distills nothing", hint="leave --budget and pot.budget out"
             )
         if self.novelty_ratio != NOVELTY_RATIO and name != DEFAULT:
-            raise UsageError(f"the policy {name} has no share for novel tokens", hint="leave --novelty out")
+            raise UsageError(
+                f"the policy {name} has no share for novel tokens", hint="leave --novelty and pot.novelty out"
+            )
         for setting in self.choice.changed:
             if setting not in policy.choices:
                 raise UsageError(f"--set {setting} means nothing to the policy {name}", hint=f"leave {setting} out")

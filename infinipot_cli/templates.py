@@ -20,6 +20,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 
 
+# The prompts that judge a full pot, by what the paper's Table 2 calls them and by what they are. Its texts are not in
+# the version at hand, so those here are ours; P and U do not ask for what matters, G1 and G2 say G in other words.
+CATALYSTS = {
+    "question": "catalyst-question", "general": "catalyst-general", "p": "catalyst-p", "u": "catalyst-u",
+    "g": "catalyst-general", "g1": "catalyst-g1", "g2": "catalyst-g2", "q": "catalyst-question",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Template:
     """One prompt, split at the place of the document.
@@ -86,6 +94,28 @@ def load_template(name: str) -> Template:
         UsageError: there is none, or it holds no place for the document.
     """
     return split_template(template_text(name), name)
+
+
+def catalyst_name(word: str) -> str:
+    """The prompt behind a name of `CATALYSTS`; another template or a file stands for itself.
+
+    Raises:
+        UsageError: there is none, or it says nothing.
+    """
+    name = CATALYSTS.get(word.lower(), word)
+    if not load_catalyst(name).after.strip():
+        raise UsageError(f"the catalyst {name} says nothing behind the document", code="no_template")
+    return name
+
+
+def load_catalyst(name: str) -> Template:
+    """Read a prompt that judges a full pot; a file without a place for the document stands behind it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    text = template_text(name)
+    return split_template(text, name) if DOCUMENT in text else Template("", f"\n\n{text.strip()}")
 
 
 def template_text(name: str) -> str:

@@ -20,6 +20,7 @@ ARROWS = {
     "places": set(),
     "speed": {"places"},
     "history": {"places", "errors"},
+    "stopped": {"resume", "session", "reading", "plan", "documents", "places", "errors"},
     "config": {"places", "settings", "errors"},
     "templates": {"places", "errors"},
     "documents": {"errors"},
@@ -101,6 +102,7 @@ ARROWS = {
             "policies",
             "pots",
             "resume",
+            "stopped",
             "conversation",
             "history",
             "pins",
@@ -198,7 +200,17 @@ def loaded_by(*words: str, stdin: str | None = None) -> set[str]:
     return set(done.stderr.splitlines())
 
 
-HEAVY = {"torch", "transformers", "pypdf", "tiktoken", "tokenizers", "huggingface_hub", "numpy", "charset_normalizer"}
+HEAVY = {
+    "sqlite3",
+    "torch",
+    "transformers",
+    "pypdf",
+    "tiktoken",
+    "tokenizers",
+    "huggingface_hub",
+    "numpy",
+    "charset_normalizer",
+}
 
 
 def test_help_and_version_import_nothing_heavy() -> None:

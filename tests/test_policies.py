@@ -29,7 +29,7 @@ def test_list_and_code_agree(name: str) -> None:
 @pytest.mark.parametrize("name", POLICY_NAMES)
 def test_a_policy_is_made_again_from_its_settings(name: str) -> None:
     changed = tuple(
-        (setting, not value if isinstance(value, bool) else value * 2 + 2)
+        (setting, not value if isinstance(value, bool) else value * 2 + 1)
         for setting, value in sorted(POLICIES[name].settings.items())
     )
     for settings in ((), changed):
@@ -39,8 +39,8 @@ def test_a_policy_is_made_again_from_its_settings(name: str) -> None:
 
 
 def test_a_label_says_what_differs() -> None:
-    assert label("tova", ()) == label("tova", (("reset", True),)) == "tova"
-    assert label("sirllm", (("official", True),)) == "sirllm official=on"
+    assert label("tova", ()) == label("tova", (("official", False),)) == "tova"
+    assert label("tova", (("official", True),)) == "tova official=on"
     assert label("random", (("seed", 3),)) == "random seed=3"
 
 
@@ -48,9 +48,9 @@ def test_a_label_says_what_differs() -> None:
     ("policy", "words", "reason", "hint"),
     [
         ("tovaa", [], "no policy 'tovaa'", "did you mean tova?"),
-        ("tova", ["decay=0.5"], "decay means nothing to the policy tova", "reset"),
-        ("sirllm", ["official", "decay=0.5"], "knows no decay", ""),
-        ("sirllm", ["ofical"], "knows no setting 'ofical'", "did you mean official?"),
+        ("tova", ["decay=0.5"], "decay means nothing to the policy tova", "official"),
+        ("tova", ["official", "pool=3"], "knows no pool", ""),
+        ("tova", ["ofical"], "knows no setting 'ofical'", "did you mean official?"),
         ("random", ["seed=x"], "seed wants a whole number", ""),
     ],
 )
@@ -65,4 +65,20 @@ def test_wishes_that_a_policy_cannot_meet_are_refused() -> None:
         PotRequest(policy="tova", novelty_ratio=0.25)
     with pytest.raises(UsageError, match="decay means nothing"):
         PotRequest(policy="tova", choice=Choice(decay=0.5))
+    with pytest.raises(UsageError, match="which the policy full never does"):
+        PotRequest(policy="full", memory=10**9)
+    assert PotRequest(policy="tova", memory=10**9).memory == 10**9
     assert PotRequest(policy="sirllm", choice=Choice(decay=0.5)).policy == "sirllm"
+
+
+@pytest.mark.parametrize("name", POLICY_NAMES)
+def test_only_distilling_policies_can_be_stored_pinned_or_talked_to(name: str) -> None:
+    request = PotRequest(policy=name)
+    if distills(name, ()):
+        request.check_distilling("a stored pot")
+        assert PotRequest(policy=name, budget=10).budget == 10
+    else:
+        with pytest.raises(UsageError, match=f"a stored pot needs .* policy {name} never"):
+            request.check_distilling("a stored pot")
+        with pytest.raises(UsageError, match=f"policy {name} has no budget"):
+            PotRequest(policy=name, budget=10)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from infinipot_cli.bench.record import CostRow
 from infinipot_cli.errors import InfinipotError
 
-METHODS = ("infinipot", "full")
+METHODS = ("infinipot", "full", "snapkv", "streaming_llm")  # those of the paper's Figure 7
 # Llama shapes: a usual small model, and one whose vocabulary is as large as those of Llama 3.
 SMALL = {"vocab_size": 32_000, "hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12,
          "num_attention_heads": 12, "num_key_value_heads": 4}  # fmt: skip
@@ -27,13 +27,14 @@ class CostRun:
     """One thing to measure.
 
     Attributes:
-        method: `infinipot` or `full`.
+        method: `full` for transformers' own growing cache, else the name of a policy.
         n_tokens: document tokens.
         capacity: |M|.
         shape: fields of a LlamaConfig.
         novelty_ratio: α; 0 runs no head while reading.
         dtype: number format by torch's name.
         n_answer: tokens of the answer.
+        model: weights to load instead of random ones of the shape, as `-m` takes them.
     """
 
     method: str
@@ -43,6 +44,7 @@ class CostRun:
     novelty_ratio: float = 0.5
     dtype: str = "float32"
     n_answer: int = 16
+    model: str = ""
 
 
 def measure(run: CostRun) -> CostRow:
@@ -59,11 +61,13 @@ def measure(run: CostRun) -> CostRow:
     return CostRow(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def compare(lengths: Sequence[int], methods: Sequence[str], capacity: int, dtype: str) -> Iterator[CostRow]:
+def compare(
+    lengths: Sequence[int], methods: Sequence[str], capacity: int, dtype: str, *, model: str = "", n_answer: int = 16
+) -> Iterator[CostRow]:
     """Every method at every length, side by side."""
     for n_tokens in lengths:
         for method in methods:
-            yield measure(CostRun(method, n_tokens, capacity, SMALL, dtype=dtype))
+            yield measure(CostRun(method, n_tokens, capacity, SMALL, dtype=dtype, n_answer=n_answer, model=model))
 
 
 def novelty_memory(capacity: int, dtype: str) -> tuple[int, int]:

@@ -13,14 +13,21 @@ from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrained
 from infinipot_cli.bench.cost import CostRun
 from infinipot_cli.bench.record import CostRow
 from infinipot_cli.engine import Distilled, Reader, generate
+from infinipot_cli.engine.policies import make
 from infinipot_cli.model.port import body
+from infinipot_cli.settings import Dtype, Loading
 
 N_CATALYST = 16  # a question of usual length with its chat header
 CHUNK = 512
 
 
 def build(run: CostRun) -> PreTrainedModel:
-    """A random model of the shape, in evaluation mode, on a GPU if there is one."""
+    """The model asked for, or a random one of the shape, in evaluation mode, on a GPU if there is one."""
+    if run.model:
+        from infinipot_cli.session import Session
+
+        loaded: PreTrainedModel = Session(run.model, loading=Loading(dtype=Dtype(run.dtype))).load().model
+        return loaded
     torch.manual_seed(0)
     config = LlamaConfig(**cast(Any, run.shape), max_position_embeddings=max(run.capacity, run.n_tokens + 64))
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -36,24 +43,31 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def now() -> float:
+    """Seconds, once everything that was asked of a GPU is done."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def through_a_pot(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostRow:
-    """Read and answer with InfiniPot."""
+    """Read and answer with InfiniPot or another policy."""
     catalyst = list(range(10, 10 + N_CATALYST))
-    base, start, distilling, n_cycles = peak_bytes(), time.perf_counter(), 0.0, 0
+    base, start, distilling, n_cycles = peak_bytes(), now(), 0.0, 0
     reader = Reader(
         model, catalyst_ids=catalyst, capacity=run.capacity, budget=run.capacity // 2,
-        novelty_ratio=run.novelty_ratio, chunk=CHUNK,
+        novelty_ratio=run.novelty_ratio, chunk=CHUNK, policy=make(run.method),
     )  # fmt: skip
     for event in reader.feed(ids):
         if isinstance(event, Distilled):
             distilling, n_cycles = distilling + event.seconds, n_cycles + 1
-    read = time.perf_counter() - start
-    start = time.perf_counter()
+    read = now() - start
+    start = now()
     steps = generate(model, reader.pot, catalyst, max_new_tokens=run.n_answer)
     next(steps)
-    first = time.perf_counter() - start
+    first = now() - start
     n_answer = 1 + sum(1 for _ in steps)
-    answer = time.perf_counter() - start - first
+    answer = now() - start - first
     nbytes = reader.pot.nbytes
     return CostRow(
         run.method, run.n_tokens, read, distilling, first, answer, n_answer, peak_bytes(), base, nbytes, n_cycles
@@ -63,20 +77,20 @@ def through_a_pot(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostR
 @torch.no_grad()
 def with_everything_kept(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostRow:
     """Read and answer with transformers' own growing cache, in chunks of the same size."""
-    base, start = peak_bytes(), time.perf_counter()
+    base, start = peak_bytes(), now()
     cache = DynamicCache(config=model.config)
     for at in range(0, len(ids), CHUNK):
         part = torch.tensor([ids[at : at + CHUNK]], device=model.device)
         body(model)(input_ids=part, past_key_values=cache, use_cache=True)
-    read = time.perf_counter() - start
-    start = time.perf_counter()
+    read = now() - start
+    start = now()
     fed, first = torch.tensor([list(range(10, 10 + N_CATALYST))], device=model.device), 0.0
     for number in range(run.n_answer):
         logits = model(input_ids=fed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
         fed = logits[:, -1:].argmax(-1)
         int(fed)  # wait for the device
-        first = first if number else time.perf_counter() - start
-    answer = time.perf_counter() - start - first
+        first = first if number else now() - start
+    answer = now() - start - first
     held: list[torch.Tensor] = [t for layer in cast(Any, cache.layers) for t in (layer.keys, layer.values)]
     nbytes = sum(t.numel() * t.element_size() for t in held)
     return CostRow(run.method, run.n_tokens, read, 0.0, first, answer, run.n_answer, peak_bytes(), base, nbytes, 0)
@@ -86,9 +100,10 @@ def main() -> None:
     """Measure what the argument asks for and print it."""
     run = CostRun(**json.loads(sys.argv[1]))
     model = build(run)
-    random = torch.randint(64, run.shape["vocab_size"], (run.n_tokens,), generator=torch.Generator().manual_seed(1))
+    vocabulary = model.config.get_text_config(decoder=True).vocab_size
+    random = torch.randint(64, vocabulary, (run.n_tokens,), generator=torch.Generator().manual_seed(1))
     ids: list[int] = random.tolist()
-    row = through_a_pot(model, run, ids) if run.method == "infinipot" else with_everything_kept(model, run, ids)
+    row = with_everything_kept(model, run, ids) if run.method == "full" else through_a_pot(model, run, ids)
     sys.stdout.write(json.dumps(asdict(row)) + "\n")
 
 

@@ -16,12 +16,13 @@ from transformers import PreTrainedModel
 from infinipot_cli.bench.hitrate_record import GLOBAL, N_BINS, Histogram, HitRow, HitTrial
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine import Distilled, Reader
-from infinipot_cli.engine.consume import consume
-from infinipot_cli.engine.importance import select, top
-from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.consume import by_kv_head, consume
+from infinipot_cli.engine.importance import top
+from infinipot_cli.engine.policies import Policy, make
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row
 from infinipot_cli.plan import Plan
+from infinipot_cli.policies import DEFAULT, Settings, label
 
 QUESTION, GENERAL, NO_NOVELTY = "CaP-Q", "CaP-G", "CaP-Q, no NuC"
 LAST_TOKEN, RECENT = "no CaP", "recent"
@@ -68,6 +69,9 @@ def measure(
         NO_NOVELTY: by_catalyst(model, plan, document, 0.0),
         LAST_TOKEN: by_last_token(model, plan, document),
     }
+    if plan.policy != DEFAULT:
+        name, own = plan.policy, plan.policy_settings
+        kept[label(name, own)] = by_policy(model, plan, document, name, own)
     if not all(kept.values()):
         raise UsageError(f"{len(document)} tokens fit the pot of {plan.capacity}, so nothing is distilled")
     n_prefix = len(plan.prompt.prefix_ids)
@@ -108,7 +112,7 @@ def everything(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> E
     with captured_last_row(model) as rows:
         consume(model, reader.port, reader.pot, prompt.suffix_ids)
     assert reader.pot.n_cycles == 0
-    votes = _by_kv_head(rows, reader.port.n_kv_heads)[..., :n]
+    votes = by_kv_head(rows, reader.port.n_kv_heads)[..., :n].cpu()
     windows = reader.port.windows
     distilling = [number for number, window in enumerate(windows) if window is None or window >= plan.capacity]
     return Everything(votes, novelty, distilling)
@@ -132,27 +136,17 @@ def agreement(model: PreTrainedModel, plan: Plan, document: Sequence[int], held:
 
 def by_catalyst(model: PreTrainedModel, plan: Plan, document: Sequence[int], novelty_ratio: float) -> Kept:
     """What InfiniPot keeps, with the plan's settings beyond the paper."""
-    reader = _reader(model, plan, novelty_ratio, plan.choice)
-    seen = [event.n_seen for event in reader.feed(document) if isinstance(event, Distilled)]
-    return [(n, found.cpu()) for n, found in zip(seen, reader.pot.kept_history, strict=True)]
+    return _kept(_reader(model, plan, novelty_ratio, plan.choice), document)
 
 
-@torch.no_grad()
+def by_policy(model: PreTrainedModel, plan: Plan, document: Sequence[int], name: str, settings: Settings = ()) -> Kept:
+    """What another policy keeps, at the same moments."""
+    return _kept(_reader(model, plan, plan.novelty_ratio, plan.choice, make(name, settings)), document)
+
+
 def by_last_token(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> Kept:
     """The paper's "without CaP": the last token read judges, at the same moments and with no novelty."""
-    reader = _reader(model, plan, novelty_ratio=0.0)
-    pot, done, seen = reader.pot, 0, []
-    n_full = pot.capacity - len(pot.catalyst_ids)
-    rows: dict[int, Tensor] = {}
-    while done < len(document):
-        if pot.n_held == n_full:
-            seen.append(pot.n_seen)
-            _keep_attended(pot, _by_kv_head(rows, reader.port.n_kv_heads))
-        taken = document[done : done + min(plan.chunk, n_full - pot.n_held)]
-        with captured_last_row(model) as rows:
-            consume(model, reader.port, pot, taken)
-        done += len(taken)
-    return [(n, found.cpu()) for n, found in zip(seen, pot.kept_history, strict=True)]
+    return _kept(_reader(model, plan, novelty_ratio=0.0, policy=make("tova")), document)
 
 
 def versions() -> dict[str, str]:
@@ -176,23 +170,18 @@ def overlap_share(first: Tensor, second: Tensor, n_seen: int, n_prefix: int) -> 
     return ((masks[0] * masks[1]).sum(-1) / (first.shape[-1] - n_prefix)).mean(-1)
 
 
-def _reader(model: PreTrainedModel, plan: Plan, novelty_ratio: float, choice: Choice = PAPER) -> Reader:
+def _reader(
+    model: PreTrainedModel, plan: Plan, novelty_ratio: float, choice: Choice = PAPER, policy: Policy | None = None
+) -> Reader:
     return Reader(
         model, catalyst_ids=plan.prompt.catalyst_ids, prefix_ids=plan.prompt.prefix_ids, capacity=plan.capacity,
-        budget=plan.budget, novelty_ratio=novelty_ratio, record=True, chunk=plan.chunk, choice=choice,
+        budget=plan.budget, novelty_ratio=novelty_ratio, record=True, chunk=plan.chunk, choice=choice, policy=policy,
     )  # fmt: skip
 
 
-def _by_kv_head(rows: dict[int, Tensor], n_kv_heads: int) -> Tensor:
-    """Rows of query heads (H, N) by layer, summed over each KV head's group, (L, K, N)."""
-    by_query_head = torch.stack([rows[number].cpu() for number in sorted(rows)])
-    by_group: Tensor = by_query_head.unflatten(1, (n_kv_heads, -1))
-    return by_group.sum(2)
-
-
-def _keep_attended(pot: Pot, votes: Tensor) -> None:
-    novelty = pot.novelty
-    pot.keep(select(votes.to(novelty.device), novelty, budget=pot.budget, novelty_ratio=0.0, n_prefix=pot.n_prefix))
+def _kept(reader: Reader, document: Sequence[int]) -> Kept:
+    seen = [event.n_seen for event in reader.feed(document) if isinstance(event, Distilled)]
+    return [(n, found.cpu()) for n, found in zip(seen, reader.pot.kept_history, strict=True)]
 
 
 def _most_recent(like: Tensor, n_seen: int, n_prefix: int) -> Tensor:

@@ -16,6 +16,7 @@ from infinipot_cli.bench.pocket_sets import ABSENT, N_PREDICTED, Item
 from infinipot_cli.choice import PAPER
 from infinipot_cli.engine import Pot, Reader, generate
 from infinipot_cli.engine.distill import distill
+from infinipot_cli.engine.policies import make
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.session import Session, ask, summarize
@@ -129,6 +130,7 @@ class Runner:
             novelty_ratio={"cap": 0.0, "nuc": 1.0}.get(arm, plan.novelty_ratio),
             chunk=plan.chunk,
             choice=plan.choice,
+            policy=make(plan.policy, plan.policy_settings) if arm == "pot" else None,
         )
 
     def _predicted(self, item: Item, arm: str) -> tuple[Pot, float]:

@@ -161,6 +161,11 @@ class CostRow:
     n_distilled: int
 
     @property
+    def ttft_seconds(self) -> float:
+        """From the first token of the document to the first of the answer."""
+        return self.read_seconds + self.first_token_seconds
+
+    @property
     def distill_share(self) -> float:
         """Part of the reading time that distillations took."""
         return self.distill_seconds / self.read_seconds if self.read_seconds else 0.0

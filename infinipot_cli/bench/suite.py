@@ -86,31 +86,30 @@ def steps(subject: Subject) -> list[Step]:
 
 
 def _quick(subject: Subject) -> list[Step]:
+    """Sizes for pocket: a pot of half its trained context, as the paper's 4K pot is of an 8K model."""
     book, model = ("--book", str(subject.book)), ("-m", subject.model)
+    pot, both = ("-s", "512"), ("--kind", "both", "--trials", "6", *_DEPTHS)
     fast, slow = _arms(stepwise=False), _arms(stepwise=True)
     data = ("--data", str(subject.questions)) if subject.questions else ()
     rows = ("--data", str(subject.longbench), "--n", "1")
-    sets = "hotpotqa,multifieldqa_en,qasper,trec"
     made = [
-        Step("needle", ("needle", *book, "--kind", "both", "--tokens", "2k,4k", "--trials", "3", *_DEPTHS,
-                        "--arms", _without_alpha(fast), *model)),
-        Step("needle-long", ("needle", *book, "--kind", "passkey", "--tokens", "8k,16k", "--trials", "3", *_DEPTHS,
-                             "--arms", ",".join(ABLATIONS), *model)),
-        Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "4k", *_DEPTHS, *model)),
-        Step("ruler", ("ruler", *book, "--tokens", "2k", "--n", "1", *data, "--arms", "infinipot,no-nuc,tova", *model)),
-        Step("longbench", ("longbench", *rows, "--arms", _long_arms(fast), "-s", "512", *model)),
+        Step("needle", ("needle", *book, *both, "--tokens", "1k,2k", "--arms", _without_alpha(fast), *pot, *model)),
+        Step("needle-long", ("needle", *book, "--kind", "passkey", "--tokens", "4k,8k", "--trials", "3", *_DEPTHS,
+                             "--arms", ",".join(ABLATIONS), *pot, *model)),
+        Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "1k,2k", *_DEPTHS, *pot, *model)),
+        Step("ruler", ("ruler", *book, "--tokens", "2k", "--n", "1", *data, "--arms", "infinipot,no-nuc,tova", *pot,
+                       *model)),
+        Step("longbench", ("longbench", *rows, "--arms", _long_arms(fast), *pot, *model)),
         Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "256,384,768", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
         Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
         Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_resumed=False),
-        Step("cost", ("cost", "--tokens", "1536,3072", "-s", "1k", "--methods", _methods()), is_resumed=False),
+        Step("cost", ("cost", "--tokens", "768,1536", *pot, "--methods", _methods(), *model), is_resumed=False),
     ]  # fmt: skip
     if slow:
-        made[1:1] = [
-            Step("needle-steps", ("needle", *book, "--kind", "both", "--tokens", "2k", "--trials", "3", *_DEPTHS,
-                                  "--arms", slow, *model)),
-        ]  # fmt: skip
-        made.append(Step("longbench-steps", ("longbench", *rows, "--only", sets, "--arms", slow, "-s", "512", *model)))
+        sets = "hotpotqa,multifieldqa_en,qasper,narrativeqa"
+        made.insert(1, Step("needle-steps", ("needle", *book, *both, "--tokens", "1k", "--arms", slow, *pot, *model)))
+        made.append(Step("longbench-steps", ("longbench", *rows, "--only", sets, "--arms", slow, *pot, *model)))
     return made
 
 
@@ -134,7 +133,11 @@ def _full(subject: Subject) -> list[Step]:
         Step("hitrate", ("hitrate", *book, "--trials", "20", *model)),
         Step("citations", ("citations", *book, *model)),
         Step("memory", ("memory", *book, "--tokens", "20k,200k", *model), is_resumed=False),
-        Step("cost", ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods()), is_resumed=False),
+        Step(
+            "cost",
+            ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods(), *model),
+            is_resumed=False,
+        ),
     ]  # fmt: skip
 
 

@@ -7,11 +7,12 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.going_on import ResumeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
+from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -62,24 +63,27 @@ def ask(
     *,
     documents: SourceOptions,
     pins: PinOptions,
-    loading: LoadingOptions,
-    stored: PotOptions,
-    consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    prompt: PromptOptions,
-    sampling: SamplingOptions,
+    judging: CatalystOptions,
     max_tokens: options.MaxTokens = None,
-    cite: citing_options.Cite = True,
-    explain: citing_options.Explain = False,
-    verify: citing_options.Verify = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
-    run: RunOptions,
     quiet: options.Quiet = False,
+    run: RunOptions,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
+    cite: citing_options.Cite = True,
+    explain: citing_options.Explain = False,
+    verify: citing_options.Verify = False,
+    prompt: PromptOptions,
+    sampling: SamplingOptions,
+    stored: PotOptions,
+    resuming: ResumeOptions,
+    going_on: ContinueOptions,
+    loading: LoadingOptions,
+    consent: ConsentOptions,
 ) -> None:
     """Answer questions from documents of any length.
 
@@ -91,20 +95,27 @@ def ask(
 
     infinipot ask papers/ -e pdf "What was the sample size?" --each
 
+    infinipot ask @book "When?"
+
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
+    words = going_on.words(documents.words(words))
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     asked: list[str] = []
-    if wording.brings_its_question:
+    stopped = resuming.stopped(has_sources=len(words) > 1)
+    if stopped is not None:
+        sources, asked = stopped.words, [*words, *(question or [])]
+        if not asked and not stopped.task.question:
+            raise UsageError("what was stopped was no question", hint='infinipot ask --resume "…"', code="no_question")
+    elif wording.brings_its_question:
         if question or questions is not None:
             raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
-        sources = sources_only(
-            words or [], piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}"
-        )
+        sources = sources_only(words, piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}")
     else:
-        sources, asked = sources_and_questions(words or [], question or [], questions, piped=input_is_piped())
+        sources, asked = sources_and_questions(words, question or [], questions, piped=input_is_piped())
     request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
@@ -120,7 +131,8 @@ def ask(
         was_chosen,
         documents.strict,
         consent=consent,
-        save_pot=stored.save_pot,
+        save_pot=stored.save_pot or (stopped.pot if stopped else None),
+        found=stopped.found if stopped else frozenset(),
         entries=stored.entries,
         cite=cite,
         pins=pins.pins(),
@@ -129,4 +141,9 @@ def ask(
         verify=verify,
     )
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
-    carry_out(made, form, sources, wording.ask(asked), each=jsonl if each is None else each)
+    if stopped and not asked:
+        task = stopped.resume(made, None)
+    else:
+        task = judging.judge(wording.ask(asked), request)
+        task = stopped.resume(made, task) if stopped else task
+    carry_out(made, form, sources, task, each=bool(jsonl if each is None else each) and not stopped)

@@ -14,8 +14,9 @@ from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import model_and_loading
+from infinipot_cli.commands.pot_options import ContinueOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import SamplingOptions, System
+from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.errors import UsageError
 
@@ -36,6 +37,7 @@ def chat(
     ] = None,
     *,
     documents: SourceOptions,
+    going_on: ContinueOptions,
     pins: PinOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
@@ -44,6 +46,7 @@ def chat(
     max_tokens: options.MaxTokens = None,
     system: System = None,
     consent: ConsentOptions,
+    no_log: options.NoLog = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
@@ -56,11 +59,14 @@ def chat(
 
     Standard input gives the questions, one a line; /help lists what else can be typed.
     """
-    if not sources or "-" in sources:
+    sources = going_on.words(sources or [])
+    if not sources or "-" in sources or documents.null:
         raise UsageError("standard input is for the questions: name a document or a stored pot", hint="chat @book")
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     request = distilling.request(max_tokens)
+    request.check_distilling("a conversation")
     from dataclasses import replace
 
     from infinipot_cli import session
@@ -70,7 +76,14 @@ def chat(
 
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
-    form = Form(quiet=quiet, color=color, strict=documents.strict, consent=consent, pins=pins.pins())
+    form = Form(
+        quiet=quiet,
+        color=color,
+        strict=documents.strict,
+        consent=consent,
+        pins=pins.pins(),
+        run=RunOptions(no_log=no_log),
+    )
     keeps = history if history is not None else model != settings.DEFAULT_MODEL
     Reply(made, form, key="answer").run(
         sources, usual, then=lambda reading: Talk(made, reading, keeps_history=keeps, form=form).run(_typed())

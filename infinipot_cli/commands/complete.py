@@ -4,7 +4,7 @@ from infinipot_cli.config import Config, load_config
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.policies import POLICY_NAMES
 from infinipot_cli.settings import DEFAULT_MODEL
-from infinipot_cli.templates import template_names
+from infinipot_cli.templates import CATALYSTS, template_names
 
 
 def models(incomplete: str) -> list[str]:
@@ -22,6 +22,11 @@ def templates(incomplete: str) -> list[str]:
 def policies(incomplete: str) -> list[str]:
     """Names that `--policy` takes."""
     return _starting(incomplete, [*POLICY_NAMES])
+
+
+def catalysts(incomplete: str) -> list[str]:
+    """Names that `--catalyst` takes."""
+    return _starting(incomplete, [*CATALYSTS])
 
 
 def pots(incomplete: str) -> list[str]:

@@ -28,6 +28,10 @@ class ConsentOptions:
             rich_help_panel=_PANEL,
         ),
     ] = False
+    yes: Annotated[
+        bool,
+        typer.Option("-y", "--yes", help="Fetch a model that is missing without asking.", rich_help_panel=_PANEL),
+    ] = False
 
 
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Agree beforehand to what would be asked.")]
@@ -77,14 +81,26 @@ def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:
         error: why the model cannot be used.
         name: what the user called it.
         consent: what the user said about being asked.
+
+    Raises:
+        ModelError: the user has forbidden the network.
+        Exit: fetching it failed, and has said why.
     """
     is_missing = error.code == "model_not_found" and "/" in name and not os.path.exists(name)
-    if not is_missing or consent.offline or not can_ask(no_input=consent.no_input):
+    if not is_missing:
+        return False
+    was_offline = (_WAS_OFFLINE or "").strip().lower() in ("1", "true", "yes", "on")
+    if consent.offline or was_offline:
+        why = "--offline" if consent.offline else f"HF_HUB_OFFLINE={_WAS_OFFLINE}"
+        raise ModelError(
+            f"offline ({why}) and {name!r} is not on this machine",
+            hint=f"on the network: infinipot models pull {name}; here: -m ./FOLDER, or drop -m to use pocket",
+            code="offline",
+        ) from error
+    if not (consent.yes or can_ask(no_input=consent.no_input)):
         return False
     environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
-    if _WAS_OFFLINE is not None:
-        return False
-    command = [sys.executable, "-m", "infinipot_cli", "models", "pull", name]
+    command = [sys.executable, "-m", "infinipot_cli", "models", "pull", name, *(["--yes"] if consent.yes else [])]
     done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)

@@ -1,8 +1,8 @@
 """Options about the pot: its size, and what of a full one is kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,10 @@ from infinipot_cli import settings
 from infinipot_cli.choice import NAMES
 from infinipot_cli.commands import complete
 from infinipot_cli.errors import UsageError
-from infinipot_cli.policies import DEFAULT, POLICY_NAMES, parse_settings
+from infinipot_cli.policies import DEFAULT, POLICY_NAMES, has_catalyst, label, parse_settings
+
+if TYPE_CHECKING:  # the plan brings tokenizers with it, and help must stay fast
+    from infinipot_cli.plan import Task
 
 _PANEL = "Model and pot"
 
@@ -139,10 +142,10 @@ class DistillingOptions(SizeOptions):
         typer.Option(
             "--policy",
             metavar="NAME",
-            help=f"Who decides what stays: {', '.join(POLICY_NAMES)}.",
+            help=f"Who decides what stays: {', '.join(POLICY_NAMES)}; {DEFAULT} unless a stored pot says otherwise.",
             rich_help_panel=_PANEL,
             autocompletion=complete.policies,
-            show_default=DEFAULT,
+            show_default=False,
         ),
     ] = None
     choices: Annotated[
@@ -174,3 +177,44 @@ class DistillingOptions(SizeOptions):
         return settings.PotRequest(
             self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own, self.memory
         )
+
+
+@dataclass(frozen=True)
+class CatalystOptions:
+    """What judges a full pot."""
+
+    catalyst: Annotated[
+        str | None,
+        typer.Option(
+            "--catalyst",
+            metavar="NAME",
+            help="What judges a full pot: question (Q), general (G), the paper's P, U, G1, G2, or a .md or .txt file.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+            autocompletion=complete.catalysts,
+        ),
+    ] = None
+
+    def judge(self, task: "Task", request: settings.PotRequest, *, has_question: bool = True) -> "Task":
+        """The task with the catalyst that was asked for.
+
+        Args:
+            task: with its own.
+            request: what was asked of the pot.
+            has_question: whether the task's question, if it has one, is the user's.
+
+        Raises:
+            UsageError: there is no such catalyst, it wants a question that the task has not, or nobody listens to it.
+        """
+        if self.catalyst is None:
+            return task
+        name = request.policy or DEFAULT
+        if not has_catalyst(name, request.policy_settings):
+            heard = label(name, request.policy_settings)
+            raise UsageError(f"the policy {heard} listens to no catalyst", hint="leave --catalyst out")
+        from infinipot_cli.templates import catalyst_name, load_catalyst
+
+        chosen = catalyst_name(self.catalyst)
+        if load_catalyst(chosen).wants_question and not (task.question and has_question):
+            raise UsageError(f"the catalyst {self.catalyst} wants a question, and there is none here")
+        return replace(task, catalyst=chosen)

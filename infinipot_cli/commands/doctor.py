@@ -2,7 +2,6 @@
 
 import platform
 import sys
-from importlib import metadata
 
 from infinipot_cli import __version__, settings
 from infinipot_cli.commands import options
@@ -63,6 +62,8 @@ def _row(name: str, state: str, detail: str) -> dict[str, object]:
 
 
 def _package(name: str, *, without: str = "") -> dict[str, object]:
+    from importlib import metadata  # slow to import, and every command's help imports this module
+
     try:
         return _row(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:

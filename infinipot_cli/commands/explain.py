@@ -7,7 +7,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pot_options import model_and_loading
@@ -46,6 +46,7 @@ def explain(
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -64,16 +65,18 @@ def explain(
 
     A stored pot needs no question: then only what it kept is shown.
     """
-    words = words or []
+    words = documents.words(words)
     is_pot_alone = len(words) == 1 and words[0].startswith("@") and not Path(words[0]).exists()
     sources, asked = (words, []) if is_pot_alone else sources_and_questions(words, [], None, piped=input_is_piped())
     request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
 
     made = session.Session(model, request, documents.wishes(), loading=wanted)
-    report = explained(made, sources, session.ask_all(asked) if asked else None, color=color, quiet=quiet)
+    task = judging.judge(session.ask_all(asked), request) if asked else None
+    report = explained(made, sources, task, color=color, quiet=quiet)
     show(report, page=page, html=html, json=json, pager=pager, quiet=quiet)

@@ -29,6 +29,7 @@ class Form:
         answers: whether anything is answered.
         pins: what no distillation may drop.
         cite: whether the sources are said.
+        found: documents that nobody has named, beside those that are found now.
         run: what of the run is done, recorded and drawn.
         explain: whether the report on the answer follows.
         verify: whether the sources are read again and asked again.
@@ -48,6 +49,7 @@ class Form:
     answers: bool = True
     pins: Pins = field(default_factory=Pins)
     cite: bool = True
+    found: frozenset[str] = frozenset()
     run: RunOptions = RunOptions()  # noqa: RUF009  (frozen)
     explain: bool = False
     verify: bool = False

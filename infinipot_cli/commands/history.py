@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli import history
 from infinipot_cli.commands import options
 from infinipot_cli.commands.consent import No, Yes
 
@@ -34,6 +33,7 @@ def list_entries(
 
     infinipot history list treaty -n 5
     """
+    from infinipot_cli import history
     from infinipot_cli.display.listing import show_rows
 
     rows: list[dict[str, object]] = [
@@ -63,6 +63,7 @@ def show(
     """
     from dataclasses import asdict
 
+    from infinipot_cli import history
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.safe import safe, safe_json
     from infinipot_cli.display.summary import percent
@@ -107,6 +108,7 @@ def status(json: options.Json = False, debug: options.Debug = False) -> None:
 
     infinipot history status
     """
+    from infinipot_cli import history
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.safe import safe_json
     from infinipot_cli.display.summary import size
@@ -125,6 +127,7 @@ def path(debug: options.Debug = False) -> None:
 
     sqlite3 "$(infinipot history path)" .schema
     """
+    from infinipot_cli import history
     from infinipot_cli.display.listing import put
 
     put(str(history.history_file()))
@@ -136,6 +139,7 @@ def clear(yes: Yes = False, no_input: No = False, debug: options.Debug = False) 
 
     infinipot history clear
     """
+    from infinipot_cli import history
     from infinipot_cli.commands.consent import confirm
     from infinipot_cli.display.console import error_console, say
 
@@ -149,6 +153,7 @@ def _when(seconds: float) -> str:
 
 
 def _switch(*, on: bool) -> None:
+    from infinipot_cli import history
     from infinipot_cli.display.console import error_console, say
 
     history.switch(on=on)

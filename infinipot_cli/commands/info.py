@@ -36,7 +36,7 @@ def info(
 
     Tokens are counted by the model's own tokenizer. Time is estimated from the last reading with this model and pot.
     """
-    chosen = sources_only(sources or [], piped=input_is_piped(), example="infinipot info book.txt")
+    chosen = sources_only(documents.words(sources), piped=input_is_piped(), example="infinipot info book.txt")
     request = sizes.request()
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli.commands.counting import show_count
@@ -44,5 +44,5 @@ def info(
 
     # a question of usual length, so that the plan is that of a usual run
     usual = ask("What is the most important thing that is said here?")
-    session = Session(model, request, documents.wishes(), loading=loading.loading())
+    session = Session(loading.named(model), request, documents.wishes(), loading=loading.loading())
     show_count(session, chosen, usual, json=json, quiet=quiet, plain=plain, color=color)

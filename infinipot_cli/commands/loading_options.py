@@ -1,11 +1,13 @@
 """Options about bringing a model into memory."""
 
+import os
 from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.errors import UsageError
 
 _PANEL = "Loading the model"
 
@@ -40,6 +42,31 @@ class LoadingOptions:
         bool,
         typer.Option("--think", help="Let the model reason first, and print that too.", rich_help_panel=_PANEL),
     ] = False
+
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            "--revision",
+            metavar="NAME",
+            help="Of a model from the hub, this branch, tag or commit; -m NAME@REVISION says the same.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+
+    def named(self, model: str) -> str:
+        """The model's name with its revision, if one was asked for.
+
+        Args:
+            model: as the user named it.
+
+        Raises:
+            UsageError: it has none, or one already.
+        """
+        if self.revision is None:
+            return model
+        if model == settings.DEFAULT_MODEL or "@" in model or os.path.exists(model):
+            raise UsageError(f"--revision is for models of the hub, not for {model}", hint="leave it out")
+        return f"{model}@{self.revision}"
 
     def loading(self) -> settings.Loading:
         """The same as the session takes it.

@@ -106,6 +106,7 @@ Output = Annotated[
     ),
 ]
 NamesOnly = Annotated[bool, typer.Option("-q", "--quiet", help="Only the names, one a line.", rich_help_panel="Output")]
+NoLog = Annotated[bool, typer.Option("--no-log", help="Keep this out of the history.", rich_help_panel="Output")]
 NoPager = Annotated[
     bool, typer.Option("--no-pager", help="Print a long list instead of paging it.", rich_help_panel="Output")
 ]

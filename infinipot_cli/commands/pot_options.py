@@ -33,6 +33,30 @@ class PotOptions:
     ] = Entries.EXACT
 
 
+@dataclass(frozen=True)
+class ContinueOptions:
+    """Whether the run asks the pot of before."""
+
+    latest: Annotated[
+        bool,
+        typer.Option(
+            "-c", "--continue", help="Ask the pot that was stored or asked last, as @NAME does.", rich_help_panel=_PANEL
+        ),
+    ] = False
+
+    def words(self, words: Sequence[str]) -> list[str]:
+        """The words of the command line, with that pot in front where it is wanted.
+
+        Raises:
+            PotError: there is no pot.
+        """
+        if not self.latest:
+            return list(words)
+        from infinipot_cli.pots.shelf import latest
+
+        return [f"@{latest()}", *words]
+
+
 def split_pot(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """The stored pot among the sources, and the other sources.
 

@@ -9,6 +9,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.errors import UsageError
+from infinipot_cli.policies import DEFAULT, label
 
 app = typer.Typer(no_args_is_help=True, help="List, look into, copy and delete stored pots.")
 
@@ -36,7 +37,7 @@ def list_pots(
     rows = [
         {
             "name": f"@{pot.name}",
-            "documents": ", ".join(source.name for source in pot.header.sources) if pot.header else "",
+            "documents": ", ".join(dict.fromkeys(source.name for source in pot.header.sources)) if pot.header else "",
             "tokens": pot.header.n_tokens if pot.header else None,
             "model": pot.header.fingerprint.model if pot.header else "",
             "size": pot.n_bytes if json else size(pot.n_bytes),
@@ -74,6 +75,7 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
         f"@{pot.name}  {size(pot.n_bytes)}  {pot.path}",
         f"model      {header.fingerprint.model} ({header.fingerprint.dtype})",
         f"places     {numbers['capacity']}, {numbers['budget']} kept at each of {numbers['n_cycles']} distillations",
+        f"policy     {label(numbers.get('policy', DEFAULT), tuple(numbers.get('policy_settings', {}).items()))}",
         f"asked      {asked}",
         f"entries    {header.entries}",
         *(

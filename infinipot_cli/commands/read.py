@@ -7,7 +7,8 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.going_on import ResumeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
@@ -42,19 +43,21 @@ def read(
         ),
     ] = None,
     *,
-    stored: PotOptions,
     documents: SourceOptions,
     pins: PinOptions,
-    loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    system: System = None,
-    consent: ConsentOptions,
+    judging: CatalystOptions,
     json: options.Json = False,
-    run: RunOptions,
     quiet: options.Quiet = False,
+    run: RunOptions,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
+    system: System = None,
+    stored: PotOptions,
+    resuming: ResumeOptions,
+    loading: LoadingOptions,
+    consent: ConsentOptions,
 ) -> None:  # fmt: skip
     """Read documents into a pot and store it, to ask it later.
 
@@ -64,12 +67,16 @@ def read(
 
     Without -Q the pot keeps what matters in general, so that any question may follow.
     """
-    chosen = sources_only(sources or [], piped=input_is_piped(), example="infinipot read book.pdf --save-pot book")
-    name = stored.save_pot or pot
+    sources = documents.words(sources)
+    stopped = resuming.stopped(has_sources=bool(sources or pot))
+    example = "infinipot read book.pdf --save-pot book"
+    chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped(), example=example)
+    name = stored.save_pot or pot or (stopped.pot if stopped else None)
     if name is None:
         raise UsageError("the pot needs a name", hint="infinipot read book.pdf --save-pot book", code="no_name")
-    words = [f"@{pot.removeprefix('@')}", *chosen] if pot else chosen
+    words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(words, model, was_chosen=was_chosen, loading=loading.loading())
     request = distilling.request(usual=settings.ASK_CHOICES if question else ())
     from dataclasses import replace
@@ -80,8 +87,11 @@ def read(
 
     catalyst = "question" if question else "general"
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")
+    task = judging.judge(task, request, has_question=bool(question))
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
         save_pot=name, entries=stored.entries, answers=False, pins=pins.pins(), run=run,
+        found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
-    carry_out(session.Session(model, request, documents.wishes(), loading=wanted), form, words, task)
+    made = session.Session(model, request, documents.wishes(), loading=wanted)
+    carry_out(made, form, words, stopped.resume(made) if stopped else task)

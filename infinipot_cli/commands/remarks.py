@@ -1,19 +1,32 @@
-"""What a run says about itself beside its answer: what is read, how, and how to read the rest."""
+"""What a run says about itself beside its answer: what is read, and how."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
-from infinipot_cli.documents import Wishes
-from infinipot_cli.documents.source import STDIN_NAME
+from infinipot_cli.plan import Plan, Task
+from infinipot_cli.policies import DEFAULT, distills, label, listed
 from infinipot_cli.reading import Reading
+from infinipot_cli.resume import header_of
 
 if TYPE_CHECKING:
     from infinipot_cli.display.console import Console
     from infinipot_cli.model.load import LoadedModel
 
 _MOST_NAMES = 3
+
+
+def pot_line(plan: Plan) -> str:
+    """The pot that is about to be filled, and what its policy does when it is full."""
+    here = listed(plan.policy)
+    if plan.policy == DEFAULT and not plan.policy_settings:
+        return f"pot of {plan.capacity} places, {plan.budget} kept when it is full"
+    name = label(plan.policy, plan.policy_settings)
+    if not here.is_bounded:
+        return f"{name}: {here.summary}; its memory grows with the document"
+    if distills(plan.policy, plan.policy_settings):
+        return f"pot of {plan.capacity} places, {plan.budget} kept when it is full by {name}: {here.summary}"
+    return f"pot of {plan.capacity} places kept by {name}: {here.summary}"
 
 
 def say_details(console: "Console", reading: Reading) -> None:
@@ -33,6 +46,15 @@ def say_details(console: "Console", reading: Reading) -> None:
     )
 
 
+def say_read_for(console: "Console", name: str, task: Task) -> None:
+    """Of a stored pot that a question has filled: that another question finds what mattered to that one."""
+    header = header_of(name)
+    if header.catalyst == "catalyst-question" and set(task.questions) - set(header.questions):
+        read_for = " ".join(f"“{question}”" for question in header.questions)
+        pot = f"@{name.removeprefix('@')}"
+        say(console, f"{pot} was read for {read_for}: what only another question needs may be gone", style="dim")
+
+
 def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> None:
     """How the model was loaded, and every distillation that is remembered."""
     how = f"{loaded.dtype} on {loaded.device}, {loaded.attention} attention"
@@ -43,17 +65,9 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
         )
 
 
-def say_rest(console: "Console", reading: Reading, name: str, wishes: Wishes) -> None:
-    """How to read the rest into the pot that was kept."""
-    source, option = reading.rest
-    if option and source != STDIN_NAME and wishes.pages is None and wishes.lines is None:
-        pot = f"@{name.removeprefix('@')}"
-        say(console, f'the rest: infinipot ask {pot} {shlex.quote(source)} {option} "…"', style="dim")
-
-
 def names_of(reading: Reading) -> str:
     """The documents of a reading for its first line."""
-    names = [entry.document.name for entry in reading.inputs]
+    names = list(dict.fromkeys(entry.document.name for entry in reading.inputs))
     if len(names) > _MOST_NAMES:
         return f"{names[0]} and {len(names) - 1} more documents"
     return ", ".join(names)

@@ -10,10 +10,11 @@ import typer
 from infinipot_cli.commands.answering import Answering
 from infinipot_cli.commands.consent import fetched
 from infinipot_cli.commands.form import Form
+from infinipot_cli.commands.keeping import store_stopped, store_whole
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import Answered, failed, reading_only, several_answers
-from infinipot_cli.commands.remarks import names_of, say_details, say_passes, say_rest
+from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_read_for
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
@@ -28,15 +29,14 @@ from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageEr
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
+from infinipot_cli.policies import DEFAULT, distills
 from infinipot_cli.reading import Reading
-from infinipot_cli.resume import resume, save
+from infinipot_cli.resume import resume
 from infinipot_cli.session import Session
 from infinipot_cli.speed import remember_speed
 
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
-# The pot in which a stopped reading is kept when the user has named none.
-LAST = "last"
 
 
 class Reply:
@@ -75,10 +75,14 @@ class Reply:
         if sys.stdout is None and self._form.output is None:
             raise OutputError("standard output is closed", code="stdout_closed")
         self._pot, words = split_pot(words)
+        request = self._session.request
+        for is_wanted, what in ((self._form.save_pot, "a stored pot"), (self._form.pins, "what is pinned")):
+            if is_wanted:
+                request.check_distilling(what)
         sources: Sequence[str] = ()
         if words:
             collected = collect(words, self._session.wishes)
-            sources, self._found = collected.sources, collected.found
+            sources, self._found = collected.sources, collected.found | self._form.found
             for note in collected.notes:
                 say(self._console, note, style="dim")
         if each and len(sources) > 1 and (self._pot or self._form.save_pot):
@@ -106,7 +110,7 @@ class Reply:
         """
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
-        if not self._form.model_was_chosen:
+        if not self._form.model_was_chosen and self._pot is None:
             say(self._console, larger_model_line(cached_names()), style="dim")
         if self._was_stopped:
             raise KeyboardInterrupt
@@ -148,13 +152,13 @@ class Reply:
                 reading.watch_evictions()
             if self._form.digest:
                 for entry in reading.inputs:
-                    entry.log = Digest(self._session.wishes.first_line)
+                    entry.log = Digest(entry.first_line)
                     entry.pieces = entry.log.watch(entry.pieces)
             plan = reading.plan
             names, model = names_of(reading), self._session.files.name
             say(
                 self._console,
-                f"{names} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {model}",
+                f"{names} → {pot_line(plan)} · {model}",
                 style="dim",
             )
             if self._form.run.verbose:
@@ -163,7 +167,7 @@ class Reply:
                 for progress in reading.read():
                     bar.update(progress)
             if reading.stop.is_wanted:
-                self._stopped(reading, bar)
+                self._stopped(reading, bar, sources)
             if self._form.run.verbose > 1:
                 say_passes(self._console, reading, self._session.load())
             for entry in reading.inputs:
@@ -171,8 +175,8 @@ class Reply:
                     self._fail(entry.document.failure)
             for warning in reading.warnings:
                 self._warn(warning)
-            if self._form.save_pot is not None and not reading.stop.is_wanted:
-                self._save(reading, self._form.save_pot)
+            if not reading.stop.is_wanted:
+                store_whole(self._console, self._session, reading, self._form)
             if self._then is not None:
                 self._then(reading)
                 return
@@ -196,7 +200,7 @@ class Reply:
         pot, model, no_log = self._form.save_pot or self._pot, self._session.files.name, self._form.run.no_log
         remember(self._console, reading, told, command=command, model=model, pot=pot, no_log=no_log)
 
-    def _stopped(self, reading: Reading, bar: ReadingBar) -> None:
+    def _stopped(self, reading: Reading, bar: ReadingBar, sources: Sequence[str]) -> None:
         """Say how far it was read and keep that; only somebody who looks at the answer is given one from that much.
 
         Raises:
@@ -205,9 +209,8 @@ class Reply:
         bar.say_stopped()
         if not reading.n_tokens:
             raise KeyboardInterrupt
-        with contextlib.suppress(OutputError):  # a pot that cannot be kept is no reason to lose the rest
-            self._save(reading, self._form.save_pot or LAST)
-            say_rest(self._console, reading, self._form.save_pot or LAST, self._session.wishes)
+        if distills(reading.plan.policy, reading.plan.policy_settings):
+            store_stopped(self._console, self._session, reading, sources, self._found, self._form)
         if self._form.output is not None or self._form.is_json or not self._form.answers or not self._is_watched:
             raise KeyboardInterrupt
         self._was_stopped = True
@@ -216,23 +219,15 @@ class Reply:
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
         if self._pot is not None:
-            return resume(self._session, self._pot, task, sources, found=self._found)
+            reading = resume(self._session, self._pot, task, sources, found=self._found)
+            say_read_for(self._console, self._pot, task)
+            return reading
         try:
             return self._session.prepare(sources, task, found=self._found)
         except ModelError as error:
             if STDIN in sources or not fetched(error, self._session.model_name, self._form.consent):
                 raise
         return self._session.prepare(sources, task, found=self._found)
-
-    def _save(self, reading: Reading, name: str) -> None:
-        """Store the pot; how large it will be is said before it is written."""
-        plain = f"@{name.removeprefix('@')}"
-
-        def tell(n_bytes: int) -> None:
-            say(self._console, f"saving {plain}, {size(n_bytes)}", style="dim")
-
-        save(self._session, reading, name, self._form.entries, tell=tell)
-        say(self._console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
 
     @property
     def _is_watched(self) -> bool:
@@ -241,18 +236,21 @@ class Reply:
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
         plan, timing = reading.plan, reading.timing
         share = min((answered.kept_share for answered in answers), default=reading.kept_share)
-        kept = kept_line(reading.n_tokens, plan.capacity, share)
+        kept = kept_line(reading.n_tokens, max(plan.capacity, reading.pot.peak), share)
         if share < LOW_RETENTION:
             self._warn(kept)
         else:
             say(self._console, kept)
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
-        speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
-        if n_read:
+        took = ""
+        if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
+        if n_read:
+            speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
+            took = f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), "
         say(
             self._console,
-            f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), {reading.pot.n_cycles} distillations"
+            f"{took}{reading.pot.n_cycles} distillations"
             f" · answer {sum(answered.n_tokens for answered in answers)} tokens, {duration(timing.answer_seconds)}"
             f" · pot {size(reading.pot.nbytes)}, peak {reading.pot.peak} entries",
             style="dim",

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from infinipot_cli.commands.options import NoLog
+
 _PANEL = "Output"
 
 
@@ -20,9 +22,7 @@ class RunOptions:
             rich_help_panel=_PANEL,
         ),
     ] = False
-    no_log: Annotated[bool, typer.Option("--no-log", help="Keep this out of the history.", rich_help_panel=_PANEL)] = (
-        False
-    )
+    no_log: NoLog = False
     plain: Annotated[
         bool,
         typer.Option(

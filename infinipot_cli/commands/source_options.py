@@ -1,9 +1,14 @@
 """Options about the documents to read; their values are checked by `documents.wishes` before anything is opened."""
 
+import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from infinipot_cli.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:  # help must stay fast
     from infinipot_cli.documents import Wishes
@@ -101,6 +106,39 @@ class SourceOptions:
             rich_help_panel=_PANEL,
         ),
     ] = False
+
+    null: Annotated[
+        bool,
+        typer.Option(
+            "-0",
+            "--null",
+            help="Standard input names the sources, as find -print0 writes them.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
+
+    def words(self, words: Sequence[str] | None) -> list[str]:
+        """The words of the command line behind the sources that standard input names.
+
+        Args:
+            words: as typed.
+
+        Raises:
+            UsageError: standard input would be read twice.
+            DocumentError: it names nothing.
+        """
+        typed = list(words or [])
+        if not self.null:
+            return typed
+        if "-" in typed:
+            raise UsageError("standard input (-) cannot be both the document and the list of documents")
+        data = b"" if sys.stdin is None else sys.stdin.buffer.read()
+        named = [os.fsdecode(path) for path in data.split(b"\0") if path.strip()]
+        if not named:
+            raise DocumentError(
+                "standard input names no sources", hint="find . -name '*.md' -print0 | …", code="no_source"
+            )
+        return [*named, *typed]
 
     def wishes(self) -> "Wishes":
         """The same as the documents take it.

@@ -7,11 +7,12 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.going_on import ResumeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
+from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
@@ -45,23 +46,26 @@ def summarize(
     *,
     documents: SourceOptions,
     pins: PinOptions,
-    loading: LoadingOptions,
-    stored: PotOptions,
-    consent: ConsentOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    prompt: PromptOptions,
-    sampling: SamplingOptions,
+    judging: CatalystOptions,
     max_tokens: options.MaxTokens = None,
-    cite: citing_options.Cite = True,
-    explain: citing_options.Explain = False,
     output: options.Output = None,
     json: options.Json = False,
     jsonl: options.Jsonl = False,
-    run: RunOptions,
     quiet: options.Quiet = False,
+    run: RunOptions,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
+    cite: citing_options.Cite = True,
+    explain: citing_options.Explain = False,
+    prompt: PromptOptions,
+    sampling: SamplingOptions,
+    stored: PotOptions,
+    resuming: ResumeOptions,
+    going_on: ContinueOptions,
+    loading: LoadingOptions,
+    consent: ConsentOptions,
 ) -> None:
     """Summarize documents of any length.
 
@@ -75,10 +79,13 @@ def summarize(
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
-    chosen = sources_only(sources or [], piped=input_is_piped())
+    sources = going_on.words(documents.words(sources))
+    stopped = resuming.stopped(has_sources=bool(sources))
+    chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped())
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     request = distilling.request(max_tokens)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    model = loading.named(model)
     model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
@@ -87,8 +94,11 @@ def summarize(
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
-        save_pot=stored.save_pot, entries=stored.entries, cite=cite, pins=pins.pins(), run=run,
-        explain=explain,
+        save_pot=stored.save_pot or (stopped.pot if stopped else None), entries=stored.entries, cite=cite,
+        pins=pins.pins(), run=run, explain=explain, found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
-    carry_out(made, form, chosen, wording.summarize(length), key="summary", each=each)
+    task = judging.judge(wording.summarize(length), request)
+    if stopped is not None:
+        task = stopped.resume(made, task if stopped.task.question else None)
+    carry_out(made, form, chosen, task, key="summary", each=each and not stopped)

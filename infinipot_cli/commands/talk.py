@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 
 from infinipot_cli.commands.form import Form
+from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import error_console, say
@@ -67,6 +68,10 @@ class Talk:
         writer.close()
         if not writer.text:
             show_warning(self._console, "the model gave no answer")
+        elif sys.stdin is not None and sys.stdin.isatty():
+            told = [Told(question, writer.text, self._reading.kept_share)]
+            model, no_log = self._session.files.name, self._form.run.no_log
+            remember(self._console, self._reading, told, command="chat", model=model, pot=None, no_log=no_log)
 
     def _obey(self, word: str, rest: str) -> None:
         if word == "/help":

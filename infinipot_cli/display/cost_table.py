@@ -9,38 +9,34 @@ from infinipot_cli.display.summary import duration, size
 
 
 def cost_table(rows: Sequence[CostRow]) -> Table:
-    """Time and memory of each method at each length, with ratios to the first method at the same length."""
+    """Time and memory of each method at each length, with ratios to the first method at the same length.
+
+    TTFT is the time to the first token of the answer, reading included; tok/s is the speed of the answer.
+    """
     table = Table()
-    for name in (
-        "tokens",
-        "method",
-        "reading",
-        "tok/s",
-        "distilling",
-        "first token",
-        "tok/s answer",
-        "cache",
-        "memory",
-    ):
-        table.add_column(name, justify="left" if name == "method" else "right")
+    for name in ("tokens", "method", "TTFT", "distil", "tok/s", "wall", "cache", "memory"):
+        table.add_column(name, justify="left" if name == "method" else "right", no_wrap=name == "method")
     first: CostRow | None = None
     for row in rows:
         if first is None or row.n_tokens != first.n_tokens:
             if first is not None:
                 table.add_section()
             first = row
-        table.add_row(
-            str(row.n_tokens),
-            row.method,
-            f"{duration(row.read_seconds)}{_ratio(row.read_seconds, first.read_seconds, row is first)}",
-            f"{row.n_tokens / row.read_seconds:.0f}",
-            f"{100 * row.distill_share:.1f} %" if row.n_distilled else "",
-            duration(row.first_token_seconds),
-            f"{(row.n_answer - 1) / row.answer_seconds:.1f}" if row.answer_seconds else "",
-            f"{size(row.cache_bytes)}{_ratio(row.cache_bytes, first.cache_bytes, row is first)}",
-            f"+{size(row.grown_bytes)}",
-        )
+        table.add_row(str(row.n_tokens), row.method, *_cells(row, first))
     return table
+
+
+def _cells(row: CostRow, first: CostRow) -> tuple[str, ...]:
+    """Time to the first token, share of distilling, speed of the answer, wall time, cache, growth of the peak."""
+    is_first = row is first
+    return (
+        f"{duration(row.ttft_seconds)}{_ratio(row.ttft_seconds, first.ttft_seconds, is_first)}",
+        f"{100 * row.distill_share:.1f} %" if row.distill_seconds else "",
+        f"{(row.n_answer - 1) / row.answer_seconds:.1f}" if row.answer_seconds else "",
+        duration(row.ttft_seconds + row.answer_seconds),
+        f"{size(row.cache_bytes)}{_ratio(row.cache_bytes, first.cache_bytes, is_first)}",
+        f"+{size(row.grown_bytes)}{_ratio(row.grown_bytes, first.grown_bytes, is_first)}",
+    )
 
 
 def _ratio(value: float, base: float, is_base: bool) -> str:

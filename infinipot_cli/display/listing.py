@@ -13,6 +13,8 @@ from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.pager import paged
 from infinipot_cli.display.safe import safe_json, safe_line
 
+# A column of this width can be read however its words are folded.
+_LEGIBLE = 12
 Row: TypeAlias = Mapping[str, object]
 
 
@@ -55,13 +57,36 @@ def _cell(value: object) -> str:
 
 
 def _table(rows: Sequence[Row]) -> str:
+    """Rows below each other; on a screen too narrow for that, a line for each of their cells."""
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    widths = {key: max(len(key), *(len(_cell(row.get(key))) for row in rows)) for key in rows[0]}
+    with console.capture() as captured:
+        if sum(min(width, _LEGIBLE) + 2 for width in widths.values()) - 2 > console.width:
+            console.print(_cells(rows))
+        else:
+            console.print(_columns(rows, widths))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _columns(rows: Sequence[Row], widths: Mapping[str, int]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key, value in rows[0].items():
         numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-        table.add_column(key.upper(), justify="right" if numeric else "left", overflow="fold")
+        # a narrow screen takes from the long columns, so that short words stay words
+        is_short = widths[key] <= _LEGIBLE
+        table.add_column(key.upper(), justify="right" if numeric else "left", overflow="fold", no_wrap=is_short)
     for row in rows:
         table.add_row(*(Text(safe_line(_cell(value))) for value in row.values()))
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    with console.capture() as captured:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+    return table
+
+
+def _cells(rows: Sequence[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, row in enumerate(rows):
+        if number:
+            table.add_row("", "")
+        for key, value in row.items():
+            table.add_row(key.upper(), Text(safe_line(_cell(value))))
+    return table

@@ -44,6 +44,7 @@ class ReadingBar:
         self._waiting = waiting
         self._clock = clock
         self._started: float | None = None
+        self._n_before = 0
         self._ticked_at = 0.0
         self._next_share = 0.1
         self._live: Live | None = None
@@ -80,6 +81,7 @@ class ReadingBar:
         """Show a new state; cheap enough to be called after every forward pass."""
         if self._started is None:
             self._started = self._ticked_at = self._clock()
+            self._n_before = reached.n_tokens
         self.reached = reached
         if self._live is None:
             self._tick(reached)
@@ -105,7 +107,8 @@ class ReadingBar:
 
     def _speed(self, reached: Progress) -> str:
         seconds = self._seconds()
-        return f"{reached.n_tokens / seconds:.0f} tok/s" if seconds > 0.5 else ""
+        n_read = reached.n_tokens - self._n_before  # a stored pot that is read on has tokens of other days
+        return f"{n_read / seconds:.0f} tok/s" if seconds > 0.5 and n_read else ""
 
     def _left(self, reached: Progress) -> str:
         seconds = self._seconds()

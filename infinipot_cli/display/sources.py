@@ -1,7 +1,9 @@
 """The sources under an answer: page, chapter or line, and the words."""
 
+import shutil
 import sys
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TextIO
 
 from rich.console import Console
@@ -54,8 +56,17 @@ def show_sources(lines: Sequence[str], console: Console, out: TextIO, *, quiet: 
         return
     if out is sys.stdout and out.isatty() and not plain:
         writer = AnswerWriter(out)
-        writer.write("\n".join(lines))
+        width = shutil.get_terminal_size().columns
+        writer.write("\n".join(row for line in lines for row in _folded(line, width)))
         writer.close()
     else:
         for line in lines:
             say(console, line)
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """A line in rows of whole words, the later ones below the beginning of the quote."""
+    at = line.find("“")
+    margin = at if 0 < at <= width // 2 else len(_HEAD)
+    first, *rest = wrap(line[margin:], max(width - margin, 20)) or [""]
+    return [line[:margin] + first, *(" " * margin + row for row in rest)]

@@ -55,10 +55,14 @@ class Attended:
         """Take the last row of the forward that is run inside; it chooses the next token."""
         with captured_last_row(model) as rows:
             yield
+        rows = rows or pot.rows
         if rows:
             if not self.n_rows:
                 self.novelty, self.n_cycles = pot.novelty.cpu(), pot.n_cycles
-            self._take(torch.stack([rows[number].cpu() for number in sorted(rows)]), pot.origins.cpu())
+            taken = torch.stack([rows[number].cpu() for number in sorted(rows)])
+            if pot.reordered is not None:
+                taken = taken.gather(-1, pot.reordered.cpu().repeat_interleave(taken.shape[1] // pot.n_kv_heads, dim=1))
+            self._take(taken, pot.origins.cpu())
 
     def chose(self, token: int) -> None:
         """Add the row that was taken last, which has led to this token."""

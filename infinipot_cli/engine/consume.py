@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from infinipot_cli.engine.policies import Timing, Voters
+from infinipot_cli.engine.grouped import grouped_attention
+from infinipot_cli.engine.policies import Numbering, Timing, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row
@@ -37,10 +38,14 @@ def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], no
     tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
     looks = pot.policy.timing is Timing.WHEN_FULL and pot.policy.voters is Voters.LAST
     rows: dict[int, Tensor] = {}
+    pot.reordered = None
     try:
         with ExitStack() as stack:
             if looks:
                 rows = stack.enter_context(captured_last_row(model))
+            if pot.policy.numbering is Numbering.GROUPED:
+                group, near = pot.policy.grouping(port.context_length or pot.capacity)
+                pot.rows = stack.enter_context(grouped_attention(model, pot, group=group, near=near))
             output = body(model)(
                 input_ids=tokens[None], past_key_values=pot, use_cache=True, **pot.positions(tokens[None])
             )
@@ -51,8 +56,9 @@ def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], no
         pot.rewind(n_before)  # some layers have the tokens already, others not
         raise
     pot.note(novelty)
+    pot.latest_ids.extend(ids)
     if looks:
-        pot.last_votes = by_kv_head(rows, pot.n_kv_heads, group_max=pot.choice.group_max)
+        pot.votes = by_kv_head(rows, pot.n_kv_heads, group_max=pot.choice.group_max)
     pot.last_state = states[-1].clone()  # a view would keep the whole chunk alive
     return pot.last_state
 

@@ -55,8 +55,8 @@ def distill(
 def _votes(model: PreTrainedModel, pot: Pot) -> Tensor:
     """Attention of the policy's voters to the entries held, fp32, (L, K, N); zeros where nobody votes."""
     if pot.policy.voters is Voters.LAST:
-        assert pot.last_votes is not None and pot.last_votes.shape[-1] >= pot.n_held
-        return pot.last_votes[..., : pot.n_held]
+        assert pot.votes is not None and pot.votes.shape[-1] >= pot.n_held
+        return pot.votes[..., : pot.n_held]
     if pot.policy.voters is not Voters.CATALYST:
         return torch.zeros_like(pot.novelty)
     n_before, ids = pot.n_held, torch.tensor([pot.catalyst_ids], device=model.device)

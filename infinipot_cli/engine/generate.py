@@ -1,7 +1,7 @@
 """Answer from a pot: the suffix, then one token after the other, never past the capacity."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
@@ -9,10 +9,13 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.engine.attended import Attended
-from infinipot_cli.engine.consume import consume, plain_ids
+from infinipot_cli.engine.consume import plain_ids
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Step
+from infinipot_cli.engine.ingest import absorb
+from infinipot_cli.engine.policies import Timing
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.question import read_both_ends, read_question
 from infinipot_cli.engine.sampling import choose
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.head import head
@@ -46,15 +49,25 @@ def generate(
         PotSizeError: suffix or answer do not fit beside what a distillation keeps; the pot is as before.
     """
     suffix = list(plain_ids(suffix_ids))
-    must_distill = pot.n_held + len(suffix) + max_new_tokens > pot.capacity and pot.n_held > pot.budget
-    _check_room(pot, pot.budget if must_distill else pot.n_held, len(suffix), max_new_tokens)
-    if must_distill:
-        n_room = pot.capacity - len(suffix) - max_new_tokens
-        distill(model, pot, n_kept=max(pot.budget, min(n_room, pot.n_held)) if pot.choice.fill else None)
+    if not suffix and pot.last_state is None and pot.withheld is None:
+        raise PotSizeError("there is nothing to continue: prefix, document and suffix are all empty")
+    if pot.policy.timing is Timing.WHEN_FULL:
+        _make_room_for(model, pot, len(suffix), max_new_tokens)
+    elif pot.policy.timing is Timing.CUT:
+        read_both_ends(model, port_of(model), pot, len(suffix) + max_new_tokens)
     generator = torch.Generator().manual_seed(seed)
     chosen_by = partial(choose, temperature=temperature, top_p=top_p, generator=generator)
     decoding = _Decoding(model, pot, suffix, max_new_tokens, chosen_by, attended)
     yield from decoding.run(frozenset(map(int, stop_ids)), record)
+
+
+def _make_room_for(model: PreTrainedModel, pot: Pot, n_suffix: int, max_new_tokens: int) -> None:
+    """Distill if suffix and answer would not fit."""
+    must_distill = pot.n_held + n_suffix + max_new_tokens > pot.capacity and pot.n_held > pot.budget
+    _check_room(pot, pot.budget if must_distill else pot.n_held, n_suffix, max_new_tokens)
+    if must_distill:
+        n_room = pot.capacity - n_suffix - max_new_tokens
+        distill(model, pot, n_kept=max(pot.budget, min(n_room, pot.n_held)) if pot.choice.fill else None)
 
 
 def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> None:
@@ -69,8 +82,6 @@ def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> No
             f"an answer of {max_new_tokens} tokens does not fit beside {n_kept} entries and a question of {n_suffix}"
             f" (capacity {pot.capacity}), and the pot is too small to distill while answering"
         )
-    if not n_suffix and pot.last_state is None:
-        raise PotSizeError("there is nothing to continue: prefix, document and suffix are all empty")
 
 
 class _Decoding:
@@ -85,7 +96,10 @@ class _Decoding:
         self.model, self.pot, self.max_new_tokens = model, pot, max_new_tokens
         self.port = port_of(model)
         self.suffix_start, self.suffix_end = pot.n_seen, pot.n_seen + len(suffix)
-        if suffix:
+        if pot.policy.timing is Timing.AFTER_PROMPT:
+            with self._watching():
+                read_question(model, self.port, pot, suffix)
+        elif suffix:
             self._consume(suffix)
 
     def run(self, stop_ids: frozenset[int], record: bool) -> Iterator[Step]:
@@ -103,8 +117,11 @@ class _Decoding:
                 self._consume([step.token_id], novelty)
 
     def _consume(self, ids: Sequence[int], novelty: Tensor | None = None) -> None:
-        with self.attended.watching(self.model, self.pot) if self.attended is not None else nullcontext():
-            consume(self.model, self.port, self.pot, ids, novelty)
+        with self._watching():
+            absorb(self.model, self.port, self.pot, ids, novelty)
+
+    def _watching(self) -> AbstractContextManager[None]:
+        return self.attended.watching(self.model, self.pot) if self.attended is not None else nullcontext()
 
     @torch.no_grad()
     def _choose(self, record: bool) -> tuple[Step, Tensor]:
@@ -120,6 +137,8 @@ class _Decoding:
         The next token still comes from the state before, since `last_state` is untouched by a distillation.
         """
         pot = self.pot
+        if pot.policy.timing is not Timing.WHEN_FULL:
+            return
         if pot.n_held + n_to_feed <= pot.capacity or pot.n_held < pot.capacity - len(pot.catalyst_ids):
             return
         n_suffix = self.suffix_end - self.suffix_start

@@ -4,15 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Self
 
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine.consume import consume, plain_ids
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Consumed, Distilled
-from infinipot_cli.engine.policies import Policy
+from infinipot_cli.engine.policies import Numbering, Policy, Timing
 from infinipot_cli.engine.pot import Pot
-from infinipot_cli.errors import UsageError
+from infinipot_cli.engine.stepwise import stable_length, step_through
+from infinipot_cli.errors import UnsupportedModelError, UsageError
 from infinipot_cli.model.port import Port, port_of
 
 CHUNK = 512
@@ -36,7 +38,7 @@ class Reader:
     Raises:
         PotSizeError: the sizes do not fit each other.
         UsageError: a chunk of no tokens, or ids of more than one sequence.
-        UnsupportedModelError: the model cannot use a pot.
+        UnsupportedModelError: the model cannot use a pot, or not one of this size under this policy.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Reader:
             novelty_ratio=novelty_ratio, catalyst_ids=tuple(plain_ids(catalyst_ids)), n_prefix=len(prefix),
             record=record, choice=choice, policy=policy,
         )  # fmt: skip
+        _check_model(model, self.port, self.pot)
         for _ in self.feed(prefix):
             pass
 
@@ -72,6 +75,14 @@ class Reader:
             PotSizeError: an answer from this very pot has taken the places of the catalyst.
         """
         pot, stream = self.pot, plain_ids(ids)
+        if pot.policy.timing is not Timing.WHEN_FULL:
+            while taken := list(islice(stream, self.chunk)):
+                if pot.policy.timing is Timing.CUT and pot.n_seen >= pot.n_prefix:
+                    pot.withhold(taken)
+                else:
+                    absorb(self.model, self.port, pot, taken)
+                yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
+            return
         n_full = pot.capacity - len(pot.catalyst_ids)
         while True:
             room = max(0, n_full - pot.n_held)
@@ -83,6 +94,33 @@ class Reader:
                 yield distill(self.model, pot)
             consume(self.model, self.port, pot, taken)
             yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
+
+
+def absorb(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None) -> Tensor:
+    """Bring tokens into a pot as its policy has it; arguments and result are those of `consume`.
+
+    Where a full pot is distilled instead, the tokens must have room.
+    """
+    if pot.policy.timing is Timing.EVERY_TOKEN:
+        return step_through(model, pot, ids)
+    return consume(model, port, pot, ids, novelty)
+
+
+def _check_model(model: PreTrainedModel, port: Port, pot: Pot) -> None:
+    """Refuse a model whose attention or positions do not go with the policy."""
+    name, windows = model.config.model_type, [window for window in port.windows if window is not None]
+    narrow = min((window for window in windows if window < pot.capacity), default=0)
+    if narrow and pot.policy.timing is Timing.EVERY_TOKEN:
+        raise UnsupportedModelError(
+            f"some layers of {name} see {narrow} tokens only, and under this policy no pot can be larger",
+            hint=f"-s {narrow}, or another --policy",
+        )
+    if pot.policy.numbering is not Numbering.GROUPED:
+        return
+    if windows:
+        raise UnsupportedModelError(f"some layers of {name} see {min(windows)} tokens only, so none are far for them")
+    if any(rope.is_in_values for rope in port.ropes) or stable_length(model) is not None:
+        raise UnsupportedModelError(f"the positions of {name} cannot be grouped", hint="another --policy")
 
 
 def read(

@@ -36,6 +36,10 @@ class PotLayer(CacheLayerMixin):
         self.peak = 0
         # half precision only: survivors' keys before rotation, so that repeated rounding cannot add up
         self.unrotated: Tensor | None = None
+        # every key before rotation, for policies that turn some of them with each token
+        self.plain: Tensor | None = None
+        # every key turned to the position of its group, for policies that number far tokens so
+        self.grouped: Tensor | None = None
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Reserve the whole capacity once the shapes are known."""
@@ -62,6 +66,7 @@ class PotLayer(CacheLayerMixin):
             heads = torch.arange(len(self.hole), device=self.keys.device)
             self.keys[0, heads, self.hole] = key_states[0, :, 0]
             self.values[0, heads, self.hole] = value_states[0, :, 0]
+            self.hole = None
         self.n = end
         self.peak = max(self.peak, end)
         return self.keys[:, :, :end], self.values[:, :, :end]
@@ -70,8 +75,10 @@ class PotLayer(CacheLayerMixin):
         """Reserve an eighth more than is wanted now, so that a growing cache is seldom copied."""
         assert self.keys is not None and self.values is not None
         with torch.inference_mode(False):
-            for name in ("keys", "values"):
-                held: Tensor = getattr(self, name)
+            for name in ("keys", "values", "grouped"):
+                held: Tensor | None = getattr(self, name)
+                if held is None:
+                    continue
                 longer = held.new_empty((1, held.shape[1], end + end // 8, held.shape[3]))
                 longer[:, :, : self.n] = held[:, :, : self.n]
                 setattr(self, name, longer)
@@ -109,6 +116,66 @@ class PotLayer(CacheLayerMixin):
         still[:, :, :n] = _chosen(still, indices)
         self.n = n
 
+    @property
+    def turning(self) -> Tensor:
+        """What turns with position, (1, K, capacity, D): keys, or what a latent cache has in the place of values."""
+        held = self.values if self.rope.is_in_values else self.keys
+        assert held is not None
+        return held
+
+    def vacate(self, places: Tensor) -> None:
+        """Let go of one entry of each head, by place (K,); the next token takes its place."""
+        self.hole = places.to(self.turning.device)
+        self.n -= 1
+
+    def note_plain(self, n_before: int) -> None:
+        """Un-rotate a copy of the entries behind the first `n_before`, which stand at their places."""
+        if not self.rope.is_rotary:
+            return
+        if self.plain is None:
+            self.plain = torch.empty_like(self.turning)
+        places = torch.arange(n_before, self.n, device=self.turning.device)
+        new = self.turning[:, :, n_before : self.n].float()
+        self.plain[:, :, n_before : self.n] = self.rope.rotate(new, places, inverse=True).to(self.turning.dtype)
+
+    def note_grouped(self, n_before: int, group: int) -> None:
+        """Turn a copy of the entries behind the first `n_before`, which stand at their places, to their group's."""
+        assert self.keys is not None
+        if self.grouped is None:
+            self.grouped = torch.empty_like(self.keys)
+        places = torch.arange(n_before, self.n, device=self.keys.device)
+        plain = self.rope.rotate(self.keys[:, :, n_before : self.n].float(), places, inverse=True)
+        self.grouped[:, :, n_before : self.n] = self.rope.rotate(plain, places // group).to(self.keys.dtype)
+
+    def note_newest(self, places: Tensor, position: int) -> None:
+        """Un-rotate a copy of the entries at these places (K,), which stand at one position."""
+        if self.plain is None:
+            return
+        heads, places = torch.arange(len(places), device=self.plain.device), places.to(self.plain.device)
+        new = self.turning[0, heads, places].float()
+        at = torch.tensor(position, device=self.plain.device)
+        self.plain[0, heads, places] = self.rope.rotate(new, at, inverse=True).to(self.plain.dtype)
+
+    def turn(self, places: Tensor, positions: Tensor) -> None:
+        """Turn the entries at these places to positions, both (K, R)."""
+        if self.plain is None:
+            return
+        places, positions = places.to(self.plain.device), positions.to(self.plain.device)
+        turned = self.rope.rotate(_chosen(self.plain, places).float(), positions[None])
+        heads = torch.arange(len(places), device=places.device)[:, None]
+        self.turning[0, heads, places] = turned[0].to(self.turning.dtype)
+
+    def reorder(self, order: Tensor) -> None:
+        """Put all entries into another order, (K, N), and turn them to their places if they are kept un-rotated."""
+        order = order.to(self.turning.device)
+        for part in (self.keys, self.values, self.plain):
+            if part is not None:
+                part[:, :, : self.n] = _chosen(part, order)
+        if self.plain is not None:
+            places = torch.arange(self.n, device=order.device)
+            turned = self.rope.rotate(self.plain[:, :, : self.n].float(), places)
+            self.turning[:, :, : self.n] = turned.to(self.turning.dtype)
+
     def get_mask_sizes(self, query_length: Any) -> tuple[int, int]:
         """Keys that a forward of this many queries sees, and the place of the first."""
         length = query_length if isinstance(query_length, int) else int(query_length.shape[0])
@@ -127,7 +194,7 @@ class PotLayer(CacheLayerMixin):
     @property
     def nbytes(self) -> int:
         """Bytes reserved."""
-        held = (self.keys, self.values, self.unrotated)
+        held = (self.keys, self.values, self.unrotated, self.plain, self.grouped)
         return sum(t.numel() * t.element_size() for t in held if t is not None)
 
 

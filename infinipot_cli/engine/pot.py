@@ -5,6 +5,8 @@ from the model's side (paper §3.5). Heads hold different tokens but equally man
 """
 
 import copy
+from collections import deque
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -14,6 +16,7 @@ from transformers.cache_utils import Cache
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine.layer import PotLayer
 from infinipot_cli.engine.policies import Numbering, Policy, Timing, make
+from infinipot_cli.engine.withheld import Withheld
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.rope import LayerRope
 
@@ -35,7 +38,12 @@ class Pot(Cache):
         favoured: the same for the next distillation; whoever reads may put others in their place.
         kept_history: `origins` after each distillation, when recording.
         policy: who decides what stays.
-        last_votes: attention of the row read last, fp32, (L, K, n_held); None unless the policy asks for it.
+        rows: what the token read last attends to, by layer, (H, n_held), where only the policy can tell.
+        votes: attention of the row read last, or summed over all rows, fp32, (L, K, n_held), as the policy has it; None
+            where the policy asks for neither.
+        reordered: where the entries held stood in the latest forward, (L, K, n_held); None if they stand there now.
+        withheld: tokens that are read once the question is known, where the policy has it so.
+        latest_ids: of the last tokens read, as many as vote on a whole prompt.
         last_state: final hidden state of the last consumed token, (width,), None before the first.
     """
 
@@ -48,6 +56,11 @@ class Pot(Cache):
         if policy.timing is Timing.WHEN_FULL:
             n_protected = n_prefix + choice.sinks + choice.recent + sum(policy.always(budget))
             _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids), n_protected)
+        elif policy.timing is Timing.EVERY_TOKEN and min(policy.always(capacity - 1)) < 0:
+            raise PotSizeError(
+                f"more entries shall always stay than a pot of {capacity} places holds",
+                hint="take a larger pot with -s",
+            )
         grows = not policy.is_bounded
         of_layers = zip(ropes, windows, strict=True)
         super().__init__(layers=[PotLayer(capacity, rope, window, grows=grows) for rope, window in of_layers])
@@ -65,7 +78,11 @@ class Pot(Cache):
         self.pinned: list[tuple[int, int]] = []
         self.favoured: list[tuple[int, int]] = []
         self.last_state: Tensor | None = None
-        self.last_votes: Tensor | None = None
+        self.votes: Tensor | None = None
+        self.reordered: Tensor | None = None
+        self.withheld: Withheld | None = None
+        self.latest_ids: deque[int] = deque(maxlen=policy.n_window)
+        self.rows: dict[int, Tensor] = {}
         self.kept_history: list[Tensor] = []
         self.record = record
         self._origins: Tensor | None = None
@@ -150,6 +167,32 @@ class Pot(Cache):
             self.pinned[-1] = (self.pinned[-1][0], origin + 1)
         else:
             self.pinned.append((origin, origin + 1))
+
+    def withhold(self, ids: Sequence[int]) -> None:
+        """Let tokens wait for the question."""
+        self.withheld = self.withheld or Withheld()
+        self.withheld.add(ids, self.capacity)
+        self.n_seen += len(ids)
+
+    def replace_notes(self, places: Tensor) -> None:
+        """Write down that the token just read took these places, (L, K)."""
+        assert self._origins is not None and self._novelty is not None
+        self._origins.scatter_(-1, places[..., None], self.n_seen)
+        self._novelty.scatter_(-1, places[..., None], 0.0)
+        self.n_seen += 1
+
+    def put_in_order(self) -> None:
+        """Let all entries stand in the order in which they came."""
+        assert self._origins is not None and self._novelty is not None
+        order = self.origins.argsort(dim=-1)
+        n = order.shape[-1]
+        self._origins[..., :n] = self._origins.gather(-1, order)
+        self._novelty[..., :n] = self._novelty.gather(-1, order)
+        if self.votes is not None:
+            self.votes = self.votes.gather(-1, order)
+        for number, layer in enumerate(self.pot_layers):
+            layer.reorder(order[number])
+        self.reordered = order
 
     def rewind(self, n_held: int) -> None:
         """Forget every entry after the first `n_held`; what was written there is never read again."""

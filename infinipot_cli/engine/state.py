@@ -25,7 +25,7 @@ class PotState:
         numbers: sizes, counters, catalyst and settings; plain JSON values.
         tensors: by name, on the CPU: `keys.0`, `values.0`, … of shape (1, K, N, D); `unrotated.0` where the layer keeps
             keys before rotation; `origins` and `novelty`, (L, K, N); `last_state`, (width,);
-            `last_votes`, (L, K, N), where the policy asks for them.
+            `votes`, (L, K, N), where the policy asks for them.
     """
 
     numbers: dict[str, Any]
@@ -41,7 +41,7 @@ def capture(pot: Pot) -> PotState:
         for name, part in parts.items():
             if part is not None:
                 tensors[f"{name}.{number}"] = part[:, :, :n].detach().cpu().contiguous().clone()
-    for name, part in (("last_state", pot.last_state), ("last_votes", pot.last_votes)):
+    for name, part in (("last_state", pot.last_state), ("votes", pot.votes)):
         if part is not None:
             tensors[name] = part.detach().cpu().contiguous().clone()
     policy, settings = settings_of(pot.policy)
@@ -87,7 +87,7 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
         if pot.n_held:
             pot.note(torch.zeros(pot.n_held, device=model.device))
             pot.overwrite_notes(tensors["origins"], tensors["novelty"])
-        for name in ("last_state", "last_votes"):
+        for name in ("last_state", "votes"):
             if name in tensors:
                 setattr(pot, name, tensors[name].to(model.device))
     pot.pinned, pot.favoured = (

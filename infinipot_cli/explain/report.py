@@ -11,6 +11,7 @@ from torch import Tensor
 from infinipot_cli.engine import Attended, Pot
 from infinipot_cli.engine.distill import inside
 from infinipot_cli.engine.importance import most_novel
+from infinipot_cli.engine.policies import Timing
 from infinipot_cli.explain.citations import Passage, cite
 from infinipot_cli.explain.evictions import Evictions
 from infinipot_cli.explain.evidence import by_origin
@@ -38,7 +39,7 @@ def saved_by(pot: Pot, attended: Attended) -> Tensor:
         attended: of its answer.
     """
     rules = torch.full_like(attended.origins, _UNJUDGED)
-    if not attended.n_cycles:
+    if not attended.n_cycles or pot.policy.timing is not Timing.WHEN_FULL:
         return rules
     judged = slice(0, _n_judged(pot, attended))
     origins = attended.origins[..., judged].contiguous()

@@ -17,6 +17,9 @@ from transformers import PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+# Rows whose attention is written out at once where all rows of a forward count.
+ROWS_AT_ONCE = 64
+
 
 class AllHeard(Exception):  # noqa: N818 - it ends a forward early and is no error
     """Every layer has voted; what the forward would still compute is of no use."""
@@ -96,13 +99,39 @@ def captured_last_row(model: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
 
 
 @contextmanager
+def captured_columns(model: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
+    """Collect, layer by layer, what all tokens of each forward attend to; what is computed does not change.
+
+    Yields:
+        Layer index -> weights of the latest forward summed over its rows, shape (H, N), fp32: each row's softmax over
+        all keys that it sees, those of the forward included. A few rows are weighed at a time.
+    """
+    sums: dict[int, Tensor] = {}
+
+    def look(heard: Heard) -> None:
+        query, n_rows = heard.query, heard.query.shape[2]
+        n_before = heard.key.shape[2] - n_rows
+        total = query.new_zeros((query.shape[1], heard.key.shape[2]), dtype=torch.float32)
+        for at in range(0, n_rows, ROWS_AT_ONCE):
+            end = min(at + ROWS_AT_ONCE, n_rows)
+            seen = n_before + end  # later keys are hidden from these rows
+            mask = heard.mask if heard.mask is None else heard.mask[:, :, at:end]
+            weights = attention_weights(query[:, :, at:end], heard.key[:, :, :seen], mask, **heard.scoring)
+            total[:, :seen] += weights.sum(dim=2).flatten(0, 1)
+        sums[heard.layer] = total
+
+    with _overheard(model, look):
+        yield sums
+
+
+@contextmanager
 def _overheard(model: PreTrainedModel, hear: Callable[[Heard], Tensor | None]) -> Iterator[None]:
     """Hand what each attention is computed from to `hear`, which may return its weights, (K, H / K, P, N).
 
     transformers' own SDPA is a product of those weights and the values, and is then not run again; any other
     implementation, somebody's own above all, is called as always.
     """
-    name = model.config.get_text_config(decoder=True)._attn_implementation or "eager"
+    name = _implementation(model)
     original = ALL_ATTENTION_FUNCTIONS.get(name)
 
     def override(
@@ -111,11 +140,36 @@ def _overheard(model: PreTrainedModel, hear: Callable[[Heard], Tensor | None]) -
         heard = Heard(int(module.layer_idx), query, key, value, attention_mask, _scoring(options))  # type: ignore[arg-type]
         weights = hear(heard)
         if weights is not None and original is sdpa_attention_forward and heard.is_plain:
-            return _attended(weights, value), None
+            return attended(weights, value), None
         plain = original or sys.modules[type(module).__module__].eager_attention_forward
         output: tuple[Tensor, Tensor | None] = plain(module, query, key, value, attention_mask, **options)
         return output
 
+    with _swapped(name, override):
+        yield
+
+
+@contextmanager
+def replaced_attention(model: PreTrainedModel, attend: Callable[[Heard], Tensor]) -> Iterator[None]:
+    """Let `attend` compute every layer's attention output, (1, P, H, E), while it lasts."""
+
+    def override(
+        module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+    ) -> tuple[Tensor, Tensor | None]:
+        return attend(Heard(int(module.layer_idx), query, key, value, attention_mask, _scoring(options))), None  # type: ignore[arg-type]
+
+    with _swapped(_implementation(model), override):
+        yield
+
+
+def _implementation(model: PreTrainedModel) -> str:
+    return model.config.get_text_config(decoder=True)._attn_implementation or "eager"
+
+
+@contextmanager
+def _swapped(name: str, override: Callable[..., tuple[Tensor, Tensor | None]]) -> Iterator[None]:
+    """Put a function into the table of implementations, and what was there back afterwards."""
+    original = ALL_ATTENTION_FUNCTIONS.get(name)
     ALL_ATTENTION_FUNCTIONS[name] = override
     try:
         yield
@@ -151,7 +205,7 @@ def cap_scores(weights: Tensor, *, n_held: int, group_max: bool = False) -> Tens
     return by_head.amax(dim=1) if group_max else by_head.sum(dim=1)
 
 
-def _attended(weights: Tensor, value: Tensor) -> Tensor:
+def attended(weights: Tensor, value: Tensor) -> Tensor:
     """A layer's attention output, (1, P, H, E), from its weights (K, H / K, P, N) and values (1, K, N, E)."""
     mixed = torch.bmm(weights.flatten(1, 2), value[0].float())
     by_head = mixed.view(*weights.shape[:3], value.shape[-1]).flatten(0, 1)
@@ -182,24 +236,33 @@ def attention_weights(
     Returns:
         Shape (K, H / K, P, N), fp32; rows sum to 1, or less with sinks.
     """
+    return weighed(products(query, key, scaling, softcap), mask, window=window, sinks=sinks)
+
+
+def products(query: Tensor, key: Tensor, scaling: float, softcap: float | None = None) -> Tensor:
+    """Of each query row with each key, fp32, (K, H / K, P, N); arguments as for `attention_weights`."""
     n_kv, n_rows, n_keys = key.shape[1], query.shape[2], key.shape[2]
     grouped = query[0].reshape(n_kv, -1, query.shape[-1]).float()
     # not einsum, which would copy keys that do not lie in one piece
-    products = (torch.bmm(grouped, key[0].float().mT) * scaling).view(n_kv, -1, n_rows, n_keys)
-    if softcap is not None:
-        products = softcap * torch.tanh(products / softcap)
+    found = (torch.bmm(grouped, key[0].float().mT) * scaling).view(n_kv, -1, n_rows, n_keys)
+    return found if softcap is None else softcap * torch.tanh(found / softcap)
+
+
+def weighed(found: Tensor, mask: Tensor | None, *, window: int | None = None, sinks: Tensor | None = None) -> Tensor:
+    """The softmax over what each row sees of products (K, H / K, P, N); arguments as for `attention_weights`."""
+    n_kv, _, n_rows, n_keys = found.shape
     if mask is None:
-        rows = torch.arange(n_keys - n_rows, n_keys, device=key.device)[:, None]
-        columns = torch.arange(n_keys, device=key.device)
+        rows = torch.arange(n_keys - n_rows, n_keys, device=found.device)[:, None]
+        columns = torch.arange(n_keys, device=found.device)
         seen = columns <= rows
         if window is not None:
             seen &= columns > rows - window
-        products = products.masked_fill(~seen, float("-inf"))
+        found = found.masked_fill(~seen, float("-inf"))
     elif mask.dtype == torch.bool:
-        products = products.masked_fill(~mask[0, :, None, :, :n_keys], float("-inf"))
+        found = found.masked_fill(~mask[0, :, None, :, :n_keys], float("-inf"))
     else:
-        products = products + mask[0, :, None, :, :n_keys].float()
+        found = found + mask[0, :, None, :, :n_keys].float()
     if sinks is not None:
         extra = sinks.float().view(n_kv, -1, 1, 1).expand(-1, -1, n_rows, 1)
-        products = torch.cat((products, extra), dim=-1)
-    return products.softmax(dim=-1)[..., :n_keys]
+        found = torch.cat((found, extra), dim=-1)
+    return found.softmax(dim=-1)[..., :n_keys]

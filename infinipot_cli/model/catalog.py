@@ -10,6 +10,7 @@ from infinipot_cli.settings import DEFAULT_MODEL, Loading
 
 POCKET_FOLDER = Path(__file__).parent.parent / "pocket"
 
+_REVISION = re.compile(r"[\w][\w./-]{0,99}")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -17,7 +18,8 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     """Find a model by name.
 
     Args:
-        name: `pocket`, a folder, a `.gguf` file, or the name of a model in the Hugging Face cache.
+        name: `pocket`, a folder, a `.gguf` file, or the name of a model in the Hugging Face cache, with `@REVISION`
+            behind it or not.
         loading: what of the model's folder is trusted.
 
     Raises:
@@ -46,7 +48,8 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
         raise ModelError(
             f"{name} is a file; a model is a folder in transformers format, or a .gguf file", code="no_model"
         )
-    folder = _cached(name) if _HUB_NAME.fullmatch(name) else None
+    hub_name, revision = with_revision(name)
+    folder = _cached(hub_name, revision) if _HUB_NAME.fullmatch(hub_name) else None
     if folder is None:
         raise ModelError(
             f"model {name!r} is not on this machine",
@@ -57,15 +60,21 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     return describe(name, folder, **trust)
 
 
-def _cached(name: str) -> Path | None:
-    """The newest snapshot of a model in the Hugging Face cache, None when there is none."""
+def with_revision(name: str) -> tuple[str, str | None]:
+    """A name of the hub and its revision, as in `Qwen/Qwen3-0.6B@main`; None without one."""
+    hub_name, mark, revision = name.partition("@")
+    return (hub_name, revision) if mark and _REVISION.fullmatch(revision) else (name, None)
+
+
+def _cached(name: str, revision: str | None = None) -> Path | None:
+    """A snapshot of a model in the Hugging Face cache, by default the newest; None when there is none."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     # A snapshot need not hold all files of its repository, so the hub's own check of that would refuse good models;
     # `describe` looks for those that matter.
     try:
-        found = try_to_load_from_cache(name, "config.json")
+        found = try_to_load_from_cache(name, "config.json", revision=revision)
     except (HFValidationError, OSError):
         return None
     return Path(found).parent if isinstance(found, str) else None

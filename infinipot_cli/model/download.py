@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import ModelError
+from infinipot_cli.model.catalog import with_revision
 
 _WANTED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
 _HUB = "https://huggingface.co"
@@ -19,7 +20,7 @@ class Offer:
     """A model on the hub.
 
     Attributes:
-        name: as on the hub.
+        name: as on the hub, with its revision if one was asked for.
         n_bytes: size of what would be fetched.
         licence: as its card says, empty if it says nothing.
     """
@@ -49,7 +50,8 @@ def look_up(name: str) -> Offer:
     try:
         from huggingface_hub import HfApi
 
-        info = HfApi().model_info(name, files_metadata=True)
+        hub_name, revision = with_revision(name)
+        info = HfApi().model_info(hub_name, revision=revision, files_metadata=True)
     except Exception as error:  # the hub's client raises its own classes and those of two HTTP libraries
         raise _refusal(name, error) from error
     files = {file.rfilename: file.size or 0 for file in info.siblings or [] if _is_wanted(file.rfilename)}
@@ -74,8 +76,9 @@ def download(offer: Offer, *, show_progress: bool) -> Path:
     if not show_progress:
         disable_progress_bars()
     try:
-        # without a revision, so that the cache knows the folder as the newest one, which is how it is found again
-        folder = snapshot_download(offer.name, allow_patterns=list(_WANTED), ignore_patterns=["*/*"])
+        # by its revision and not by its commit, so that the cache knows under which name it is found again
+        hub_name, revision = with_revision(offer.name)
+        folder = snapshot_download(hub_name, revision=revision, allow_patterns=list(_WANTED), ignore_patterns=["*/*"])
     except Exception as error:  # as above
         raise _refusal(offer.name, error) from error
     return Path(folder)
@@ -94,6 +97,10 @@ def _refusal(name: str, error: Exception) -> ModelError:
             f"{name} is gated: its owner wants you to agree to something first",
             hint=f"agree at {_HUB}/{name}, then set HF_TOKEN or run hf auth login",
             code="gated",
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return ModelError(
+            f"{name} is no revision that the hub has", hint="a branch, a tag or a commit", code="model_not_found"
         )
     if isinstance(error, (errors.RepositoryNotFoundError, errors.HFValidationError)):
         return ModelError(

@@ -6,12 +6,12 @@ entries that a distillation kept have their keys once more as they were before r
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from infinipot_cli.errors import ModelError
+from infinipot_cli.errors import ModelError, PotSizeError
 from infinipot_cli.model.files import ModelFiles
-from infinipot_cli.settings import Dtype, Loading
+from infinipot_cli.settings import SMALLEST_POT, Dtype, Loading, PotRequest
 
 _NOTE_BYTES = 8 + 4  # origin and novelty
 _LAYERS, _HEADS, _WIDTH = ("num_hidden_layers", "n_layer"), ("num_attention_heads", "n_head"), ("hidden_size", "n_embd")
@@ -55,6 +55,22 @@ def footprint(files: ModelFiles, loading: Loading) -> Footprint:
     raise ModelError(
         f"what a pot of {files.name} takes cannot be told before it is loaded", hint="give its size in places: -s"
     )
+
+
+def sized(request: PotRequest, files: ModelFiles, loading: Loading) -> PotRequest:
+    """A request with the capacity that its wish for memory stands for; no more than the model was trained for.
+
+    Raises:
+        PotSizeError: the memory holds no pot.
+        ModelError: the configuration does not say what a place takes.
+    """
+    n_bytes = request.memory
+    if n_bytes is None:
+        return request
+    places = footprint(files, loading).capacity_of(n_bytes, request.budget)
+    if places < SMALLEST_POT:
+        raise PotSizeError(f"{n_bytes} bytes hold {places} places of {files.name}", hint="give --memory more")
+    return replace(request, capacity=min(places, files.context_length or places), memory=None)
 
 
 def footprint_of(config: Mapping[str, Any], element_bytes: int) -> Footprint:

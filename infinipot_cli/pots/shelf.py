@@ -65,6 +65,27 @@ def shelved() -> list[Shelved]:
     return [look(name) for name in names()]
 
 
+def latest() -> str:
+    """The name of the pot that was stored or asked last.
+
+    Raises:
+        PotError: there is none at all.
+    """
+    used = {}
+    for name in names():
+        with contextlib.suppress(OSError):
+            used[name] = path_of(name).stat().st_mtime
+    if not used:
+        raise PotError("there is no stored pot yet", hint="infinipot read makes one", code="no_pot")
+    return max(used, key=lambda name: used[name])
+
+
+def mark_used(name: str) -> None:
+    """Write down that a pot was asked; when a file was read last is kept by few systems, and a list reads them all."""
+    with contextlib.suppress(OSError):
+        os.utime(path_of(name))
+
+
 def look(name: str) -> Shelved:
     """One pot, as far as its header tells.
 
@@ -82,7 +103,7 @@ def look(name: str) -> Shelved:
         problem = ""
     except PotError as error:
         header, problem = None, error.message
-    return Shelved(plain, path, state.st_size, max(state.st_atime, state.st_mtime), header, problem)
+    return Shelved(plain, path, state.st_size, state.st_mtime, header, problem)
 
 
 def remove(name: str) -> None:

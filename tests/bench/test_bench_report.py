@@ -128,10 +128,11 @@ def test_a_run_file_counts_once_beside_the_record_of_the_same_run(folder: Path) 
 
 def test_orderings_are_paired_and_judged_by_their_interval(folder: Path) -> None:
     found = find(folder)
-    (one,) = [one for one in comparisons(found) if "TOVA" in one.claim]
+    pooled, one = [one for one in comparisons(found) if "TOVA" in one.claim]
+    assert (pooled.on, pooled.n, pooled.verdict) == ("needles and questions", 24, "holds")
     assert (one.on, one.n, round(one.better), round(one.worse), one.verdict) == ("pass keys", 24, 100, 33, "holds")
     on = {one.on for one in comparisons(found) if "> TR" in one.claim}
-    assert on == {"LongBench questions", "LongBench, all sets"}
+    assert on == {"needles and questions", "LongBench questions", "LongBench, all sets"}
     assert [row[2] for row in cost_claims(found)] == ["holds", "holds", "holds"]
 
 

@@ -26,6 +26,19 @@ def test_a_run_says_what_it_held(method: str, run: object) -> None:
         assert row.cache_bytes == 128 * (per_entry + 2 * 2 * (8 + 4))
 
 
+def test_methods_are_measured_alike() -> None:
+    """What each says it holds is what its method promises, at the end of an answer of five tokens."""
+    entries, cycles = {}, {}
+    for method in ("snapkv", "streaming_llm", "tova", "self_extend"):
+        wanted = CostRun(method, 300, 128, SHAPE, n_answer=5)
+        row = through_a_pot(build(wanted), wanted, torch.arange(300).remainder(97).tolist())
+        entries[method], cycles[method] = row.cache_bytes / (2 * 2 * 2 * 8 * 4), row.n_distilled
+        assert row.ttft_seconds == row.read_seconds + row.first_token_seconds
+    assert cycles == {"snapkv": 0, "streaming_llm": 0, "tova": cycles["tova"], "self_extend": 0}
+    assert cycles["tova"] > 0
+    assert entries["tova"] < entries["streaming_llm"] < 300 < entries["snapkv"] < entries["self_extend"]
+
+
 @pytest.mark.slow
 def test_a_process_of_its_own_gives_the_same_kind_of_row() -> None:
     row = measure(CostRun("infinipot", 300, 128, SHAPE))
@@ -35,7 +48,7 @@ def test_a_process_of_its_own_gives_the_same_kind_of_row() -> None:
 
 @pytest.mark.parametrize(
     ("words", "reason"),
-    [(["--methods", "h3o"], "h3o"), (["--tokens", "100"], "fits the pot"), (["--tokens", "x"], "x")],
+    [(["--methods", "infinipot,h3o"], "h3o"), (["--tokens", "100"], "fits the pot"), (["--tokens", "x"], "x")],
 )
 def test_what_cannot_be_compared_is_said(words: list[str], reason: str) -> None:
     result = CliRunner().invoke(app, ["bench", "cost", *words], standalone_mode=True)

@@ -1,6 +1,7 @@
 """Hit rates against choices made by hand and by plain transformers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,10 @@ def test_what_cannot_be_compared_is_said(words: list[str], reason: str, story: P
     result = CliRunner().invoke(app, ["bench", "hitrate", "--book", str(story), "-m", str(tiny_model), *words])
     assert result.exit_code == 2
     assert reason in result.output
+
+
+def test_another_policy_is_measured_beside() -> None:
+    trial = measure(model("Llama"), replace(plan(), policy="keydiff"), plan(), DOCUMENT, question="?", depth=0.5)
+    rows = {way: [row for row in trial.rows if row.way == way] for way in ("keydiff", QUESTION)}
+    assert [row.n_seen for row in rows["keydiff"]] == [row.n_seen for row in rows[QUESTION]]
+    assert rows["keydiff"][-1].hits != rows[QUESTION][-1].hits

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,26 @@ def test_help_shows_every_default() -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_ctrl_c_ends_an_answer_where_it_is(story: Path, model: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("ask", str(story), "What is the pass key?", *SMALL, *model).stdout
+    import infinipot_cli.engine as engine
+
+    generate = engine.generate
+
+    def interrupted(*words: Any, **named: Any) -> Iterator[Any]:
+        for number, step in enumerate(generate(*words, **named)):
+            if number == 7:
+                raise KeyboardInterrupt
+            yield step
+
+    monkeypatch.setattr(engine, "generate", interrupted)
+    result = run("ask", str(story), "What is the pass key?", *SMALL, *model)
+    assert result.exit_code == 130
+    assert "stopped at 7 tokens of the answer" in result.stderr and "Traceback" not in result.stderr
+    assert result.stdout.endswith("\n") and whole.startswith(result.stdout.rstrip("\n"))
+    assert run("ask", str(story), "Who?", *SMALL, *model, "--json").stdout == ""
+
+
 def test_more_is_said_only_when_asked(story: Path, model: list[str]) -> None:
     words = ["ask", str(story), "What is the pass key?", *SMALL, *model]
     plain, loud = run(*words), run(*words, "-v")
@@ -130,3 +151,6 @@ def test_more_is_said_only_when_asked(story: Path, model: list[str]) -> None:
     assert any(line.startswith(f"{story}: text, ") for line in more)
     assert any("catalyst-question" in line for line in more)
     assert run(*words, "-v", "-q").stderr == ""
+    most = set(run(*words, "-vv").stderr.splitlines()) - set(loud.stderr.splitlines())
+    assert any(line.startswith("distillation 1: at token ") for line in most)
+    assert any(line.startswith("model: tiny-llama, fp32 on ") for line in most)

@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.display.sources import show_sources, source_lines
+from infinipot_cli.display.sources import _folded, show_sources, source_lines
 from infinipot_cli.documents import open_document
 from infinipot_cli.explain.citations import Passage
 
@@ -101,3 +101,13 @@ def test_at_a_terminal_the_sources_belong_to_the_answer(
     file = io.StringIO()
     show_sources(["Sources  p. 1"], console, file, quiet=False)
     assert (file.getvalue(), errors.getvalue()) == ("", "Sources  p. 1\n")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_at_a_terminal_a_long_quote_is_folded_below_itself(width: int) -> None:
+    quote = "“" + " ".join(f"word{number}" for number in range(40)) + "”"
+    rows = _folded(f"Sources  l. 102  {quote}", width)
+    assert max(map(len, rows)) <= width
+    assert rows[0].startswith("Sources  l. 102  “word0 ")
+    assert {len(row) - len(row.lstrip()) for row in rows[1:]} == {17}
+    assert " ".join(row.strip() for row in rows) == f"Sources  l. 102  {quote}"

@@ -155,6 +155,14 @@ def test_what_is_raised_becomes_its_exit_code(
     assert result.exit_code == code
     assert "Traceback" not in result.output
     assert len(result.stderr.splitlines()) <= 2
+    for option in ("--json", "--jsonl"):
+        told = run("ask", str(story), "who?", option)
+        assert told.exit_code == code
+        if code in (7, 130, 141):  # nobody can be told, or nobody is there any more
+            assert told.stdout == ""
+        else:
+            (document,) = told.stdout.splitlines() if option == "--jsonl" else [told.stdout]
+            assert json.loads(document)["error"]["exit_code"] == code
 
 
 def test_a_bug_says_that_it_is_one_and_shows_itself_under_debug(monkeypatch: pytest.MonkeyPatch, story: Path) -> None:

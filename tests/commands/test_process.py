@@ -186,3 +186,48 @@ def test_ctrl_c_on_a_terminal_answers_from_what_was_read(command: list[str], lon
     if child.stdout is not None:
         with child.stdout:
             assert child.stdout.read() == b""
+
+
+def test_a_second_ctrl_c_ends_it_at_once(command: list[str], long_story: Path) -> None:
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen([*command, str(long_story), "Who?"], stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown, presses = b"", 0
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:
+            break
+        if presses == 0 and re.search(r"[1-9] %", shown.decode(errors="replace")):
+            presses, first = 1, time.monotonic()
+            child.send_signal(signal.SIGINT)
+        elif presses == 1 and b"stopped at" in shown:
+            presses = 2
+            child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=60) == 130
+    assert presses == 2 and time.monotonic() - first < 30
+    os.close(ours)
+    assert b"Traceback" not in shown
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l"), "the cursor is there again"
+
+
+def test_plain_on_a_terminal_is_as_in_a_pipe(command: list[str], story: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = [*command, str(story), "What is the pass key?", "--plain", "--no-log"]
+    child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:
+            break
+    answer, _ = child.communicate(timeout=60)
+    os.close(ours)
+    piped = subprocess.run(words, capture_output=True, check=True)
+    assert (child.returncode, answer) == (0, piped.stdout)
+
+    def without_times(said: bytes) -> str:
+        return re.sub(r"[\d.:]+ s|\d+ tok/s", "", said.decode().replace("\r\n", "\n"))
+
+    assert without_times(shown) == without_times(piped.stderr)

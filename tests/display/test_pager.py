@@ -1,6 +1,7 @@
 """A pager only for long text on a terminal, and only the one the user wants."""
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -74,3 +75,19 @@ def test_long_lists_are_paged_too(screen: Callable[..., tuple[str, str]]) -> Non
     assert "\x1b[31m" not in seen and "[/red] evil" in seen
     assert "model-39" in screen(lambda: show_rows(rows, pager=False))[0]
     assert screen(lambda: show_rows(rows, plain=True)) == screen(lambda: show_rows(rows), terminal=False)
+
+
+@pytest.mark.parametrize("width", [30, 50, 80, 120])
+def test_lists_can_be_read_at_every_width(screen: Callable[..., tuple[str, str]], width: int) -> None:
+    long = "a/very/long/path/" * 6 + "book.txt"
+    rows: list[dict[str, object]] = [
+        {"name": f"@pot{number}", "documents": long, "tokens": 103127, "size": "3.5 MiB", "state": "ok"}
+        for number in range(2)
+    ]
+    out, _ = screen(lambda: show_rows(rows, pager=False), COLUMNS=str(width))
+    out = re.sub(r"\x1b\[[0-9;]*m", "", out)
+    assert max(map(len, out.splitlines())) <= width
+    for word in ("@pot1", "103127", "3.5 MiB", "DOCUMENTS", "ok"):
+        assert word in out, "short words are never folded"
+    assert "".join(out.split()).count("a/very") >= 2
+    assert len(out.splitlines()) < 30

@@ -15,7 +15,7 @@ _PAPER = {
     "snapkv": "The paper's text says of its Table 6: more than 70 GB at 80K tokens, out of memory near 100K. Its cells "
     "were not in the text at hand.",
 }
-_COMMAND = "infinipot bench cost --tokens 4k,8k --methods infinipot,full --json"
+_COMMAND = "infinipot bench cost --tokens 4k,8k --json"
 
 
 def cost_rows(found: Found) -> list[CostRow]:

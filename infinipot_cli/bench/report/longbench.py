@@ -7,7 +7,7 @@ from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
 from infinipot_cli.bench.metrics import mean
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found
-from infinipot_cli.bench.report.paper import canonical, named
+from infinipot_cli.bench.report.paper import canonical, named, sized
 from infinipot_cli.bench.report.plots import Panel, Plotter
 
 # Rows of Tables 2 and 3 in the paper's order, as far as there are arms for them.
@@ -55,7 +55,7 @@ def table_1(bench: LongBench, llm: str) -> list[Block]:
     capacity = bench.capacity(trials)
     mine = [trial for trial in trials if trial.capacity == capacity]
     arms = bench.arms(mine)
-    ours = [[f"{named(arm)}, pot {capacity}", *_groups(mine, arm)] for arm in arms]
+    ours = [[sized(arm, capacity), *_groups(mine, arm)] for arm in arms]
     names = [name for name in SETS if any(trial.set_name == name for trial in mine)]
     per_set = [[name, SETS[name].metric, *(_set(mine, arm, name) for arm in arms)] for name in names]
     return [
@@ -81,7 +81,7 @@ def _ablation(title: str, bench: LongBench, arms: Sequence[str], paper: list[lis
     capacity = bench.capacity(trials) if trials else 0
     mine = [trial for trial in trials if trial.capacity == capacity]
     present = [arm for arm in arms if arm in bench.arms(mine)]
-    ours = [[f"{named(arm)}, pot {capacity}", *_groups(mine, arm)] for arm in present]
+    ours = [[sized(arm, capacity), *_groups(mine, arm)] for arm in present]
     absent = [arm for arm in arms if arm not in present]
     remark = f"Not measured: {', '.join(map(named, absent))}." if absent else _complete(mine)
     return [Heading(title), Paragraph(remark), Grid(_HEADER, [*ours, *paper], n_ours=len(ours))]
@@ -94,7 +94,7 @@ def table_7(bench: LongBench) -> list[Block]:
         capacity = bench.capacity(trials)
         mine = [trial for trial in trials if trial.capacity == capacity]
         for arm in (arm for arm in _TRUNCATIONS if arm in bench.arms(mine)):
-            ours.append([f"{model}: {named(arm)}, pot {capacity}", *_groups(mine, arm)])
+            ours.append([f"{model}: {sized(arm, capacity)}", *_groups(mine, arm)])
     paper = [row for llm in paper_models() for row in _paper(llm, "7")]
     said = "One model a record; records of other models in the same folder get rows of their own."
     return [Heading("Table 7: other models"), Paragraph(said), Grid(_HEADER, [*ours, *paper], n_ours=len(ours))]

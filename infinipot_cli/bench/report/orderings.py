@@ -25,6 +25,9 @@ _ORDERINGS = (
 )
 _KINDS = {"passkey": "pass keys", "fact": "plain facts", "kamradt": "Kamradt", "RULER": "RULER"}
 
+TOGETHER = "needles and questions"
+_POOLED = ("pass keys", "plain facts")
+
 ByArm = Mapping[str, Mapping[Hashable, float]]
 
 
@@ -32,8 +35,10 @@ def comparisons(found: Found) -> list[Comparison]:
     """Every ordering of the paper on every set of items that has both arms."""
     measured: dict[str, ByArm] = {_KINDS[kind]: by_arm for kind, by_arm in needle_scores(found).items()}
     bench = LongBench(found)
-    measured["LongBench questions"] = question_scores(bench, "QA")
+    questions = question_scores(bench, "QA")
+    measured["LongBench questions"] = questions
     measured["LongBench, all sets"] = question_scores(bench)
+    measured = {TOGETHER: _together(*(measured.get(what, {}) for what in _POOLED), questions), **measured}
     result = []
     for better, worse, is_strict, where in _ORDERINGS:
         claim = f"{named(better)} {'>' if is_strict else '≥'} {named(worse)} ({where})"
@@ -42,6 +47,15 @@ def comparisons(found: Found) -> list[Comparison]:
                 one = compare(claim, what, by_arm[better], by_arm[worse], is_strict=is_strict)
                 result += [one] if one else []
     return result
+
+
+def _together(*parts: ByArm) -> ByArm:
+    """Items of several kinds as one set."""
+    pooled: dict[str, dict[Hashable, float]] = {}
+    for number, by_arm in enumerate(parts):
+        for arm, scores in by_arm.items():
+            pooled.setdefault(arm, {}).update({(number, key): score for key, score in scores.items()})
+    return pooled
 
 
 def cost_claims(found: Found) -> list[list[str]]:
@@ -82,11 +96,14 @@ def ordering_blocks(found: Found) -> list[Block]:
     title = Heading("Do the paper's orderings hold here?")
     if not made and not costs:
         return [title, Paragraph("Nothing to compare: the records hold one arm only.")]
-    blocks: list[Block] = [title, Paragraph(_summary(made))]
-    if made:
-        blocks.append(
-            Grid(["the paper", "on", "n", "first", "second", "difference", "95 %", "here"], [_row(one) for one in made])
-        )
+    together = [one for one in made if one.on == TOGETHER]
+    apart = [one for one in made if one.on != TOGETHER]
+    header = ["the paper", "on", "n", "first", "second", "difference", "95 %", "here"]
+    blocks: list[Block] = [title, Paragraph(_summary(together or made))]
+    for heading, rows in (("", together), ("The same, kind by kind", apart)):
+        if rows:
+            blocks += [Heading(heading, 3)] if heading else []
+            blocks.append(Grid(header, [_row(one) for one in rows]))
     if costs:
         blocks.append(Grid(["the paper, on time and memory", "here", "verdict"], costs))
     return blocks

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from infinipot_cli.bench.metrics import mean
+from infinipot_cli.policies import POLICIES, listed
 
 # Names of arms in older records, and what this report calls them.
 _SAME = {"pot": "infinipot", "cap": "no-nuc", "nuc": "no-cap", "truncated": "truncation"}
@@ -39,6 +40,13 @@ def canonical(arm: str) -> str:
 def named(arm: str) -> str:
     """What the report calls an arm."""
     return NAMES.get(canonical(arm), arm)
+
+
+def sized(arm: str, capacity: int) -> str:
+    """An arm with the pot it had, or that it has none."""
+    name = canonical(arm)
+    grows = name in POLICIES and not listed(name).is_bounded
+    return f"{named(arm)}, memory grows" if grows or name == "full" else f"{named(arm)}, pot {capacity}"
 
 
 @dataclass(frozen=True)

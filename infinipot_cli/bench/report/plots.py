@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infinipot_cli.bench.pocket_sets import short
 from infinipot_cli.bench.report.blocks import Picture
 from infinipot_cli.errors import OutputError
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 MISSING = "no plots: they need matplotlib, which pip install 'infinipot[plots]' brings"
 FOLDER = "figures"
-_MOST_LINES = 9
+# More names than this stand beside a plot, not in it.
+_MOST_INSIDE = 7
 
 Curve = Sequence[tuple[float, float]]
 
@@ -61,7 +63,7 @@ class Plotter:
         drawn = [panel for panel in panels if any(panel.curves.values())]
         if not self.is_able or not drawn:
             return []
-        figure = self._figure(len(drawn), 1)
+        figure = self._figure(len(drawn) + any(len(panel.curves) > _MOST_INSIDE for panel in drawn), 1)
         for place, panel in enumerate(drawn, start=1):
             self._panel(figure.add_subplot(1, len(drawn), place), panel)
         return self._saved(figure, name, caption)
@@ -81,7 +83,8 @@ class Plotter:
             axes.set_title(title, fontsize=9)
             for y, row in enumerate(values):
                 for x, value in enumerate(row):
-                    axes.text(x, y, "" if math.isnan(value) else f"{value:.0f}", ha="center", va="center", fontsize=7)
+                    said, colour = "" if math.isnan(value) else f"{value:.0f}", "k" if 20 < value < 85 else "w"
+                    axes.text(x, y, said, ha="center", va="center", fontsize=8, color=colour)
         return self._saved(figure, name, caption)
 
     def bars(self, name: str, caption: str, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Picture]:
@@ -104,20 +107,29 @@ class Plotter:
         return Figure(figsize=(max(5.0, 3.4 * across), 3.4 * down), layout="constrained")
 
     def _panel(self, axes: Any, panel: Panel) -> None:
+        from matplotlib import colormaps
+
+        colours = colormaps["tab20"].colors  # type: ignore[attr-defined]  # a listed map has them
         for number, (label, points) in enumerate(panel.curves.items()):
             xs, ys = [x for x, _ in points], [y for _, y in points]
             if label.startswith("paper"):
                 axes.plot(xs, ys, "--", color="0.6", marker=".", linewidth=1, label=label)
             else:
-                style = "-" if number < _MOST_LINES else ":"
-                axes.plot(xs, ys, style, marker="o", markersize=3, linewidth=2 if number == 0 else 1, label=label)
+                axes.plot(
+                    xs, ys, marker="o", markersize=3, linewidth=2.5 if number == 0 else 1, label=label,
+                    color=colours[(2 * number + number // 10) % len(colours)],
+                )  # fmt: skip
         if panel.is_log:
+            lengths = sorted({int(x) for points in panel.curves.values() for x, _ in points})
             axes.set_xscale("log", base=2)
+            axes.set_xticks(lengths, [short(length) for length in lengths], rotation=60)
+            axes.minorticks_off()
         axes.set_xlabel(panel.x)
         axes.set_ylabel(panel.y)
         axes.set_ylim(bottom=0, top=panel.top)
         axes.set_title(panel.title, fontsize=9)
-        axes.legend(fontsize=6)
+        place = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)} if len(panel.curves) > _MOST_INSIDE else {}
+        axes.legend(fontsize=6, **place)
 
     def _saved(self, figure: "Figure", name: str, caption: str) -> list[Picture]:
         import matplotlib

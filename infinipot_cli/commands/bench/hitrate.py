@@ -47,9 +47,10 @@ def hitrate(
     infinipot bench hitrate --book book.txt
 
     The whole text must fit the model's trained context, since global scoring reads it at once; the pot is a quarter of
-    it unless -s says otherwise.
+    it unless -s says otherwise. Another --policy is measured beside InfiniPot's ways.
     """
     request = distilling.request()
+    request.check_distilling("a hit rate by distillation")
     if "mass" in request.choice.changed:
         raise UsageError("--set mass lets every way keep a number of its own; hit rates compare equal numbers")
     from dataclasses import replace

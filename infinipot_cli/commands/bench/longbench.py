@@ -91,7 +91,7 @@ def longbench(
     from infinipot_cli.display.tables import show_table
     from infinipot_cli.session import Session
 
-    session = Session(model, request, loading=loading.loading())
+    session = Session(loading.named(model), request, loading=loading.loading())
     files = [data / f"{name}.jsonl" for name in names]
     run = _settings(session, names, n, chosen_arms, sizes) | {"data": {path.name: sha256(path) for path in files}}
     kept = RunFile(record, run, LongTrial)

@@ -8,7 +8,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Arms, Book, Record, Verbose, parse_depths, print_json
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.errors import UsageError
@@ -27,13 +27,6 @@ class Kind(StrEnum):
     FACT = "fact"
     BOTH = "both"
     KAMRADT = "kamradt"
-
-
-class Catalyst(StrEnum):
-    """What judges the entries of a full pot."""
-
-    QUESTION = "question"
-    GENERAL = "general"
 
 
 @with_groups
@@ -58,9 +51,6 @@ def needle(
             rich_help_panel=TEST,
         ),
     ] = Kind.BOTH,
-    catalyst: Annotated[
-        Catalyst, typer.Option("--catalyst", help="What judges the entries of a full pot.", rich_help_panel=TEST)
-    ] = Catalyst.QUESTION,
     arms: Arms = "infinipot",
     tokens: Annotated[
         str | None,
@@ -97,6 +87,7 @@ def needle(
     record: Record = None,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     loading: LoadingOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
@@ -114,7 +105,7 @@ def needle(
     """
     lengths = [settings.parse_size(word) for word in tokens.split(",")] if tokens else [0]
     places = parse_depths(depths) if depths else None
-    request = distilling.request(max_tokens)
+    request, catalyst = distilling.request(max_tokens), judging.catalyst or "question"
     plant = _plant(kind, sentence, question, expected)
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench import needle as bench
@@ -131,11 +122,11 @@ def needle(
     chosen_arms, console = parse_arms(arms), error_console(color, quiet=quiet)
     text = haystack.read_book(book)
     chosen = bench.choose(kind.value, trials, seed, places, plant)
-    session = Session(model, request, loading=loading.loading())
-    plan = session.plan(ask("Who?"))
+    session = Session(loading.named(model), request, loading=loading.loading())
+    plan = session.plan(judging.judge(ask("Who?"), request))
     files = haystack.files_of(book)
     setting = run_settings(session, plan) | {
-        "kind": kind.value, "trials": trials, "arms": list(chosen_arms), "catalyst": catalyst.value, "lengths": lengths,
+        "kind": kind.value, "trials": trials, "arms": list(chosen_arms), "catalyst": catalyst, "lengths": lengths,
         "depths": list(places or ()), "needle": list(vars(plant).values()) if kind is Kind.KAMRADT else None,
         "seed": seed, "max_tokens": max_tokens, "data": {path.name: sha256(path) for path in files},
     }  # fmt: skip
@@ -144,13 +135,13 @@ def needle(
     wanted = [(arm, length, hidden) for arm in chosen_arms for length in lengths for hidden in chosen]
     todo = [one for one in wanted if (one[0], one[2].kind, one[1], one[2].number) not in known]
     with BenchProgress(console, len(wanted), done=len(wanted) - len(todo), kept=str(record or "")) as progress:
-        for trial in bench.run(session, bench.Haystacks(text, session), todo, catalyst=catalyst.value):
+        for trial in bench.run(session, bench.Haystacks(text, session), todo, catalyst=catalyst):
             kept.add(trial)
             if verbose:
                 say(console, _line(trial), style="dim")
             progress.step(f"{trial.arm} {trial.kind} {trial.length or ''}".strip())
     result = NeedleResult(
-        session.files.name, plan.capacity, plan.budget, catalyst.value, seed, kept.done, request.choice.changed, setting
+        session.files.name, plan.capacity, plan.budget, catalyst, seed, kept.done, request.choice.changed, setting
     )
     if remark := fits_remark(result):
         say(console, remark)

@@ -87,6 +87,7 @@ def pocket(
     infinipot bench pocket --data DIR --only passkey,squad --n 50
     """
     request = distilling.request()
+    request.check_distilling("this benchmark")
     from infinipot_cli.bench.pocket_sets import Choice, Sets
 
     choice = Choice(n, _lengths(lengths), parse_depths(depths), seed)

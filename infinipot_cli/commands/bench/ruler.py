@@ -78,7 +78,7 @@ def ruler(
     from infinipot_cli.session import Session, ask
 
     source = tasks.Source(haystack.read_book(book).split(), data, seed)
-    session = Session(model, request, loading=loading.loading())
+    session = Session(loading.named(model), request, loading=loading.loading())
     files = [*haystack.files_of(book), *(path for task in chosen if (path := _set_of(task, data)))]
     setting = run_settings(session, session.plan(ask("Who?"))) | {
         "tasks": chosen, "lengths": lengths, "n": n, "arms": list(chosen_arms), "seed": seed,

@@ -22,6 +22,8 @@ class Timing(Enum):
     """Everything is kept until the question has been read, and then once as much as the capacity."""
     NEVER = auto()
     """Nothing leaves."""
+    CUT = auto()
+    """Nothing is read until the question is known, and then only both ends of the stream, as far as they fit."""
 
 
 class Voters(Enum):
@@ -90,19 +92,35 @@ class Policy:
     @property
     def is_bounded(self) -> bool:
         """Whether the pot never holds more than its capacity."""
-        return self.timing in (Timing.WHEN_FULL, Timing.EVERY_TOKEN)
+        return self.timing not in (Timing.AFTER_PROMPT, Timing.NEVER)
 
     def novelty_ratio(self, asked: float) -> float:
         """The share of the budget for the most novel entries, of which `asked` is the user's wish."""
         return 0.0
 
+    @property
+    def n_window(self) -> int:
+        """Last rows of a prompt that vote on all of it, where they do."""
+        return 0
+
+    def grouping(self, context_length: int) -> tuple[int, int]:
+        """Tokens that share a position where they are far, and the distance from which they are."""
+        return 1, context_length
+
     def always(self, budget: int) -> tuple[int, int]:
-        """How many of the first and of the latest entries stay whatever their rank."""
+        """How many of the first and of the latest entries stay whatever else is known, of `budget` that stay at all.
+
+        Where one entry leaves for each token, the budget is the capacity less one.
+        """
         return 0, 0
 
     def rank(self, evidence: Evidence) -> Tensor:
         """How much each entry deserves to stay when a full pot is distilled, fp32, (L, K, N); higher stays."""
         return evidence.votes
+
+    def keep(self, evidence: Evidence, n_window: int) -> Tensor:
+        """What stays of a whole prompt whose last `n_window` rows voted, ascending, int64, (L, K, capacity)."""
+        raise NotImplementedError
 
     def evict(self, evidence: Evidence) -> Tensor:
         """The one entry of each layer and head that leaves for the next token, int64, (L, K)."""

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from infinipot_cli.engine.policies.policy import Numbering, Policy, Voters
+from torch import Tensor
+
+from infinipot_cli.engine.policies.policy import Evidence, Numbering, Policy, Timing, Voters
 
 
 @dataclass(frozen=True)
@@ -13,10 +15,18 @@ class Tova(Policy):
     "w/o CaP, NuC".
 
     Attributes:
-        reset: number the survivors from 0.
+        official: as the method's own code does: from a full pot one entry leaves for each token, the same in all heads
+            of a layer (the mean over them decides), and entries keep their positions.
+        reset: number the survivors from 0; of no account where `official`.
     """
 
+    official: bool = False
     reset: bool = True
+
+    @property
+    def timing(self) -> Timing:
+        """With each distillation, or with each token."""
+        return Timing.EVERY_TOKEN if self.official else Timing.WHEN_FULL
 
     @property
     def voters(self) -> Voters:
@@ -25,5 +35,11 @@ class Tova(Policy):
 
     @property
     def numbering(self) -> Numbering:
-        """From 0."""
-        return Numbering.RESET if self.reset else Numbering.ORIGINAL
+        """From 0, or as read."""
+        return Numbering.RESET if self.reset and not self.official else Numbering.ORIGINAL
+
+    def evict(self, evidence: Evidence) -> Tensor:
+        """The entry that all heads of a layer together attend to least."""
+        # entries stand at the same place in all heads, since they have left together
+        least = evidence.votes.sum(dim=1).argmin(dim=-1)
+        return least[:, None].expand(evidence.votes.shape[:2])

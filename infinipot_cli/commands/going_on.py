@@ -1,0 +1,43 @@
+"""Going on after Ctrl-C: `--resume`, and the line that offers it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infinipot_cli.errors import UsageError
+
+if TYPE_CHECKING:  # help must stay fast
+    from infinipot_cli.stopped import Stopped
+
+
+@dataclass(frozen=True)
+class ResumeOptions:
+    """Whether the run goes on where another was stopped."""
+
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on reading where Ctrl-C stopped it; the documents and the question are those of then.",
+            rich_help_panel="Stored pots",
+        ),
+    ] = False
+
+    def stopped(self, *, has_sources: bool) -> "Stopped | None":
+        """How to go on, None unless that is wanted.
+
+        Args:
+            has_sources: the user named documents too, or where to store.
+
+        Raises:
+            UsageError: nothing was stopped, or documents are named.
+            PotError: what was read is gone.
+        """
+        if not self.resume:
+            return None
+        if has_sources:
+            raise UsageError("--resume goes on with the documents of then: name no others", hint="leave them out")
+        from infinipot_cli.stopped import load
+
+        return load()

@@ -1,0 +1,75 @@
+"""The moment the question comes, for policies that choose what stays no sooner than that."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from infinipot_cli.engine.consume import consume
+from infinipot_cli.engine.policies import Evidence
+from infinipot_cli.engine.pot import Pot
+from infinipot_cli.errors import PotSizeError
+from infinipot_cli.model.attention import captured_votes
+from infinipot_cli.model.port import Port
+
+CHUNK = 512
+
+
+def read_both_ends(model: PreTrainedModel, port: Port, pot: Pot, n_more: int) -> None:
+    """Read what fits beside `n_more` tokens of question and answer.
+
+    Raises:
+        PotSizeError: nothing fits.
+    """
+    held, room = pot.withheld, pot.capacity - pot.n_held - n_more
+    if held is None or not held.n:
+        return
+    if room < 2:
+        raise PotSizeError(
+            f"question and answer of {n_more} tokens leave no room in a pot of {pot.capacity}",
+            hint="take a larger pot with -s, or a shorter answer with -n",
+        )
+    head, tail = held.ends(room)
+    start, end = pot.n_seen - held.n, pot.n_seen
+    for first, ids in ((start, head), (end - len(tail), tail)):
+        pot.n_seen = first
+        for at in range(0, len(ids), CHUNK):
+            consume(model, port, pot, ids[at : at + CHUNK])
+    pot.n_seen, pot.withheld = end, None
+
+
+def read_question(model: PreTrainedModel, port: Port, pot: Pot, suffix: Sequence[int]) -> None:
+    """Read the question, let the last rows of the prompt vote, and keep as much as the capacity.
+
+    Rows of the window that stand in front of the question were read before; they are taken back and read once more,
+    since only then everything is there that they see.
+    """
+    n_window, latest = pot.policy.n_window, list(pot.latest_ids)
+    n_again = max(0, min(n_window - len(suffix), len(latest)))
+    ids = [*latest[len(latest) - n_again :], *suffix]
+    pot.rewind(pot.n_held - n_again)
+    pot.n_seen -= n_again
+    for at in range(0, len(ids) - n_window, CHUNK):
+        consume(model, port, pot, ids[at : min(at + CHUNK, len(ids) - n_window)])
+    window, n_before = ids[-n_window:], pot.n_held
+    with captured_votes(model, n_before) as votes:
+        consume(model, port, pot, window)
+    if pot.n_held > pot.capacity:
+        kept = pot.policy.keep(_evidence(pot, votes, len(window)), len(window))
+        pot.keep(kept)
+        pot.reordered = kept
+
+
+def _evidence(pot: Pot, votes: dict[int, Tensor], n_window: int) -> Evidence:
+    device = votes[0].device
+    heard = torch.stack([votes[number].to(device) for number in sorted(votes)])
+    by_head = heard.unflatten(1, (pot.n_kv_heads, -1)).sum(dim=2)
+    return Evidence(
+        votes=torch.cat((by_head, by_head.new_zeros((*by_head.shape[:2], n_window))), dim=-1),
+        novelty=pot.novelty.to(device),
+        origins=pot.origins.to(device),
+        keys=(),
+        n_seen=pot.n_seen,
+        capacity=pot.capacity,
+    )

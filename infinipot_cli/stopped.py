@@ -1,0 +1,184 @@
+"""A reading that was stopped half way: what it takes to go on, in one small file until it was done."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from infinipot_cli.documents.ranges import parse_lines
+from infinipot_cli.documents.source import STDIN_NAME
+from infinipot_cli.documents.wishes import Wishes
+from infinipot_cli.errors import PotError, UsageError
+from infinipot_cli.places import state_folder
+from infinipot_cli.plan import Task
+from infinipot_cli.reading import Reading
+from infinipot_cli.resume import header_of
+from infinipot_cli.session import Session
+
+_STDIN = "-"
+_FROM_PAGE = re.compile(r"\d+-")
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How to go on.
+
+    Attributes:
+        pot: name of the stored pot that holds what was read.
+        created: when that pot was written.
+        task: what was read for.
+        sources: documents still to be read; the first was begun.
+        first: which part of that one is left.
+        others: what was asked of the other documents.
+        found: those of the documents that nobody had named.
+    """
+
+    pot: str
+    created: float
+    task: Task
+    sources: tuple[str, ...]
+    first: Wishes
+    others: Wishes
+    found: frozenset[str]
+
+    @property
+    def words(self) -> list[str]:
+        """What the command line would have said."""
+        return [f"@{self.pot}", *self.sources]
+
+    def resume(self, session: Session, task: Task | None = None) -> Task:
+        """Let a session go on with these documents; returns what for.
+
+        Args:
+            session: with the model that filled the pot.
+            task: what is wanted now, None for what was wanted then.
+        """
+        session.wishes, session.apart = self.others, {self.sources[0]: self.first}
+        if task is None:
+            return self.task
+        return task if task.system else replace(task, system=self.task.system)
+
+
+def note(name: str, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str]) -> bool:
+    """Write down how to go on with a reading that was stopped and stored.
+
+    Args:
+        name: of the stored pot.
+        session: that made the reading.
+        reading: the stopped one.
+        sources: its documents, as they were opened.
+        found: those that nobody had named.
+
+    Returns:
+        Whether it can go on at all: not where a pipe is gone, or the place cannot be told.
+    """
+    document, option = reading.rest
+    wishes, others = _findable(session.apart.get(document, session.wishes)), _findable(session.wishes)
+    names = [entry.document.name for entry in reading.inputs if not entry.was_read]
+    left = list(sources[names.index(document) :]) if document in names and document != STDIN_NAME else []
+    begun = narrowed(wishes, option)
+    if not left or _STDIN in left or begun is None:
+        return False
+    made = Stopped(
+        pot=name.removeprefix("@"),
+        created=header_of(name).created,
+        task=reading.task,
+        sources=tuple(left),
+        first=begun,
+        others=others,
+        found=frozenset(source for source in left if source in found),
+    )
+    try:
+        _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump({"folder": os.getcwd(), **dataclasses.asdict(made)}, stream, default=sorted)
+    except OSError:
+        return False
+    return True
+
+
+def _findable(wishes: Wishes) -> Wishes:
+    """The same wishes, from whatever folder they are read again."""
+    path = wishes.password_file
+    return wishes if path is None else replace(wishes, password_file=os.path.abspath(path))
+
+
+def narrowed(wishes: Wishes, option: str) -> Wishes | None:
+    """The wishes for what is left of a document.
+
+    Args:
+        wishes: for the whole of it.
+        option: where the rest begins, as `Trail.cut` says it; empty if nothing was read.
+
+    Returns:
+        None where that cannot be said.
+    """
+    name, _, value = option.partition(" ")
+    if not option:
+        return wishes
+    if name == "--pages":
+        is_simple = wishes.pages is None or _FROM_PAGE.fullmatch(wishes.pages)
+        return replace(wishes, pages=value) if is_simple else None
+    ranges = parse_lines(wishes.lines) if wishes.lines is not None else [(1, None)]
+    if len(ranges) != 1:
+        return None
+    last = ranges[0][1]
+    return replace(wishes, lines=f"{value}{last if last is not None else ''}")
+
+
+def load() -> Stopped:
+    """The reading that was stopped last.
+
+    Raises:
+        UsageError: there is none, or its record cannot be read.
+        PotError: its pot is gone, or another by now.
+    """
+    try:
+        held = json.loads(_file().read_text(encoding="utf-8"))
+        made = Stopped(
+            pot=held["pot"],
+            created=held["created"],
+            task=_task(held["task"]),
+            sources=tuple(_from(held["folder"], source) for source in held["sources"]),
+            first=_wishes(held["first"]),
+            others=_wishes(held["others"]),
+            found=frozenset(_from(held["folder"], source) for source in held["found"]),
+        )
+    except FileNotFoundError as error:
+        raise UsageError("no reading was stopped", hint="--resume goes on after Ctrl-C", code="not_stopped") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{_file()} cannot be read", hint="delete it", code="not_stopped") from error
+    if header_of(made.pot).created != made.created:
+        raise PotError(f"@{made.pot} is not the pot that was stopped any more", hint="read the documents again")
+    return made
+
+
+def forget(pot: str) -> None:
+    """The reading into this pot was done to its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if json.loads(_file().read_text(encoding="utf-8")).get("pot") == pot.removeprefix("@"):
+            _file().unlink()
+
+
+def _from(folder: str, source: str) -> str:
+    """What a name of then means now, said as it was said then if that is still right."""
+    return source if os.path.realpath(folder) == os.getcwd() else os.path.join(folder, source)
+
+
+def _task(held: dict[str, Any]) -> Task:
+    parameters = tuple((str(name), str(value)) for name, value in held.pop("parameters"))
+    return Task(**{**held, "further": tuple(held["further"])}, parameters=parameters)
+
+
+def _wishes(held: dict[str, Any]) -> Wishes:
+    return Wishes(**{**held, "endings": tuple(held["endings"]), "ignore": tuple(held["ignore"])})
+
+
+def _file() -> Path:
+    return state_folder() / "stopped.json"

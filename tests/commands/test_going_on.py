@@ -1,0 +1,155 @@
+"""After Ctrl-C one command reads the rest: the same documents, the same question, from where it stopped."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from infinipot_cli import stopped
+from infinipot_cli.app import app
+from infinipot_cli.documents import Wishes
+from infinipot_cli.documents.ranges import parse_lines
+from infinipot_cli.progress import Progress
+from infinipot_cli.reading import Reading
+from tests.test_stop import press
+
+SMALL = ["-s", "400", "-n", "8", "--chunk", "40"]
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def answered(*words: str) -> dict[str, Any]:
+    result = run(*words, "--json", "-q")
+    assert result.exit_code == 0, result.output
+    record: dict[str, Any] = json.loads(result.stdout)
+    return record
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> list[str]:
+    """Three documents of numbered lines."""
+    names = []
+    for name in ("one", "two", "three"):
+        path = tmp_path / f"{name}.txt"
+        path.write_text("".join(f"Line {number} of {name}.\n" for number in range(1, 60)))
+        names.append(path.name)
+    return names
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Press Ctrl-C once, at this step of the next reading."""
+    read = Reading.read
+
+    def pressed(self: Reading) -> Iterator[Progress]:
+        monkeypatch.setattr(Reading, "read", read)
+        for number, progress in enumerate(read(self), start=1):
+            if number == step:
+                press()
+            yield progress
+
+    monkeypatch.setattr(Reading, "read", pressed)
+
+
+@pytest.mark.parametrize("step", [1, 40])
+def test_the_rest_is_read_and_the_question_answered(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, home: Path, step: int
+) -> None:
+    stop_at(monkeypatch, step)
+    first = run("ask", *pages, "Who?", *SMALL, "-m", str(tiny_model))
+    assert first.exit_code == 130
+    assert first.stderr.splitlines()[-1] == "the rest: infinipot ask --resume"
+    monkeypatch.chdir("/")
+    rest = answered("ask", "--resume", "-n", "8")
+    assert rest["question"] == "Who?"
+    assert [Path(row["path"]).name for row in rest["input"]][-1] == "three.txt"
+    whole = sum(len(Path(home.parent, name).read_bytes()) for name in pages)
+    n_announced = sum(len(f"\n\nDocument: {row['path']}\n\n") for row in rest["input"])
+    n_read = rest["retention"]["read"]
+    assert whole < n_read <= whole + n_announced + 40, "all of it once, but for a line and the names"
+    again = run("ask", "--resume")
+    assert (again.exit_code, "no reading was stopped" in again.stderr) == (2, True)
+    assert answered("ask", "@last", "When?", "-n", "8")["retention"]["read"] == n_read, "the whole was stored"
+
+
+def test_it_can_be_stopped_again_and_again(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_at(monkeypatch, 10)
+    model = ["-m", str(tiny_model)]
+    assert run("read", *pages, "--save-pot", "mine", "-s", "400", "--chunk", "40", *model).exit_code == 130
+    for _ in range(2):
+        stop_at(monkeypatch, 10)
+        done = run("read", "--resume", "--chunk", "40")
+        assert done.exit_code == 130, done.output
+        assert done.stderr.splitlines()[-1] == "the rest: infinipot read --resume"
+    assert run("read", "--resume").exit_code == 0
+    sources = json.loads(run("pots", "show", "mine", "--json").stdout)["pot"]["sources"]
+    assert [Path(source["name"]).name for source in sources][-1] == "three.txt"
+    text = sum(source["n_tokens"] for source in sources)
+    assert text > sum(len(Path(name).read_bytes()) for name in pages)
+
+
+def test_another_question_may_follow_and_the_range_is_kept(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 12)
+    words = [*SMALL, "-m", str(tiny_model), "--system", "Be brief."]
+    assert run("ask", pages[0], "Who?", "--lines", "3-50", *words).exit_code == 130
+    rest = answered("ask", "--resume", "When?", "-n", "8")
+    assert rest["question"] == "When?"
+    wanted = len("".join(f"Line {number} of one.\n" for number in range(3, 51)))
+    name = len(f"\n\nDocument: {Path(pages[0]).resolve()}\n\n")
+    assert wanted <= rest["retention"]["read"] <= wanted + name + 20
+
+
+def test_a_summary_goes_on_as_a_summary(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_at(monkeypatch, 12)
+    stopped_one = run("summarize", pages[0], "--length", "short", *SMALL, "-m", str(tiny_model))
+    assert stopped_one.stderr.splitlines()[-1] == "the rest: infinipot summarize --resume"
+    assert run("ask", "--resume").exit_code == 2, "there was no question"
+    rest = answered("summarize", "--resume", "-n", "8")
+    assert "summary" in rest and rest["pot"]["catalyst"] == "catalyst-general"
+
+
+def test_what_cannot_go_on_says_why(
+    pages: list[str], story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    stop_at(monkeypatch, 12)
+    piped = CliRunner().invoke(app, ["ask", "Who?", *SMALL, "-m", str(tiny_model)], input=story.read_bytes())
+    assert piped.exit_code == 130 and "--resume" not in piped.stderr, "the rest of a pipe is gone"
+    stop_at(monkeypatch, 12)
+    run("ask", pages[0], "Who?", *SMALL, "-m", str(tiny_model))
+    assert "name no others" in run("read", pages[1], "--resume").stderr
+    run("read", pages[1], "--save-pot", "last", *SMALL[:2], "-m", str(tiny_model))
+    stale = run("ask", "--resume")
+    assert (stale.exit_code, stale.stderr.count("\n") <= 2) in ((2, True), (6, True)), stale.stderr
+    (home / "state" / "stopped.json").write_text("{")
+    assert run("ask", "--resume").exit_code == 2
+
+
+@given(first=st.integers(1, 99), more=st.integers(0, 99), at=st.integers(1, 99), is_open=st.booleans())
+def test_what_is_left_of_a_range_is_what_is_left(first: int, more: int, at: int, is_open: bool) -> None:
+    last = None if is_open else first + more
+    at = first + (at if is_open else at % (more + 1))
+    left = stopped.narrowed(Wishes(lines=f"{first}-{'' if last is None else last}"), f"--lines {at}-")
+    assert left is not None and left.lines is not None
+    assert parse_lines(left.lines) == [(at, last)]
+
+
+def test_ranges_in_pieces_are_not_guessed_at() -> None:
+    assert stopped.narrowed(Wishes(lines="1-5,9-20"), "--lines 10-") is None
+    assert stopped.narrowed(Wishes(pages="xii-xv"), "--pages 13-") is None
+    assert stopped.narrowed(Wishes(pages="3-"), "--pages 13-") == Wishes(pages="13-")
+    assert stopped.narrowed(Wishes(), "") == Wishes()
