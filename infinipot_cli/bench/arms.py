@@ -18,7 +18,7 @@ class Arm:
     Attributes:
         said: what it is, for a report.
         novelty: α; None leaves it as asked for.
-        catalyst: what judges, `question` or `general`; None leaves it as asked for.
+        catalyst: what judges, a name of `templates.CATALYSTS`; None leaves it as asked for.
         policy: who decides what stays; None leaves it as asked for.
         policy_settings: of its own.
     """
@@ -51,6 +51,7 @@ class Arm:
 ARMS = {
     AS_ASKED: Arm("catalyst and novelty, as asked for"),
     "general": Arm("the general request judges (CaP-G)", catalyst="general"),
+    **{f"catalyst-{name}": Arm(f"CaP-{name.upper()} judges", catalyst=name) for name in ("p", "u", "g1", "g2")},
     "no-nuc": Arm("the catalyst alone (α = 0)", novelty=0.0),
     "alpha-25": Arm("α = 0.25", novelty=0.25),
     "alpha-75": Arm("α = 0.75", novelty=0.75),

@@ -19,7 +19,7 @@ from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
 from infinipot_cli.session import Session, ask
-from infinipot_cli.templates import load_template
+from infinipot_cli.templates import catalyst_name, load_catalyst
 from infinipot_cli.tokens import Detokenizer
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
@@ -109,8 +109,9 @@ class Runner:
 
     def _plan(self, one: LongSet, asked: _Asked, arm: str) -> Plan:
         suffix = (*asked.request, *asked.closing)
-        general = self.tokenizer.encode(load_template("catalyst-general").ask(""))
-        is_asked = one.is_asked and arm != "general" and bool(asked.request)
+        named = ARMS[arm].catalyst if arm in ARMS else None
+        general = self.tokenizer.encode(load_catalyst(catalyst_name(named or "general")).ask(""))
+        is_asked = one.is_asked and named is None and bool(asked.request)
         judge = suffix if is_asked else (*general, *asked.closing)
         prompt = Prompt(prefix_ids=asked.opening, catalyst_ids=judge, suffix_ids=suffix)
         max_tokens = min(one.max_tokens, self.capacity // 2)

@@ -18,6 +18,7 @@ ARMS = {
     "alpha-25": "α = 0.25",
     "alpha-75": "α = 0.75",
     "nuc": "novelty alone (α = 1)",
+    **{name: arms.ARMS[name].said for name in ("catalyst-p", "catalyst-u", "catalyst-g1", "catalyst-g2")},
     "no-cr-rope": arms.ARMS["no-cr-rope"].said,
     **{name: arm.said for name, arm in arms.ARMS.items() if arm.policy and name not in ("truncation", "full")},
 }

@@ -93,7 +93,7 @@ def _quick(subject: Subject) -> list[Step]:
     data = ("--data", str(subject.questions)) if subject.questions else ()
     rows = ("--data", str(subject.longbench), "--n", "1")
     made = [
-        Step("needle", ("needle", *book, *both, "--tokens", "1k,2k", "--arms", _without_alpha(fast), *pot, *model)),
+        Step("needle", ("needle", *book, *both, "--tokens", "1k,2k", "--arms", _of_the_paper(fast), *pot, *model)),
         Step("needle-long", ("needle", *book, "--kind", "passkey", "--tokens", "4k,8k", "--trials", "3", *_DEPTHS,
                              "--arms", ",".join(ABLATIONS), *pot, *model)),
         Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "1k,2k", *_DEPTHS, *pot, *model)),
@@ -149,9 +149,9 @@ def _arms(*, stepwise: bool) -> str:
     return ",".join(name for name in ARMS if is_stepwise(name) == stepwise)
 
 
-def _without_alpha(names: str) -> str:
-    """Shares of novelty other than the paper's are for Table 3 alone."""
-    return ",".join(name for name in names.split(",") if not name.startswith("alpha-"))
+def _of_the_paper(names: str) -> str:
+    """Other catalysts and shares of novelty are for Tables 2 and 3 alone."""
+    return ",".join(name for name in names.split(",") if not name.startswith(("alpha-", "catalyst-")))
 
 
 def _long_arms(names: str) -> str:

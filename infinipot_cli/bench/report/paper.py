@@ -12,6 +12,7 @@ _SAME = {"pot": "infinipot", "cap": "no-nuc", "nuc": "no-cap", "truncated": "tru
 NAMES = {
     "infinipot": "InfiniPot (CaP-Q, NuC)",
     "general": "InfiniPot, CaP-G",
+    **{f"catalyst-{name.lower()}": f"InfiniPot, CaP-{name}" for name in ("P", "U", "G1", "G2")},
     "no-nuc": "w/o NuC (α = 0)",
     "no-cap": "w/o CaP (α = 1)",
     "alpha-25": "α = 0.25",

@@ -17,7 +17,7 @@ from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
 from infinipot_cli.session import Session, ask
-from infinipot_cli.templates import load_template
+from infinipot_cli.templates import catalyst_name, load_catalyst
 from infinipot_cli.tokens import Detokenizer
 
 
@@ -71,8 +71,8 @@ class Runner:
         behind = (*self.closing, *self.tokenizer.encode(sample.answer_prefix))
         suffix = (*self.tokenizer.encode(sample.question), *behind)
         judge = suffix
-        if ARMS[arm].catalyst == "general":
-            judge = (*self.tokenizer.encode(load_template("catalyst-general").ask("")), *self.closing)
+        if named := ARMS[arm].catalyst:
+            judge = (*self.tokenizer.encode(load_catalyst(catalyst_name(named)).ask("")), *self.closing)
         return make_plan(
             Prompt(prefix_ids=self.opening, catalyst_ids=judge, suffix_ids=suffix),
             ARMS[arm].request(self.session.request),
