@@ -29,7 +29,8 @@ def overview(report: Report) -> Iterator[str]:
         yield f"attended  {_strip([part.attended for part in report.parts])}"
         yield f"cited     {_marks([part.cited for part in report.parts])}"
     yield from _layers(report)
-    yield from _agreement(report)
+    if report.agreement:
+        yield f"agrees    {agreement(report)}"
     yield from _leaned_on(report) if report.is_answered else _kept_most(report)
     yield from _passes(report)
     if report.is_answered:
@@ -47,11 +48,13 @@ def _layers(report: Report) -> Iterator[str]:
         yield f"{report.n_layers - _MOST_LAYERS} more layers, and heads, with --json or --html"
 
 
-def _agreement(report: Report) -> Iterator[str]:
-    if report.agreement:
-        mean = sum(report.agreement) / len(report.agreement)
-        by_layer = " ".join(f"{share:.2f}" for share in report.agreement[:_MOST_LAYERS])
-        yield f"agrees    {mean:.2f} with what full attention ranks highest; by layer {by_layer}"
+def agreement(report: Report) -> str:
+    """How well the pot did beside full attention; empty where that was not checked."""
+    if not report.agreement:
+        return ""
+    mean = sum(report.agreement) / len(report.agreement)
+    by_layer = " ".join(f"{share:.2f}" for share in report.agreement[:_MOST_LAYERS])
+    return f"{mean:.2f} with what full attention ranks highest; by layer {by_layer}"
 
 
 def _leaned_on(report: Report) -> Iterator[str]:

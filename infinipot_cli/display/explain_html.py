@@ -7,9 +7,12 @@ document cannot act in the reader's browser.
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from infinipot_cli.display.explain import agreement
+from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import percent
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.record import LEGEND, Part, Report, Span, by_rule
 
 _STYLE = """
@@ -17,26 +20,37 @@ _STYLE = """
 --keep:234,160,30;--cite:#b3261e}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e4df;--paper:#171717;--dim:#9a988f;--line:#3a3a37;--keep:214,140,20;\
 --cite:#ff8a80}}
+html{scroll-padding-top:10rem}
 body{margin:0 auto;max-width:60rem;padding:1.5rem;font:16px/1.55 Georgia,serif;color:var(--ink);background:var(--paper)}
 nav,.facts,th,td,.legend{font-family:system-ui,sans-serif;font-size:.85rem}
 nav{position:sticky;top:0;background:var(--paper);border-bottom:1px solid var(--line);padding:.6rem 0;display:flex;\
-flex-wrap:wrap;gap:2px}
-nav a{width:.8rem;height:1.4rem;border:1px solid var(--line);display:block}
+flex-wrap:wrap;align-content:flex-start;gap:2px;max-height:7.5rem;overflow-y:auto}
+nav a{width:.8rem;height:1.4rem;border:1px solid var(--line);display:block;box-sizing:border-box}
+nav a:nth-child(10n){margin-right:.5rem}nav a:hover,nav a:focus-visible{outline:2px solid var(--ink)}
+@media(max-width:40rem){nav{max-height:3.2rem}html{scroll-padding-top:5.5rem}}
 nav a.cited{border-bottom:3px solid var(--cite)}
-section{border-top:1px solid var(--line);scroll-margin-top:6rem;margin-top:1.5rem}
+h1{font-size:1.6rem;overflow-wrap:anywhere}section:target h2{color:var(--cite)}
+section{border-top:1px solid var(--line);margin-top:1.5rem}
 h2{font-size:1.05rem;margin:.8rem 0 .2rem}.facts,.legend{color:var(--dim)}
 .text{white-space:pre-wrap;overflow-wrap:anywhere;color:var(--dim)}.text span{color:var(--ink)}
 .a{text-decoration:underline 2px var(--cite)}
 .s0{background:rgba(var(--keep),.08)}.s1{background:rgba(var(--keep),.22)}.s2{background:rgba(var(--keep),.4)}\
-.s3{background:rgba(var(--keep),.65)}
+.s3{background:rgba(var(--keep),.55)}
 blockquote{margin:.3rem 0 .3rem 1rem}table{border-collapse:collapse}td,th{padding:.1rem .5rem;text-align:right}
-.map td{width:.5rem;height:1rem;padding:0;border:1px solid var(--line)}
+.wide{overflow-x:auto}.map td{min-width:.5rem;height:1rem;padding:0;border:1px solid var(--line)}
+.small td{min-width:.3rem;height:.5rem;border:0}.small th{padding:0 .5rem;line-height:1}
+summary{cursor:pointer}
 a{color:inherit}.jump{font:.85rem system-ui,sans-serif}
-"""
+""" + "".join(f".k{level}{{background:rgba(var(--keep),{level / 9:.2f})}}" for level in range(10))
 # Columns of the map of layers; more pages than that share a column.
 _MOST_COLUMNS = 100
+_MOST_HEAD_COLUMNS = 50
+# Spans of text that are shown apart; of a large pot's report neighbours are joined until there are no more.
+_MOST_SPANS = 20_000
 # An answer's attention to a token from which on it is underlined.
 _ATTENDED = 0.01
+# What rounds to nothing is not shown.
+_LEAST_SCORE = 0.005
 
 
 def html_report(report: Report) -> str:
@@ -51,26 +65,31 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"<style>{_STYLE}</style></head><body>"
     yield f"<h1>{_text(report.question) or 'What the pot holds'}</h1><p>{_text(report.answer)}</p>"
     yield f'<p class="facts">{escape(_facts(report))}</p><p class="legend">{escape(LEGEND)}</p>'
-    if report.passages:
+    passages = [passage for passage in report.passages if passage.score >= _LEAST_SCORE]
+    if passages:
         yield "<h2>Passages the answer leaned on</h2>"
-    for passage in report.passages:
+    for passage in passages:
         cited = " · cited" if report.is_cited(passage) else ""
-        target = _target(report, passage.path, passage.page, passage.line)
+        target = _target(report, passage)
         place = f'<a href="#{target}">{_text(where(passage))}</a>' if target else _text(where(passage))
         yield f'<blockquote>{place} “{_text(passage.quote)}” <span class="facts">{passage.score:.2f}{cited}</span>'
         yield "</blockquote>"
-    yield "<nav>"
+    yield '<nav aria-label="pages">'
     most = max((part.share for part in report.parts), default=0.0) or 1.0
     for number, part in enumerate(report.parts):
         mark = ' class="cited"' if part.cited else ""
         yield (
             f'<a href="#p{number}"{mark} style="background:rgba(var(--keep),{(part.share / most) ** 0.5:.2f})"'
-            f' title="{_text(part.facts)}"></a>'
+            f' title="{_text(part.facts)}" aria-label="{_text(part.title)}"></a>'
         )
     yield "</nav>"
     yield from _layers(report)
+    width = width_for([part.spans for part in report.parts], _MOST_SPANS)
+    if width > 1:
+        yield f'<p class="legend">Up to {width} neighbouring stretches are shown as one, with their mean.</p>'
+    several = len({part.path for part in report.parts}) > 1
     for number, part in enumerate(report.parts):
-        yield from _section(number, part, len(report.parts))
+        yield from _section(number, part, len(report.parts), width, several=several)
     if report.is_answered:
         yield from _heads(report)
     yield "</body></html>"
@@ -83,10 +102,26 @@ def _layers(report: Report) -> Iterator[str]:
     width = -(-len(report.parts) // _MOST_COLUMNS)
     groups = [report.parts[start : start + width] for start in range(0, len(report.parts), width)]
     most = max((share for part in report.parts for share in part.layers), default=0.0) or 1.0
-    yield '<h2>Kept by layer</h2><table class="map">'
+    yield '<h2>Kept by layer</h2><div class="wide"><table class="map">'
     for layer in range(report.n_layers):
         yield f"<tr><th>{layer}</th>{''.join(_cell(group, layer, most) for group in groups)}</tr>"
-    yield "</table>"
+    yield "</table></div>"
+    yield from _layer_heads(report)
+
+
+def _layer_heads(report: Report) -> Iterator[str]:
+    """The same for every head, folded away; classes instead of shades, because there may be hundreds of heads."""
+    width = -(-len(report.parts) // _MOST_HEAD_COLUMNS)
+    starts = range(0, len(report.parts), width)
+    most = max((share for part in report.parts for heads in part.slots for share in heads), default=0.0) or 1.0
+    yield "<details><summary>Kept by layer and head</summary>"
+    yield '<div class="wide"><table class="map small">'
+    for layer, heads in enumerate(report.parts[0].slots):
+        for head in range(len(heads)):
+            shares = [max(part.slots[layer][head] for part in report.parts[start : start + width]) for start in starts]
+            cells = "".join(f"<td class=k{round(9 * (share / most) ** 0.5)}>" for share in shares)
+            yield f"<tr><th>{layer}.{head}</th>{cells}</tr>"
+    yield "</table></div></details>"
 
 
 def _cell(parts: Sequence[Part], layer: int, most: float) -> str:
@@ -97,14 +132,15 @@ def _cell(parts: Sequence[Part], layer: int, most: float) -> str:
     return f'<td style="background:rgba(var(--keep),{(share / most) ** 0.5:.2f})" title="{_text(title)}"></td>'
 
 
-def _section(number: int, part: Part, n_parts: int) -> Iterator[str]:
+def _section(number: int, part: Part, n_parts: int, width: int, *, several: bool) -> Iterator[str]:
     before = f'<a href="#p{number - 1}">previous</a>' if number else ""
     after = f'<a href="#p{number + 1}">next</a>' if number + 1 < n_parts else ""
-    yield f'<section id="p{number}"><h2>{_text(part.title)}</h2>'
-    yield f'<div class="facts">{_text(part.facts)} <span class="jump">{before} {after}</span></div>'
+    document = f' <span class="facts">{_text(part.path)}</span>' if several else ""
+    yield f'<section id="p{number}"><h2>{_text(part.title)}{document}</h2>'
+    yield f'<div class="facts">{_text(part.told)} <span class="jump">{before} {after}</span></div>'
     if part.fate:
         yield f'<div class="facts">{escape(part.fate)}</div>'
-    yield f'<div class="text">{"".join(map(_span, part.spans))}</div></section>'
+    yield f'<div class="text">{"".join(map(_span, mean_spans(part.spans, width)))}</div></section>'
 
 
 def _span(span: Span) -> str:
@@ -118,24 +154,19 @@ def _span(span: Span) -> str:
 
 
 def _heads(report: Report) -> Iterator[str]:
-    yield "<h2>Attention to the documents, by layer and query head (copied)</h2><table>"
+    yield "<h2>Attention to the documents, by layer and query head (copied)</h2><div class='wide'><table>"
     for number, (attended, copied) in enumerate(zip(report.heads, report.copying, strict=True)):
         cells = "".join(
             f'<td style="background:rgba(var(--keep),{min(1.0, whole):.2f})">{whole:.2f} ({part:.2f})</td>'
             for whole, part in zip(attended, copied, strict=True)
         )
         yield f"<tr><th>{number}</th>{cells}</tr>"
-    yield "</table>"
+    yield "</table></div>"
 
 
-def _target(report: Report, path: str, page: int | None, line: int | None) -> str:
+def _target(report: Report, passage: Passage) -> str:
     for number, part in enumerate(report.parts):
-        here = (
-            part.page == page
-            if page is not None
-            else bool(part.lines and part.lines[0] <= (line or 0) <= part.lines[1])
-        )
-        if part.path == path and here:
+        if part.path == passage.path and part.holds(passage):
             return f"p{number}"
     return ""
 
@@ -148,7 +179,7 @@ def _facts(report: Report) -> str:
         f" first third {first}, middle {middle}, last {last}."
         + (f" Longest gap: {gap[0].title} to {gap[1].title}." if gap else "")
         + f" {len(report.passes)} distillations dropped {sum(done.n_before - done.n_held for done in report.passes)}"
-        " entries of each slot."
+        " entries of each slot." + (f" Agreement: {agreement(report)}." if report.agreement else "")
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from infinipot_cli.explain.citations import Passage
 
 MOST_LOSSES = 4
+_LEAST_LOSS = 0.005  # less is shown as nothing
 RULES = ("cap", "nuc", "pinned", "unjudged")
 RULE_NAMES = ("CaP", "NuC", "pinned", "unjudged")
 LEGEND = (
@@ -61,6 +62,7 @@ class Part:
         spans: its text.
         slots: share of its tokens that each layer and KV head holds, (L, K).
         evicted: numbers of distillations, and the share of its entries that each evicted.
+        char: its first character and the one behind its last, counted over the document.
     """
 
     path: str
@@ -74,6 +76,13 @@ class Part:
     spans: tuple[Span, ...]
     slots: tuple[tuple[float, ...], ...] = ()
     evicted: tuple[tuple[int, float], ...] = ()
+    char: tuple[int, int] = (0, 0)
+
+    def holds(self, passage: Passage) -> bool:
+        """Whether a passage of its document begins here or goes on here."""
+        if self.page is not None:
+            return passage.page == self.page
+        return self.char[0] < passage.char[1] and passage.char[0] < self.char[1]
 
     @property
     def layers(self) -> list[float]:
@@ -83,10 +92,11 @@ class Part:
     @property
     def fate(self) -> str:
         """What was evicted of it and when, on one line; empty if that is not known."""
-        largest = sorted(sorted(self.evicted, key=lambda loss: -loss[1])[:MOST_LOSSES])
+        told_of = [loss for loss in self.evicted if loss[1] >= _LEAST_LOSS]
+        largest = sorted(sorted(told_of, key=lambda loss: -loss[1])[:MOST_LOSSES])
         rest = sum(share for _, share in self.evicted) - sum(share for _, share in largest)
         told = ", ".join(f"{100 * share:.0f} % in distillation {cycle}" for cycle, share in largest)
-        return told and f"evicted: {told}" + (f", {100 * rest:.0f} % in others" if rest >= 0.005 else "")
+        return told and f"evicted: {told}" + (f", {100 * rest:.0f} % in others" if rest >= _LEAST_LOSS else "")
 
     @property
     def share(self) -> float:
@@ -95,12 +105,17 @@ class Part:
 
     @property
     def facts(self) -> str:
-        """What is known of it, on one line."""
+        """What is known of it, on one line that begins with its title."""
+        return f"{self.title}   {self.told}"
+
+    @property
+    def told(self) -> str:
+        """What is known of it, without its title."""
         rules = by_rule([f"{100 * share:.3g} %" if share else "" for share in self.kept])
         rules = f" ({rules})" if rules else ""
         attended = f"attended {100 * self.attended:.3g} %"
         cited = " · cited" if self.cited else ""
-        return f"{self.title}   kept {100 * self.share:.3g} % of {self.n_tokens} tokens{rules} · {attended}{cited}"
+        return f"kept {100 * self.share:.3g} % of {self.n_tokens} tokens{rules} · {attended}{cited}"
 
     @property
     def title(self) -> str:

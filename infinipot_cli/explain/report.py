@@ -166,7 +166,8 @@ def _facts(attended: Attended, rules: Tensor, first: int, end: int) -> Facts:
 class _Token:
     """One token and where it stands.
 
-    `place` is its document, page (0 without pages) and stretch of lines (0 with pages); `block` is that of the trail.
+    `place` is its document, page (0 without pages) and stretch of lines (0 with pages); `block` is that of the trail;
+    `char` its first character.
     """
 
     place: tuple[int, int, int]
@@ -174,6 +175,7 @@ class _Token:
     origin: int
     text: str
     line: int
+    char: int
 
 
 def _tokens(trail: Trail) -> Iterator[_Token]:
@@ -187,7 +189,7 @@ def _tokens(trail: Trail) -> Iterator[_Token]:
             origin = block.origin + number
             stretch = 0 if page is not None else 1 + origin // (PART_BLOCKS * BLOCK_TOKENS)
             yield _Token(
-                (block.document, page.page if page is not None else 0, stretch), block.origin, origin, text, line
+                (block.document, page.page if page is not None else 0, stretch), block.origin, origin, text, line, start
             )
             line += text.count("\n")
 
@@ -198,7 +200,7 @@ def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evic
         tokens = list(group)
         lines = (tokens[0].line, tokens[-1].line)
         found = [facts.get(token.origin, _NOTHING) for token in tokens]
-        yield Part(
+        part = Part(
             path=trail.documents[document].name,
             page=page or None,
             label=labels[document].get(page),
@@ -206,14 +208,12 @@ def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evic
             n_tokens=len(tokens),
             kept=tuple(sum(kept[rule] for kept, _ in found) / len(tokens) for rule in range(len(RULES))),
             attended=sum(weight for _, weight in found),
-            cited=any(
-                passage.document == document
-                and (passage.page == page if page else lines[0] <= (passage.line or 0) <= lines[1])
-                for passage in cited
-            ),
+            cited=False,
             spans=tuple(_spans(tokens, found)),
             evicted=evictions.of(Counter(token.block for token in tokens).items()) if evictions else (),
+            char=(tokens[0].char, tokens[-1].char + len(tokens[-1].text)),
         )
+        yield replace(part, cited=any(source.document == document and part.holds(source) for source in cited))
 
 
 def _spans(tokens: Sequence[_Token], found: Sequence[tuple[tuple[float, ...], float]]) -> Iterator[Span]:

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
@@ -138,9 +139,8 @@ def test_a_document_cannot_put_markup_into_the_report(tmp_path: Path, model: lis
     assert done.exit_code == 0 and done.stdout == ""
     page = Tags()
     page.feed(report.read_text("utf-8"))
-    assert page.tags <= set(
-        "html head meta title style body h1 h2 p blockquote a nav section div span table tr th td".split()
-    )
+    plain = "html head meta title style body h1 h2 p blockquote a nav section div span table tr th td"
+    assert page.tags <= {*plain.split(), "details", "summary"}
     assert not {name for name in page.attributes if name.startswith("on")} | page.attributes & {"src"}
     assert page.shown.count("<script>alert(1)</script>") >= 12
     raw = report.read_text("utf-8")
@@ -149,16 +149,27 @@ def test_a_document_cannot_put_markup_into_the_report(tmp_path: Path, model: lis
 
 
 @pytest.mark.slow
-def test_a_browser_shows_the_report(story: Path, model: list[str], tmp_path: Path) -> None:
+def test_a_browser_shows_the_report_in_the_colours_its_reader_likes(
+    story: Path, model: list[str], tmp_path: Path
+) -> None:
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("there is no Chromium on this machine")
-    report, picture = tmp_path / "report.html", tmp_path / "report.png"
+    report = tmp_path / "report.html"
     assert run("explain", str(story), "Who?", *SMALL, *model, "--html", str(report)).exit_code == 0
     options = ["--headless", "--disable-gpu", "--no-sandbox", f"--user-data-dir={tmp_path / 'profile'}"]
-    environment = {**os.environ, "HOME": str(tmp_path)}
-    subprocess.run(
-        [browser, *options, f"--screenshot={picture}", "--window-size=1000,1400", report.as_uri()],
-        check=True, capture_output=True, timeout=60, env=environment,
-    )  # fmt: skip
-    assert picture.stat().st_size > 10_000
+    shades = {}
+    for number, scheme in enumerate(("dark", "light")):
+        picture = tmp_path / f"{scheme}.png"
+        subprocess.run(
+            [browser, *options, f"--blink-settings=preferredColorScheme={number}", f"--screenshot={picture}",
+             "--window-size=1000,2000", report.as_uri()],
+            check=True, capture_output=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)},
+        )  # fmt: skip
+        colours = Image.open(picture).convert("RGB").getcolors(2_000_000)
+        assert colours is not None
+        shades[scheme] = {colour for _, colour in colours}
+        _, paper = max(colours)
+        assert paper == {"dark": (23, 23, 23), "light": (253, 253, 251)}[scheme]
+    # the ink, and the mark of the page that is cited
+    assert {(230, 228, 223), (255, 138, 128)} <= shades["dark"] and {(27, 27, 27), (179, 38, 30)} <= shades["light"]
