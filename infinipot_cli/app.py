@@ -2,7 +2,8 @@
 
 import sys
 import traceback
-from typing import Annotated
+from inspect import cleandoc
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
@@ -59,15 +60,31 @@ class InfinipotGroup(TyperGroup):
         return result
 
 
-class SourcesCommand(TyperCommand):
-    """A command whose usage line names its words in order; Typer would brace them and add dots."""
+class PlainCommand(TyperCommand):
+    """A command whose help reads as it was written.
+
+    Typer would brace the words of the usage line, break paragraphs where the docstring breaks, and swallow what stands
+    in square brackets as Rich's markup.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        paragraphs = cleandoc(self.help or "").replace("[", r"\[").split("\n\n")
+        self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
     def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # as above
         """The parts of the usage line behind the command's name."""
-        return [
-            "[OPTIONS]",
-            *(str(parameter.metavar) for parameter in self.params if isinstance(parameter, TyperArgument)),
-        ]
+        words = (str(parameter.metavar) for parameter in self.params if isinstance(parameter, TyperArgument))
+        return ["[OPTIONS]", *words]
+
+
+def _show_plainly(commands: typer.Typer) -> None:
+    """Make every command, of nested groups too, a `PlainCommand`."""
+    for command in commands.registered_commands:
+        command.cls = PlainCommand
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _show_plainly(group.typer_instance)
 
 
 def _report(ctx: typer.Context, error: Exception) -> int:
@@ -93,7 +110,9 @@ def _known(error: Exception) -> InfinipotError:
     if isinstance(error, InfinipotError):
         return error
     if isinstance(error, typer.TyperException):
-        return InfinipotError(error.format_message(), hint="infinipot --help lists what there is", code="usage")
+        where = getattr(error, "ctx", None)  # the subcommand, where there is one
+        command = where.command_path if where else "infinipot"
+        return InfinipotError(error.format_message(), hint=f"{command} --help lists what there is", code="usage")
     if isinstance(error, OSError) and sys.stdout is not None and error.filename is None:
         return OutputError(f"the answer cannot be written: {error.strerror or error}", code="output_failed")
     if isinstance(error, MemoryError):
@@ -151,12 +170,12 @@ def infinipot(
     }
 
 
-app.command(cls=SourcesCommand, no_args_is_help=True)(ask.ask)
-app.command(cls=SourcesCommand)(summarize.summarize)
-app.command(cls=SourcesCommand)(read.read)
-app.command(cls=SourcesCommand, no_args_is_help=True)(explain.explain)
-app.command(cls=SourcesCommand)(chat.chat)
-app.command(cls=SourcesCommand)(info.info)
+app.command(no_args_is_help=True)(ask.ask)
+app.command()(summarize.summarize)
+app.command()(read.read)
+app.command(no_args_is_help=True)(explain.explain)
+app.command()(chat.chat)
+app.command()(info.info)
 app.add_typer(pots.app, name="pots", rich_help_panel=MANAGE)
 app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
 app.add_typer(templates.app, name="templates", rich_help_panel=MANAGE)
@@ -165,3 +184,4 @@ app.add_typer(config.app, name="config", rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(doctor.doctor)
 app.command(rich_help_panel=MANAGE)(schema.schema)
 app.add_typer(bench.app, name="bench", rich_help_panel=MANAGE)
+_show_plainly(app)

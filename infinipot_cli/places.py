@@ -32,6 +32,12 @@ def state_folder() -> Path:
     return home / "state" if home else Path(_dirs().user_state_dir)
 
 
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, which may have to be made first; nothing is made here."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
 def _home() -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
     return Path(home).expanduser() if home else None

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from infinipot_cli.app import app
+from infinipot_cli import errors
+from infinipot_cli.app import BROKEN_PIPE, INTERRUPTED, app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,3 +45,11 @@ def test_options_of_the_commands_exist(words: list[str]) -> None:
     for word in words:
         if re.match(r"--?[a-z]", word):
             assert re.search(rf"(?<!\S){word}(?!\S)", shown), word
+
+
+def test_every_exit_code_is_listed() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.InfinipotError]
+    codes = {kind.exit_code for kind in kinds} | {BROKEN_PIPE, INTERRUPTED}
+    promised = re.search(r"an exit code: (.*?)\.$", README, re.S | re.M)
+    assert promised and {int(code) for code in re.findall(r"\d+", promised[1])} == codes
+    assert {int(code) for code in re.findall(r"\d+", (app.info.epilog or "").partition("codes:")[2])} == codes | {0}

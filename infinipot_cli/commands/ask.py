@@ -27,7 +27,7 @@ def ask(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE... QUESTION",
-            help=f"{SOURCE_HELP} The question last, unless -Q or --questions gives it.",
+            help=f"{SOURCE_HELP} Or a stored pot, @NAME. The question last, unless -Q or --questions gives it.",
             show_default=False,
         ),
     ] = None,

@@ -25,7 +25,8 @@ from infinipot_cli.errors import UsageError
 def chat(
     ctx: typer.Context,
     sources: Annotated[
-        list[str] | None, typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="SOURCE...", help=f"{SOURCE_HELP} Or a stored pot, @NAME.", show_default=False),
     ] = None,
     history: Annotated[
         bool | None,

@@ -7,7 +7,7 @@ from infinipot_cli import __version__, settings
 from infinipot_cli.commands import options
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import InfinipotError
-from infinipot_cli.places import cache_folder, config_folder, data_folder, state_folder
+from infinipot_cli.places import cache_folder, config_folder, data_folder, is_writable, state_folder
 
 PACKAGES = "torch transformers safetensors tokenizers tiktoken huggingface-hub typer rich pypdf".split()
 # Packages of extras, and what is missing without them.
@@ -52,7 +52,11 @@ def doctor(
     except InfinipotError as error:
         rows.append(_row("settings", "problem", error.message))
     folders = {"data": data_folder(), "cache": cache_folder(), "state": state_folder()}
-    rows += [_row(f"{name} folder", "ok", str(folder)) for name, folder in folders.items()]
+    for name, folder in folders.items():
+        there = is_writable(folder)
+        rows.append(
+            _row(f"{name} folder", "ok" if there else "problem", f"{folder}{'' if there else ' cannot be written'}")
+        )
     rows.append(_row("terminal", "ok", terminal_facts()))
     show_rows(rows, as_json=json, pager=not no_pager, plain=plain)
 

@@ -6,7 +6,7 @@ from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.errors import UsageError
 from infinipot_cli.pins import Pins
-from infinipot_cli.pots.shelf import path_of
+from infinipot_cli.pots.shelf import check_writable
 from infinipot_cli.settings import Color, Entries
 
 
@@ -68,4 +68,4 @@ class Form:
         if self.json and self.jsonl:
             raise UsageError("--json and --jsonl cannot go together", hint="--jsonl prints one document a line")
         if self.save_pot is not None:
-            path_of(self.save_pot)  # a name that no pot can have is a mistake before anything is read
+            check_writable(self.save_pot)

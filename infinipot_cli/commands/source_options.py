@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # help must stay fast
 _PANEL = "Documents"
 
 # What the words of a command that reads documents may be.
-SOURCE_HELP = "Texts, PDF, HTML, EPUB, DOCX; folders; quoted globs; or - for standard input."
+SOURCE_HELP = "Texts, PDF, HTML, EPUB, DOCX; folders; quoted globs; - for standard input."
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class AnswerWriter:
         except BrokenPipeError:
             raise
         except (OSError, ValueError) as error:  # ValueError: the stream was closed under us
-            raise OutputError(f"the answer cannot be written: {error}", code="output_failed") from error
+            why = getattr(error, "strerror", None) or error
+            raise OutputError(f"the answer cannot be written: {why}", code="output_failed") from error
 
 
 def use_utf8() -> None:

@@ -37,7 +37,8 @@ def paged(text: str, *, wanted: bool = True) -> None:
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
-        raise OutputError(f"the output cannot be written: {error}", code="output_failed") from error
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"the output cannot be written: {why}", code="output_failed") from error
 
 
 def _page(text: str, command: list[str]) -> bool:

@@ -48,6 +48,8 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
         raise ModelError(
             f"{name} is a file; a model is a folder in transformers format, or a .gguf file", code="no_model"
         )
+    if name.startswith(("/", "./", "../", "~")) or path.suffix == SUFFIX:
+        raise ModelError(f"there is no {name}", hint="-m takes a folder, a .gguf file or a name", code="no_model")
     hub_name, revision = with_revision(name)
     folder = _cached(hub_name, revision) if _HUB_NAME.fullmatch(hub_name) else None
     if folder is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
-from infinipot_cli.places import data_folder
+from infinipot_cli.places import HOME_VARIABLE, data_folder, is_writable
 from infinipot_cli.pots.file import read_header
 from infinipot_cli.pots.header import Header
 
@@ -50,6 +50,20 @@ def path_of(name: str) -> Path:
             f"{name!r} cannot be the name of a pot", hint="letters, digits, '.', '_' and '-', such as @contract-2024"
         )
     return shelf_folder() / f"{plain}{SUFFIX}"
+
+
+def check_writable(name: str) -> None:
+    """Find out before anything is read that a pot could not be stored under this name.
+
+    Raises:
+        OutputError: the folder of pots cannot be written.
+        UsageError: no pot can have this name.
+    """
+    path = path_of(name)
+    if not is_writable(path.parent):
+        raise OutputError(
+            f"no pot can be stored: {path.parent} cannot be written", hint=f"another place: {HOME_VARIABLE}=FOLDER"
+        )
 
 
 def names() -> list[str]:

@@ -1,9 +1,13 @@
 """What help and README show can be typed as it stands: every example runs, on documents of the names it uses."""
 
 import glob
+import inspect
 import re
 import shlex
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -84,6 +88,30 @@ def test_an_example_runs_as_it_stands(
     assert "\x1b" not in result.output
     output = words[words.index("-o") + 1] if "-o" in words else ""
     assert result.stdout.strip() or (output and (desk / output).stat().st_size) or "read" in words or "--html" in words
+
+
+def commands_in(group: Any, *words: str) -> Iterator[tuple[str, ...]]:
+    """The words of every command that is no group."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands_in(command, *words, name)
+        else:
+            yield *words, name
+
+
+@pytest.mark.parametrize("words", commands_in(typer.main.get_command(app)), ids=" ".join)
+def test_help_reads_as_it_was_written(words: tuple[str, ...]) -> None:
+    """No braces, no brackets taken for markup, and no line that ends before it is full."""
+    command = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"}).stdout
+    usage, *prose = [line.strip() for line in shown.partition("╭─")[0].strip().splitlines()]
+    assert "{" not in usage and "[[" not in usage
+    docstring = inspect.cleandoc(inspect.unwrap(command.callback).__doc__ or "")
+    assert " ".join(docstring.split()) in " ".join(shown.split())
+    for line, following in pairwise(prose):
+        assert not (line and following) or len(line) + len(following.split()[0]) >= 77, line
 
 
 def test_there_are_examples_of_every_command() -> None:
