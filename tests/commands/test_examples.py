@@ -99,7 +99,7 @@ def commands_in(group: Any, *words: str) -> Iterator[tuple[str, ...]]:
             yield *words, name
 
 
-@pytest.mark.parametrize("words", commands_in(typer.main.get_command(app)), ids=" ".join)
+@pytest.mark.parametrize("words", list(commands_in(typer.main.get_command(app))), ids=" ".join)
 def test_help_reads_as_it_was_written(words: tuple[str, ...]) -> None:
     """No braces, no brackets taken for markup, and no line that ends before it is full."""
     command = typer.main.get_command(app)
