@@ -1,6 +1,7 @@
-"""Named settings of what a distillation keeps, beyond the paper; each is off by default. No torch.
+"""Named settings of what a distillation keeps, beyond the paper. No torch.
 
-The defaults are the paper's procedure to the token. A setting becomes a default only if it is better on every task that
+Each is off by default, and then it is the paper's procedure to the token; only `words` is set by commands that know a
+question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task that
 was measured; `infinipot bench needle --set NAME=VALUE` measures one.
 
 Two ideas that were considered are not here. Budgets that differ between the heads of a layer: entries of all heads

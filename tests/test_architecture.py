@@ -24,7 +24,7 @@ ARROWS = {
     "config": {"places", "settings", "errors"},
     "templates": {"places", "errors"},
     "documents": {"errors"},
-    "tokens": {"documents.piece", "errors"},
+    "tokens": {"documents.piece"},
     "model": {"settings", "quick_imports", "errors"},
     "engine": {"model", "choice", "policies", "errors"},
     "choice": {"errors"},
@@ -47,7 +47,6 @@ ARROWS = {
         "model",
         "plan",
         "progress",
-        "settings",
     },
     "session": {
         "quick_imports",
@@ -61,7 +60,7 @@ ARROWS = {
         "templates",
         "errors",
     },
-    "pots": {"engine", "model.files", "places", "settings", "errors"},
+    "pots": {"engine", "model.files", "places", "errors"},
     "resume": {
         *(
             "session",
@@ -121,7 +120,7 @@ ARROWS = {
     },
     "app": {"commands", "display", "config", "settings", "errors", "__version__"},
     "__main__": {"app"},
-    "recipe": {"model", "tokens", "engine", "session", "bench", "settings", "errors"},
+    "recipe": {"engine", "bench"},
     "__init__": set(),
 }
 
@@ -131,11 +130,11 @@ LIBRARIES = {
     "typer": {"app", "commands"},
     "torch": {"model", "engine", "pots", "explain", "bench", "recipe"},
     "transformers": {"model", "engine", "bench", "recipe"},
-    "safetensors": {"model", "engine", "pots", "recipe"},
+    "safetensors": {"pots", "recipe"},
     "jieba": {"bench"},
     "matplotlib": {"bench"},
     "tokenizers": {"tokens", "recipe"},
-    "tiktoken": {"tokens", "recipe"},
+    "tiktoken": {"tokens"},
     "huggingface_hub": {"model"},
     "pypdf": {"documents"},
     "pypdfium2": {"documents"},
@@ -165,6 +164,12 @@ def test_every_part_of_the_package_has_its_arrows() -> None:
     assert {part for part, _ in parts()} <= set(ARROWS)
 
 
+def test_every_part_has_its_place_in_the_tour() -> None:
+    tour = (Path(__file__).parent.parent / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names = {f"`{part}/`" if (PACKAGE / part).is_dir() else f"`{part}.py`" for part, _ in parts()}
+    assert {name for name in names if name not in tour} <= {"`__init__.py`", "`__main__.py`"}
+
+
 def test_imports_follow_the_arrows() -> None:
     wrong = []
     for part, path in parts():
@@ -186,6 +191,17 @@ def test_libraries_stay_where_they_belong() -> None:
         if part not in LIBRARIES.get(name.split(".")[0], {part})
     ]
     assert wrong == []
+
+
+def test_no_arrow_is_wider_than_what_is_imported() -> None:
+    arrows = {(part, arrow) for part, allowed in ARROWS.items() for arrow in allowed}
+    libraries = {(part, library) for library, allowed in LIBRARIES.items() for part in allowed}
+    for part, path in parts():
+        for name in imported(path):
+            target = name.removeprefix("infinipot_cli.")
+            arrows -= {(part, arrow) for arrow in ARROWS[part] if f"{target}.".startswith(f"{arrow}.")}
+            libraries.discard((part, name.split(".")[0]))
+    assert arrows == set() == libraries
 
 
 def loaded_by(*words: str, stdin: str | None = None) -> set[str]:

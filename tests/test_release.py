@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,18 @@ def test_the_changelog_names_this_version() -> None:
 
 def test_the_changelog_has_a_place_for_what_is_not_released() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_source_distribution_holds_what_the_readme_leads_to(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (made,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(made) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {*targets, "infinipot_cli/pocket/model.safetensors", "tests/data/treasure-island.txt"} <= names
+    assert not [name for name in names if "workflows" in name or "__pycache__" in name]
 
 
 @pytest.mark.slow
@@ -45,7 +58,7 @@ def test_the_wheel_holds_prompts_weights_and_facts(tmp_path: Path) -> None:
             "tokenizer_config.json",
         )
     }
-    wanted |= {"infinipot_cli/bench/facts.tsv"}
+    wanted |= {"infinipot_cli/bench/facts.tsv", "infinipot_cli/py.typed"}
     assert wanted <= names
     assert wheel.stat().st_size < 100_000_000
     assert not [name for name in names if name.startswith(("tests/", "prompts/"))]

@@ -5,9 +5,6 @@ from dataclasses import asdict, dataclass
 
 from infinipot_cli.bench.record import Count
 
-# What must be reached, of right answers.
-WANTED_RECALL = 0.9
-WANTED_PRECISION = 0.7
 THRESHOLDS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 

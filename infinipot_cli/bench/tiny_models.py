@@ -103,23 +103,6 @@ FAMILIES = (
     Family("DeepSeek-V3", "deepseek_v3", "latent attention", _LATENT),
 )  # fmt: skip
 
-_OLD = {"n_embd": 48, "n_head": 4, "n_layer": 2}
-REFUSED = (
-    Family("BLOOM", "bloom", "no rotary positions", {"hidden_size": 48, "n_head": 4, "n_layer": 2}),
-    Family("MPT", "mpt", "no rotary positions", {"d_model": 48, "n_heads": 4, "n_layers": 2}),
-    Family("GPT-2", "gpt2", "absolute positions", _OLD),
-    Family("OPT", "opt", "absolute positions", {"word_embed_proj_dim": 48, "ffn_dim": 64}),
-    Family("Mamba", "mamba", "recurrent"),
-    Family("Jamba", "jamba", "recurrent", {"num_experts": 2, "mamba_d_state": 8, "use_mamba_kernels": False}),
-    Family("RWKV", "rwkv", "keeps no keys"),
-    Family("Qwen3-Next", "qwen3_next", "recurrent", _EXPERTS),
-    Family("Llama 4", "llama4_text", "attends in fixed chunks", {"num_local_experts": 2, "head_dim": 16}),
-    Family("Hunyuan", "hunyuan_v1_dense", "not a rotation", {"head_dim": 16}),
-    Family("Falcon", "falcon", "transformers' interface", {"alibi": False}),
-    Family("GPT-J", "gptj", "not a rotation", {"rotary_dim": 8, **_OLD}),
-    Family("CodeGen", "codegen", "not a rotation", {"rotary_dim": 8, **_OLD}),
-)
-
 
 def build(family: Family, seed: int = 1) -> PreTrainedModel:
     """A random model of a family, in fp32.

@@ -122,5 +122,5 @@ def inside(ranges: list[tuple[int, int]], origins: Tensor) -> Tensor:
     """Which entries come from ascending ranges of origins, boolean, (L, K, N)."""
     starts, ends = torch.tensor(ranges, device=origins.device).T.contiguous()
     place = torch.bucketize(origins, starts, right=True) - 1
-    inside: Tensor = (place >= 0) & (origins < ends[place.clamp(min=0)])
-    return inside
+    covered: Tensor = (place >= 0) & (origins < ends[place.clamp(min=0)])
+    return covered

@@ -12,7 +12,7 @@ from infinipot_cli.app import app
 from infinipot_cli.bench import families
 from infinipot_cli.bench.record import FamilyRow
 from infinipot_cli.bench.replay import Replay
-from infinipot_cli.bench.tiny_models import FAMILIES, REFUSED, Family, build
+from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
 from infinipot_cli.display.tables import families_markdown
 from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.port import port_of
@@ -20,6 +20,28 @@ from infinipot_cli.model.rope import LayerRope
 from tests.engine.conftest import random_ids, tiny
 from tests.engine.reference import Reference
 
+EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+OLD = {"n_embd": 48, "n_head": 4, "n_layer": 2}
+REFUSED = (
+    Family("BLOOM", "bloom", "no rotary positions", {"hidden_size": 48, "n_head": 4, "n_layer": 2}),
+    Family("MPT", "mpt", "no rotary positions", {"d_model": 48, "n_heads": 4, "n_layers": 2}),
+    Family("GPT-2", "gpt2", "absolute positions", OLD),
+    Family("OPT", "opt", "absolute positions", {"word_embed_proj_dim": 48, "ffn_dim": 64}),
+    Family("Mamba", "mamba", "recurrent"),
+    Family("Jamba", "jamba", "recurrent", {"num_experts": 2, "mamba_d_state": 8, "use_mamba_kernels": False}),
+    Family("RWKV", "rwkv", "keeps no keys"),
+    Family(
+        "Qwen3-Next",
+        "qwen3_next",
+        "recurrent",
+        EXPERTS,
+    ),
+    Family("Llama 4", "llama4_text", "attends in fixed chunks", {"num_local_experts": 2, "head_dim": 16}),
+    Family("Hunyuan", "hunyuan_v1_dense", "not a rotation", {"head_dim": 16}),
+    Family("Falcon", "falcon", "transformers' interface", {"alibi": False}),
+    Family("GPT-J", "gptj", "not a rotation", {"rotary_dim": 8, **OLD}),
+    Family("CodeGen", "codegen", "not a rotation", {"rotary_dim": 8, **OLD}),
+)
 README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
 
 
