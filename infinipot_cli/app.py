@@ -39,6 +39,15 @@ class InfinipotGroup(TyperGroup):
     A subclass of the group serves the real process, nested groups and Typer's test runner alike.
     """
 
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as below
+        """Take what stands before the command's name; what is wrong there is said as anything else is."""
+        if ctx.parent is not None or not args:  # the outermost group deals with the inner ones; nothing at all is help
+            return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            raise typer.Exit(_report(ctx, error)) from error
+
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own name of this type is private
         """Run the command the user named."""
         try:
@@ -93,7 +102,9 @@ def _known(error: Exception) -> InfinipotError:
     if isinstance(error, InfinipotError):
         return error
     if isinstance(error, typer.TyperException):
-        return InfinipotError(error.format_message(), hint="infinipot --help lists what there is", code="usage")
+        where = getattr(error, "ctx", None)  # the subcommand, where there is one
+        command = where.command_path if where else "infinipot"
+        return InfinipotError(error.format_message(), hint=f"{command} --help lists what there is", code="usage")
     if isinstance(error, OSError) and sys.stdout is not None and error.filename is None:
         return OutputError(f"the answer cannot be written: {error.strerror or error}", code="output_failed")
     if isinstance(error, MemoryError):

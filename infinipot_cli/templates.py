@@ -108,6 +108,11 @@ def catalyst_name(word: str) -> str:
     return name
 
 
+def is_question(word: str) -> bool:
+    """Whether a catalyst is the question alone (the paper's CaP-Q)."""
+    return CATALYSTS.get(word.lower(), word) == CATALYSTS["question"]
+
+
 def load_catalyst(name: str) -> Template:
     """Read a prompt that judges a full pot; a file without a place for the document stands behind it.
 

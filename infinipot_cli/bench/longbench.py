@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from infinipot_cli.bench.arms import ARMS
+from infinipot_cli.bench.arms import arm as arm_of
 from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.longbench_sets import SETS, LongSet, Row
@@ -19,13 +19,15 @@ from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
 from infinipot_cli.session import Session, ask
-from infinipot_cli.templates import catalyst_name, load_catalyst
+from infinipot_cli.templates import catalyst_name, is_question, load_catalyst
 from infinipot_cli.tokens import Detokenizer
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 # The official longest prompt of a model is so much below its context: 3,500 for 4K, 7,500 for 8K, 31,500 for 32K.
 _OFFICIAL_GAP = 500
 _THOUSAND = 1024
+# Arms that are given what fits, cut in the middle.
+CUT = ("full", "truncation")
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,12 @@ class Runner:
     Args:
         session: model and wishes about the pot; its sampling is not used.
         capacity: places of the pot; the session's own by default.
+        catalyst: what judges where the arm does not say; None is the paper's choice, the question for question
+            answering and the general request elsewhere.
     """
 
-    def __init__(self, session: Session, capacity: int | None = None) -> None:
-        self.session = session
+    def __init__(self, session: Session, capacity: int | None = None, catalyst: str | None = None) -> None:
+        self.session, self.catalyst = session, catalyst
         self.tokenizer = session.tokenizer
         self.capacity = capacity or session.plan(ask("Who?")).capacity
 
@@ -56,18 +60,18 @@ class Runner:
 
         Args:
             row: text and request.
-            arm: a name of `longbench_record.ARMS`.
+            arm: a name that `arms.arm` knows.
             classes: names of the set's classes.
 
         Raises:
             PotError: the pot should have distilled and did not.
         """
         one, start = SETS[row.set_name], time.perf_counter()
-        asked = self._asked(row, one, is_whole=arm not in ("full", "truncated"), arm=arm)
+        asked = self._asked(row, one, is_whole=arm not in CUT, arm=arm)
         plan = self._plan(one, asked, arm)
         n_tokens = len(asked.document) + len(asked.request)
         with memory_guard(f"answer {row.set_name} from {n_tokens} tokens"):
-            pot = self._read(plan, asked, arm)
+            pot = self._read(plan, asked)
             given = self._answer(pot, plan, one)
         check_distilled(plan, len(asked.document), pot)
         return LongTrial(
@@ -109,40 +113,42 @@ class Runner:
 
     def _plan(self, one: LongSet, asked: _Asked, arm: str) -> Plan:
         suffix = (*asked.request, *asked.closing)
-        named = ARMS[arm].catalyst if arm in ARMS else None
-        general = self.tokenizer.encode(load_catalyst(catalyst_name(named or "general")).ask(""))
-        is_asked = one.is_asked and named is None and bool(asked.request)
-        judge = suffix if is_asked else (*general, *asked.closing)
+        judge = self._judge(one, asked, arm_of(arm).catalyst or self.catalyst)
         prompt = Prompt(prefix_ids=asked.opening, catalyst_ids=judge, suffix_ids=suffix)
         max_tokens = min(one.max_tokens, self.capacity // 2)
         capacity, budget = self.capacity, self.session.request.budget
-        if arm in ("full", "truncated"):
+        if arm in CUT:
             # nothing is distilled: the pot is as large as what stands in it
             behind = max(len(judge), len(suffix) + max_tokens)
             capacity, budget = len(asked.opening) + len(asked.document) + behind, None
             size = len(asked.opening) + len(asked.document) // 2 + 1
             return Plan(prompt, capacity, size, max_tokens, 0.0, self.session.request.chunk)
         request = replace(self.session.request, capacity=capacity, budget=budget, max_tokens=max_tokens)
-        if arm in ARMS:
-            request = ARMS[arm].request(request)
         return make_plan(
             prompt,
-            request,
+            arm_of(arm).request(request),
             model=self.session.files.name,
             context_length=self.session.files.context_length,
             capacity=capacity,
             max_tokens=max_tokens,
         )
 
-    def _read(self, plan: Plan, asked: _Asked, arm: str) -> Pot:
-        alphas = {"cap": 0.0, "alpha-25": 0.25, "alpha-75": 0.75, "nuc": 1.0}
+    def _judge(self, one: LongSet, asked: _Asked, named: str | None) -> tuple[int, ...]:
+        """The catalyst with the chat format behind it: what was named, else the paper's choice for the set."""
+        if asked.request and (is_question(named) if named else one.is_asked):
+            return (*asked.request, *asked.closing)
+        question = self.tokenizer.decode(asked.request).strip()
+        said = load_catalyst(catalyst_name(named or "general")).ask(question)
+        return (*self.tokenizer.encode(said), *asked.closing)
+
+    def _read(self, plan: Plan, asked: _Asked) -> Pot:
         reader = Reader(
             self.session.load().model,
             catalyst_ids=plan.prompt.catalyst_ids,
             prefix_ids=plan.prompt.prefix_ids,
             capacity=plan.capacity,
             budget=plan.budget,
-            novelty_ratio=alphas.get(arm, plan.novelty_ratio),
+            novelty_ratio=plan.novelty_ratio,
             choice=plan.choice,
             chunk=plan.chunk,
             policy=make(plan.policy, plan.policy_settings),

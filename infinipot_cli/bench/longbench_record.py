@@ -4,24 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 
-from infinipot_cli.bench import arms
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
 from infinipot_cli.bench.metrics import bootstrap, mean
 
-# What the model holds of the prompt; policies have arms of their own names.
-ARMS = {
-    "pot": "InfiniPot: the question judges for question answering (CaP-Q), a general request elsewhere, and novelty",
-    "general": "the general request judges everywhere (CaP-G)",
-    "truncated": "first and last half of what fits the pot (TR)",
-    "full": "the whole prompt, cut in the middle to the model's context (PT)",
-    "cap": "no novelty (α = 0)",
-    "alpha-25": "α = 0.25",
-    "alpha-75": "α = 0.75",
-    "nuc": "novelty alone (α = 1)",
-    **{name: arms.ARMS[name].said for name in ("catalyst-p", "catalyst-u", "catalyst-g1", "catalyst-g2")},
-    "no-cr-rope": arms.ARMS["no-cr-rope"].said,
-    **{name: arm.said for name, arm in arms.ARMS.items() if arm.policy and name not in ("truncation", "full")},
-}
 GROUPS = ("QA", "Summ", "FSL", "Others")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.bench import haystack, kamradt
-from infinipot_cli.bench.arms import ARMS
+from infinipot_cli.bench.arms import arm as arm_of
 from infinipot_cli.bench.distilled import check_distilled, fits
 from infinipot_cli.bench.needle_record import NeedleTrial
 from infinipot_cli.bench.plants import Plant, facts, hide, is_right, passkeys
@@ -114,8 +114,8 @@ def run(
         try:
             for arm, length, hidden in trials:
                 path.write_text(haystacks.with_hidden(hidden, length), encoding="utf-8")
-                session.request = ARMS[arm].request(wished)
-                yield _asked(session, path, arm, length, hidden, ARMS[arm].catalyst or catalyst)
+                session.request = arm_of(arm).request(wished)
+                yield _asked(session, path, arm, length, hidden, arm_of(arm).catalyst or catalyst)
         finally:
             session.request = wished
 

@@ -99,8 +99,8 @@ def _quick(subject: Subject) -> list[Step]:
         Step("kamradt", ("needle", *book, "--kind", "kamradt", "--tokens", "1k,2k", *_DEPTHS, *pot, *model)),
         Step("ruler", ("ruler", *book, "--tokens", "2k", "--n", "1", *data, "--arms", "infinipot,no-nuc,tova", *pot,
                        *model)),
-        Step("longbench", ("longbench", *rows, "--arms", _long_arms(fast), *pot, *model)),
-        Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "256,384,768", *model)),
+        Step("longbench", ("longbench", *rows, "--arms", fast, *pot, *model)),
+        Step("longbench-pots", ("longbench", *rows, "--arms", "infinipot,truncation", "--pots", "256,384,768", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
         Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
         Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_resumed=False),
@@ -129,7 +129,7 @@ def _full(subject: Subject) -> list[Step]:
         Step("ruler", ("ruler", *book, "--tokens", "4k,8k,16k,32k,64k,128k", "--n", "100", *data,
                        "--arms", ",".join(ABLATIONS), *model)),
         Step("longbench", ("longbench", *rows, "--arms", "all", *model)),
-        Step("longbench-pots", ("longbench", *rows, "--arms", "pot,truncated", "--pots", "1k,2k,8k", *model)),
+        Step("longbench-pots", ("longbench", *rows, "--arms", "infinipot,truncation", "--pots", "1k,2k,8k", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "20", *model)),
         Step("citations", ("citations", *book, *model)),
         Step("memory", ("memory", *book, "--tokens", "20k,200k", *model), is_resumed=False),
@@ -152,12 +152,6 @@ def _arms(*, stepwise: bool) -> str:
 def _of_the_paper(names: str) -> str:
     """Other catalysts and shares of novelty are for Tables 2 and 3 alone."""
     return ",".join(name for name in names.split(",") if not name.startswith(("alpha-", "catalyst-")))
-
-
-def _long_arms(names: str) -> str:
-    """The same arms as `bench longbench` calls them."""
-    same = {"infinipot": "pot", "no-nuc": "cap", "no-cap": "nuc", "truncation": "truncated"}
-    return ",".join(dict.fromkeys([*(same.get(name, name) for name in names.split(",")), "truncated", "full"]))
 
 
 def _methods() -> str:

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
-from infinipot_cli.bench.arms import distills
+from infinipot_cli.bench.arms import ARMS, distills
 from infinipot_cli.bench.longbench import Runner, middle_cut, official_length
-from infinipot_cli.bench.longbench_record import ARMS, LongTrial, averages, paper_rows, set_scores
+from infinipot_cli.bench.longbench_record import LongTrial, averages, paper_rows, set_scores
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS, choose, prompts, rows
 from infinipot_cli.bench.run_file import RunFile
 from infinipot_cli.errors import DocumentError, OutputError, PotError, UsageError
@@ -55,7 +55,7 @@ def test_a_row_carries_the_official_prompt(longbench: Path) -> None:
 def test_the_chat_format_is_left_out_where_the_official_run_leaves_it_out(runner: Runner, longbench: Path) -> None:
     for name in ("hotpotqa", "trec"):
         row = rows(name, longbench)[0][0]
-        asked = runner._asked(row, SETS[name], is_whole=True, arm="pot")
+        asked = runner._asked(row, SETS[name], is_whole=True, arm="infinipot")
         ends = [runner.tokenizer.encode_template(mark) for mark in ("<|user|>", "<|end|><|assistant|>")]
         assert (asked.opening[-len(ends[0]) :] == tuple(ends[0])) == SETS[name].is_chat
         assert asked.closing == (tuple(ends[1]) if SETS[name].is_chat else ())
@@ -67,7 +67,7 @@ def test_what_the_pot_need_not_distil_is_answered_as_with_everything_in_context(
 ) -> None:
     wide = Runner(Session(str(tiny_model), PotRequest(capacity=512)))
     row = replace(rows("lcc", longbench)[0][1])
-    pot, full = (wide.run(row, arm, []) for arm in ("pot", "full"))
+    pot, full = (wide.run(row, arm, []) for arm in ("infinipot", "full"))
     assert pot.n_distilled == full.n_distilled == 0
     assert pot.given == full.given and pot.n_tokens == full.n_tokens
 
@@ -76,11 +76,11 @@ def test_only_arms_that_distil_do(runner: Runner, longbench: Path) -> None:
     row = rows("trec", longbench)[0][0]
     for arm in ARMS:
         trial = runner.run(row, arm, ["no"])
-        if arm in ("full", "truncated", "streaming_llm", "self_extend"):
+        if arm in ("full", "truncation", "streaming_llm", "self_extend"):
             assert not trial.n_distilled, arm
         elif distills(arm):
             assert trial.n_distilled, arm
-        limit = {"truncated": 400, "full": 512}.get(arm, 10**6)
+        limit = {"truncation": 400, "full": 512}.get(arm, 10**6)
         assert trial.n_tokens + len(runner.tokenizer.encode_template("<s>")) <= limit
 
 
@@ -88,27 +88,27 @@ def test_a_pot_that_silently_did_not_distil_ends_the_run(
     runner: Runner, longbench: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = Runner._read
-    monkeypatch.setattr(Runner, "_read", lambda self, plan, asked, arm: read(
-        self, plan, replace(asked, document=asked.document[:50]), arm))  # fmt: skip
+    monkeypatch.setattr(Runner, "_read", lambda self, plan, asked: read(
+        self, plan, replace(asked, document=asked.document[:50])))  # fmt: skip
     with pytest.raises(PotError, match="nothing was distilled"):
-        runner.run(rows("trec", longbench)[0][0], "pot", [])
+        runner.run(rows("trec", longbench)[0][0], "infinipot", [])
 
 
 def test_a_long_request_streams_with_the_text(runner: Runner, longbench: Path) -> None:
     row = replace(rows("trec", longbench)[0][0], asked=("short text", TEXT * 8))
-    asked = runner._asked(row, SETS["trec"], is_whole=True, arm="pot")
+    asked = runner._asked(row, SETS["trec"], is_whole=True, arm="infinipot")
     assert len(asked.request) == 100
-    assert runner.run(row, "pot", []).n_distilled > 0
+    assert runner.run(row, "infinipot", []).n_distilled > 0
 
 
 def test_samsum_ends_at_a_line_end_but_never_at_once(runner: Runner, longbench: Path) -> None:
     row = rows("samsum", longbench)[0][0]
-    given = runner.run(row, "pot", []).given
+    given = runner.run(row, "infinipot", []).given
     assert given and "\n" not in given[1:]
     free = Runner(runner.session, 400)
     plan_stops = free.session.stop_ids()
     free.session.stop_ids = lambda: frozenset(range(0, free.tokenizer.vocabulary_size, 2)) | plan_stops  # type: ignore[method-assign]
-    assert free.run(row, "pot", []).given
+    assert free.run(row, "infinipot", []).given
 
 
 def test_truncation_keeps_both_halves_as_text(runner: Runner) -> None:
@@ -213,3 +213,48 @@ def test_a_record_keeps_characters_that_end_lines_elsewhere(tmp_path: Path) -> N
         RunFile(path, {"n": 1}, LongTrial)
     with pytest.raises(OutputError):
         RunFile(tmp_path / "no" / "run.jsonl", {}, LongTrial)
+
+
+def judge(runner: Runner, folder: Path, name: str, arm: str) -> str:
+    row = rows(name, folder)[0][0]
+    plan = runner._plan(SETS[name], runner._asked(row, SETS[name], is_whole=True, arm=arm), arm)
+    return runner.tokenizer.decode(plan.prompt.catalyst_ids)
+
+
+def test_any_catalyst_judges_where_it_is_named(longbench: Path, tiny_model: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.md"
+    mine.write_text("{document}\nLook for lamps: {question}\n")
+    asked = Runner(Session(str(tiny_model), PotRequest(capacity=400)), catalyst=str(mine))
+    usual = Runner(asked.session)
+    assert "Look for lamps:" in judge(asked, longbench, "trec", "infinipot")
+    assert "Who lit {the} lamp?" in judge(asked, longbench, "hotpotqa", "infinipot")
+    assert "Look for lamps:" in judge(usual, longbench, "trec", f"catalyst-{mine}")
+    assert "Look for lamps:" not in judge(asked, longbench, "trec", "catalyst-u")
+    general, question = (judge(usual, longbench, "trec", f"catalyst-{word}") for word in ("g", "q"))
+    assert general == judge(usual, longbench, "trec", "infinipot") != question
+    assert question == runner_suffix(usual, longbench)
+    assert judge(usual, longbench, "hotpotqa", "infinipot") == judge(usual, longbench, "hotpotqa", "catalyst-Q")
+
+
+def runner_suffix(runner: Runner, folder: Path) -> str:
+    row = rows("trec", folder)[0][0]
+    plan = runner._plan(SETS["trec"], runner._asked(row, SETS["trec"], is_whole=True, arm="infinipot"), "infinipot")
+    return runner.tokenizer.decode(plan.prompt.suffix_ids)
+
+
+def test_arms_take_any_share_and_say_what_they_are_not(longbench: Path, tiny_model: Path, tmp_path: Path) -> None:
+    base = ["--data", longbench, "--only", "lcc", "--n", 1, "-m", tiny_model, "-s", 400, "-q", "--json"]
+    mine = tmp_path / "mine.txt"
+    mine.write_text("Which line comes next?")
+    done = run(*base, "--arms", f"alpha-30,pot,catalyst-{mine}")
+    assert done.exit_code == 0, done.output
+    record = json.loads(done.stdout)
+    assert record["settings"]["arms"] == ["alpha-30", "infinipot", f"catalyst-{mine}"]
+    assert list(record["settings"]["catalysts"]) == [str(mine)]
+    for words in (["--arms", "alpha-130"], ["--arms", "alpha-x"], ["--arms", "catalyst-no.md"],
+                  ["--catalyst", "no.md"], ["--catalyst", "u", "--policy", "tova"],
+                  ["--arms", "no-nuc", "--policy", "snapkv"]):  # fmt: skip
+        refused = run(*base, *words)
+        assert (refused.exit_code, type(refused.exception)) == (2, SystemExit), words
+    stepwise = run(*base, "--policy", "streaming_llm", "--arms", "infinipot")
+    assert stepwise.exit_code == 0, stepwise.output

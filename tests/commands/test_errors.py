@@ -204,3 +204,22 @@ def test_the_standard_streams_may_be_closed(story: Path) -> None:
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         assert done.returncode == (7 if closed == ">&-" else 3), closed
         assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["--nope"], "infinipot"),
+        (["--nope", "ask", "x", "y"], "infinipot"),
+        (["aks"], "infinipot"),
+        (["pots", "--nope"], "infinipot pots"),
+        (["pots", "import", "a", "b"], "infinipot pots import"),
+        (["ask", "--jsno", "x", "y"], "infinipot ask"),
+    ],
+)
+def test_a_wrong_word_is_two_lines_that_name_the_help_to_look_at(words: list[str], where: str) -> None:
+    done = CliRunner().invoke(app, words, prog_name="infinipot")
+    assert done.exit_code == 2 and not done.stdout
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("error: "), done.stderr
+    assert lines[1] == f"hint:  {where} --help lists what there is"

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
+from infinipot_cli.bench.arms import ALPHA, CATALYST
 from infinipot_cli.bench.metrics import mean
 from infinipot_cli.policies import POLICIES, listed
 
-# Names of arms in older records, and what this report calls them.
-_SAME = {"pot": "infinipot", "cap": "no-nuc", "nuc": "no-cap", "truncated": "truncation"}
+# Names of arms in older records, and other names of the same arm, and what this report calls them.
+_SAME = {
+    "pot": "infinipot", "cap": "no-nuc", "nuc": "no-cap", "truncated": "truncation", "catalyst-g": "general",
+    "catalyst-general": "general", "alpha-0": "no-nuc", "alpha-100": "no-cap",
+}  # fmt: skip
 # What the paper calls the arms.
 NAMES = {
     "infinipot": "InfiniPot (CaP-Q, NuC)",
@@ -40,7 +45,12 @@ def canonical(arm: str) -> str:
 
 def named(arm: str) -> str:
     """What the report calls an arm."""
-    return NAMES.get(canonical(arm), arm)
+    name = canonical(arm)
+    if name in NAMES:
+        return NAMES[name]
+    if name.startswith(CATALYST):
+        return f"InfiniPot, CaP: {Path(name.removeprefix(CATALYST)).name}"
+    return f"α = {float(name.removeprefix(ALPHA)) / 100:g}" if name.startswith(ALPHA) else arm
 
 
 def sized(arm: str, capacity: int) -> str:

@@ -6,7 +6,7 @@ that the catalyst's last row votes as the first token of the answer will.
 
 import time
 
-from infinipot_cli.bench.arms import ARMS
+from infinipot_cli.bench.arms import arm as arm_of
 from infinipot_cli.bench.distilled import check_distilled, fits
 from infinipot_cli.bench.ruler.record import RulerTrial
 from infinipot_cli.bench.ruler.sample import Sample
@@ -17,7 +17,7 @@ from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
 from infinipot_cli.session import Session, ask
-from infinipot_cli.templates import catalyst_name, load_catalyst
+from infinipot_cli.templates import catalyst_name, is_question, load_catalyst
 from infinipot_cli.tokens import Detokenizer
 
 
@@ -27,10 +27,11 @@ class Runner:
     Args:
         session: model and wishes about the pot; its sampling is not used.
         source: what the samples are made of.
+        catalyst: what judges where the arm does not say; None is the sample's question.
     """
 
-    def __init__(self, session: Session, source: Source) -> None:
-        self.session, self.tokenizer = session, session.tokenizer
+    def __init__(self, session: Session, source: Source, catalyst: str | None = None) -> None:
+        self.session, self.tokenizer, self.catalyst = session, session.tokenizer, catalyst
         frame = chat_frame(session.files.chat_template, session.files.special_tokens)
         self.opening = tuple(self.tokenizer.encode_template(frame.prefix))
         self.closing = tuple(self.tokenizer.encode_template(frame.suffix))
@@ -70,12 +71,13 @@ class Runner:
     def _plan(self, sample: Sample, task: str, arm: str) -> Plan:
         behind = (*self.closing, *self.tokenizer.encode(sample.answer_prefix))
         suffix = (*self.tokenizer.encode(sample.question), *behind)
-        judge = suffix
-        if named := ARMS[arm].catalyst:
-            judge = (*self.tokenizer.encode(load_catalyst(catalyst_name(named)).ask("")), *self.closing)
+        judge, named = suffix, arm_of(arm).catalyst or self.catalyst
+        if named and not is_question(named):
+            said = load_catalyst(catalyst_name(named)).ask(sample.question.strip())
+            judge = (*self.tokenizer.encode(said), *self.closing)
         return make_plan(
             Prompt(prefix_ids=self.opening, catalyst_ids=judge, suffix_ids=suffix),
-            ARMS[arm].request(self.session.request),
+            arm_of(arm).request(self.session.request),
             model=self.session.files.name,
             context_length=self.session.files.context_length,
             capacity=self.capacity,

@@ -7,8 +7,8 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import Paper, Record, check_paper, print_json
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.bench.shared import Arms, Paper, Record, check_paper, print_json
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.errors import UsageError
@@ -44,16 +44,7 @@ def longbench(
             "--n", metavar="N", min=1, help="Only so many rows of a set, from the first.", rich_help_panel=TEST
         ),
     ] = None,
-    arms: Annotated[
-        str,
-        typer.Option(
-            "--arms",
-            metavar="A,B",
-            help="pot; truncated (TR) and full (PT), cut in the middle; general (CaP-G everywhere); cap, alpha-25, "
-            "alpha-75, nuc (novelty of 0, 25, 75, 100 %); no-cr-rope; a policy's name; or all.",
-            rich_help_panel=TEST,
-        ),
-    ] = "pot,truncated",
+    arms: Arms = "infinipot,truncation",
     pots: Annotated[
         str | None,
         typer.Option(
@@ -64,6 +55,7 @@ def longbench(
     record: Record = None,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
@@ -71,15 +63,19 @@ def longbench(
 ) -> None:
     """Score LongBench's 21 sets with the official prompts and metrics, in groups, beside the paper's own numbers.
 
-    infinipot bench longbench --data longbench/data --arms pot,truncated,full -s 4k -m NAME
+    infinipot bench longbench --data longbench/data --arms infinipot,truncation,full -s 4k -m NAME
 
+    The question judges in sets of question answering and the general request elsewhere, as in the paper, unless
+    --catalyst or an arm says otherwise; the arms full (PT) and truncation (TR) are given what fits, cut in the middle.
     The data are not part of infinipot: download data.zip from huggingface.co/datasets/THUDM/LongBench and unpack it.
     """
     request = distilling.request()
     from infinipot_cli.bench import longbench_sets as sets
 
     names = sets.choose([word.strip() for word in (only or "").split(",") if word.strip()], data)
-    chosen_arms, sizes = _arms(arms), _sizes(pots)
+    from infinipot_cli.bench.arms import catalysts, parse_arms
+
+    chosen_arms, sizes = parse_arms(arms, request), _sizes(pots)
     check_paper(paper)
     loaded_sets = {name: sets.rows(name, data, n) for name in names}
     from infinipot_cli.bench.longbench_record import LongTrial, to_record
@@ -89,14 +85,18 @@ def longbench(
     from infinipot_cli.display.console import error_console
     from infinipot_cli.display.longbench_tables import groups_table, sets_table
     from infinipot_cli.display.tables import show_table
-    from infinipot_cli.session import Session
+    from infinipot_cli.session import Session, ask
 
     session = Session(loading.named(model), request, loading=loading.loading())
+    task = judging.judge(ask("Who?"), request)
+    capacities = sizes or (session.plan(task).capacity,)
     files = [data / f"{name}.jsonl" for name in names]
-    run = _settings(session, names, n, chosen_arms, sizes) | {"data": {path.name: sha256(path) for path in files}}
+    run = _settings(session, capacities) | {
+        "sets": names, "n": n, "arms": list(chosen_arms), "catalyst": judging.catalyst,
+        "catalysts": catalysts(chosen_arms, judging.catalyst), "data": {path.name: sha256(path) for path in files},
+    }  # fmt: skip
     kept = RunFile(record, run, LongTrial)
     known = {trial.key for trial in kept.done}
-    capacities = sizes or (_capacity(session),)
     wanted = [
         (row, arm, size)
         for size in capacities
@@ -108,13 +108,13 @@ def longbench(
     missing = [one for one in wanted if (one[0].set_name, one[0].number, one[1], one[2]) not in known]
     from infinipot_cli.bench.longbench import Runner
 
-    runners = {size: Runner(session, size) for size in capacities}
+    runners = {size: Runner(session, size, judging.catalyst) for size in capacities}
     console, n_done = error_console(color, quiet=quiet), len(wanted) - len(missing)
     with BenchProgress(console, len(wanted), done=n_done, kept=str(record or "")) as progress:
         for row, arm, size in missing:
             kept.add(runners[size].run(row, arm, loaded_sets[row.set_name][1]))
             progress.step(f"{row.set_name} {arm}")
-    _check_distilled(kept.done)
+    _check_distilled(kept.done, request)
     if json:
         print_json(to_record(run, kept.done, provenance(session), paper))
     else:
@@ -123,31 +123,18 @@ def longbench(
         show_table(groups_table(kept.done, paper), "means as the paper prints them")
 
 
-def _arms(text: str) -> tuple[str, ...]:
-    from infinipot_cli.bench.longbench_record import ARMS
-
-    found = tuple(ARMS) if text == "all" else tuple(dict.fromkeys(word.strip() for word in text.split(",")))
-    for arm in found:
-        if arm not in ARMS:
-            raise UsageError(f"{arm!r} is no way to answer", hint="one of " + ", ".join(ARMS) + ", or all")
-    return found
-
-
 def _sizes(text: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(settings.parse_size(word) for word in text.split(","))) if text else ()
 
 
-def _capacity(session: "Session") -> int:
-    from infinipot_cli.session import ask
-
-    return session.plan(ask("Who?")).capacity
-
-
-def _check_distilled(trials: list["LongTrial"]) -> None:
+def _check_distilled(trials: list["LongTrial"], request: settings.PotRequest) -> None:
     """Refuse a comparison in which the pot never had to distill: it would show nothing about it."""
-    from infinipot_cli.bench.arms import distills
+    from infinipot_cli.bench.arms import arm
+    from infinipot_cli.policies import distills
 
-    through_pot = [trial for trial in trials if trial.arm not in ("full", "truncated") and distills(trial.arm)]
+    asked = {name: arm(name).request(request) for name in {trial.arm for trial in trials}}
+    emptied = {name for name, one in asked.items() if distills(one.policy or DEFAULT, one.policy_settings)}
+    through_pot = [trial for trial in trials if trial.arm in emptied]
     if through_pot and not any(trial.n_distilled for trial in through_pot):
         longest = max(trial.n_tokens for trial in through_pot)
         raise UsageError(
@@ -157,15 +144,13 @@ def _check_distilled(trials: list["LongTrial"]) -> None:
         )
 
 
-def _settings(
-    session: "Session", names: list[str], n: int | None, arms: tuple[str, ...], sizes: tuple[int, ...]
-) -> dict[str, object]:
-    """What a run's numbers depend on; a record of other settings is not gone on with."""
+def _settings(session: "Session", capacities: tuple[int, ...]) -> dict[str, object]:
+    """What a run's numbers depend on besides its sets; a record of other settings is not gone on with."""
     weights = sorted([*session.files.folder.glob("*.safetensors"), *session.files.folder.glob("*.gguf")])
     return {
         "model": session.files.name,
         "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
-        "pots": list(sizes or (_capacity(session),)),
+        "pots": list(capacities),
         "budget": session.request.budget,
         "novelty": session.request.novelty_ratio,
         "chunk": session.request.chunk,
@@ -173,7 +158,4 @@ def _settings(
         "policy": label(session.request.policy or DEFAULT, session.request.policy_settings),
         "dtype": session.loading.dtype.value,
         "quantize": session.loading.quantize.value,
-        "sets": names,
-        "n": n,
-        "arms": list(arms),
     }

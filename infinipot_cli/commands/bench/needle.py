@@ -109,7 +109,7 @@ def needle(
     plant = _plant(kind, sentence, question, expected)
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench import needle as bench
-    from infinipot_cli.bench.arms import parse_arms
+    from infinipot_cli.bench.arms import catalysts, parse_arms
     from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
     from infinipot_cli.bench.provenance import provenance, run_settings, sha256
     from infinipot_cli.bench.run_file import RunFile
@@ -119,7 +119,7 @@ def needle(
     from infinipot_cli.display.tables import show_table
     from infinipot_cli.session import Session, ask
 
-    chosen_arms, console = parse_arms(arms), error_console(color, quiet=quiet)
+    chosen_arms, console = parse_arms(arms, request), error_console(color, quiet=quiet)
     text = haystack.read_book(book)
     chosen = bench.choose(kind.value, trials, seed, places, plant)
     session = Session(loading.named(model), request, loading=loading.loading())
@@ -127,6 +127,7 @@ def needle(
     files = haystack.files_of(book)
     setting = run_settings(session, plan) | {
         "kind": kind.value, "trials": trials, "arms": list(chosen_arms), "catalyst": catalyst, "lengths": lengths,
+        "catalysts": catalysts(chosen_arms, judging.catalyst),
         "depths": list(places or ()), "needle": list(vars(plant).values()) if kind is Kind.KAMRADT else None,
         "seed": seed, "max_tokens": max_tokens, "data": {path.name: sha256(path) for path in files},
     }  # fmt: skip

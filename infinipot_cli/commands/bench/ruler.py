@@ -8,7 +8,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Arms, Book, Record, print_json
-from infinipot_cli.commands.distilling_options import DistillingOptions
+from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 
@@ -46,6 +46,7 @@ def ruler(
     seed: Annotated[int, typer.Option("--seed", help="Of all that is made.", rich_help_panel=TEST)] = 0,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
+    judging: CatalystOptions,
     loading: LoadingOptions,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -60,11 +61,11 @@ def ruler(
     """
     lengths = [settings.parse_size(word) for word in tokens.split(",")]
     request = distilling.request()
-    from infinipot_cli.bench.arms import parse_arms
+    from infinipot_cli.bench.arms import catalysts, parse_arms
     from infinipot_cli.bench.ruler import questions, tasks
     from infinipot_cli.display.console import error_console, say
 
-    console, chosen_arms = error_console(color, quiet=quiet), parse_arms(arms)
+    console, chosen_arms = error_console(color, quiet=quiet), parse_arms(arms, request)
     chosen = tasks.choose([word.strip() for word in (only or "").split(",") if word.strip()], data)
     if not only and (absent := [task for task in tasks.OF_DATA if task not in chosen]):
         say(console, f"left out: {', '.join(absent)}; {questions.HOW_TO_GET}")
@@ -80,8 +81,9 @@ def ruler(
     source = tasks.Source(haystack.read_book(book).split(), data, seed)
     session = Session(loading.named(model), request, loading=loading.loading())
     files = [*haystack.files_of(book), *(path for task in chosen if (path := _set_of(task, data)))]
-    setting = run_settings(session, session.plan(ask("Who?"))) | {
+    setting = run_settings(session, session.plan(judging.judge(ask("Who?"), request))) | {
         "tasks": chosen, "lengths": lengths, "n": n, "arms": list(chosen_arms), "seed": seed,
+        "catalyst": judging.catalyst, "catalysts": catalysts(chosen_arms, judging.catalyst),
         "data": {path.name: sha256(path) for path in files},
     }  # fmt: skip
     kept = RunFile(record, setting, RulerTrial)
@@ -91,7 +93,7 @@ def ruler(
     todo = [one for one in wanted if one not in known]
     from infinipot_cli.bench.ruler.runner import Runner
 
-    runner = Runner(session, source)
+    runner = Runner(session, source, judging.catalyst)
     with BenchProgress(console, len(wanted), done=len(wanted) - len(todo), kept=str(record or "")) as progress:
         for arm, task, length, number in todo:
             kept.add(runner.run(task, length, number, arm))

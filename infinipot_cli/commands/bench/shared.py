@@ -18,9 +18,9 @@ Arms = Annotated[
     typer.Option(
         "--arms",
         metavar="A,B",
-        help="Ways to hold the text: infinipot as asked for, general (CaP-G), catalyst-p, -u, -g1, -g2, no-nuc "
-        "(catalyst alone), no-cap (novelty alone), alpha-25, alpha-75, no-cr-rope, bare (last token, no CR-RoPE), a "
-        "policy's name; or all.",
+        help="Ways to hold the text: infinipot as asked for, general (CaP-G), catalyst-p, -u, -g1, -g2 or -FILE, "
+        "no-nuc (catalyst alone), no-cap (novelty alone), alpha-25 or any other percent, no-cr-rope, bare (last "
+        "token, no CR-RoPE), a policy's name; or all.",
         rich_help_panel="Test",
     ),
 ]
