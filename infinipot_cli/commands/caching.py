@@ -71,7 +71,7 @@ class Cache:
         from infinipot_cli import history
 
         form = self._form
-        can_be_told = form.answers and not form.explain and not form.pins
+        can_be_told = form.answers and not form.explain and not form.pins and form.run.verbose < 2
         is_private = form.run.no_log or not history.is_on()
         return form.cache is not None and bool(form.cache.cache_limit) and can_be_told and not is_private
 
@@ -90,8 +90,11 @@ class Cache:
         kept = cached.find(self._session, self._made, task)
         if kept is None:
             return reading
-        for entry in reading.inputs:
-            entry.document.close()
+        for entry, opened in zip(kept.inputs, reading.inputs, strict=True):
+            document = opened.document
+            entry.document.n_bytes = document.n_bytes
+            entry.document.n_pages = document.n_pages or entry.document.n_pages
+            document.close()
         return kept
 
     def say_found(self, reading: "Reading") -> None:
