@@ -59,13 +59,14 @@ class Recipe:
         return all(_state(path) == (size, changed) for path, size, changed in self.files)
 
 
-def recipe(session: Session, reading: Reading, wishes: Wishes) -> Recipe | None:
+def recipe(session: Session, reading: Reading, wishes: Wishes, *, digest_of_logs: bool = False) -> Recipe | None:
     """What a reading that is about to begin is made of; None where it cannot be found again.
 
     Args:
         session: that prepared it.
         reading: nothing of it was read yet.
         wishes: what was asked of its documents.
+        digest_of_logs: a log is counted while it is read, which a kept reading could not do.
     """
     plan = reading.plan
     if wishes.password_file is not None or not distills(plan.policy, plan.policy_settings):
@@ -85,6 +86,7 @@ def recipe(session: Session, reading: Reading, wishes: Wishes) -> Recipe | None:
         plan,
         reading.task,
         wishes,
+        digest_of_logs,
     )
     digest.update(repr(made_of).encode("utf-8", "surrogatepass"))
     made = Recipe(digest.hexdigest(), tuple(files))

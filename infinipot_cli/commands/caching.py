@@ -84,7 +84,7 @@ class Cache:
         options = self._form.cache
         if options is None or options.no_cache or STDIN in sources or not self._is_wanted:
             return reading
-        self._made = cached.recipe(self._session, reading, self._session.wishes)
+        self._made = cached.recipe(self._session, reading, self._session.wishes, digest_of_logs=self._form.digest)
         if self._made is None or options.rebuild:
             return reading
         kept = cached.find(self._session, self._made, task)

@@ -154,4 +154,5 @@ def typed() -> Iterator[str]:
         try:
             yield input("› ")
         except EOFError:
+            sys.stdout.write("\n")  # Ctrl-D leaves the cursor behind the prompt
             return
