@@ -84,6 +84,7 @@ ARROWS = {
     },
     "display": {
         "bench.record",
+        "bench.cost_record",
         "bench.needle_record",
         "bench.ruler.record",
         "explain",
