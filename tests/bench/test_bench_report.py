@@ -182,8 +182,8 @@ def test_a_mean_over_fewer_sets_says_so_and_is_not_taken_for_a_whole_one(tmp_pat
     main, *_ = longbench_grids(list(reversed(trials)), tmp_path)
     rows = {row[0]: row[1:] for row in main.rows}
     assert list(rows)[:3] == ["InfiniPot (CaP-Q, NuC), pot 512", "TR, pot 512", "H2O, pot 512"]
-    assert rows["InfiniPot (CaP-Q, NuC), pot 512"] == ["50.00", "–", "100.00", "–", "75.00", "50.0–100.0"]
-    assert rows["H2O, pot 512"] == ["50.00", "–", "–", "–", "50.00 (1 of 2 sets)", "50.0–50.0"]
+    assert rows["InfiniPot (CaP-Q, NuC), pot 512"] == ["37.50", "–", "75.00", "–", "56.25", "31.2–87.5"]
+    assert rows["H2O, pot 512"] == ["37.50", "–", "–", "–", "37.50 (1 of 2 sets)", "25.0–50.0"]
     assert all(len(row) == len(main.header) for row in main.rows)
 
 
@@ -226,10 +226,12 @@ def test_repetitions_are_one_row_with_their_spread(tmp_path: Path) -> None:
 
 
 def test_a_plots_bars_have_names_and_lengths_between_points_have_none(tmp_path: Path) -> None:
-    panel = Panel("t", "layer", "percent", {"a": [(0.0, 1.0), (1.0, 2.0), (2.0, 2.0)]}, spreads={"a": [(0.5, 1.5)] * 3})
+    panel = Panel(
+        "t", "layer", "percent", {"a": [(0.0, 10.0), (1.0, 20.0), (2.0, 20.0)]}, spreads={"a": [(5.0, 25.0)] * 3}
+    )
     plotter = Plotter(tmp_path)
     plotter.lines("lines", "c", [panel])
-    plotter.bars("bars", "c", {"layer 0": {"x": [1.0, 2.0], "y": [3.0, 4.0]}}, "tenth of the text", "percent")
+    plotter.bars("bars", "c", {"layer 0": {"x": [10.0, 20.0], "y": [30.0, 40.0]}}, "tenth of the text", "percent")
     plotter.heat("heat", "c", {"m": {("0.1", "1k"): 50.0, ("0.5", "2k"): 90.0}})
     for name, said in (
         ("lines", ("layer", "percent")),
