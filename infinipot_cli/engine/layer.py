@@ -104,7 +104,8 @@ class PotLayer(CacheLayerMixin):
             self.n = n
             return
         turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
-        plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True)
+        bound = turning.shape[2]
+        plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True, n_positions=bound)
         if turning.dtype != torch.float32 and self.rope.is_rotary:
             if self.unrotated is not None:
                 known = self.unrotated.shape[2]
@@ -112,7 +113,7 @@ class PotLayer(CacheLayerMixin):
                 plain = torch.where(indices[None, :, :, None] < known, old.float(), plain)
             self.unrotated = plain.to(turning.dtype)
         places = torch.arange(n, device=turning.device)
-        turning[:, :, :n] = self.rope.rotate(plain, places).to(turning.dtype)
+        turning[:, :, :n] = self.rope.rotate(plain, places, n_positions=bound).to(turning.dtype)
         still[:, :, :n] = _chosen(still, indices)
         self.n = n
 

@@ -6,8 +6,9 @@ one vector. The convention that explains the eight keys is that layer's conventi
 refused. This tests behaviour, not names, so a new architecture either fits or fails loudly.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -38,27 +39,46 @@ class LayerRope:
     is_last: bool = False
     sign: int = 1
     is_in_values: bool = False
+    _tables: dict[torch.device, tuple[Tensor, Tensor]] = field(
+        default_factory=dict[torch.device, tuple[Tensor, Tensor]], init=False, repr=False, compare=False
+    )
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # nothing of it ever changes, and forks of a pot shall not hold tables of their own
 
     @property
     def is_rotary(self) -> bool:
         """Whether keys depend on position at all."""
         return self.inv_freq.numel() > 0
 
-    def rotate(self, keys: Tensor, positions: Tensor, *, inverse: bool = False) -> Tensor:
+    def is_like(self, other: "LayerRope") -> bool:
+        """Whether another layer turns its keys in the same way."""
+        kind = (self.is_interleaved, self.is_last, self.sign, self.is_in_values)
+        same_kind = kind == (other.is_interleaved, other.is_last, other.sign, other.is_in_values)
+        return same_kind and torch.equal(self.inv_freq, other.inv_freq)
+
+    def rotate(
+        self, keys: Tensor, positions: Tensor, *, inverse: bool = False, n_positions: int | None = None
+    ) -> Tensor:
         """Turn un-rotated keys to positions, or back.
 
         Args:
             keys: shape (..., N, D), fp32.
             positions: shape (N,) or broadcastable to (..., N).
             inverse: undo the rotation.
+            n_positions: all positions are below this one, so that sines can be looked up instead of being computed.
 
         Returns:
             A new tensor of the same shape, fp32.
         """
         if not self.is_rotary:
             return keys
-        turn = positions[..., None].float() * self.inv_freq.to(keys.device)
-        cos, sin = turn.cos(), turn.sin() * (self.sign if not inverse else -self.sign)
+        if n_positions is None:
+            cos, sin = self._turns(positions.to(keys.device))
+        else:
+            cos, sin = (values[positions] for values in self._table(n_positions, keys.device))
+        if (self.sign < 0) is not inverse:
+            sin = -sin
         n_rotated = 2 * self.inv_freq.numel()
         split = keys.shape[-1] - n_rotated if self.is_last else n_rotated
         head, tail = keys[..., :split], keys[..., split:]
@@ -70,6 +90,18 @@ class LayerRope:
         pair = (first * cos - second * sin, second * cos + first * sin)
         turned = torch.stack(pair, dim=-1).flatten(-2) if self.is_interleaved else torch.cat(pair, dim=-1)
         return torch.cat((passed, turned) if self.is_last else (turned, passed), dim=-1)
+
+    def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of each pair's angle, (..., N, n_pairs)."""
+        turn = positions[..., None].float() * self.inv_freq.to(positions.device)
+        return turn.cos(), turn.sin()
+
+    def _table(self, n_positions: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The same of all positions up to one."""
+        known = self._tables.get(device)
+        if known is None or len(known[0]) < n_positions:
+            known = self._tables[device] = self._turns(torch.arange(n_positions, device=device))
+        return known
 
 
 NO_ROTATION = LayerRope(torch.empty(0))
@@ -98,7 +130,11 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
             f"{model.config.model_type} adds absolute positions to its tokens, so its entries cannot be renumbered"
         )
     frequencies = _frequencies(model)
-    layers = [_fit_layer(layer, positions, frequencies, tolerance, model.config.model_type) for layer in cache.layers]
+    layers: list[LayerRope] = []
+    for layer in cache.layers:
+        rope = _fit_layer(layer, positions, frequencies, tolerance, model.config.model_type)
+        # layers that turn alike share one object, and its table
+        layers.append(next((known for known in layers if known.is_like(rope)), rope))
     if not any(layer.is_rotary for layer in layers):
         raise UnsupportedModelError(
             f"{model.config.model_type} has no rotary positions (ALiBi or none), so it cannot use a pot"
