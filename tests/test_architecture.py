@@ -86,6 +86,7 @@ ARROWS = {
     },
     "display": {
         "bench.record",
+        "bench.cost_record",
         "bench.needle_record",
         "bench.ruler.record",
         "explain",
