@@ -111,7 +111,7 @@ def show(report: Report, *, page: str | None, html: str | None, json: bool, page
     if json:
         lines = [safe_json(report.to_record())]
     elif parts:
-        lines = [line for part in parts for line in (*page_view(part), "")][:-1]
+        lines = [line for part in parts for line in (*page_view(report, part), "")][:-1]
     elif html is None:
         lines = [*([f"answer    {report.answer}"] if report.is_answered else []), *overview(report)]
     else:

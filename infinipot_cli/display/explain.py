@@ -8,6 +8,7 @@ from infinipot_cli.display.safe import safe, safe_line
 from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import percent
 from infinipot_cli.errors import UsageError
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.record import LEGEND, Part, Report
 
 STRONG, WEAK = 0.75, 0.25
@@ -23,7 +24,7 @@ def overview(report: Report) -> Iterator[str]:
     yield f"coverage  first third {first} · middle {middle} · last third {last}"
     gap = report.longest_gap
     if gap:
-        yield f"longest gap: {gap[0].title} to {gap[1].title} (nothing kept)"
+        yield safe_line(f"longest gap: {place_of(report, gap[0])} to {place_of(report, gap[1])} (nothing kept)")
     yield f"kept      {_strip([part.share for part in report.parts])}"
     if report.is_answered:
         yield f"attended  {_strip([part.attended for part in report.parts])}"
@@ -62,12 +63,12 @@ def _leaned_on(report: Report) -> Iterator[str]:
     yield "attended most"
     for part in sorted(report.parts, key=lambda part: -part.attended)[:_TOP]:
         if part.attended:
-            yield f"  {safe_line(part.facts)}"
+            yield f"  {facts(report, part)}"
     yield ""
     yield "passages the answer leaned on"
     for passage in report.passages[:_TOP]:
         mark = "cited " if report.is_cited(passage) else "      "
-        yield f"  {passage.score:5.2f} {mark}{safe_line(where(passage))}  “{safe_line(passage.quote)}”"
+        yield f"  {passage.score:5.2f} {mark}{safe_line(place_of(report, passage))}  “{safe_line(passage.quote)}”"
 
 
 def _kept_most(report: Report) -> Iterator[str]:
@@ -75,12 +76,23 @@ def _kept_most(report: Report) -> Iterator[str]:
     yield "kept most"
     for part in sorted(report.parts, key=lambda part: -part.share)[:_TOP]:
         if part.share:
-            yield f"  {safe_line(part.facts)}"
+            yield f"  {facts(report, part)}"
 
 
-def page_view(part: Part) -> Iterator[str]:
+def place_of(report: Report, what: Part | Passage) -> str:
+    """Where a part or a passage stands, behind the name of its document where there are several."""
+    place = what.title if isinstance(what, Part) else where(what)
+    return f"{what.path} {place}" if report.is_of_several else place
+
+
+def facts(report: Report, part: Part) -> str:
+    """What is known of a part, on one line that begins with its place."""
+    return safe_line(f"{place_of(report, part)}   {part.told}")
+
+
+def page_view(report: Report, part: Part) -> Iterator[str]:
     """One page with its text: what most slots kept stands in ‹ ›, what some kept in ( ), the rest was dropped."""
-    yield safe_line(part.facts)
+    yield facts(report, part)
     if part.fate:
         yield part.fate
     text, state = "", ""
@@ -112,9 +124,8 @@ def parts_named(report: Report, wanted: str) -> list[Part]:
         first, last = int(low), int(high) if dash else int(low)
         found = [part for part in report.parts if _meets(part, first, last)]
     if not found:
-        raise UsageError(
-            f"there is no page or line {wanted}", hint=f"{report.parts[0].title} to {report.parts[-1].title} were read"
-        )
+        ends = (place_of(report, part) for part in (report.parts[0], report.parts[-1]))
+        raise UsageError(f"there is no page or line {wanted}", hint=f"{' to '.join(ends)} were read")
     return found
 
 

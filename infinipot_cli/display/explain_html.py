@@ -7,10 +7,9 @@ document cannot act in the reader's browser.
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from infinipot_cli.display.explain import agreement
+from infinipot_cli.display.explain import agreement, facts, place_of
 from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import percent
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.record import LEGEND, Part, Report, Span, by_rule
@@ -71,7 +70,8 @@ def _lines(report: Report) -> Iterator[str]:
     for passage in passages:
         cited = " · cited" if report.is_cited(passage) else ""
         target = _target(report, passage)
-        place = f'<a href="#{target}">{_text(where(passage))}</a>' if target else _text(where(passage))
+        place = _text(place_of(report, passage))
+        place = f'<a href="#{target}">{place}</a>' if target else place
         yield f'<blockquote>{place} “{_text(passage.quote)}” <span class="facts">{passage.score:.2f}{cited}</span>'
         yield "</blockquote>"
     yield '<nav aria-label="pages">'
@@ -80,16 +80,15 @@ def _lines(report: Report) -> Iterator[str]:
         mark = ' class="cited"' if part.cited else ""
         yield (
             f'<a href="#p{number}"{mark} style="background:rgba(var(--keep),{(part.share / most) ** 0.5:.2f})"'
-            f' title="{_text(part.facts)}" aria-label="{_text(part.title)}"></a>'
+            f' title="{_text(facts(report, part))}" aria-label="{_text(place_of(report, part))}"></a>'
         )
     yield "</nav>"
     yield from _layers(report)
     width = width_for([part.spans for part in report.parts], _MOST_SPANS)
     if width > 1:
         yield f'<p class="legend">Up to {width} neighbouring stretches are shown as one, with their mean.</p>'
-    several = len({part.path for part in report.parts}) > 1
     for number, part in enumerate(report.parts):
-        yield from _section(number, part, len(report.parts), width, several=several)
+        yield from _section(number, part, len(report.parts), width, several=report.is_of_several)
     if report.is_answered:
         yield from _heads(report)
     yield "</body></html>"
@@ -177,7 +176,7 @@ def _facts(report: Report) -> str:
     return (
         f"{percent(report.kept_share)} of {report.n_tokens} tokens kept;"
         f" first third {first}, middle {middle}, last {last}."
-        + (f" Longest gap: {gap[0].title} to {gap[1].title}." if gap else "")
+        + (f" Longest gap: {place_of(report, gap[0])} to {place_of(report, gap[1])}." if gap else "")
         + f" {len(report.passes)} distillations dropped {sum(done.n_before - done.n_held for done in report.passes)}"
         " entries of each slot." + (f" Agreement: {agreement(report)}." if report.agreement else "")
     )

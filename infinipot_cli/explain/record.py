@@ -6,6 +6,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 from infinipot_cli.explain.citations import Passage
 
@@ -102,11 +103,6 @@ class Part:
     def share(self) -> float:
         """Mean share of slots that hold a token of it."""
         return sum(self.kept)
-
-    @property
-    def facts(self) -> str:
-        """What is known of it, on one line that begins with its title."""
-        return f"{self.title}   {self.told}"
 
     @property
     def told(self) -> str:
@@ -207,6 +203,11 @@ class Report:
             row = [*row, part] if not part.share else []
             best = row if len(row) > len(best) else best
         return (best[0], best[-1]) if best else None
+
+    @cached_property
+    def is_of_several(self) -> bool:
+        """Whether places need the name of their document."""
+        return len({part.path for part in self.parts}) > 1
 
     def to_record(self) -> dict[str, object]:
         """For JSON; texts of the parts are left out."""
