@@ -60,6 +60,21 @@ def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list
     assert told["passes"][0]["n_before"] > told["passes"][0]["n_held"] == asked["pot"]["budget"]
 
 
+def test_places_in_several_documents_name_theirs(tmp_path: Path, model: list[str]) -> None:
+    names = [str(tmp_path / name) for name in ("one.txt", "two.txt")]
+    for name in names:
+        Path(name).write_text("The night was dark. " * 20)
+    page = tmp_path / "report.html"
+    words = ["explain", *names, "What was it?", *SMALL, *model]
+    lines = [line.strip() for line in run(*words).stdout.splitlines()]
+    places = [line for line in lines if " attended " in line and " kept " in line]
+    assert places and all(line.startswith(tuple(f"{name} l. 1" for name in names)) for line in places)
+    assert run(*words, "--html", str(page)).exit_code == 0
+    assert all(f'aria-label="{name} l. 1' in page.read_text() for name in names)
+    alone = run("explain", names[0], "What was it?", *SMALL, *model).stdout
+    assert names[0] not in alone and "  l. 1" in alone
+
+
 def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(story: Path, model: list[str]) -> None:
     told = json.loads(run("explain", str(story), "What is the pass key?", *SMALL, *model, "--json").stdout)
     n_passes = len(told["passes"])
@@ -173,18 +188,3 @@ def test_a_browser_shows_the_report_in_the_colours_its_reader_likes(
         assert paper == {"dark": (23, 23, 23), "light": (253, 253, 251)}[scheme]
     # the ink, and the mark of the page that is cited
     assert {(230, 228, 223), (255, 138, 128)} <= shades["dark"] and {(27, 27, 27), (179, 38, 30)} <= shades["light"]
-
-
-def test_places_in_several_documents_name_theirs(tmp_path: Path, model: list[str]) -> None:
-    names = [str(tmp_path / name) for name in ("one.txt", "two.txt")]
-    for name in names:
-        Path(name).write_text("The night was dark. " * 20)
-    page = tmp_path / "report.html"
-    words = ["explain", *names, "What was it?", *SMALL, *model]
-    lines = [line.strip() for line in run(*words).stdout.splitlines()]
-    places = [line for line in lines if " attended " in line and " kept " in line]
-    assert places and all(line.startswith(tuple(f"{name} l. 1" for name in names)) for line in places)
-    assert run(*words, "--html", str(page)).exit_code == 0
-    assert all(f'aria-label="{name} l. 1' in page.read_text() for name in names)
-    alone = run("explain", names[0], "What was it?", *SMALL, *model).stdout
-    assert names[0] not in alone and "  l. 1" in alone
