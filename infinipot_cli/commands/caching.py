@@ -63,6 +63,7 @@ class Cache:
 
     def __init__(self, session: "Session", form: "Form", console: "Console") -> None:
         self._session, self._form, self._console = session, form, console
+        self._loading = session.loading  # a kept reading narrows it to the numbers of then
         self._made: Recipe | None = None
 
     @property
@@ -84,7 +85,9 @@ class Cache:
         options = self._form.cache
         if options is None or options.no_cache or STDIN in sources or not self._is_wanted:
             return reading
-        self._made = cached.recipe(self._session, reading, self._session.wishes, digest_of_logs=self._form.digest)
+        self._made = cached.recipe(
+            self._session, reading, self._loading, self._session.wishes, digest_of_logs=self._form.digest
+        )
         if self._made is None or options.rebuild:
             return reading
         kept = cached.find(self._session, self._made, task)
