@@ -88,6 +88,7 @@ ARROWS = {
     },
     "display": {
         "bench.record",
+        "bench.cost_record",
         "bench.needle_record",
         "bench.ruler.record",
         "explain",

@@ -72,7 +72,7 @@ class Cache:
         from infinipot_cli import history
 
         form = self._form
-        can_be_told = form.answers and not form.explain and not form.pins and form.run.verbose < 2
+        can_be_told = form.answers and not form.reports and not form.pins and form.run.verbose < 2
         is_private = form.run.no_log or not history.is_on()
         return form.cache is not None and bool(form.cache.cache_limit) and can_be_told and not is_private
 
