@@ -1,12 +1,12 @@
 """Storing what was read: now and then, at the end of a reading, or when Ctrl-C has ended it early."""
 
-import contextlib
 import time
 from collections.abc import Sequence
 
 from infinipot_cli import stopped
 from infinipot_cli.commands.form import Form
 from infinipot_cli.display.console import Console, say
+from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.summary import size
 from infinipot_cli.errors import OutputError
 from infinipot_cli.pots.shelf import LAST
@@ -63,10 +63,12 @@ def store_whole(console: Console, session: Session, reading: Reading, form: Form
 def store_stopped(
     console: Console, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str], form: Form
 ) -> None:
-    """Store a reading that was stopped, and say how to go on; a pot that cannot be kept loses nothing else."""
+    """Store a reading that was stopped, and say how to go on, or that it cannot be kept; nothing else is lost."""
     name = form.save_pot or LAST
-    with contextlib.suppress(OutputError):
+    try:
         store(console, session, reading, name, form)
         if stopped.note(name, session, reading, sources, found):
             command = "summarize" if reading.task.template.startswith("summarize") else "ask"
             say(console, f"the rest: infinipot {command if form.answers else 'read'} --resume", style="dim")
+    except OutputError as error:
+        show_warning(console, error.message)

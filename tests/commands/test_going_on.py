@@ -123,6 +123,17 @@ def test_a_summary_goes_on_as_a_summary(pages: list[str], tiny_model: Path, monk
     assert "summary" in rest and rest["pot"]["catalyst"] == "catalyst-general"
 
 
+def test_what_cannot_be_kept_is_said(
+    pages: list[str], tiny_model: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir()
+    (home / "pots").write_text("a file in the place of the folder")
+    stop_at(monkeypatch, 12)
+    result = run("ask", pages[0], "Which?", *SMALL, "-m", str(tiny_model))
+    assert result.exit_code == 130
+    assert "warning: the pot cannot be written" in result.stderr and "--resume" not in result.stderr
+
+
 def test_what_cannot_go_on_says_why(
     pages: list[str], story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
