@@ -103,11 +103,13 @@ def rotation_error(model: PreTrainedModel, cycles: int) -> float:
     reader = Reader(model, catalyst_ids=random_ids(2, 5), capacity=_ROTATED_POT, budget=_ROTATED_POT - 8)
     attentions = Attentions(model, _ROTATED_POT)
     states: list[list[Tensor]] = [[] for _ in attentions.modules]
+    n_seen = 0
     with attentions.watched():
         for event in reader.feed(random_ids(_ROTATED_POT + 6 * cycles, 6)):
             if isinstance(event, Consumed):
                 for parts, read_last in zip(states, attentions.states, strict=True):
-                    parts.append(read_last)
+                    parts.append(read_last[: event.n_seen - n_seen])  # a catalyst may have been read behind them
+                n_seen = event.n_seen
     assert reader.pot.n_cycles >= cycles
     return max(_layer_error(reader.pot, attentions, number, torch.cat(parts)) for number, parts in enumerate(states))
 
