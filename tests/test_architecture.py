@@ -79,7 +79,8 @@ ARROWS = {
         ),
     },
     "cached": {
-        *("resume", "session", "reading", "plan", "policies", "pots", "documents", "errors", "__version__"),
+        *("resume", "session", "reading", "plan", "policies", "pots", "documents", "settings", "errors"),
+        "__version__",
     },
     "bench": {
         *("choice", "policies", "explain", "session", "plan", "templates", "documents", "logs", "tokens"),
