@@ -46,7 +46,8 @@ class Record:
     @property
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Its measurements, whether `--json` or `--record` wrote them."""
-        return self.fields.get("rows") or self.fields.get("trials", ())
+        found: Sequence[Mapping[str, Any]] = self.fields.get("rows") or self.fields.get("trials", ())
+        return found
 
     def trials(self, make: Callable[..., T]) -> list[T]:
         """Its trials as what wrote them.
