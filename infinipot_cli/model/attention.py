@@ -201,8 +201,8 @@ def cap_scores(weights: Tensor, *, n_held: int, group_max: bool = False) -> Tens
     Returns:
         Shape (K, N), fp32.
     """
-    by_head = weights[..., :n_held].sum(dim=2)
-    return by_head.amax(dim=1) if group_max else by_head.sum(dim=1)
+    heard = weights[..., :n_held]
+    return heard.sum(dim=2).amax(dim=1) if group_max else heard.sum(dim=(1, 2))
 
 
 def attended(weights: Tensor, value: Tensor) -> Tensor:
@@ -242,9 +242,10 @@ def attention_weights(
 def products(query: Tensor, key: Tensor, scaling: float, softcap: float | None = None) -> Tensor:
     """Of each query row with each key, fp32, (K, H / K, P, N); arguments as for `attention_weights`."""
     n_kv, n_rows, n_keys = key.shape[1], query.shape[2], key.shape[2]
-    grouped = query[0].reshape(n_kv, -1, query.shape[-1]).float()
-    # not einsum, which would copy keys that do not lie in one piece
-    found = (torch.bmm(grouped, key[0].float().mT) * scaling).view(n_kv, -1, n_rows, n_keys)
+    # the few queries are scaled, not their many products; and not einsum, which would copy keys that do not lie in one
+    # piece
+    grouped = query[0].reshape(n_kv, -1, query.shape[-1]).float() * scaling
+    found = torch.bmm(grouped, key[0].float().mT).view(n_kv, -1, n_rows, n_keys)
     return found if softcap is None else softcap * torch.tanh(found / softcap)
 
 

@@ -6,7 +6,7 @@ one vector. The convention that explains the eight keys is that layer's conventi
 refused. This tests behaviour, not names, so a new architecture either fits or fails loudly.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import torch
@@ -38,6 +38,7 @@ class LayerRope:
     is_last: bool = False
     sign: int = 1
     is_in_values: bool = False
+    _angles: dict[torch.device, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def is_rotary(self) -> bool:
@@ -57,19 +58,44 @@ class LayerRope:
         """
         if not self.is_rotary:
             return keys
-        turn = positions[..., None].float() * self.inv_freq.to(keys.device)
-        cos, sin = turn.cos(), turn.sin() * (self.sign if not inverse else -self.sign)
-        n_rotated = 2 * self.inv_freq.numel()
-        split = keys.shape[-1] - n_rotated if self.is_last else n_rotated
-        head, tail = keys[..., :split], keys[..., split:]
-        turned, passed = (tail, head) if self.is_last else (head, tail)
+        turns = positions[..., None].float() * self.inv_freq.to(keys.device)
+        return self.turn_(keys.clone(), turns.cos(), turns.sin(), inverse=inverse)
+
+    def turn_(self, keys: Tensor, cos: Tensor, sin: Tensor, *, inverse: bool = False) -> Tensor:
+        """Turn keys where they lie.
+
+        Args:
+            keys: shape (..., N, D), fp32; written to.
+            cos: of the angles, shape (..., N, n_pairs).
+            sin: likewise.
+            inverse: turn the other way.
+
+        Returns:
+            The keys.
+        """
+        n_rotated, sign = 2 * self.inv_freq.numel(), -self.sign if inverse else self.sign
+        turning = keys[..., keys.shape[-1] - n_rotated :] if self.is_last else keys[..., :n_rotated]
         if self.is_interleaved:
-            first, second = turned[..., 0::2], turned[..., 1::2]
+            first, second = turning[..., 0::2], turning[..., 1::2]
         else:
-            first, second = turned.chunk(2, dim=-1)
-        pair = (first * cos - second * sin, second * cos + first * sin)
-        turned = torch.stack(pair, dim=-1).flatten(-2) if self.is_interleaved else torch.cat(pair, dim=-1)
-        return torch.cat((passed, turned) if self.is_last else (turned, passed), dim=-1)
+            first, second = turning.chunk(2, dim=-1)
+        moved = first * sin
+        first.mul_(cos).addcmul_(second, sin, value=-sign)
+        second.mul_(cos).add_(moved, alpha=sign)
+        return keys
+
+    def angles(self, n: int, device: torch.device) -> Tensor:
+        """Cosines and sines of the first n positions or more, side by side, fp32, (n, 2 · n_pairs); computed once."""
+        known = self._angles.get(device)
+        if known is None or known.shape[0] < n:
+            with torch.inference_mode(False):
+                turns = torch.arange(n, device=device)[:, None].float() * self.inv_freq.to(device)
+                known = self._angles[device] = torch.cat((turns.cos(), turns.sin()), dim=-1)
+        return known
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "LayerRope":
+        """Nothing of a rotation changes, so copies of a pot share it."""
+        return self
 
 
 NO_ROTATION = LayerRope(torch.empty(0))
@@ -99,11 +125,21 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
         )
     frequencies = _frequencies(model)
     layers = [_fit_layer(layer, positions, frequencies, tolerance, model.config.model_type) for layer in cache.layers]
+    layers = _shared(layers)
     if not any(layer.is_rotary for layer in layers):
         raise UnsupportedModelError(
             f"{model.config.model_type} has no rotary positions (ALiBi or none), so it cannot use a pot"
         )
     return layers
+
+
+def _shared(layers: list[LayerRope]) -> list[LayerRope]:
+    """The same rotations, those of equal layers as one object, so that their angles are computed once."""
+    known: dict[tuple[object, ...], LayerRope] = {}
+    return [
+        known.setdefault((id(rope.inv_freq), rope.is_interleaved, rope.is_last, rope.sign, rope.is_in_values), rope)
+        for rope in layers
+    ]
 
 
 def _fit_layer(layer: object, positions: Tensor, frequencies: list[Tensor], tolerance: float, name: str) -> LayerRope:
