@@ -86,12 +86,12 @@ class Reader:
         n_full = pot.capacity - len(pot.catalyst_ids)
         while True:
             room = max(0, n_full - pot.n_held)
-            # never more than the next forward can take, so that no forward is cut in two by a full pot
-            taken = list(islice(stream, min(self.chunk, room or n_full - pot.budget)))
+            taken = list(islice(stream, min(self.chunk, room or 1)))
             if not taken:
                 return
-            if not room:
+            if not room:  # one token more has come; what it may take with it is known once room has been made
                 yield distill(self.model, pot)
+                taken += islice(stream, min(self.chunk, n_full - pot.n_held) - 1)
             consume(self.model, self.port, pot, taken)
             yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
 
