@@ -98,6 +98,7 @@ class Reading(Answers):
                         self._look(meter)
                         self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
+                    entry.n_tokens = self.n_tokens - before
                     self._read_seconds = time.perf_counter() - start
                     yield self._progress(entry, meter)
                 entry.n_tokens = self.n_tokens - before

@@ -138,7 +138,7 @@ def save(
 
     Args:
         session: that made the reading.
-        reading: nothing was answered from its pot itself yet; copies do not count.
+        reading: nothing was answered from its pot itself yet; copies do not count. It may not be at its end.
         name: of the pot; an old pot of this name is replaced.
         entries: how keys and values are written.
         tell: is told, before anything is written, how many bytes the tensors will take.
@@ -154,7 +154,7 @@ def save(
     state = capture(reading.pot)
     state = to_int8(state) if entries is Entries.INT8 else state
     reading.forget_what_is_gone()
-    state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail))
+    state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail.until(reading.pot.n_seen)))
     tell(sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values()))
     header = Header(
         model=_findable(session),
@@ -175,14 +175,14 @@ def _stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
     for entry in inputs:
         if isinstance(entry.document, StoredDocument):
             yield entry.document.stored
-        else:
+        elif entry.n_tokens:  # of those still to be read there is nothing to say
             yield StoredSource(
                 name=entry.document.name,
                 kind=entry.document.kind,
                 n_tokens=entry.n_tokens,
                 sha256=entry.text_hash.hexdigest(),
                 first_token=first,
-                pages=tuple(entry.pages),
+                pages=tuple(page for page in entry.pages if page[1] <= first + entry.n_tokens),
             )
         first += entry.n_tokens
 

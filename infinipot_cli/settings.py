@@ -31,6 +31,7 @@ CHUNK = 512
 SMALLEST_POT = 32
 
 _BYTES = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smh]?)", re.IGNORECASE)
 _MULTIPLIERS = {"k": 1024, "m": 1024 * 1024}
 
 
@@ -265,6 +266,20 @@ def parse_bytes(text: str | int) -> int:
     if found is None:
         raise UsageError(f"{text!r} is no size in bytes", hint="such as 512MiB or 2G")
     return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+def parse_seconds(text: str | float) -> float:
+    """Read a time as people write it: `90`, `30s`, `10m`, `1.5h`; a bare number is seconds.
+
+    Raises:
+        UsageError: the text is no such time, or none at all.
+    """
+    if isinstance(text, int | float):
+        return float(text)
+    found = _TIME.fullmatch(text.strip())
+    if found is None or not float(found[1]):
+        raise UsageError(f"{text!r} is no time", hint="such as 30s, 10m or 2h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2].lower()]
 
 
 def prepare_environment() -> None:

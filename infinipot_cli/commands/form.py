@@ -25,6 +25,7 @@ class Form:
         digest: whether a log's digest stands in front of the answer.
         consent: whether a missing model may be offered for download.
         save_pot: name under which what was read is stored.
+        every: seconds of reading after which it is stored once more; None only at the end.
         entries: how its keys and values are written.
         answers: whether anything is answered.
         pins: what no distillation may drop.
@@ -45,6 +46,7 @@ class Form:
     digest: bool = False
     consent: ConsentOptions = ConsentOptions()  # noqa: RUF009  (frozen)
     save_pot: str | None = None
+    every: float | None = None
     entries: Entries = Entries.EXACT
     answers: bool = True
     pins: Pins = field(default_factory=Pins)

@@ -1,6 +1,7 @@
-"""Storing what was read: at the end of a reading, or when Ctrl-C has ended it early."""
+"""Storing what was read: now and then, at the end of a reading, or when Ctrl-C has ended it early."""
 
 import contextlib
+import time
 from collections.abc import Sequence
 
 from infinipot_cli import stopped
@@ -25,6 +26,33 @@ def store(console: Console, session: Session, reading: Reading, name: str, form:
 
     save(session, reading, name, form.entries, tell=tell)
     say(console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
+
+
+class Rhythm:
+    """Stores a reading again and again while it goes on, so that an endless one can be asked from elsewhere.
+
+    Args:
+        session: that reads.
+        reading: what is stored.
+        form: under which name, and how often.
+    """
+
+    def __init__(self, session: Session, reading: Reading, form: Form) -> None:
+        self._session, self._reading, self._form = session, reading, form
+        self._stored = time.monotonic()
+
+    def look(self) -> str | None:
+        """Store if it is time; what kept it from being stored, if anything did. Reading goes on either way."""
+        form, now = self._form, time.monotonic()
+        if form.save_pot is None or form.every is None or now - self._stored < form.every:
+            return None
+        try:
+            save(self._session, self._reading, form.save_pot, form.entries)
+        except OutputError as error:
+            return error.message
+        finally:
+            self._stored = time.monotonic()
+        return None
 
 
 def store_whole(console: Console, session: Session, reading: Reading, form: Form) -> None:

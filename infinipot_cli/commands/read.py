@@ -42,6 +42,14 @@ def read(
             rich_help_panel="Stored pots",
         ),
     ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            "--every", metavar="TIME", parser=settings.parse_seconds, rich_help_panel="Stored pots",
+            help="Store it again and again while an endless source is read, such as every 30s or 10m.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     documents: SourceOptions,
     pins: PinOptions,
@@ -64,6 +72,8 @@ def read(
     infinipot read book.pdf --save-pot book
 
     infinipot read appendix.pdf --pot book
+
+    tail -n +1 -F app.log | infinipot read - --save-pot app --every 10m
 
     Without -Q the pot keeps what matters in general, so that any question may follow.
     """
@@ -90,7 +100,7 @@ def read(
     task = judging.judge(task, request, has_question=bool(question))
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
-        save_pot=name, entries=stored.entries, answers=False, pins=pins.pins(), run=run,
+        save_pot=name, every=every, entries=stored.entries, answers=False, pins=pins.pins(), run=run,
         found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(), loading=wanted)

@@ -10,7 +10,7 @@ import typer
 from infinipot_cli.commands.answering import Answering
 from infinipot_cli.commands.consent import fetched
 from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.keeping import store_stopped, store_whole
+from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import Answered, failed, reading_only, several_answers
@@ -164,8 +164,11 @@ class Reply:
             if self._form.run.verbose:
                 say_details(self._console, reading)
             with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
+                rhythm = Rhythm(self._session, reading, self._form)
                 for progress in reading.read():
                     bar.update(progress)
+                    if (problem := rhythm.look()) is not None:
+                        self._warn(problem)
             if reading.stop.is_wanted:
                 self._stopped(reading, bar, sources)
             if self._form.run.verbose > 1:

@@ -1,7 +1,9 @@
-"""One forward of new tokens into the pot, and how surprising they were to it."""
+"""One forward of new tokens into the pot, how surprising they were to it, and what the catalyst makes of it then."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,9 +13,22 @@ from infinipot_cli.engine.grouped import grouped_attention
 from infinipot_cli.engine.policies import Numbering, Timing, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UsageError
-from infinipot_cli.model.attention import captured_last_row
+from infinipot_cli.model.attention import captured_last_row, captured_votes
 from infinipot_cli.model.head import negative_log_likelihood
 from infinipot_cli.model.port import Port, body
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What the catalyst said of the entries held.
+
+    Attributes:
+        votes: its attention to each, fp32, (L, K, n_held).
+        seconds: wall time of counting them, and the catalyst's share, by rows, of the forward it was part of.
+    """
+
+    votes: Tensor
+    seconds: float
 
 
 def plain_ids(ids: Iterable[int]) -> Iterator[int]:
@@ -35,32 +50,66 @@ def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], no
 
     Their novelty is computed unless the caller knows it already, (T,). Interrupted, the pot is as before.
     """
-    tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
     looks = pot.policy.timing is Timing.WHEN_FULL and pot.policy.voters is Voters.LAST
     rows: dict[int, Tensor] = {}
+    with ExitStack() as stack:
+        if looks:
+            rows = stack.enter_context(captured_last_row(model))
+        if pot.policy.numbering is Numbering.GROUPED:
+            group, near = pot.policy.grouping(port.context_length or pot.capacity)
+            pot.rows = stack.enter_context(grouped_attention(model, pot, group=group, near=near))
+        state = _forward(model, port, pot, ids, novelty=novelty)
+    if looks:
+        pot.votes = by_kv_head(rows, pot.n_kv_heads, group_max=pot.choice.group_max)
+    return state
+
+
+@torch.no_grad()
+def consume_and_hear(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int]) -> Hearing:
+    """As `consume`, with the catalyst's rows behind the tokens; returns what it has said of all entries.
+
+    For tokens that fill the pot when a distillation follows: the catalyst sees and leaves what it would see and leave
+    in a forward of its own, and the weights of the model are gone through once instead of twice.
+    """
+    catalyst, n_held, start = pot.catalyst_ids, pot.n_held + len(ids), time.perf_counter()
+    with captured_votes(model, n_held, group_max=pot.choice.group_max, n_rows=len(catalyst)) as votes:
+        _forward(model, port, pot, ids, behind=catalyst)
+    forward = time.perf_counter() - start - votes.seconds
+    seconds = votes.seconds + forward * len(catalyst) / (len(ids) + len(catalyst))
+    return Hearing(votes_by_head(votes, pot.n_kv_heads), seconds)
+
+
+def _forward(
+    model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], *, behind: Sequence[int] = (),
+    novelty: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Bring tokens into the pot, and let those `behind` them see it all without a trace of theirs."""
+    tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
     pot.reordered = None
     try:
-        with ExitStack() as stack:
-            if looks:
-                rows = stack.enter_context(captured_last_row(model))
-            if pot.policy.numbering is Numbering.GROUPED:
-                group, near = pot.policy.grouping(port.context_length or pot.capacity)
-                pot.rows = stack.enter_context(grouped_attention(model, pot, group=group, near=near))
-            output = body(model)(
-                input_ids=tokens[None], past_key_values=pot, use_cache=True, **pot.positions(tokens[None])
-            )
-        states: Tensor = output.last_hidden_state[0]
+        fed = torch.tensor([[*ids, *behind]], device=model.device)
+        output = body(model)(input_ids=fed, past_key_values=pot, use_cache=True, **pot.positions(fed))
+        states: Tensor = output.last_hidden_state[0, : len(ids)]
         if novelty is None:
             novelty = _novelty(model, port, pot, tokens, states)
     except BaseException:
         pot.rewind(n_before)  # some layers have the tokens already, others not
         raise
+    if behind:
+        pot.rewind(n_before + len(ids))
     pot.note(novelty)
     pot.latest_ids.extend(ids)
-    if looks:
-        pot.votes = by_kv_head(rows, pot.n_kv_heads, group_max=pot.choice.group_max)
     pot.last_state = states[-1].clone()  # a view would keep the whole chunk alive
     return pot.last_state
+
+
+def votes_by_head(votes: Mapping[int, Tensor], n_kv_heads: int) -> Tensor:
+    """Votes (H', N) by layer as one tensor, (L, K, N), on the device of the first."""
+    device = votes[0].device
+    heard = torch.stack([votes[number].to(device) for number in range(len(votes))])
+    # latent attention spreads one cached head over all query heads; their votes meet again where the entries are
+    by_head: Tensor = heard.unflatten(1, (n_kv_heads, -1)).sum(dim=2)
+    return by_head
 
 
 def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, states: Tensor) -> Tensor:

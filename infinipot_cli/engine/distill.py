@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from infinipot_cli.engine.consume import Hearing, votes_by_head
 from infinipot_cli.engine.events import Distilled
 from infinipot_cli.engine.importance import concentrated_budget, pooled, select
 from infinipot_cli.engine.policies import Evidence, Voters
@@ -18,13 +19,15 @@ from infinipot_cli.model.port import body
 
 @torch.no_grad()
 def distill(
-    model: PreTrainedModel, pot: Pot, *, protected: Tensor | None = None, n_kept: int | None = None
-) -> Distilled:
+    model: PreTrainedModel, pot: Pot, *, hearing: Hearing | None = None, protected: Tensor | None = None,
+    n_kept: int | None = None,
+) -> Distilled:  # fmt: skip
     """Reduce a pot to its budget; the catalyst leaves no trace.
 
     Args:
         model: the model that filled the pot.
         pot: holds more entries than its budget, and has room for the catalyst.
+        hearing: what the catalyst has said of these entries already; it is not run again then.
         protected: entries to keep beside the prefix (question and answer while generating), (L, K, n_held).
         n_kept: entries to keep where that is not the budget.
 
@@ -39,7 +42,10 @@ def distill(
             f" (capacity {pot.capacity})",
             hint="fork the pot before each answer",
         )
-    votes = _votes(model, pot)
+    if hearing is not None and hearing.votes.shape[-1] == n_before:
+        votes, start = hearing.votes, start - hearing.seconds
+    else:
+        votes = catalyst_votes(model, pot)
     evidence = Evidence(
         votes=votes,
         novelty=pot.novelty.to(votes.device),
@@ -52,7 +58,7 @@ def distill(
     return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
 
 
-def _votes(model: PreTrainedModel, pot: Pot) -> Tensor:
+def catalyst_votes(model: PreTrainedModel, pot: Pot) -> Tensor:
     """Attention of the policy's voters to the entries held, fp32, (L, K, N); zeros where nobody votes."""
     if pot.policy.voters is Voters.LAST:
         assert pot.votes is not None and pot.votes.shape[-1] >= pot.n_held
@@ -68,11 +74,7 @@ def _votes(model: PreTrainedModel, pot: Pot) -> Tensor:
             body(model)(input_ids=ids, past_key_values=pot, use_cache=True, **pot.positions(ids))
     finally:
         pot.rewind(n_before)
-    device = votes[0].device
-    heard = torch.stack([votes[number].to(device) for number in range(len(votes))])
-    # latent attention spreads one cached head over all query heads; their votes meet again where the entries are
-    by_head: Tensor = heard.unflatten(1, (pot.n_kv_heads, -1)).sum(dim=2)
-    return by_head
+    return votes_by_head(votes, pot.n_kv_heads)
 
 
 def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, n_kept: int | None) -> Tensor:

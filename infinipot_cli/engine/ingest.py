@@ -8,10 +8,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.choice import PAPER, Choice
-from infinipot_cli.engine.consume import consume, plain_ids
+from infinipot_cli.engine.consume import Hearing, consume, consume_and_hear, plain_ids
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Consumed, Distilled
-from infinipot_cli.engine.policies import Numbering, Policy, Timing
+from infinipot_cli.engine.policies import Numbering, Policy, Timing, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.stepwise import stable_length, step_through
 from infinipot_cli.errors import UnsupportedModelError, UsageError
@@ -83,16 +83,30 @@ class Reader:
                     absorb(self.model, self.port, pot, taken)
                 yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
             return
+        yield from self._fill_and_distill(stream)
+
+    def _fill_and_distill(self, stream: Iterator[int]) -> Iterator[Consumed | Distilled]:
+        """Chunks until the pot is full, a distillation when more is to come, and on."""
+        pot = self.pot
         n_full = pot.capacity - len(pot.catalyst_ids)
+        ahead: list[int] = []
+        hearing: Hearing | None = None
         while True:
             room = max(0, n_full - pot.n_held)
-            taken = list(islice(stream, min(self.chunk, room or 1)))
+            taken = [*ahead, *islice(stream, min(self.chunk, room or 1) - len(ahead))]
             if not taken:
                 return
-            if not room:  # one token more has come; what it may take with it is known once room has been made
-                yield distill(self.model, pot)
-                taken += islice(stream, min(self.chunk, n_full - pot.n_held) - 1)
-            consume(self.model, self.port, pot, taken)
+            if not room:  # pins may keep more than the budget: how much can follow is known once room has been made
+                yield distill(self.model, pot, hearing=hearing)
+                hearing, room = None, n_full - pot.n_held
+                taken += islice(stream, min(self.chunk, room) - 1)
+            # tokens that fill the pot bring the catalyst with them if it will be asked for, that is if more is to come
+            fills = len(taken) == room and pot.policy.voters is Voters.CATALYST
+            ahead = list(islice(stream, 1)) if fills else []
+            if ahead:
+                hearing = consume_and_hear(self.model, self.port, pot, taken)
+            else:
+                consume(self.model, self.port, pot, taken)
             yield Consumed(pot.n_seen, pot.n_held, pot.capacity)
 
 

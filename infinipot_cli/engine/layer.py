@@ -104,26 +104,18 @@ class PotLayer(CacheLayerMixin):
             self.n = n
             return
         turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
-        plain = _chosen(turning, indices).float()
-        if self.rope.is_rotary:
-            plain = self._renumbered(plain, indices)
-        turning[:, :, :n] = plain
-        still[:, :, :n] = _chosen(still, indices)
-        self.n = n
-
-    def _renumbered(self, kept: Tensor, indices: Tensor) -> Tensor:
-        """Entries turned from the places where they stood, (K, C), to the first C; (1, K, C, D), fp32, written to."""
-        n, width = indices.shape[-1], self.rope.inv_freq.numel()
-        angles = self.rope.angles(self.turning.shape[2], kept.device)
-        old = angles.index_select(0, indices.flatten()).view(*indices.shape, -1)
-        plain = self.rope.turn_(kept, *old.split(width, dim=-1), inverse=True)
-        if self.turning.dtype != torch.float32:
+        bound = turning.shape[2]
+        plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True, n_positions=bound)
+        if turning.dtype != torch.float32 and self.rope.is_rotary:
             if self.unrotated is not None:
                 known = self.unrotated.shape[2]
-                first = _chosen(self.unrotated, indices.clamp(max=known - 1))
-                plain = torch.where(indices[None, :, :, None] < known, first.float(), plain)
-            self.unrotated = plain.to(self.turning.dtype)
-        return self.rope.turn_(plain, *angles[:n].split(width, dim=-1))
+                old = _chosen(self.unrotated, indices.clamp(max=known - 1))
+                plain = torch.where(indices[None, :, :, None] < known, old.float(), plain)
+            self.unrotated = plain.to(turning.dtype)
+        places = torch.arange(n, device=turning.device)
+        turning[:, :, :n] = self.rope.rotate(plain, places, n_positions=bound).to(turning.dtype)
+        still[:, :, :n] = _chosen(still, indices)
+        self.n = n
 
     @property
     def turning(self) -> Tensor:

@@ -7,7 +7,7 @@ forgotten, so that an endless pipe takes no more memory than a book. Where pages
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from infinipot_cli.documents.piece import TextPiece
 from infinipot_cli.tokens.stream import TokenRun
@@ -197,6 +197,16 @@ class Trail:
         document.n_chars = block.char_end
         page = document.page_at(block.char_end - 1)
         return f"--pages {page.page}-" if page else f"--lines {block.line + block.text.count(chr(10))}-"
+
+    def until(self, n_seen: int) -> "Trail":
+        """The trail of what the model has read, while this one goes on; itself where the model has read it all."""
+        if self._next <= n_seen:
+            return self
+        there = Trail(0, most_blocks=self._most)
+        there.documents = [replace(document, pages=list(document.pages)) for document in self.documents]
+        there.put_back(self.blocks, self._next)
+        there.cut(n_seen)
+        return there
 
     def put_back(self, blocks: Sequence[Block], n_seen: int) -> None:
         """Take blocks that were laid down before, and the origin of the next token."""

@@ -6,9 +6,10 @@ weights once more, the layer's output is made from these. No layer's weights out
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -45,36 +46,52 @@ class Heard:
     mask: Tensor | None
     scoring: dict[str, Any]
 
+    def last(self, n_rows: int) -> "Heard":
+        """The same of the last rows alone."""
+        mask = self.mask if self.mask is None else self.mask[:, :, -n_rows:]
+        return replace(self, query=self.query[:, :, -n_rows:], mask=mask)
+
     @property
     def is_plain(self) -> bool:
         """Whether products and softmax are all there is, so that every implementation computes the same."""
         return self.scoring["softcap"] is None and self.scoring["sinks"] is None
 
 
+class Votes(dict[int, Tensor]):
+    """Layer index -> votes, and the wall time that counting them took, apart from the forward that cast them."""
+
+    seconds = 0.0
+
+
 @contextmanager
 def captured_votes(
-    model: PreTrainedModel, n_held: int, *, group_max: bool = False, n_layers: int | None = None
-) -> Iterator[dict[int, Tensor]]:
-    """Collect, layer by layer, the attention that all query rows of one forward pay to the entries held before it.
+    model: PreTrainedModel, n_held: int, *, group_max: bool = False, n_rows: int | None = None,
+    n_layers: int | None = None,
+) -> Iterator[Votes]:  # fmt: skip
+    """Collect, layer by layer, the attention that query rows of one forward pay to the entries before them.
 
     Args:
         model: its attention implementation is looked up in its text config.
-        n_held: entries before the forward; later columns are dropped after the softmax.
+        n_held: entries before those rows; later columns are dropped after the softmax.
         group_max: take the highest of a KV head's query heads instead of their sum.
+        n_rows: the last rows of the forward, so many of which vote; all of them by default.
         n_layers: end the forward with `AllHeard` as soon as so many layers have voted.
 
     Yields:
         Layer index -> votes, shape (K, n_held), fp32: softmax over everything a row sees, summed over rows and over the
         query heads of each KV head (paper Eq. 2).
     """
-    votes: dict[int, Tensor] = {}
+    votes = Votes()
 
-    def vote(heard: Heard) -> Tensor:
-        weights = attention_weights(heard.query, heard.key, heard.mask, **heard.scoring)
+    def vote(heard: Heard) -> Tensor | None:
+        start = time.perf_counter()
+        rows = heard if n_rows is None else heard.last(n_rows)
+        weights = attention_weights(rows.query, rows.key, rows.mask, **rows.scoring)
         votes[heard.layer] = cap_scores(weights, n_held=n_held, group_max=group_max)
+        votes.seconds += time.perf_counter() - start
         if len(votes) == n_layers:
             raise AllHeard
-        return weights
+        return weights if rows is heard else None
 
     with _overheard(model, vote):
         yield votes
@@ -90,8 +107,8 @@ def captured_last_row(model: PreTrainedModel) -> Iterator[dict[int, Tensor]]:
     rows: dict[int, Tensor] = {}
 
     def look(heard: Heard) -> None:
-        last_mask = heard.mask if heard.mask is None else heard.mask[:, :, -1:]
-        weights = attention_weights(heard.query[:, :, -1:], heard.key, last_mask, **heard.scoring)
+        last = heard.last(1)
+        weights = attention_weights(last.query, last.key, last.mask, **last.scoring)
         rows[heard.layer] = weights[:, :, 0].flatten(0, 1)
 
     with _overheard(model, look):
@@ -201,8 +218,8 @@ def cap_scores(weights: Tensor, *, n_held: int, group_max: bool = False) -> Tens
     Returns:
         Shape (K, N), fp32.
     """
-    heard = weights[..., :n_held]
-    return heard.sum(dim=2).amax(dim=1) if group_max else heard.sum(dim=(1, 2))
+    by_head = weights[..., :n_held].sum(dim=2)
+    return by_head.amax(dim=1) if group_max else by_head.sum(dim=1)
 
 
 def attended(weights: Tensor, value: Tensor) -> Tensor:
@@ -240,17 +257,19 @@ def attention_weights(
 
 
 def products(query: Tensor, key: Tensor, scaling: float, softcap: float | None = None) -> Tensor:
-    """Of each query row with each key, fp32, (K, H / K, P, N); arguments as for `attention_weights`."""
+    """Of each query row with each key, fp32, a new tensor (K, H / K, P, N); arguments as for `attention_weights`."""
     n_kv, n_rows, n_keys = key.shape[1], query.shape[2], key.shape[2]
-    # the few queries are scaled, not their many products; and not einsum, which would copy keys that do not lie in one
-    # piece
-    grouped = query[0].reshape(n_kv, -1, query.shape[-1]).float() * scaling
-    found = torch.bmm(grouped, key[0].float().mT).view(n_kv, -1, n_rows, n_keys)
+    grouped = query[0].reshape(n_kv, -1, query.shape[-1]).float()
+    # not einsum, which would copy keys that do not lie in one piece
+    found = torch.bmm(grouped, key[0].float().mT).mul_(scaling).view(n_kv, -1, n_rows, n_keys)
     return found if softcap is None else softcap * torch.tanh(found / softcap)
 
 
 def weighed(found: Tensor, mask: Tensor | None, *, window: int | None = None, sinks: Tensor | None = None) -> Tensor:
-    """The softmax over what each row sees of products (K, H / K, P, N); arguments as for `attention_weights`."""
+    """The softmax over what each row sees of products (K, H / K, P, N), which are overwritten.
+
+    Arguments as for `attention_weights`.
+    """
     n_kv, _, n_rows, n_keys = found.shape
     if mask is None:
         rows = torch.arange(n_keys - n_rows, n_keys, device=found.device)[:, None]
@@ -258,11 +277,11 @@ def weighed(found: Tensor, mask: Tensor | None, *, window: int | None = None, si
         seen = columns <= rows
         if window is not None:
             seen &= columns > rows - window
-        found = found.masked_fill(~seen, float("-inf"))
+        found.masked_fill_(~seen, float("-inf"))
     elif mask.dtype == torch.bool:
-        found = found.masked_fill(~mask[0, :, None, :, :n_keys], float("-inf"))
+        found.masked_fill_(~mask[0, :, None, :, :n_keys], float("-inf"))
     else:
-        found = found + mask[0, :, None, :, :n_keys].float()
+        found += mask[0, :, None, :, :n_keys].float()
     if sinks is not None:
         extra = sinks.float().view(n_kv, -1, 1, 1).expand(-1, -1, n_rows, 1)
         found = torch.cat((found, extra), dim=-1)

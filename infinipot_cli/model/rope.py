@@ -8,6 +8,7 @@ refused. This tests behaviour, not names, so a new architecture either fits or f
 
 from dataclasses import dataclass, field, replace
 from itertools import product
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -38,64 +39,71 @@ class LayerRope:
     is_last: bool = False
     sign: int = 1
     is_in_values: bool = False
-    _angles: dict[torch.device, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _tables: dict[torch.device, tuple[Tensor, Tensor]] = field(
+        default_factory=dict[torch.device, tuple[Tensor, Tensor]], init=False, repr=False, compare=False
+    )
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self  # nothing of it ever changes, and forks of a pot shall not hold tables of their own
 
     @property
     def is_rotary(self) -> bool:
         """Whether keys depend on position at all."""
         return self.inv_freq.numel() > 0
 
-    def rotate(self, keys: Tensor, positions: Tensor, *, inverse: bool = False) -> Tensor:
+    def is_like(self, other: "LayerRope") -> bool:
+        """Whether another layer turns its keys in the same way."""
+        kind = (self.is_interleaved, self.is_last, self.sign, self.is_in_values)
+        same_kind = kind == (other.is_interleaved, other.is_last, other.sign, other.is_in_values)
+        return same_kind and torch.equal(self.inv_freq, other.inv_freq)
+
+    def rotate(
+        self, keys: Tensor, positions: Tensor, *, inverse: bool = False, n_positions: int | None = None
+    ) -> Tensor:
         """Turn un-rotated keys to positions, or back.
 
         Args:
             keys: shape (..., N, D), fp32.
             positions: shape (N,) or broadcastable to (..., N).
             inverse: undo the rotation.
+            n_positions: all positions are below this one, so that sines can be looked up instead of being computed.
 
         Returns:
             A new tensor of the same shape, fp32.
         """
         if not self.is_rotary:
             return keys
-        turns = positions[..., None].float() * self.inv_freq.to(keys.device)
-        return self.turn_(keys.clone(), turns.cos(), turns.sin(), inverse=inverse)
-
-    def turn_(self, keys: Tensor, cos: Tensor, sin: Tensor, *, inverse: bool = False) -> Tensor:
-        """Turn keys where they lie.
-
-        Args:
-            keys: shape (..., N, D), fp32; written to.
-            cos: of the angles, shape (..., N, n_pairs).
-            sin: likewise.
-            inverse: turn the other way.
-
-        Returns:
-            The keys.
-        """
-        n_rotated, sign = 2 * self.inv_freq.numel(), -self.sign if inverse else self.sign
-        turning = keys[..., keys.shape[-1] - n_rotated :] if self.is_last else keys[..., :n_rotated]
+        if n_positions is None:
+            cos, sin = self._turns(positions.to(keys.device))
+        else:
+            rows, shape = positions.flatten().to(keys.device), positions.shape
+            cos, sin = (
+                values.index_select(0, rows).view(*shape, -1) for values in self._table(n_positions, keys.device)
+            )
+        if (self.sign < 0) is not inverse:
+            sin = -sin
+        turned, n_rotated = keys.clone(), 2 * self.inv_freq.numel()
+        turning = turned[..., keys.shape[-1] - n_rotated :] if self.is_last else turned[..., :n_rotated]
         if self.is_interleaved:
             first, second = turning[..., 0::2], turning[..., 1::2]
         else:
             first, second = turning.chunk(2, dim=-1)
         moved = first * sin
-        first.mul_(cos).addcmul_(second, sin, value=-sign)
-        second.mul_(cos).add_(moved, alpha=sign)
-        return keys
+        first.mul_(cos).addcmul_(second, sin, value=-1)
+        second.mul_(cos).add_(moved)
+        return turned
 
-    def angles(self, n: int, device: torch.device) -> Tensor:
-        """Cosines and sines of the first n positions or more, side by side, fp32, (n, 2 · n_pairs); computed once."""
-        known = self._angles.get(device)
-        if known is None or known.shape[0] < n:
-            with torch.inference_mode(False):
-                turns = torch.arange(n, device=device)[:, None].float() * self.inv_freq.to(device)
-                known = self._angles[device] = torch.cat((turns.cos(), turns.sin()), dim=-1)
+    def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of each pair's angle, (..., N, n_pairs)."""
+        turn = positions[..., None].float() * self.inv_freq.to(positions.device)
+        return turn.cos(), turn.sin()
+
+    def _table(self, n_positions: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The same of all positions up to one."""
+        known = self._tables.get(device)
+        if known is None or len(known[0]) < n_positions:
+            known = self._tables[device] = self._turns(torch.arange(n_positions, device=device))
         return known
-
-    def __deepcopy__(self, memo: dict[int, object]) -> "LayerRope":
-        """Nothing of a rotation changes, so copies of a pot share it."""
-        return self
 
 
 NO_ROTATION = LayerRope(torch.empty(0))
@@ -124,22 +132,16 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
             f"{model.config.model_type} adds absolute positions to its tokens, so its entries cannot be renumbered"
         )
     frequencies = _frequencies(model)
-    layers = [_fit_layer(layer, positions, frequencies, tolerance, model.config.model_type) for layer in cache.layers]
-    layers = _shared(layers)
+    layers: list[LayerRope] = []
+    for layer in cache.layers:
+        rope = _fit_layer(layer, positions, frequencies, tolerance, model.config.model_type)
+        # layers that turn alike share one object, and its table
+        layers.append(next((known for known in layers if known.is_like(rope)), rope))
     if not any(layer.is_rotary for layer in layers):
         raise UnsupportedModelError(
             f"{model.config.model_type} has no rotary positions (ALiBi or none), so it cannot use a pot"
         )
     return layers
-
-
-def _shared(layers: list[LayerRope]) -> list[LayerRope]:
-    """The same rotations, those of equal layers as one object, so that their angles are computed once."""
-    known: dict[tuple[object, ...], LayerRope] = {}
-    return [
-        known.setdefault((id(rope.inv_freq), rope.is_interleaved, rope.is_last, rope.sign, rope.is_in_values), rope)
-        for rope in layers
-    ]
 
 
 def _fit_layer(layer: object, positions: Tensor, frequencies: list[Tensor], tolerance: float, name: str) -> LayerRope:

@@ -2,11 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.commands import keeping
+from infinipot_cli.pots import file, shelf
+from infinipot_cli.reading import Reading
+from infinipot_cli.resume import resume
+from infinipot_cli.session import Session, ask
 from tests.conftest import save_tiny_model
 
 SMALL = ["-s", "400", "--budget", "200", "-n", "20"]
@@ -124,3 +130,34 @@ def test_what_is_asked_later_is_cited_as_it_was_then(story: Path, tiny_model: Pa
     direct = run("ask", str(story), question, *SMALL, "-m", str(tiny_model), "--save-pot", "story", "--json", "-q")
     later = run("ask", "@story", question, "-n", "20", "--json", "-q")
     assert json.loads(direct.stdout)["sources"] == json.loads(later.stdout)["sources"]
+
+
+def test_a_pot_is_stored_while_it_is_read_and_reading_goes_on(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[tuple[int, int, int]] = []
+    plain = keeping.save
+
+    def watched(session: Session, reading: Reading, name: str, *args: Any, **options: Any) -> int:
+        n_bytes = plain(session, reading, name, *args, **options)
+        header, state = file.read(shelf.path_of(name), name)
+        with resume(session, name, ask("What is the pass key?")) as asked:
+            stored.append((header.n_tokens, state.numbers["n_seen"], asked.trail.n_seen))
+        return n_bytes
+
+    monkeypatch.setattr(keeping, "save", watched)
+    often = run("read", str(story), "--save-pot", "often", "--every", "0.000001s", *SMALL[:4], "-m", str(tiny_model))
+    assert often.exit_code == 0, often.output
+    assert len(set(stored)) > 3 and stored == sorted(stored)
+    n_prefix = stored[-1][1] - stored[-1][0]
+    assert all(n_seen - n_tokens == n_prefix and n_seen == n_trail for n_tokens, n_seen, n_trail in stored)
+    monkeypatch.setattr(keeping, "save", plain)
+    assert run("read", str(story), "--save-pot", "once", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
+    question = "What is the pass key?"
+    assert answer("ask", "@often", question, "-n", "20") == answer("ask", "@once", question, "-n", "20")
+
+
+def test_a_time_between_storings_must_be_one() -> None:
+    for wrong in ("0", "-1s", "soon", "10 days"):
+        result = run("read", "x.txt", "--save-pot", "x", "--every", wrong)
+        assert result.exit_code == 2 and "is no time" in result.output

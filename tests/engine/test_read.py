@@ -9,6 +9,8 @@ from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from infinipot_cli.engine import Consumed, Distilled, Reader, generate, read
+from infinipot_cli.engine.consume import consume, consume_and_hear
+from infinipot_cli.engine.distill import catalyst_votes, distill
 from infinipot_cli.engine.pot import PotLayer
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import captured_votes
@@ -99,6 +101,42 @@ def test_the_catalyst_leaves_no_trace(llama: PreTrainedModel) -> None:
     torch.testing.assert_close(
         torch.stack([s.logits for s in plain]), torch.stack([s.logits for s in distilled]), atol=1e-5, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral-window", "qwen3"])
+def test_a_catalyst_that_rides_along_says_and_leaves_what_it_does_alone(name: str) -> None:
+    """The chunk that fills a pot may carry it; nothing but time tells."""
+    model = tiny(name)
+    document, catalyst = random_ids(57, 3), random_ids(7, 4)
+    apart, along = (Reader(model, catalyst_ids=catalyst, capacity=64, budget=32) for _ in range(2))
+    for reader in (apart, along):
+        for _ in reader.feed(document[:40]):
+            pass
+    consume(model, apart.port, apart.pot, document[40:])
+    hearing = consume_and_hear(model, along.port, along.pot, document[40:])
+    torch.testing.assert_close(hearing.votes, catalyst_votes(model, apart.pot), atol=1e-5, rtol=1e-4)
+    assert along.pot.n_held == apart.pot.n_held == 57
+    assert along.pot.peak == apart.pot.peak == 64
+    assert apart.pot.last_state is not None and along.pot.last_state is not None
+    torch.testing.assert_close(along.pot.last_state, apart.pot.last_state, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(along.pot.novelty, apart.pot.novelty, atol=1e-5, rtol=1e-4)
+    for one, other in zip(along.pot.pot_layers, apart.pot.pot_layers, strict=True):
+        assert one.keys is not None and other.keys is not None
+        torch.testing.assert_close(one.keys[:, :, :57], other.keys[:, :, :57], atol=1e-5, rtol=1e-4)
+    before = along.pot.fork()
+    assert distill(model, along.pot, hearing=hearing).seconds > hearing.seconds > 0
+    distill(model, before)
+    assert torch.equal(along.pot.origins, before.origins)
+
+
+def test_what_was_heard_of_other_entries_is_not_used(llama: PreTrainedModel) -> None:
+    reader = Reader(llama, catalyst_ids=[2, 3], capacity=64, budget=32)
+    stale = consume_and_hear(llama, reader.port, reader.pot, random_ids(40, 3))
+    consume(llama, reader.port, reader.pot, random_ids(10, 4))
+    other = reader.pot.fork()
+    distill(llama, reader.pot, hearing=stale)
+    distill(llama, other)
+    assert torch.equal(reader.pot.origins, other.origins)
 
 
 def test_votes_equal_the_rows_of_explicit_attention() -> None:

@@ -68,17 +68,18 @@ def test_scores_of_half_precision_are_fp32() -> None:
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_the_table_is_overridden_only_while_the_catalyst_runs(attention: str) -> None:
-    """Every forward of a reading is watched; only those of a catalyst may meet another function."""
+    """Every forward of a reading is watched; only those that carry the catalyst may meet another function."""
     model, own = tiny("llama"), {"sdpa": sdpa_attention_forward, "eager": None}[attention]
     model.set_attn_implementation(attention)
     port_of(model)  # its proof runs a catalyst of its own
     met: set[tuple[bool, bool]] = set()
+    catalyst = [5] * 13
 
     def watch(_: object, __: object, named: dict[str, Tensor]) -> None:
-        met.add((named["input_ids"].shape[1] == 13, ALL_ATTENTION_FUNCTIONS.get(attention) is own))
+        met.add((named["input_ids"][0, -13:].tolist() == catalyst, ALL_ATTENTION_FUNCTIONS.get(attention) is own))
 
     model.model.register_forward_pre_hook(watch, with_kwargs=True)
-    read(model, random_ids(300, 1), catalyst_ids=[5] * 13, capacity=64, budget=32, chunk=7)
+    read(model, random_ids(300, 1), catalyst_ids=catalyst, capacity=64, budget=32, chunk=7)
     assert met == {(True, False), (False, True)}
     assert ALL_ATTENTION_FUNCTIONS.get(attention) is own
 

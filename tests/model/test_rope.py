@@ -1,5 +1,6 @@
 """The probe finds each layer's rotation, and the rotation found is the one that the model applies."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -95,3 +96,14 @@ def test_keys_that_are_no_rotation_of_one_vector_are_refused() -> None:
 def test_a_layer_without_rotation_leaves_keys_alone() -> None:
     keys = torch.randn(2, 3, 8)
     assert torch.equal(LayerRope(torch.empty(0)).rotate(keys, torch.tensor([4, 5, 6])), keys)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_angles_from_the_table_are_those_computed(sign: int, inverse: bool) -> None:
+    rope, keys = LayerRope(10_000.0 ** (-torch.arange(0, 16, 2) / 16), sign=sign), torch.randn(1, 2, 9, 20)
+    for n_positions in (50, 40, 60):  # the table grows, and serves less
+        places = torch.randint(40, (1, 2, 9))
+        wanted = rope.rotate(keys, places, inverse=inverse)
+        assert torch.equal(rope.rotate(keys, places, inverse=inverse, n_positions=n_positions), wanted)
+    assert copy.deepcopy(rope) is rope
