@@ -1,12 +1,12 @@
 """The half of a reading that answers: questions to its pot, and what the answers stood on."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from infinipot_cli.explain.lookout import Lookout
+from infinipot_cli.explain.lookout import Lookout, Match
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task, sought
 from infinipot_cli.settings import Loading, Sampling
@@ -174,6 +174,16 @@ class Answers:
         if self.attended is None or not self.attended.n_rows:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
+
+    def best_matches(self) -> dict[str, list[Match]]:
+        """For each question, the passages that match it best in words."""
+        n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
+        return {words: lookout.best(n_seen) for words, lookout in zip(sought(self.task), self._lookouts, strict=True)}
+
+    def recall(self, matches: Mapping[str, list[Match]]) -> None:
+        """Take what an earlier reading found for the same questions, of text that is not here any more."""
+        for words, lookout in zip(sought(self.task), self._lookouts, strict=True):
+            lookout.recalled = matches.get(words)
 
     def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
         """The passage that should have answered, if the pot that was asked has lost it."""

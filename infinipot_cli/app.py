@@ -88,7 +88,8 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     known = _known(error)
     if ctx.meta.get(options.DEBUG):
         traceback.print_exception(error)
-    show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
+    if known.message:  # a command without any words has shown its help
+        show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
     code = getattr(error, "exit_code", known.exit_code)
     if ctx.meta.get(options.JSON) and not isinstance(known, OutputError):
         record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)

@@ -5,6 +5,7 @@ Flags and environment variables win over both; that order is Typer's own, which 
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from infinipot_cli import settings
 from infinipot_cli.errors import UsageError
-from infinipot_cli.places import config_folder
+from infinipot_cli.places import CONFIG_VARIABLE, config_file
 
 PROJECT_FILE = "infinipot.toml"
 
@@ -48,6 +49,12 @@ def _size(value: object) -> int:
     return settings.parse_size(value)
 
 
+def _bytes(value: object) -> int:
+    if not isinstance(value, (int, str)) or isinstance(value, bool):
+        raise ValueError("a size such as '512MiB'")
+    return settings.parse_bytes(value)
+
+
 def _color(value: object) -> str:
     if value not in list(settings.Color):
         raise ValueError(" or ".join(repr(str(color)) for color in settings.Color))
@@ -65,10 +72,12 @@ class Key:
 
 KEYS: Mapping[str, Key] = {
     "model.default": Key("model", _text, settings.DEFAULT_MODEL),
+    "model.device": Key("device", _text, "auto"),
     "pot.size": Key("pot_size", _size, None),
     "pot.budget": Key("budget", _size, None),
     "pot.novelty": Key("novelty", _number, settings.NOVELTY_RATIO),
     "pot.chunk": Key("chunk", _size, settings.CHUNK),
+    "pot.cache_limit": Key("cache_limit", _bytes, settings.parse_bytes(settings.CACHE_LIMIT)),
     "answer.max_tokens": Key("max_tokens", _size, None),
     "answer.temperature": Key("temperature", _number, 0.0),
     "answer.top_p": Key("top_p", _number, 1.0),
@@ -109,7 +118,7 @@ class Config:
 
 def user_file() -> Path:
     """The user's own settings, whether or not they exist."""
-    return config_folder() / "config.toml"
+    return config_file()
 
 
 def load_config() -> Config:
@@ -123,6 +132,9 @@ def load_config() -> Config:
         try:
             text = path.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
+            if path == user_file() and os.environ.get(CONFIG_VARIABLE):
+                hint = f"{CONFIG_VARIABLE} names it; unset that, or write the file"
+                raise UsageError(f"there are no settings in {path}", hint=hint, code="config") from None
             continue
         except (OSError, UnicodeError) as error:
             raise UsageError(f"{path} cannot be read: {error}", code="config") from error

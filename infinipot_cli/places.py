@@ -1,4 +1,7 @@
-"""Where infinipot keeps what is the user's: settings, pots, caches. INFINIPOT_HOME puts all of it into one folder."""
+"""Where infinipot keeps what is the user's: settings, pots, caches. INFINIPOT_HOME puts all of it into one folder.
+
+INFINIPOT_CONFIG names the file of settings alone.
+"""
 
 import os
 from pathlib import Path
@@ -8,11 +11,18 @@ if TYPE_CHECKING:
     from platformdirs import PlatformDirs
 
 HOME_VARIABLE = "INFINIPOT_HOME"
+CONFIG_VARIABLE = "INFINIPOT_CONFIG"
 
 
 def config_folder() -> Path:
     """Holds `config.toml` and the user's templates."""
     return _home() or Path(_dirs().user_config_dir)
+
+
+def config_file() -> Path:
+    """The user's settings, whether or not they exist."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named).expanduser() if named else config_folder() / "config.toml"
 
 
 def data_folder() -> Path:

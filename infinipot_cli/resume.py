@@ -1,14 +1,16 @@
 """Readings that are stored as pots and taken up again, by this or another process."""
 
+import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infinipot_cli.choice import Choice
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotError, UsageError
-from infinipot_cli.explain.packing import packed, unpacked
+from infinipot_cli.explain.packing import matches_of, matches_to_json, packed, unpacked
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, POLICIES, label
 from infinipot_cli.pots import file, shelf
@@ -19,17 +21,21 @@ from infinipot_cli.session import Session
 from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRequest, Quantization
 from infinipot_cli.sources import Input
 
+if TYPE_CHECKING:
+    from infinipot_cli.explain.lookout import Match
+
 TRAIL = "trail"  # name of the tensor that leads from entries back to text
+ASIDES = "asides"  # of the one with what was said about the documents, and where the questions' words were found
 _DTYPES = {"fp32": Dtype.FLOAT32, "bf16": Dtype.BFLOAT16, "fp16": Dtype.FLOAT16}
 
 
 class StoredDocument(Document):
     """A document that a stored pot has read; its text is not here any more."""
 
-    def __init__(self, source: StoredSource) -> None:
+    def __init__(self, source: StoredSource, warnings: Sequence[str] = ()) -> None:
         self.name, self.kind = source.name, source.kind
         self.n_pages, self.n_bytes = len(source.pages) or None, None
-        self.warnings: list[str] = []
+        self.warnings = list(warnings)
         self.stored = source
 
     def pieces(self) -> Iterator[TextPiece]:
@@ -72,7 +78,7 @@ def header_of(name: str) -> Header:
     Raises:
         PotError: there is no such pot, or its header is damaged.
     """
-    return file.read_header(shelf.path_of(name), name)
+    return file.read_header(shelf.place_of(name), name)
 
 
 def adopt(session: Session, header: Header, name: str) -> None:
@@ -82,7 +88,7 @@ def adopt(session: Session, header: Header, name: str) -> None:
         PotError: another model has.
         UsageError: other sizes were asked for.
     """
-    check_same(header.fingerprint, _identity(session, _wanted_dtype(session, header)), name)
+    check_same(header.fingerprint, identity(session, _wanted_dtype(session, header)), name)
     session.request = _as_stored(session.request, header, name)
 
 
@@ -102,7 +108,7 @@ def resume(
         PotError: the pot is damaged, or another model has filled it.
         InfinipotError: anything else that can be known before the weights are needed.
     """
-    header, state = file.read(shelf.path_of(name), name)
+    header, state = file.read(shelf.place_of(name), name)
     adopt(session, header, name)
     shelf.mark_used(name)
     task = session.settle(task)
@@ -111,9 +117,11 @@ def resume(
         raise PotError(
             f"pot {name} was read behind another system prompt", hint="give --system as it was then", code="pot_prompt"
         )
+    asides = state.tensors.pop(ASIDES, None)
+    warnings, matches = _asides(asides.numpy().tobytes() if asides is not None else b"")
     earlier = [
-        Input(StoredDocument(source), iter(()), source.n_tokens, pages=list(source.pages), was_read=True)
-        for source in header.sources
+        Input(StoredDocument(source, said), iter(()), source.n_tokens, pages=list(source.pages), was_read=True)
+        for source, said in zip(header.sources, [*warnings, *([] for _ in header.sources)], strict=False)
     ]
     if header.entries == Entries.INT8:
         from infinipot_cli.pots.compact import from_int8
@@ -123,7 +131,29 @@ def resume(
     reading = Reading(session, earlier + session.open(sources, found=found), task, plan, state)
     if trail is not None:
         reading.trail = unpacked(trail.numpy().tobytes(), len(header.prefix_ids))
+    if not sources:
+        reading.recall(matches)
     return reading
+
+
+def _asides(data: bytes) -> tuple[list[list[str]], "dict[str, list[Match]]"]:
+    """Warnings of each document, and by question the passages that match it best, as a stored pot has them."""
+    if not data:  # stored before there were any
+        return [], {}
+    try:
+        held = json.loads(data)
+        return [list(map(str, said)) for said in held["warnings"]], matches_of(held["matches"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PotError("what the stored pot says of its documents makes no sense", code="damaged_pot") from error
+
+
+def _said(reading: Reading) -> bytes:
+    """The same as bytes, of a reading that is about to be stored."""
+    said = {
+        "warnings": [entry.document.warnings for entry in reading.inputs],
+        "matches": matches_to_json(reading.best_matches()),
+    }
+    return json.dumps(said, separators=(",", ":")).encode("ascii")
 
 
 def save(
@@ -155,10 +185,11 @@ def save(
     state = to_int8(state) if entries is Entries.INT8 else state
     reading.forget_what_is_gone()
     state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail.until(reading.pot.n_seen)))
+    state.tensors[ASIDES] = bytes_as_tensor(_said(reading))
     tell(sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values()))
     header = Header(
         model=_findable(session),
-        fingerprint=_identity(session, session.load().dtype),
+        fingerprint=identity(session, session.load().dtype),
         numbers=state.numbers,
         prefix_ids=reading.plan.prompt.prefix_ids,
         catalyst=reading.task.catalyst,
@@ -187,7 +218,8 @@ def _stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
         first += entry.n_tokens
 
 
-def _identity(session: Session, dtype: str) -> Fingerprint:
+def identity(session: Session, dtype: str) -> Fingerprint:
+    """What a session's model is, computing in these numbers."""
     tokenizer = session.tokenizer_json()
     text = tokenizer.read_text(encoding="utf-8") if isinstance(tokenizer, Path) else tokenizer
     return fingerprint(session.files, text, dtype, session.loading.quantize.value)

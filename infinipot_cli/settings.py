@@ -25,6 +25,8 @@ NOVELTY_RATIO = 0.5
 # know: of facts in a whole book pocket then finds 9 of 20 instead of 5 (recipe/LOG.md). `--set words=0` is the paper.
 ASK_CHOICES = ("words=0.25",)
 CHUNK = 512
+# Room for readings that are kept unasked.
+CACHE_LIMIT = "10GiB"
 
 # The smallest pot in which a question of one line, its answer and a line of text can meet at all. Real prompts need
 # more, but this much is known without opening a model.

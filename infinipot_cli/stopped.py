@@ -16,6 +16,7 @@ from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.places import state_folder
 from infinipot_cli.plan import Task
+from infinipot_cli.pots.shelf import LAST, is_file_name, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 from infinipot_cli.session import Session
@@ -49,7 +50,7 @@ class Stopped:
     @property
     def words(self) -> list[str]:
         """What the command line would have said."""
-        return [f"@{self.pot}", *self.sources]
+        return [f"@{path_of(self.pot) if self.pot == LAST else self.pot}", *self.sources]
 
     def resume(self, session: Session, task: Task | None = None) -> Task:
         """Let a session go on with these documents; returns what for.
@@ -85,8 +86,8 @@ def note(name: str, session: Session, reading: Reading, sources: Sequence[str], 
     if not left or _STDIN in left or begun is None:
         return False
     made = Stopped(
-        pot=name.removeprefix("@"),
-        created=header_of(name).created,
+        pot=str(path_of(name).resolve()) if is_file_name(name) else name.removeprefix("@"),
+        created=header_of(str(path_of(name))).created,
         task=reading.task,
         sources=tuple(left),
         first=begun,
@@ -154,7 +155,7 @@ def load() -> Stopped:
         raise UsageError("no reading was stopped", hint="--resume goes on after Ctrl-C", code="not_stopped") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{_file()} cannot be read", hint="delete it", code="not_stopped") from error
-    if header_of(made.pot).created != made.created:
+    if header_of(str(path_of(made.pot))).created != made.created:
         raise PotError(f"@{made.pot} is not the pot that was stopped any more", hint="read the documents again")
     return made
 
@@ -162,7 +163,10 @@ def load() -> Stopped:
 def forget(pot: str) -> None:
     """The reading into this pot was done to its end."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        if json.loads(_file().read_text(encoding="utf-8")).get("pot") == pot.removeprefix("@"):
+        if json.loads(_file().read_text(encoding="utf-8")).get("pot") in (
+            pot.removeprefix("@"),
+            str(path_of(pot).resolve()),
+        ):
             _file().unlink()
 
 

@@ -20,7 +20,7 @@ ARROWS = {
     "places": set(),
     "speed": {"places"},
     "history": {"places", "errors"},
-    "stopped": {"resume", "session", "reading", "plan", "documents", "places", "errors"},
+    "stopped": {"resume", "session", "reading", "plan", "pots", "documents", "places", "errors"},
     "config": {"places", "settings", "errors"},
     "templates": {"places", "errors"},
     "documents": {"errors"},
@@ -78,6 +78,9 @@ ARROWS = {
             "errors",
         ),
     },
+    "cached": {
+        *("resume", "session", "reading", "plan", "policies", "pots", "documents", "errors", "__version__"),
+    },
     "bench": {
         *("choice", "policies", "explain", "session", "plan", "templates", "documents", "logs", "tokens"),
         *("engine", "model", "places", "reading", "resume", "settings", "errors", "__version__"),
@@ -103,6 +106,7 @@ ARROWS = {
             "pots",
             "resume",
             "stopped",
+            "cached",
             "conversation",
             "history",
             "pins",

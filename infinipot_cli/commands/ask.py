@@ -1,11 +1,13 @@
 """`infinipot ask SOURCE... QUESTION`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
+from infinipot_cli.commands.caching import CacheOptions
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.going_on import ResumeOptions
@@ -16,8 +18,11 @@ from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, mode
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
-from infinipot_cli.commands.words import input_is_piped, sources_and_questions, sources_only
+from infinipot_cli.commands.words import STDIN, check_interactive, input_is_piped, sources_and_questions, sources_only
 from infinipot_cli.errors import UsageError
+
+# Stands for the questions to come in the plan of a reading that none has been asked of yet.
+ANY_QUESTION = "What is the most important thing?"
 
 
 @with_groups
@@ -60,6 +65,15 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    interactive: Annotated[
+        bool,
+        typer.Option(
+            "-i",
+            "--interactive",
+            help="Then go on asking, one question a line, over the same reading.",
+            rich_help_panel="Questions",
+        ),
+    ] = False,
     *,
     documents: SourceOptions,
     pins: PinOptions,
@@ -80,6 +94,7 @@ def ask(
     prompt: PromptOptions,
     sampling: SamplingOptions,
     stored: PotOptions,
+    caching: CacheOptions,
     resuming: ResumeOptions,
     going_on: ContinueOptions,
     loading: LoadingOptions,
@@ -97,12 +112,16 @@ def ask(
 
     infinipot ask @book "When?"
 
+    infinipot ask book.pdf "Who signed?" -i
+
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     words = going_on.words(documents.words(words))
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     asked: list[str] = []
     stopped = resuming.stopped(has_sources=len(words) > 1)
+    if interactive:
+        check_interactive(words, taken=(json, jsonl, output, each, questions == STDIN, stopped, prompt.template))
     if stopped is not None:
         sources, asked = stopped.words, [*words, *(question or [])]
         if not asked and not stopped.task.question:
@@ -112,8 +131,10 @@ def ask(
             raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
         sources = sources_only(words, piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}")
     else:
-        sources, asked = sources_and_questions(words, question or [], questions, piped=input_is_piped())
-    request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)
+        sources, asked = sources_and_questions(
+            words, question or [], questions, piped=input_is_piped(), interactive=interactive
+        )
+    request = distilling.request(max_tokens, usual=settings.ASK_CHOICES if asked or not interactive else ())
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
@@ -139,8 +160,16 @@ def ask(
         run=run,
         explain=explain,
         verify=verify,
+        cache=None if stopped else caching,
     )
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
+    if interactive:
+        from infinipot_cli.commands.talk import talk_about
+
+        first = wording.ask(asked or [ANY_QUESTION])
+        task = judging.judge(first, request) if asked else replace(first, catalyst="catalyst-general")
+        talk_about(made, form, sources, task, asked, keeps_history=model != settings.DEFAULT_MODEL)
+        return
     if stopped and not asked:
         task = stopped.resume(made, None)
     else:

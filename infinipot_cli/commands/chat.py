@@ -1,8 +1,5 @@
 """`infinipot chat SOURCE...`: one question after the other."""
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -72,7 +69,7 @@ def chat(
     from infinipot_cli import session
     from infinipot_cli.commands.form import Form
     from infinipot_cli.commands.reply import Reply
-    from infinipot_cli.commands.talk import Talk
+    from infinipot_cli.commands.talk import Talk, typed
 
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
@@ -86,21 +83,5 @@ def chat(
     )
     keeps = history if history is not None else model != settings.DEFAULT_MODEL
     Reply(made, form, key="answer").run(
-        sources, usual, then=lambda reading: Talk(made, reading, keeps_history=keeps, form=form).run(_typed())
+        sources, usual, then=lambda reading: Talk(made, reading, keeps_history=keeps, form=form).run(typed())
     )
-
-
-def _typed() -> Iterator[str]:
-    """Lines of standard input; a terminal is prompted and can edit them."""
-    if sys.stdin is None:
-        return
-    if not sys.stdin.isatty():
-        yield from sys.stdin
-        return
-    with contextlib.suppress(ImportError):  # a Python without it can do without line editing
-        import readline  # noqa: F401  (being imported is what makes input() edit lines)
-    while True:
-        try:
-            yield input("› ")
-        except EOFError:
-            return

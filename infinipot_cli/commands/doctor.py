@@ -7,7 +7,7 @@ from infinipot_cli import __version__, settings
 from infinipot_cli.commands import options
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import InfinipotError
-from infinipot_cli.places import cache_folder, config_folder, data_folder, state_folder
+from infinipot_cli.places import cache_folder, config_file, data_folder, state_folder
 
 PACKAGES = "torch transformers safetensors tokenizers tiktoken huggingface-hub typer rich pypdf".split()
 # Packages of extras, and what is missing without them.
@@ -46,15 +46,27 @@ def doctor(
     for model in local_models():
         state = "problem" if model.problem else "ok"
         rows.append(_row(f"model {model.name}", state, model.problem or size(model.n_bytes)))
+    limit = settings.parse_bytes(settings.CACHE_LIMIT)
     try:
-        load_config()
-        rows.append(_row("settings", "ok", str(config_folder())))
+        found = load_config().values.get("pot.cache_limit")
+        limit = int(str(found.value)) if found else limit
+        rows.append(_row("settings", "ok", str(config_file())))
     except InfinipotError as error:
         rows.append(_row("settings", "problem", error.message))
     folders = {"data": data_folder(), "cache": cache_folder(), "state": state_folder()}
     rows += [_row(f"{name} folder", "ok", str(folder)) for name, folder in folders.items()]
+    rows.append(_row("kept readings", "ok", _kept(limit)))
     rows.append(_row("terminal", "ok", terminal_facts()))
     show_rows(rows, as_json=json, pager=not no_pager, plain=plain)
+
+
+def _kept(limit: int) -> str:
+    """What the readings take that nobody has named."""
+    from infinipot_cli.cached import held_files
+    from infinipot_cli.display.summary import size
+
+    held = held_files()
+    return f"{len(held)}, {size(sum(one[1] for one in held))} of at most {size(limit)}"
 
 
 def _row(name: str, state: str, detail: str) -> dict[str, object]:

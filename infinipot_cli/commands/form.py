@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from infinipot_cli.commands.caching import CacheOptions
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.errors import UsageError
 from infinipot_cli.pins import Pins
-from infinipot_cli.pots.shelf import path_of
+from infinipot_cli.pots.shelf import check_target
 from infinipot_cli.settings import Color, Entries
 
 
@@ -34,6 +35,7 @@ class Form:
         run: what of the run is done, recorded and drawn.
         explain: whether the report on the answer follows.
         verify: whether the sources are read again and asked again.
+        cache: whether what is read is kept unasked; None where that makes no sense.
     """
 
     json: bool = False
@@ -55,6 +57,7 @@ class Form:
     run: RunOptions = RunOptions()  # noqa: RUF009  (frozen)
     explain: bool = False
     verify: bool = False
+    cache: CacheOptions | None = None
 
     @property
     def is_json(self) -> bool:
@@ -70,4 +73,4 @@ class Form:
         if self.json and self.jsonl:
             raise UsageError("--json and --jsonl cannot go together", hint="--jsonl prints one document a line")
         if self.save_pot is not None:
-            path_of(self.save_pot)  # a name that no pot can have is a mistake before anything is read
+            check_target(self.save_pot)  # a place that no pot can have is a mistake before anything is read

@@ -9,12 +9,10 @@ from infinipot_cli.commands.form import Form
 from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.summary import size
 from infinipot_cli.errors import OutputError
+from infinipot_cli.pots.shelf import LAST
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
-
-# The pot in which a stopped reading is kept when the user has named none.
-LAST = "last"
 
 
 def store(console: Console, session: Session, reading: Reading, name: str, form: Form) -> None:

@@ -21,8 +21,8 @@ class PotOptions:
         str | None,
         typer.Option(
             "--save-pot",
-            metavar="NAME",
-            help="Store what was read; infinipot ask @NAME asks it without reading again.",
+            metavar="NAME|FILE",
+            help="Store what was read; infinipot ask @NAME, or @./FILE.pot, asks it without reading again.",
             autocompletion=complete.pots,
             rich_help_panel=_PANEL,
         ),
@@ -43,13 +43,31 @@ class ContinueOptions:
             "-c", "--continue", help="Ask the pot that was stored or asked last, as @NAME does.", rich_help_panel=_PANEL
         ),
     ] = False
+    pot: Annotated[
+        str | None,
+        typer.Option(
+            "--pot",
+            metavar="NAME|FILE",
+            help="Ask this stored pot, as @NAME does.",
+            autocompletion=complete.pots,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
 
     def words(self, words: Sequence[str]) -> list[str]:
         """The words of the command line, with that pot in front where it is wanted.
 
         Raises:
             PotError: there is no pot.
+            UsageError: two pots are named.
         """
+        if self.latest and self.pot is not None:
+            raise UsageError("-c and --pot both name a pot", hint="one of them")
+        if self.pot is not None:
+            from infinipot_cli.pots.shelf import path_of
+
+            path_of(self.pot)
+            return [f"@{self.pot.removeprefix('@')}", *words]
         if not self.latest:
             return list(words)
         from infinipot_cli.pots.shelf import latest

@@ -47,6 +47,14 @@ def list_pots(
         for pot in shelved()
     ]
     show_rows(rows, as_json=json, names_only=names, pager=not no_pager, plain=plain)
+    from infinipot_cli.cached import held_files
+
+    held = held_files()
+    if held and not (json or names):
+        from infinipot_cli.display.console import error_console, say
+
+        line = f"and {len(held)} readings without a name, {size(sum(one[1] for one in held))}; the latest is @last"
+        say(error_console(settings.Color.AUTO), line, style="dim")
 
 
 @app.command()
@@ -132,6 +140,10 @@ def prune(
             help="Delete the longest unused beyond this, such as 10G.",
         ),
     ] = None,
+    cached: Annotated[
+        bool,
+        typer.Option("--cached", help="Of the readings that ask and summarize kept by themselves; alone, all of them."),
+    ] = False,
     debug: options.Debug = False,
 ) -> None:
     """Delete pots that were not used for long.
@@ -139,12 +151,20 @@ def prune(
     infinipot pots prune --days 30
 
     infinipot pots prune --keep 10G
+
+    infinipot pots prune --cached
     """
     from infinipot_cli.display.listing import put
     from infinipot_cli.pots import shelf
 
+    if cached:
+        from infinipot_cli.cached import prune as prune_cached
+
+        n_gone = prune_cached(days=days, n_bytes=0 if days is None and keep is None else keep)
+        put(f"{n_gone} readings deleted")
+        return
     if days is None and keep is None:
-        raise UsageError("say what may go: --days N or --keep SIZE", hint="infinipot pots prune --days 30")
+        raise UsageError("say what may go: --days N, --keep SIZE or --cached", hint="infinipot pots prune --days 30")
     gone = shelf.prune(days=days, n_bytes=keep)
     if gone:
         put("\n".join(f"@{pot.name}" for pot in gone))

@@ -38,7 +38,7 @@ def read(
     pot: Annotated[
         str | None,
         typer.Option(
-            "--pot", metavar="NAME", help="Read into this stored pot.", autocompletion=complete.pots,
+            "--pot", metavar="NAME|FILE", help="Read into this stored pot.", autocompletion=complete.pots,
             rich_help_panel="Stored pots",
         ),
     ] = None,

@@ -140,6 +140,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "catalyst": reading.task.catalyst,
             "choice": plan.choice.changed,
             "policy": label(plan.policy, plan.policy_settings),
+            "was_read": all(entry.was_read for entry in reading.inputs),
         },
         **_sampling(session),
         "retention": {

@@ -8,6 +8,7 @@ from typing import TextIO
 import typer
 
 from infinipot_cli.commands.answering import Answering
+from infinipot_cli.commands.caching import Cache
 from infinipot_cli.commands.consent import fetched
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
@@ -54,7 +55,8 @@ class Reply:
         self._form = form
         self._key = key
         self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
-        self._was_stopped = False
+        self._cache = Cache(session, form, self._console)
+        self._is_kept = self._was_stopped = False
         self._found: frozenset[str] = frozenset()
         self._pot: str | None = None
         self._then: Callable[[Reading], None] | None = None
@@ -163,6 +165,7 @@ class Reply:
             )
             if self._form.run.verbose:
                 say_details(self._console, reading)
+            self._cache.say_found(reading)
             with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
                 rhythm = Rhythm(self._session, reading, self._form)
                 for progress in reading.read():
@@ -180,6 +183,7 @@ class Reply:
                 self._warn(warning)
             if not reading.stop.is_wanted:
                 store_whole(self._console, self._session, reading, self._form)
+                self._is_kept = self._cache.keep(reading)
             if self._then is not None:
                 self._then(reading)
                 return
@@ -226,11 +230,12 @@ class Reply:
             say_read_for(self._console, self._pot, task)
             return reading
         try:
-            return self._session.prepare(sources, task, found=self._found)
+            reading = self._session.prepare(sources, task, found=self._found)
         except ModelError as error:
             if STDIN in sources or not fetched(error, self._session.model_name, self._form.consent):
                 raise
-        return self._session.prepare(sources, task, found=self._found)
+            reading = self._session.prepare(sources, task, found=self._found)
+        return self._cache.found(reading, sources, task)
 
     @property
     def _is_watched(self) -> bool:
@@ -255,6 +260,6 @@ class Reply:
             self._console,
             f"{took}{reading.pot.n_cycles} distillations"
             f" · answer {sum(answered.n_tokens for answered in answers)} tokens, {duration(timing.answer_seconds)}"
-            f" · pot {size(reading.pot.nbytes)}, peak {reading.pot.peak} entries",
+            f" · pot {size(reading.pot.nbytes)}{' as @last' if self._is_kept else ''}, peak {reading.pot.peak} entries",
             style="dim",
         )

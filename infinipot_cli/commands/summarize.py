@@ -6,6 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import citing_options, options
+from infinipot_cli.commands.caching import CacheOptions
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.going_on import ResumeOptions
@@ -62,6 +63,7 @@ def summarize(
     prompt: PromptOptions,
     sampling: SamplingOptions,
     stored: PotOptions,
+    caching: CacheOptions,
     resuming: ResumeOptions,
     going_on: ContinueOptions,
     loading: LoadingOptions,
@@ -96,6 +98,7 @@ def summarize(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
         save_pot=stored.save_pot or (stopped.pot if stopped else None), entries=stored.entries, cite=cite,
         pins=pins.pins(), run=run, explain=explain, found=stopped.found if stopped else frozenset(),
+        cache=None if stopped else caching,
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
     task = judging.judge(wording.summarize(length), request)

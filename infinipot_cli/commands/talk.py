@@ -1,10 +1,13 @@
-"""What `chat` does with each line: a question is answered, a line with a slash is obeyed."""
+"""A conversation over one reading, for `chat` and `ask -i`: a question is answered, a line with a slash is obeyed."""
 
+import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.remember import Told, remember
+from infinipot_cli.commands.reply import Reply
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import error_console, say
@@ -12,6 +15,7 @@ from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.errors import InfinipotError, UsageError
 from infinipot_cli.explain.citations import cite
+from infinipot_cli.plan import Task
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
@@ -33,10 +37,13 @@ class Talk:
         reading: a finished one.
         keeps_history: whether answers are remembered.
         form: how to answer.
+        cites: whether the sources stand under every answer; `/why` says them otherwise.
     """
 
-    def __init__(self, session: Session, reading: Reading, *, keeps_history: bool, form: Form) -> None:
-        self._session, self._reading, self._form = session, reading, form
+    def __init__(
+        self, session: Session, reading: Reading, *, keeps_history: bool, form: Form, cites: bool = False
+    ) -> None:
+        self._session, self._reading, self._form, self._cites = session, reading, form, cites
         self._conversation = Conversation(session, reading, keeps_history=keeps_history)
         self._console = error_console(form.color, quiet=form.quiet)
         remembers = (
@@ -66,6 +73,8 @@ class Talk:
         except KeyboardInterrupt:
             say(self._console, "stopped", style="dim")
         writer.close()
+        if writer.text and self._cites:
+            self._show_sources()
         if not writer.text:
             show_warning(self._console, "the model gave no answer")
         elif sys.stdin is not None and sys.stdin.isatty():
@@ -92,11 +101,15 @@ class Talk:
     def _why(self) -> None:
         if not self._conversation.n_turns:
             raise UsageError("nothing was answered yet")
-        cited = cite(self._reading.passages())
-        if not cited:
+        if not self._show_sources():
             say(self._console, "the answer leans on no passage that is still held")
-        lines = source_lines(cited, named=len(self._reading.inputs) > 1)
-        show_sources(lines, self._console, sys.stdout, quiet=False)
+
+    def _show_sources(self) -> bool:
+        """The sources of the latest answer; whether it has any."""
+        lines = source_lines(cite(self._reading.passages()), named=len(self._reading.inputs) > 1)
+        if lines:
+            show_sources(lines, self._console, sys.stdout, quiet=False)
+        return bool(lines)
 
     def _pages(self) -> None:
         self._reading.count_kept()
@@ -105,3 +118,41 @@ class Talk:
             say(self._console, f"{entry.document.name}: {entry.n_tokens} tokens, {100 * share:.1f} % held")
             for label, held in self._reading.held_by_page(entry):
                 say(self._console, f"  p. {label:6} {'█' * round(20 * held):20} {100 * held:.0f} %")
+
+
+def talk_about(
+    session: Session, form: Form, words: Sequence[str], task: Task, questions: Iterable[str], *, keeps_history: bool
+) -> None:
+    """Read documents, answer what was asked of them, and go on with what is typed.
+
+    Args:
+        session: model and wishes.
+        form: how to answer.
+        words: the sources as the user typed them.
+        task: what they are read for.
+        questions: asked before anything is typed.
+        keeps_history: whether answers are remembered.
+    """
+
+    def talk(reading: Reading) -> None:
+        talk = Talk(session, reading, keeps_history=keeps_history, form=form, cites=form.cite and not form.quiet)
+        talk.run(chain(questions, typed()))
+
+    Reply(session, form, key="answer").run(words, task, then=talk)
+
+
+def typed() -> Iterator[str]:
+    """Lines of standard input; a terminal is prompted and can edit them."""
+    if sys.stdin is None:
+        return
+    if not sys.stdin.isatty():
+        yield from sys.stdin
+        return
+    with contextlib.suppress(ImportError):  # a Python without it can do without line editing
+        import readline  # noqa: F401  (being imported is what makes input() edit lines)
+    while True:
+        try:
+            yield input("› ")
+        except EOFError:
+            sys.stdout.write("\n")  # Ctrl-D leaves the cursor behind the prompt
+            return

@@ -52,7 +52,7 @@ def sources_only(words: Sequence[str], *, piped: bool, example: str = "infinipot
 
 
 def sources_and_questions(
-    words: Sequence[str], questions: Sequence[str], listed: str | None, *, piped: bool
+    words: Sequence[str], questions: Sequence[str], listed: str | None, *, piped: bool, interactive: bool = False
 ) -> tuple[list[str], list[str]]:
     """Sources and questions of `ask`, wherever the questions stand.
 
@@ -61,12 +61,15 @@ def sources_and_questions(
         questions: those given with `-Q`.
         listed: a file with one question a line, `-` for standard input, None without one.
         piped: whether standard input is no terminal.
+        interactive: whether questions follow on standard input; there need be none yet then.
 
     Raises:
         UsageError: there is no question, no source, or standard input would be read twice.
         DocumentError: the file of questions cannot be read.
     """
     if not questions and listed is None:
+        if interactive and words and _is_source(words[-1]):
+            return sources_only(words, piped=False), []
         if not words:
             raise UsageError("there is no question", hint=_EXAMPLE, code="no_question")
         sources, question = sources_and_question(words, piped=piped)
@@ -80,6 +83,32 @@ def sources_and_questions(
     example = 'infinipot ask book.txt -Q "Who found the map?" -Q "Where was it?"'
     sources = sources_only(words, piped=piped and listed != STDIN, example=example)
     return sources, [*questions, *(_listed_questions(listed) if listed is not None else [])]
+
+
+def check_interactive(words: Sequence[str], *, taken: Sequence[object]) -> None:
+    """Refuse a conversation that nobody could hold.
+
+    Args:
+        words: arguments as typed.
+        taken: what else was asked for that leaves no room for one; true values are too much.
+
+    Raises:
+        UsageError: standard input is the document, or the answers go somewhere else.
+    """
+    example = 'infinipot ask book.txt "Who found the map?" -i'
+    if STDIN in words or not any(_is_source(word) for word in words):
+        raise UsageError("with -i standard input is for the questions: name a document", hint=example, code="no_source")
+    if any(taken):
+        raise UsageError(
+            "-i asks one question after the other: it goes with no --json, --jsonl, -o, --each, --resume, -t or"
+            " --questions -",
+            hint=example,
+        )
+
+
+def _is_source(word: str) -> bool:
+    """Whether a word names a document or a stored pot rather than asking something."""
+    return os.path.exists(word) or (word.startswith("@") and len(word) > 1 and " " not in word)
 
 
 def _listed_questions(path: str) -> list[str]:

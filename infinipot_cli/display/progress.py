@@ -24,6 +24,7 @@ from infinipot_cli.progress import Progress
 TICK_SECONDS = 30.0
 QUICK_SECONDS = 2.0
 NARROW = 60
+_SHORTEST_BAR = 4
 WIDE_ENOUGH = 80
 ROOMY = 95
 COLUMNS = " ▁▂▃▄▅▆▇█"
@@ -127,6 +128,8 @@ class ReadingBar:
         number = (safe_line(reached.label) if reached.label else str(reached.page)) if reached.page is not None else ""
         pages = f"/{reached.n_pages}" if reached.n_pages else ""
         place = f"p. {number}{pages}" if number else ""
+        if self._console.width < NARROW:
+            return self._narrow(reached, place)
         facts = [place, f"{reached.n_tokens} tok", self._speed(reached), self._left(reached)]
         reading = _row(
             "reading",
@@ -134,8 +137,6 @@ class ReadingBar:
             "" if reached.done is None else f"{reached.done * 100:3.0f} %",
             "  ".join(fact for fact in facts if fact),
         )
-        if self._console.width < NARROW:
-            return reading
         n_dropped = max(0, reached.n_tokens - reached.n_held)
         dropped = f"  dropped {short(n_dropped)}" if self._console.width >= WIDE_ENOUGH and n_dropped else ""
         pot = _row(
@@ -145,6 +146,15 @@ class ReadingBar:
             f"{reached.n_held} / {reached.capacity} places  distilled {reached.n_cycles} ×{dropped}",
         )
         return Group(reading, pot, *self._kept(reached))
+
+    def _narrow(self, reached: Progress, place: str) -> RenderableType:
+        """The one line for which there is room: share and time left stay, the bar takes what they leave."""
+        facts = "  ".join(fact for fact in (place or f"{short(reached.n_tokens)} tok", self._left(reached)) if fact)
+        share = "" if reached.done is None else f"{reached.done * 100:3.0f} %"
+        room = self._console.width - len("reading") - 5 - 3 - len(facts)
+        if room < _SHORTEST_BAR:
+            return Text(f"{share}  {facts}".strip(), style="dim", no_wrap=True, overflow="crop")
+        return _row("reading", _bar(reached.done, 1.0, self._console.width, room), share, facts)
 
     def _kept(self, reached: Progress) -> list[RenderableType]:
         """What the latest distillation left of each page or part, the tallest column for the best kept one."""
@@ -172,13 +182,13 @@ def short(n: int) -> str:
     return f"{n // 1000}k" if n < 10_000_000 else f"{n // 1_000_000}M"
 
 
-def _bar(completed: float | None, total: float, width: int) -> ProgressBar:
+def _bar(completed: float | None, total: float, width: int, most: int = 24) -> ProgressBar:
     # named colours, which follow the user's theme; a bar without end pulses
     return ProgressBar(
         total=total,
         completed=completed or 0.0,
         pulse=completed is None,
-        width=24 if width >= ROOMY else 14,
+        width=min(most, 24 if width >= ROOMY else 14),
         style="bright_black",
         complete_style="cyan",
         finished_style="cyan",

@@ -92,6 +92,7 @@ def _contents(container: Container) -> tuple[list[str], dict[str, str]]:
     package_path = next(
         (node.get("full-path", "") for node in _named(container.xml("META-INF/container.xml"), "rootfile")), ""
     )
+    package_path = package_path if package_path in container else unquote(package_path)
     package = container.xml(package_path)
     folder = posixpath.dirname(package_path)
     items = {node.get("id", ""): node for node in _named(package, "item")}

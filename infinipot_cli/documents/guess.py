@@ -29,8 +29,13 @@ _MULTIBYTE = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
 # Their letters lie where other European ones lie, so only the language tells them from cp1252.
 _CENTRAL = frozenset({"Polish", "Czech", "Hungarian", "Slovak", "Slovene", "Croatian"})
 _LANGUAGES = {"cp1250": _CENTRAL, "iso8859_2": _CENTRAL, "cp1254": frozenset({"Turkish"})}
+_CYRILLIC = ("cp1251", "koi8_r")
+# Letters that the languages of either part of Europe have beyond ASCII; the other's are foreign there.
+_WESTERN_LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœšžßªº")
+_CENTRAL_LETTERS = frozenset("ąćęłńóśźżčďéěňřšťůúýžáíőűöüľäôđßë")
 # What lies beyond ASCII and its surroundings; a long stretch of ASCII says nothing and drowns the rest.
 _TELLING = re.compile(rb"[\x00-\x7f]{0,99}[\x80-\xff](?:[\x00-\x7f]{0,99}[\x80-\xff])*[\x00-\x7f]{0,99}")
+_INSIDE = re.compile(r"(?<=\w)[^\x00-\x7f\w\s\u2010-\u203a](?=\w)")
 _SAMPLE_BYTES = 1 << 18  # more changes no guess, and every candidate decodes all of it
 
 
@@ -57,4 +62,20 @@ def _best(sample: bytes) -> str | None:
         for match in matches:
             if FALLBACK in match.could_be_from_charset and match.chaos <= best.chaos:
                 return FALLBACK
+    if best.encoding in _CYRILLIC:  # each reads the other's text with small and capital letters swapped
+        return max(_CYRILLIC, key=lambda encoding: sum(map(str.islower, telling.decode(encoding, "replace"))))
+    if _LANGUAGES.get(best.encoding) is _CENTRAL and _is_western(telling, best.encoding):
+        return FALLBACK
     return best.encoding
+
+
+def _is_western(sample: bytes, central: str) -> bool:
+    """Whether the letters make more sense in the West of Europe than where a text in `central` would come from."""
+    west, centre = sample.decode(FALLBACK, "replace").lower(), sample.decode(central, "replace").lower()
+    return _foreign(west, _WESTERN_LETTERS) < _foreign(centre, _CENTRAL_LETTERS)
+
+
+def _foreign(text: str, letters: frozenset[str]) -> int:
+    """Letters that are none of these, and signs in the midst of words."""
+    inside = _INSIDE.findall(text)
+    return sum(1 for letter in text if letter > "\x7f" and letter.isalpha() and letter not in letters) + len(inside)

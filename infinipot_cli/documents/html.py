@@ -115,6 +115,8 @@ class HtmlText(HTMLParser):
         if tag in self._hidden:
             self._n_hidden += 1
         self._block(tag)
+        if tag in _CELLS:  # its end tag may be left out
+            self._gap = "\t"
         if tag == "li":
             self._write("- ")
             self._gap = ""

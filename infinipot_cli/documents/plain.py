@@ -7,7 +7,14 @@ from infinipot_cli.documents.clean import Cleaner
 from infinipot_cli.documents.decode import TextDecoder
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.ranges import LineFilter, parse_lines
-from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, binary_error, bom_encoding, looks_binary
+from infinipot_cli.documents.sniff import (
+    HEAD_BYTES,
+    SAMPLE_BYTES,
+    UNMARKED,
+    binary_error,
+    bom_encoding,
+    looks_binary,
+)
 from infinipot_cli.documents.source import Source
 from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import DocumentError, UsageError
@@ -105,6 +112,10 @@ class TextDocument(Document):
         gate = _BinaryGate(self.name, decoder, is_open=not (self._wishes.encoding or self._wishes.type))
         converter, cleaner = self._converter(), Cleaner()
         warned = False
+        if (known := decoder.encoding) in UNMARKED and known != self._wishes.encoding:
+            self.warnings.append(
+                f"{self.name} has no byte order mark; read as {known} (--encoding NAME reads it otherwise)"
+            )
         while data := self._source.read():
             text = decoder.push(data)
             gate.push(data)
@@ -167,6 +178,6 @@ class _BinaryGate:
         encoding = self._decoder.encoding or "utf-8"
         sample = bytes(self._sample)
         n_lost = sample.decode(encoding, "replace").count("\ufffd")
-        has_marked_encoding = encoding in ("utf-16", "utf-32")  # NULs are ordinary there
+        has_marked_encoding = encoding.startswith(("utf-16", "utf-32"))  # NULs are ordinary there
         if 4 * n_lost > len(sample) or (not has_marked_encoding and looks_binary(sample)):
             raise binary_error(self._name)

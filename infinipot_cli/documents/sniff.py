@@ -49,6 +49,10 @@ _BOMS = (  # UTF-32 before UTF-16: its little-endian mark begins with the other'
     (b"\xef\xbb\xbf", "utf-8-sig"),
 )
 
+_SHORTEST_UTF16 = 8
+UNMARKED = ("utf-16-le", "utf-16-be")
+_TEXT_SPACE = "\t\n\r\f\v"
+
 # Controls that ordinary text files hold: bell, backspace (overstrike), tab, newlines, form feed, escape.
 _TEXT_CONTROLS = bytes((7, 8, 9, 10, 11, 12, 13, 27))
 _OTHER_CONTROLS = bytes(set(range(1, 32)) - set(_TEXT_CONTROLS))
@@ -90,8 +94,21 @@ def _looks_like_html(head: bytes, name: str) -> bool:
 
 
 def bom_encoding(head: bytes) -> str | None:
-    """The encoding a byte order mark announces, as Python names it; None without a mark."""
-    return next((encoding for bom, encoding in _BOMS if head.startswith(bom)), None)
+    """The encoding a byte order mark announces, as Python names it; without a mark UTF-16 that shows, or None."""
+    return next((encoding for bom, encoding in _BOMS if head.startswith(bom)), None) or _unmarked_utf16(head)
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """UTF-16 of a language in Latin letters, told by its NULs: much of one half of the bytes."""
+    head = head[: min(len(head), HEAD_BYTES) // 2 * 2]
+    for empty, encoding in ((head[1::2], "utf-16-le"), (head[::2], "utf-16-be")):
+        n_nul = empty.count(0)
+        if len(head) < _SHORTEST_UTF16 or 2 * n_nul < len(empty) or 20 * (head.count(0) - n_nul) > len(empty):
+            continue
+        text = head.decode(encoding, "ignore")  # the last character may be cut
+        if all(letter.isprintable() or letter in _TEXT_SPACE for letter in text):
+            return encoding
+    return None
 
 
 def looks_binary(sample: bytes) -> bool:

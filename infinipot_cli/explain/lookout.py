@@ -71,6 +71,9 @@ class Lookout:
 
     Args:
         question: the user's words.
+
+    Attributes:
+        recalled: what it found in an earlier reading of all there is; None where it looks itself.
     """
 
     def __init__(self, question: str) -> None:
@@ -83,6 +86,7 @@ class Lookout:
         self._groups: dict[frozenset[int], _Group] = {}
         self._before: tuple[Block, frozenset[int]] | None = None
         self._open: _Open | None = None
+        self.recalled: list[Match] | None = None
 
     def see(self, blocks: Iterable[Block]) -> bool:
         """The next blocks of what is read; returns whether there is a passage among them to remember."""
@@ -171,6 +175,8 @@ class Lookout:
         Args:
             n_seen: tokens that the model has read; what comes later does not count.
         """
+        if self.recalled is not None:
+            return self.recalled
         rare = self._rare()
         alike: dict[frozenset[int], _Group] = {}
         for words, group in self._groups.items():  # words may have become common since

@@ -1,10 +1,17 @@
-"""A trail as bytes, to be stored with its pot: so that what is asked later can be cited without the documents."""
+"""A trail as bytes, to be stored with its pot: so that what is asked later can be cited without the documents.
+
+The passages that match its questions best go with it as JSON.
+"""
 
 import json
 import zlib
 from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from infinipot_cli.errors import PotError
+from infinipot_cli.explain.lookout import Match
 from infinipot_cli.explain.trail import Block, PageStart, ReadDocument, Trail
 
 _LARGEST = 256 * 2**20  # unpacked; no trail comes near it
@@ -49,3 +56,23 @@ def unpacked(data: bytes, n_prefix: int) -> Trail:
     except (zlib.error, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise PotError("the stored pot lacks the trail of what it has read", code="damaged_pot") from error
     return trail
+
+
+def matches_to_json(matches: Mapping[str, Sequence[Match]]) -> dict[str, list[dict[str, Any]]]:
+    """Passages by question, as plain JSON values."""
+    return {question: [asdict(match) for match in found] for question, found in matches.items()}
+
+
+def matches_of(content: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Match]]:
+    """The opposite.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are no passages.
+    """
+    return {str(question): [_match(one) for one in found] for question, found in content.items()}
+
+
+def _match(held: Mapping[str, Any]) -> Match:
+    (first, last), (start, end) = held["char"], held["origins"]
+    char, origins = (int(first), int(last)), (int(start), int(end))
+    return Match(int(held["document"]), char, origins, int(held["line"]), str(held["quote"]))

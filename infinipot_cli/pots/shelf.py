@@ -1,4 +1,4 @@
-"""The named pots of this user: one folder, one file each."""
+"""The pots of this user: the named ones in one folder, files elsewhere, and what was read last."""
 
 import contextlib
 import os
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
-from infinipot_cli.places import data_folder
+from infinipot_cli.places import cache_folder, data_folder
 from infinipot_cli.pots.file import read_header
 from infinipot_cli.pots.header import Header
 
 SUFFIX = ".pot"
 MARK = "@"
+# What Ctrl-C leaves, and what a reading is called that was kept without a name.
+LAST = "last"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -35,21 +37,72 @@ def shelf_folder() -> Path:
     return data_folder() / "pots"
 
 
+def cached_folder() -> Path:
+    """Where readings are that nobody has named."""
+    return cache_folder() / "pots"
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a pot is named by its file, such as `./book.pot`, and not by its place on the shelf."""
+    plain = name.removeprefix(MARK)
+    return plain.endswith(SUFFIX) and ("/" in plain or os.sep in plain) and "\0" not in plain
+
+
 def path_of(name: str) -> Path:
-    """The file of a named pot, whether it is there or not.
+    """The file of a pot, whether it is there or not.
 
     Args:
-        name: with or without the `@` in front.
+        name: with or without the `@` in front; a path if it has a folder and ends in `.pot`.
 
     Raises:
         UsageError: no pot can have this name.
     """
     plain = name.removeprefix(MARK)
+    if is_file_name(plain):
+        return Path(plain).expanduser()
     if not _NAME.fullmatch(plain) or plain.endswith(SUFFIX):
         raise UsageError(
-            f"{name!r} cannot be the name of a pot", hint="letters, digits, '.', '_' and '-', such as @contract-2024"
+            f"{name!r} cannot be the name of a pot",
+            hint="letters, digits, '.', '_' and '-', such as @contract-2024; or a file, such as ./contract.pot",
         )
     return shelf_folder() / f"{plain}{SUFFIX}"
+
+
+def place_of(name: str) -> Path:
+    """The file of a pot that shall be read; `last` is the latest of the readings that nobody has named.
+
+    Raises:
+        UsageError: no pot can have this name.
+    """
+    path = path_of(name)
+    if name.removeprefix(MARK) != LAST:
+        return path
+    return max([path, *cached()], key=_used)
+
+
+def cached() -> list[Path]:
+    """Files of the readings that nobody has named."""
+    with contextlib.suppress(OSError):
+        return sorted(cached_folder().glob(f"*{SUFFIX}"))
+    return []
+
+
+def check_target(name: str) -> None:
+    """Refuse, before anything is read, a place where no pot can be stored.
+
+    Raises:
+        UsageError: no pot can have this name.
+        OutputError: it is the place of something else, or in a folder that is not there.
+    """
+    path = path_of(name)
+    if not is_file_name(name):
+        return
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
+    if not path.parent.is_dir():
+        raise OutputError(
+            f"there is no folder {path.parent}", hint="make it first, or name another", code="output_failed"
+        )
 
 
 def names() -> list[str]:
@@ -71,19 +124,24 @@ def latest() -> str:
     Raises:
         PotError: there is none at all.
     """
-    used = {}
-    for name in names():
-        with contextlib.suppress(OSError):
-            used[name] = path_of(name).stat().st_mtime
-    if not used:
+    known = [name for name in {*names(), LAST} if place_of(name).exists()]
+    if not known:
         raise PotError("there is no stored pot yet", hint="infinipot read makes one", code="no_pot")
-    return max(used, key=lambda name: used[name])
+    return max(known, key=lambda name: _used(place_of(name)))
+
+
+def _used(path: Path) -> float:
+    """When a pot was stored or asked last; before everything if it is not there."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def mark_used(name: str) -> None:
     """Write down that a pot was asked; when a file was read last is kept by few systems, and a list reads them all."""
     with contextlib.suppress(OSError):
-        os.utime(path_of(name))
+        os.utime(place_of(name))
 
 
 def look(name: str) -> Shelved:
@@ -92,12 +150,12 @@ def look(name: str) -> Shelved:
     Raises:
         PotError: there is none of this name.
     """
-    path = path_of(name)
+    path = place_of(name)
     try:
         state = path.stat()
     except OSError as error:
         raise PotError(f"there is no pot {MARK}{name.removeprefix(MARK)}", hint=_there_are(), code="no_pot") from error
-    plain = path.name.removesuffix(SUFFIX)
+    plain = name.removeprefix(MARK)
     try:
         header: Header | None = read_header(path, MARK + plain)
         problem = ""
@@ -150,7 +208,8 @@ def export(name: str, target: Path) -> Path:
         OutputError: the target is there already, or cannot be written.
     """
     source = look(name).path
-    target = target / source.name if target.is_dir() else target
+    own = f"{name.removeprefix(MARK)}{SUFFIX}" if not is_file_name(name) else source.name
+    target = target / own if target.is_dir() else target
     _copy(source, target)
     return target
 

@@ -79,6 +79,37 @@ def test_lines_with_a_slash_are_obeyed(story: Path, tiny_model: Path, home: Path
     assert (home / "pots" / "two.pot").exists()
 
 
+def test_ask_goes_on_asking_over_the_same_reading(story: Path, tiny_model: Path) -> None:
+    words = ["ask", str(story), *SMALL, "-m", str(tiny_model), "--no-cache"]
+    question = "What is the pass key?"
+    alone = run(*words, question, "-q").stdout
+    for more in ([question], ["-Q", question]):
+        went_on = run(*words, *more, "-i", "--no-cite", stdin=f"\n/pages\n{question}\n/exit\nNever?\n")
+        assert went_on.exit_code == 0, went_on.output
+        assert went_on.stderr.count("distillations") == 0
+        assert "% held" in went_on.stderr
+        if "earlier questions are remembered" not in went_on.stderr:
+            assert went_on.stdout == alone * 2
+        assert went_on.stdout.startswith(alone)
+    talked = run(*words[:2], *SMALL, "-m", str(tiny_model), "-i", "--no-cite", stdin=question + "\n")
+    assert talked.stdout == run("chat", *words[1:-1], stdin=question + "\n").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["-", "Who?", "-i"], "name a document"),
+        (["Who?", "-i"], "name a document"),
+        (["{story}", "Who?", "-i", "--json"], "one question after the other"),
+        (["{story}", "Who?", "-i", "-o", "x"], "one question after the other"),
+        (["{story}", "--questions", "-", "-i"], "one question after the other"),
+    ],
+)
+def test_nobody_could_hold_such_a_conversation(story: Path, words: list[str], reason: str) -> None:
+    result = run("ask", *(word.format(story=story) for word in words), stdin="Who?")
+    assert (result.exit_code, reason in " ".join(result.output.split())) == (2, True), result.output
+
+
 def test_a_conversation_needs_documents_and_standard_input() -> None:
     for words in ([], ["-"]):
         result = run("chat", *words)

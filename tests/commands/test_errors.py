@@ -223,3 +223,10 @@ def test_a_wrong_word_is_two_lines_that_name_the_help_to_look_at(words: list[str
     lines = done.stderr.splitlines()
     assert len(lines) == 2 and lines[0].startswith("error: "), done.stderr
     assert lines[1] == f"hint:  {where} --help lists what there is"
+
+
+def test_a_command_without_words_shows_its_help_and_no_empty_error() -> None:
+    result = CliRunner().invoke(app, ["ask"])
+    assert result.exit_code == 2
+    assert "Usage: infinipot ask" in result.stdout
+    assert result.stderr == ""

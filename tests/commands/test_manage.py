@@ -35,6 +35,24 @@ def origins(result: Result) -> dict[str, tuple[str, str]]:
     return {row[0]: (row[1], row[2] if len(row) > 2 else "") for row in rows}
 
 
+def test_a_variable_names_the_file_of_settings(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text("[pot]\nsize = 512\n")
+    own = tmp_path / "own.toml"
+    own.write_text('[pot]\nsize = 256\ncache_limit = "1MiB"\n[model]\ndevice = "cpu"\n')
+    monkeypatch.setenv("INFINIPOT_CONFIG", str(own))
+    assert run("config", "path").stdout.strip() == str(own)
+    shown = origins(run("config", "show"))
+    assert shown["pot.size"] == ("256", str(own))
+    assert shown["pot.cache_limit"] == (str(2**20), str(own))
+    assert shown["model.device"] == ("cpu", str(own))
+    monkeypatch.setenv("INFINIPOT_CONFIG", str(tmp_path / "none.toml"))
+    missing = run("ask", "x.txt", "Who?")
+    assert (missing.exit_code, "INFINIPOT_CONFIG" in missing.output) == (2, True)
+    monkeypatch.setenv("INFINIPOT_CONFIG", "")
+    assert origins(run("config", "show"))["pot.size"] == ("512", str(home / "config.toml"))
+
+
 def test_info_counts_what_a_reading_would_read(story: Path, tiny_model: Path, home: Path) -> None:
     words = ["info", str(story), "-m", str(tiny_model), *SMALL]
     record = json.loads(run(*words, "--json").stdout)

@@ -89,6 +89,19 @@ def test_the_picture_fits_the_terminal(recording_console: MakeConsole, width: in
     assert len(picture.splitlines()) == (1 if width < 60 else 2)
 
 
+@pytest.mark.parametrize("width", [30, 40, 59])
+def test_a_narrow_terminal_has_share_place_and_time_left(recording_console: MakeConsole, width: int) -> None:
+    console, out = recording_console(width=width)
+    clock = Clock()
+    bar = ReadingBar(console, clock=clock)
+    bar.update(at(0.0, n_tokens=0))
+    clock.now += 139
+    for page, shown in ((None, "182k tok"), (371, "p. 371")):
+        bar.update(dataclasses.replace(at(0.61, n_tokens=182_400), page=page))
+        console.print(bar.picture())
+        assert re.sub(" +", " ", out.getvalue().splitlines()[-1]).strip().endswith(f"61 % {shown} 1:29 left")
+
+
 def test_before_the_first_token_the_picture_says_what_is_awaited(recording_console: MakeConsole) -> None:
     assert "loading pocket" in drawn(recording_console, None, 80)
 

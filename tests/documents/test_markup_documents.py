@@ -82,6 +82,11 @@ def test_a_page_gives_its_words_in_their_blocks(tmp_path: Path) -> None:
     assert read(PAGE.encode("utf-16"), tmp_path, "page.html")[2] == "html"
 
 
+def test_end_tags_may_be_left_out(tmp_path: Path) -> None:
+    page = b"<!doctype html><table><tr><td>1<td>2<tr><th>3<th>4</table><ul><li>x<li>y</ul>"
+    assert joined(read(page, tmp_path, "page.html")[0]) == "1\t2\n3\t4\n\n- x\n- y"
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, len(PAGE)), max_size=8))
 def test_cutting_a_page_changes_nothing(cuts: list[int]) -> None:

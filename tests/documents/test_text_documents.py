@@ -73,6 +73,15 @@ def test_unicode_encodings_are_recognised(encoding: str, bom: bytes, n_bytes: in
     assert read_pipe(data, n_bytes) == (PROSE * 40, [])
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["hi there", PROSE * 200, "Zażółć gęślą jaźń.\r\n"])
+def test_utf16_without_a_mark_is_read_with_a_warning(encoding: str, text: str, tmp_path: Path) -> None:
+    read_as = f"has no byte order mark; read as {encoding} (--encoding NAME reads it otherwise)"
+    path = write(tmp_path, text.encode(encoding))
+    assert read(path) == (text.replace("\r\n", "\n"), [f"{path} {read_as}"])
+    assert read_pipe(text.encode(encoding), 1) == (text.replace("\r\n", "\n"), [f"standard input {read_as}"])
+
+
 @pytest.mark.parametrize("n_ascii", [0, 500, 5_000, 70_000, 1_100_000])
 def test_cp1252_is_read_with_a_warning_that_names_file_encoding_and_place(n_ascii: int, tmp_path: Path) -> None:
     text = "x" * n_ascii + "it’s “naïve” – 5 €\n"
@@ -88,6 +97,11 @@ def test_cp1252_is_read_with_a_warning_that_names_file_encoding_and_place(n_asci
 LEGACY = [
     ("cp1252", "Die Größe der Häuser überraschte uns; für Straßenbahnen – „natürlich“ – müssen Bürger zahlen.\n"),
     ("cp1252", "L’été dernier, les élèves ont visité le château; ça coûtait peu et le garçon était naïf.\n"),
+    ("cp1252", "Le garçon a mangé à la crêperie près de l'île où l'été naît.\n"),
+    ("cp1252", "Pão, coração e ação: três irmãs à procura de avó.\n"),
+    ("cp1252", "Blåbærsyltetøy på brød er godt. Åse så en ørn.\n"),
+    ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy.\n"),
+    ("cp1251", "Мой дядя самых честных правил, когда не в шутку занемог.\n"),
     ("cp1250", "Zażółć gęślą jaźń. Książka leżała na łóżku, a dziewczyna śpiewała piosenkę.\n"),
     ("cp1250", "Árvíztűrő tükörfúrógép. A gyerekek az erdőben játszottak, mert nagyon éhesek voltak.\n"),
     ("cp1254", "Çocuklar bahçede oynuyordu; güneş ışığı çok parlaktı. Öğrenciler ağaçların altında.\n"),
@@ -215,7 +229,7 @@ def test_the_first_text_of_a_pipe_comes_before_its_end() -> None:
         (b"PK\x03\x04" + b"text " * 99, "looks binary (a zip container)"),
         (b"\x1f\x8b\x08" + b"text " * 99, "is damaged: its gzip data cannot be unpacked"),
         (b"x" * 257 + b"ustar\x00" + b"text " * 99, "looks binary (a tar archive)"),
-        (PROSE.encode("utf-16-le"), "looks binary"),
+        ("日本語のテキスト、".encode("utf-16-le") * 40 + bytes(40), "looks binary"),
     ],
 )
 def test_what_is_no_text_is_refused_at_the_first_piece(data: bytes, message: str, tmp_path: Path) -> None:

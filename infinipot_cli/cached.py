@@ -1,0 +1,222 @@
+"""Readings that are kept unasked, so that the same documents are not read twice for the same question.
+
+A kept reading is an ordinary pot whose name is a SHA-256 over everything that decided what it holds: every byte of the
+documents, the model's identity, the prompt in tokens, all sizes, and the versions of the libraries that read. Whatever
+differs gives another name, so a kept reading is found for what it was made of or not at all. The file checks itself.
+Nothing is kept of a pipe, of what a password opens, or of documents that changed while they were read.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from infinipot_cli import __version__
+from infinipot_cli.documents import Wishes
+from infinipot_cli.errors import OutputError, PotError, UsageError
+from infinipot_cli.plan import Task
+from infinipot_cli.policies import distills
+from infinipot_cli.pots import shelf
+from infinipot_cli.pots.file import read_header
+from infinipot_cli.reading import Reading
+from infinipot_cli.resume import identity, model_of, resume, save
+from infinipot_cli.session import Session
+
+FORMAT = 1
+# What turns bytes into text and text into entries; of another version, what was read before is read again.
+_READERS = ("pypdf", "pypdfium2", "charset-normalizer", "tokenizers", "transformers", "torch")
+# Bytes a second that a disk takes for sure. A reading that was faster than its pot can be written is not kept.
+_SLOW_DISK = 50e6
+# Of what is free on the disk and held already, this share is the most.
+_SHARE_OF_DISK = 0.25
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a reading is made of.
+
+    Attributes:
+        key: names it.
+        files: what must not change until it is kept: path, size and time of the last change.
+    """
+
+    key: str
+    files: tuple[tuple[str, int, int], ...]
+
+    @property
+    def path(self) -> Path:
+        """Where it is kept, if it is."""
+        return shelf.cached_folder() / f"{self.key}{shelf.SUFFIX}"
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the documents are still those that were looked at."""
+        return all(_state(path) == (size, changed) for path, size, changed in self.files)
+
+
+def recipe(session: Session, reading: Reading, wishes: Wishes, *, digest_of_logs: bool = False) -> Recipe | None:
+    """What a reading that is about to begin is made of; None where it cannot be found again.
+
+    Args:
+        session: that prepared it.
+        reading: nothing of it was read yet.
+        wishes: what was asked of its documents.
+        digest_of_logs: a log is counted while it is read, which a kept reading could not do.
+    """
+    plan = reading.plan
+    if wishes.password_file is not None or not distills(plan.policy, plan.policy_settings):
+        return None
+    files, digest = [], hashlib.sha256()
+    for entry in reading.inputs:
+        state = _state(entry.document.name)
+        if state is None or entry.was_read or not _take(digest, entry.document.name):
+            return None
+        files.append((entry.document.name, *state))
+    made_of = (
+        FORMAT,
+        __version__,
+        [(name, _version(name)) for name in _READERS],
+        asdict(identity(session, session.loading.dtype.value)),
+        session.loading,
+        plan,
+        reading.task,
+        wishes,
+        digest_of_logs,
+    )
+    digest.update(repr(made_of).encode("utf-8", "surrogatepass"))
+    made = Recipe(digest.hexdigest(), tuple(files))
+    return made if made.is_unchanged else None
+
+
+def find(session: Session, made: Recipe, task: Task) -> Reading | None:
+    """The kept reading, ready to be asked; None if there is none that can be trusted."""
+    if not made.path.exists():
+        return None
+    request = session.request
+    try:
+        name = str(made.path)
+        # what `auto` means may have changed with the machine; the numbers of then are what the entries are in
+        _, session.loading = model_of(name, session.model_name, was_chosen=True, loading=session.loading)
+        return resume(session, name, task)
+    except (PotError, UsageError):  # damaged, or cut off by a full disk: as if it were not there
+        with contextlib.suppress(OSError):
+            made.path.unlink()
+        return None
+    finally:
+        session.request = request
+
+
+def age(made: Recipe) -> float:
+    """Seconds since a kept reading was read."""
+    return max(0.0, time.time() - read_header(made.path, made.key).created)
+
+
+def keep(session: Session, reading: Reading, made: Recipe, *, limit: int, seconds: float) -> bool:
+    """Keep a finished reading, and let go of the longest unused beyond the limit; failing costs nothing but time.
+
+    Args:
+        session: that made it.
+        reading: nothing was answered from it yet.
+        made: its recipe.
+        limit: bytes that all kept readings may take.
+        seconds: that it took to read.
+
+    Returns:
+        Whether it was kept.
+    """
+    n_bytes = reading.pot.nbytes
+    failed = any(entry.document.failure is not None for entry in reading.inputs)
+    is_log = any(entry.log is not None and entry.log.is_log for entry in reading.inputs)
+    if failed or is_log or n_bytes / _SLOW_DISK > seconds or not made.is_unchanged:
+        return False
+    if n_bytes > _room(limit):
+        return False
+    try:
+        made.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        save(session, reading, str(made.path))
+    except (OutputError, OSError):
+        return False
+    prune(n_bytes=_room(limit), spared=made.path)
+    return True
+
+
+def prune(*, days: float | None = None, n_bytes: int | None = None, spared: Path | None = None) -> int:
+    """Delete kept readings: those unused for so many days, then the longest unused beyond so many bytes.
+
+    Args:
+        days: None lets age be.
+        n_bytes: None lets room be.
+        spared: is not deleted.
+
+    Returns:
+        How many were deleted.
+    """
+    for part in shelf.cached_folder().glob(f".*{shelf.SUFFIX}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600:  # a saving under way is younger
+                part.unlink()
+    held = sorted(held_files(), key=lambda one: one[2])
+    total, n_gone = sum(size for _, size, _ in held), 0
+    for path, size, used in held:
+        too_old = days is not None and time.time() - used > days * 86_400
+        if path == spared or not (too_old or (n_bytes is not None and total > n_bytes)):
+            continue
+        with contextlib.suppress(OSError):
+            path.unlink()
+            n_gone, total = n_gone + 1, total - size
+    return n_gone
+
+
+def held_files() -> list[tuple[Path, int, float]]:
+    """Every kept reading with its bytes and when it was used last."""
+    found = []
+    for path in shelf.cached():
+        with contextlib.suppress(OSError):
+            state = path.stat()
+            found.append((path, state.st_size, state.st_mtime))
+    return found
+
+
+def _room(limit: int) -> int:
+    """Bytes that may be kept: the limit, and never a large part of a disk that is nearly full."""
+    folder = shelf.cached_folder()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    held = sum(size for _, size, _ in held_files())
+    with contextlib.suppress(OSError):
+        return min(limit, int(_SHARE_OF_DISK * (shutil.disk_usage(folder).free + held)))
+    return limit
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """Size and time of the last change of a regular file."""
+    with contextlib.suppress(OSError, ValueError):
+        state = os.stat(path)
+        if os.path.isfile(path) and state.st_size:  # proc files say 0 whatever they hold
+            return state.st_size, state.st_mtime_ns
+    return None
+
+
+def _take(digest: "hashlib._Hash", path: str) -> bool:
+    """Add a document's name, which the model is told, and its bytes."""
+    try:
+        content = hashlib.sha256()
+        with open(path, "rb") as file:
+            while block := file.read(_BLOCK):
+                content.update(block)
+    except OSError:
+        return False
+    digest.update(repr((path, content.hexdigest())).encode("utf-8", "surrogatepass"))
+    return True
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
