@@ -170,17 +170,15 @@ def make_plan(
             f"a pot of {size} places is larger than the {context_length} tokens that {model} was trained for",
             hint=f"-s {context_length} is the most for this model",
         )
-    n_prefix, n_suffix = len(prompt.prefix_ids), max(map(len, prompt.suffixes))
+    n_prefix, n_catalyst, n_suffix = len(prompt.prefix_ids), len(prompt.catalyst_ids), max(map(len, prompt.suffixes))
     answer = request.max_tokens or SHORTEST_ANSWER
-    needed, smallest_budget = _places(prompt, request, size)
+    # Places that a distillation must leave free: the catalyst and one new token, or the question and its answer.
+    needed = max(n_catalyst + 1, n_suffix + answer)
+    # What it must be able to keep: the prefix, and enough of the document for reading it to make sense.
+    smallest_budget = _smallest_budget(n_prefix, size)
     if needed + smallest_budget > size:
         raise _too_small(size, n_question=n_suffix, answer=answer, needed=needed + smallest_budget, request=request)
     budget = request.budget or min(size // 2, size - needed)
-    if budget < smallest_budget and needed < n_suffix + answer:
-        raise PotSizeError(
-            f"a budget of {budget} has no room for what an answer of {answer} tokens keeps while it makes room",
-            hint=f"--budget {smallest_budget} is the least here, or ask for a shorter answer with -n",
-        )
     if budget <= n_prefix:
         raise PotSizeError(f"a budget of {budget} is smaller than the {n_prefix + 1} entries that are always kept")
     if budget + needed > size:
@@ -200,26 +198,6 @@ def make_plan(
         policy_settings=request.policy_settings,
         chunk=request.chunk,
     )
-
-
-def _places(prompt: Prompt, request: PotRequest, size: int) -> tuple[int, int]:
-    """Places that a distillation must leave free, and the least that it must be able to keep.
-
-    Free: for the catalyst and one new token, or for the question and its answer. Kept: the prefix, and enough of the
-    document for reading it to make sense. Where somebody asks for an answer longer than that allows, the pot is
-    distilled while it answers: free is then room for question, catalyst and a few words, and the question is kept.
-    """
-    n_catalyst, n_suffix = len(prompt.catalyst_ids), max(map(len, prompt.suffixes))
-    needed = max(n_catalyst + 1, n_suffix + (request.max_tokens or SHORTEST_ANSWER))
-    smallest_budget = _smallest_budget(len(prompt.prefix_ids), size)
-    in_parts = n_suffix + n_catalyst + SHORTEST_ANSWER
-    if (
-        needed + max(smallest_budget, request.budget or 0) > size
-        and in_parts < needed
-        and distills(request.policy or DEFAULT, request.policy_settings)
-    ):
-        return in_parts, smallest_budget + n_suffix + SHORTEST_ANSWER
-    return needed, smallest_budget
 
 
 def _smallest_budget(n_prefix: int, size: int) -> int:
