@@ -22,6 +22,7 @@ from infinipot_cli.model.device import (
     spread_over_devices,
 )
 from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.model.weights import damage
 from infinipot_cli.settings import Loading
 
 
@@ -172,6 +173,9 @@ def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     if _is_exhausted(error):
         return DeviceError(f"there is not enough memory to load {files.name}", code="out_of_memory")
+    if not files.gguf_file and (wrong := damage(files.folder)):
+        hint = "git lfs pull in its folder" if "LFS" in wrong else "fetch the model again in full"
+        return ModelError(f"{files.name} cannot be loaded: {wrong}", hint=hint, code="damaged_model")
     if "trust_remote_code" in str(error):
         return ModelError(
             f"{files.name} needs code from its own folder to run, which infinipot does not do unasked",
