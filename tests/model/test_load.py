@@ -99,7 +99,6 @@ def test_other_failures_pass_the_memory_guard() -> None:
     ("left", "text", "reason"),
     [
         ((), None, "has no tokenizer that can be used here"),
-        (("tokenizer_config.json",), None, "has no tokenizer that can be used here"),
         (
             ("tokenizer_config.json",),
             "version https://git-lfs.github.com/spec/v1\n",
