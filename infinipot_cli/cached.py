@@ -25,6 +25,7 @@ from infinipot_cli.pots.file import read_header
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import identity, model_of, resume, save
 from infinipot_cli.session import Session
+from infinipot_cli.settings import Loading
 
 FORMAT = 1
 # What turns bytes into text and text into entries; of another version, what was read before is read again.
@@ -59,12 +60,15 @@ class Recipe:
         return all(_state(path) == (size, changed) for path, size, changed in self.files)
 
 
-def recipe(session: Session, reading: Reading, wishes: Wishes, *, digest_of_logs: bool = False) -> Recipe | None:
+def recipe(
+    session: Session, reading: Reading, loading: Loading, wishes: Wishes, *, digest_of_logs: bool = False
+) -> Recipe | None:
     """What a reading that is about to begin is made of; None where it cannot be found again.
 
     Args:
         session: that prepared it.
         reading: nothing of it was read yet.
+        loading: how the model was asked to be brought into memory.
         wishes: what was asked of its documents.
         digest_of_logs: a log is counted while it is read, which a kept reading could not do.
     """
@@ -81,8 +85,8 @@ def recipe(session: Session, reading: Reading, wishes: Wishes, *, digest_of_logs
         FORMAT,
         __version__,
         [(name, _version(name)) for name in _READERS],
-        asdict(identity(session, session.loading.dtype.value)),
-        session.loading,
+        asdict(identity(session, loading.dtype.value)),
+        loading,
         plan,
         reading.task,
         wishes,
@@ -129,7 +133,8 @@ def keep(session: Session, reading: Reading, made: Recipe, *, limit: int, second
     Returns:
         Whether it was kept.
     """
-    n_bytes = reading.pot.nbytes
+    pot = reading.pot
+    n_bytes = pot.nbytes * pot.n_held // max(pot.n_held, pot.capacity)  # what is free is not written
     failed = any(entry.document.failure is not None for entry in reading.inputs)
     is_log = any(entry.log is not None and entry.log.is_log for entry in reading.inputs)
     if failed or is_log or n_bytes / _SLOW_DISK > seconds or not made.is_unchanged:

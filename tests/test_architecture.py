@@ -79,7 +79,8 @@ ARROWS = {
         ),
     },
     "cached": {
-        *("resume", "session", "reading", "plan", "policies", "pots", "documents", "errors", "__version__"),
+        *("resume", "session", "reading", "plan", "policies", "pots", "documents", "settings", "errors"),
+        "__version__",
     },
     "bench": {
         *("choice", "policies", "explain", "session", "plan", "templates", "documents", "logs", "tokens"),
@@ -87,6 +88,7 @@ ARROWS = {
     },
     "display": {
         "bench.record",
+        "bench.cost_record",
         "bench.needle_record",
         "bench.ruler.record",
         "explain",

@@ -10,10 +10,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from infinipot_cli.bench.record import CostRow
-from infinipot_cli.errors import InfinipotError
+from infinipot_cli.bench.cost_record import CostRow
+from infinipot_cli.errors import InfinipotError, PotError
+from infinipot_cli.policies import distills
 
 METHODS = ("infinipot", "full", "snapkv", "streaming_llm")  # those of the paper's Figure 7
 # Llama shapes: a usual small model, and one whose vocabulary is as large as those of Llama 3.
@@ -35,6 +36,7 @@ class CostRun:
         dtype: number format by torch's name.
         n_answer: tokens of the answer.
         model: weights to load instead of random ones of the shape, as `-m` takes them.
+        n_repeats: times to take the measurement, in one process and after a forward pass to warm up.
     """
 
     method: str
@@ -45,29 +47,48 @@ class CostRun:
     dtype: str = "float32"
     n_answer: int = 16
     model: str = ""
+    n_repeats: int = 1
 
 
-def measure(run: CostRun) -> CostRow:
-    """Take one measurement in a fresh process.
+def measure(run: CostRun) -> list[CostRow]:
+    """Take one measurement, as often as it asks for, in a fresh process.
 
     Raises:
         InfinipotError: the process failed; what it said has been shown.
+        PotError: a pot that should have distilled did not, so the cost is not the method's.
     """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, "-m", "infinipot_cli.bench.cost_run", json.dumps(asdict(run))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
     if done.returncode:
         raise InfinipotError(f"the measured process failed with exit code {done.returncode}")
-    return CostRow(**json.loads(done.stdout.splitlines()[-1]))
+    rows = [CostRow(**fields) for fields in json.loads(done.stdout.splitlines()[-1])]
+    if run.n_tokens > run.capacity and distills(run.method, ()) and not all(row.n_distilled for row in rows):
+        raise PotError(
+            f"{run.n_tokens} tokens went into a pot of {run.capacity} and nothing was distilled",
+            hint="this is a mistake in infinipot: the cost would not be the pot's",
+            code="nothing_distilled",
+        )
+    return rows
 
 
 def compare(
-    lengths: Sequence[int], methods: Sequence[str], capacity: int, dtype: str, *, model: str = "", n_answer: int = 16
+    lengths: Sequence[int], methods: Sequence[str], like: CostRun, done: Sequence[CostRow] = ()
 ) -> Iterator[CostRow]:
-    """Every method at every length, side by side."""
+    """Every method at every length, side by side.
+
+    Args:
+        lengths: document tokens.
+        methods: names.
+        like: everything else.
+        done: repetitions that an earlier start took, which are not taken again.
+    """
     for n_tokens in lengths:
         for method in methods:
-            yield measure(CostRun(method, n_tokens, capacity, SMALL, dtype=dtype, n_answer=n_answer, model=model))
+            n_done = sum((row.method, row.n_tokens) == (method, n_tokens) for row in done)
+            if n_done < like.n_repeats:
+                wanted = replace(like, method=method, n_tokens=n_tokens, n_repeats=like.n_repeats - n_done)
+                yield from (replace(row, repetition=row.repetition + n_done) for row in measure(wanted))
 
 
 def novelty_memory(capacity: int, dtype: str) -> tuple[int, int]:
@@ -75,7 +96,7 @@ def novelty_memory(capacity: int, dtype: str) -> tuple[int, int]:
 
     The head then gives 128,256 logits a token; it runs on a few rows at a time.
     """
-    without, with_novelty = (
+    ((without,), (with_novelty,)) = (
         measure(CostRun("infinipot", capacity + 1024, capacity, WIDE_VOCABULARY, novelty_ratio=ratio, dtype=dtype))
         for ratio in (0.0, 0.5)
     )

@@ -1,17 +1,18 @@
 """One measurement of `infinipot bench cost`, in the process that is measured: JSON in as the argument, JSON out."""
 
+import gc
 import json
 import resource
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import torch
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from infinipot_cli.bench.cost import CostRun
-from infinipot_cli.bench.record import CostRow
+from infinipot_cli.bench.cost_record import CostRow
 from infinipot_cli.engine import Distilled, Reader, generate
 from infinipot_cli.engine.policies import make
 from infinipot_cli.model.port import body
@@ -50,10 +51,10 @@ def now() -> float:
     return time.perf_counter()
 
 
-def through_a_pot(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostRow:
-    """Read and answer with InfiniPot or another policy."""
+def through_a_pot(model: PreTrainedModel, run: CostRun, ids: list[int], base: int = 0) -> CostRow:
+    """Read and answer with InfiniPot or another policy; `base` is the memory before."""
     catalyst = list(range(10, 10 + N_CATALYST))
-    base, start, distilling, n_cycles = peak_bytes(), now(), 0.0, 0
+    start, distilling, n_cycles = now(), 0.0, 0
     reader = Reader(
         model, catalyst_ids=catalyst, capacity=run.capacity, budget=run.capacity // 2,
         novelty_ratio=run.novelty_ratio, chunk=CHUNK, policy=make(run.method),
@@ -75,9 +76,9 @@ def through_a_pot(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostR
 
 
 @torch.no_grad()
-def with_everything_kept(model: PreTrainedModel, run: CostRun, ids: list[int]) -> CostRow:
+def with_everything_kept(model: PreTrainedModel, run: CostRun, ids: list[int], base: int = 0) -> CostRow:
     """Read and answer with transformers' own growing cache, in chunks of the same size."""
-    base, start = peak_bytes(), now()
+    start = now()
     cache = DynamicCache(config=model.config)
     for at in range(0, len(ids), CHUNK):
         part = torch.tensor([ids[at : at + CHUNK]], device=model.device)
@@ -96,6 +97,21 @@ def with_everything_kept(model: PreTrainedModel, run: CostRun, ids: list[int]) -
     return CostRow(run.method, run.n_tokens, read, 0.0, first, answer, run.n_answer, peak_bytes(), base, nbytes, 0)
 
 
+@torch.no_grad()
+def warm_up(model: PreTrainedModel) -> None:
+    """One short forward pass, so that what is set up once is no part of the first measurement."""
+    model(input_ids=torch.tensor([list(range(10, 10 + N_CATALYST))], device=model.device), logits_to_keep=1)
+
+
+def memory_before(first: int) -> int:
+    """Memory that a repetition starts from; of a process, whose peak never falls, that of the first."""
+    gc.collect()
+    if not torch.cuda.is_available():
+        return first
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_allocated()
+
+
 def main() -> None:
     """Measure what the argument asks for and print it."""
     run = CostRun(**json.loads(sys.argv[1]))
@@ -103,8 +119,11 @@ def main() -> None:
     vocabulary = model.config.get_text_config(decoder=True).vocab_size
     random = torch.randint(64, vocabulary, (run.n_tokens,), generator=torch.Generator().manual_seed(1))
     ids: list[int] = random.tolist()
-    row = with_everything_kept(model, run, ids) if run.method == "full" else through_a_pot(model, run, ids)
-    sys.stdout.write(json.dumps(asdict(row)) + "\n")
+    take = with_everything_kept if run.method == "full" else through_a_pot
+    warm_up(model)
+    first = peak_bytes()
+    rows = [replace(take(model, run, ids, memory_before(first)), repetition=number) for number in range(run.n_repeats)]
+    sys.stdout.write(json.dumps([asdict(row) for row in rows]) + "\n")
 
 
 if __name__ == "__main__":

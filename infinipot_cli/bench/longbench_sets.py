@@ -3,6 +3,7 @@
 The data are not shipped: `HOW_TO_GET` says where they are. The prompts are LongBench's (MIT licence, in their file).
 """
 
+import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -129,6 +130,21 @@ def choose(names: Sequence[str], data: Path) -> list[str]:
     return [name for name in present if not names or name in names]
 
 
+def check_libraries(names: Sequence[str]) -> None:
+    """Refuse sets that cannot be scored here, before hours go into the others.
+
+    Raises:
+        UsageError: a Chinese set is among them, and what cuts its words is missing.
+    """
+    cut = [name for name in names if SETS[name].metric in ("F1-zh", "ROUGE-L-zh")]
+    if cut and importlib.util.find_spec("jieba") is None:
+        rest = ",".join(name for name in names if name not in cut)
+        raise UsageError(
+            f"{', '.join(cut)}: their metrics need jieba, which cuts Chinese words",
+            hint="pip install 'infinipot[zh]'" + (f", or leave them out: --only {rest}" if rest else ""),
+        )
+
+
 def rows(name: str, data: Path, n: int | None = None) -> tuple[list[Row], list[str]]:
     """The rows of one set, and the names of its classes, which the official evaluation takes from the last row.
 
@@ -150,7 +166,7 @@ def rows(name: str, data: Path, n: int | None = None) -> tuple[list[Row], list[s
         if n is not None and len(found) == n:
             continue
         asked = (_fill(before, row) + row["context"], _fill(after, row))
-        found.append(Row(name, number, asked, tuple(row["answers"])))
+        found.append(Row(name, number, asked, tuple(row["answers"] or ())))
     return found, list(classes or ())
 
 
@@ -165,11 +181,25 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if not line.strip():
                     continue
                 row = json.loads(line)
-                if not isinstance(row, dict) or (missing := [key for key in _FIELDS if key not in row]):
-                    what = f"has no {missing[0]!r}" if isinstance(row, dict) else "is no object"
+                if what := _fault(row):
                     raise DocumentError(f"line {number + 1} of {path} {what}", hint=HOW_TO_GET, code="bad_data")
                 yield number, row
     except OSError as error:
         raise DocumentError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise DocumentError(f"{path} is no JSON lines file: {error}", hint=HOW_TO_GET, code="bad_data") from error
+
+
+def _fault(row: object) -> str:
+    """What keeps a line from being a row of LongBench; nothing if nothing does."""
+    if not isinstance(row, dict):
+        return "is no object"
+    if missing := [key for key in _FIELDS if key not in row]:
+        return f"has no {missing[0]!r}"
+    if not isinstance(row["context"], str):
+        return "has a 'context' that is no text"
+    for key in ("answers", "all_classes"):
+        value = row[key] or ()
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            return f"has {key!r} that are no list of texts"
+    return ""

@@ -26,13 +26,23 @@ def run_settings(session: Session, plan: Plan) -> dict[str, object]:
     """
     return {
         "model": session.files.name,
-        "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _weights(session)],
+        "weights": weight_marks(session),
         "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
         "set": plan.choice.changed,
         "policy": label(plan.policy, plan.policy_settings),
         "dtype": session.loading.dtype.value,
         "quantize": session.loading.quantize.value,
     }
+
+
+def weight_marks(session: Session) -> list[str]:
+    """Name, size and time of each file of weights: enough to tell that a stopped run has the same."""
+    return [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _weights(session)]
+
+
+def weight_hashes(session: Session) -> dict[str, str]:
+    """SHA-256 of each file of weights."""
+    return {path.name: sha256(path) for path in _weights(session)}
 
 
 def _weights(session: Session) -> list[Path]:
@@ -49,7 +59,7 @@ def provenance(session: Session, data: Iterable[Path] = ()) -> dict[str, object]
     device = getattr(session.load().model, "device", "cpu")
     return {
         **versions_and_machine(str(device)),
-        "weights": {path.name: sha256(path) for path in _weights(session)},
+        "weights": weight_hashes(session),
         "data": {path.name: sha256(path) for path in data},
     }
 

@@ -36,8 +36,13 @@ class RunFile(Generic[T]):
         first = json.dumps(settings, sort_keys=True)
         if path is None:
             return
-        if path.exists() and path.stat().st_size:
-            self.done = [make(**fields) for fields in self._resumed(path, json.loads(first))]
+        if path.exists() and path.stat().st_size and not _is_cut(path, first):
+            try:
+                self.done = [make(**fields) for fields in self._resumed(path, json.loads(first))]
+            except TypeError as error:
+                raise UsageError(
+                    f"{path} was written by another version of infinipot", hint="take another --record file"
+                ) from error
         else:
             self._write("w", first + "\n")
 
@@ -72,3 +77,10 @@ class RunFile(Generic[T]):
                 out.write(text)
         except OSError as error:
             raise OutputError(f"the record {self.path} cannot be written: {error.strerror or error}") from error
+
+
+def _is_cut(path: Path, first: str) -> bool:
+    """Whether a run was stopped while it wrote the first line of its file."""
+    with path.open("rb") as file:
+        start = file.read(len(first.encode()) + 1)
+    return b"\n" not in start and first.encode().startswith(start)

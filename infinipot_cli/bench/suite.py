@@ -104,7 +104,7 @@ def _quick(subject: Subject) -> list[Step]:
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
         Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
         Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_resumed=False),
-        Step("cost", ("cost", "--tokens", "768,1536", *pot, "--methods", _methods(), *model), is_resumed=False),
+        Step("cost", ("cost", "--tokens", "768,1536", *pot, "--methods", _methods(), *model)),
     ]  # fmt: skip
     if slow:
         sets = "hotpotqa,multifieldqa_en,qasper,narrativeqa"
@@ -136,7 +136,6 @@ def _full(subject: Subject) -> list[Step]:
         Step(
             "cost",
             ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods(), *model),
-            is_resumed=False,
         ),
     ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infinipot_cli.commands.explaining import report_on
+from infinipot_cli.commands.explaining import report_on, write_html
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.record import Answered, one_answer
@@ -63,6 +63,9 @@ class Answering:
             answered = replace(answered, overlooked=lost)
         if not self._form.is_json:
             self._say_grounds(reading, answered)
+        if self._form.html is not None:
+            write_html(report_on(reading, question, text), self._form.html)
+            say(self._console, f"written to {self._form.html}", style="dim")
         if self._form.verify:
             answered = self._verified(reading, answered)
         if self._form.jsonl or not reading.task.further:

@@ -90,6 +90,7 @@ def ask(
     debug: options.Debug = False,
     cite: citing_options.Cite = True,
     explain: citing_options.Explain = False,
+    html: citing_options.Html = None,
     verify: citing_options.Verify = False,
     prompt: PromptOptions,
     sampling: SamplingOptions,
@@ -159,6 +160,7 @@ def ask(
         pins=pins.pins(),
         run=run,
         explain=explain,
+        html=html,
         verify=verify,
         cache=None if stopped else caching,
     )

@@ -63,6 +63,7 @@ class Cache:
 
     def __init__(self, session: "Session", form: "Form", console: "Console") -> None:
         self._session, self._form, self._console = session, form, console
+        self._loading = session.loading  # a kept reading narrows it to the numbers of then
         self._made: Recipe | None = None
 
     @property
@@ -71,7 +72,7 @@ class Cache:
         from infinipot_cli import history
 
         form = self._form
-        can_be_told = form.answers and not form.explain and not form.pins and form.run.verbose < 2
+        can_be_told = form.answers and not form.reports and not form.pins and form.run.verbose < 2
         is_private = form.run.no_log or not history.is_on()
         return form.cache is not None and bool(form.cache.cache_limit) and can_be_told and not is_private
 
@@ -84,7 +85,9 @@ class Cache:
         options = self._form.cache
         if options is None or options.no_cache or STDIN in sources or not self._is_wanted:
             return reading
-        self._made = cached.recipe(self._session, reading, self._session.wishes, digest_of_logs=self._form.digest)
+        self._made = cached.recipe(
+            self._session, reading, self._loading, self._session.wishes, digest_of_logs=self._form.digest
+        )
         if self._made is None or options.rebuild:
             return reading
         kept = cached.find(self._session, self._made, task)

@@ -20,6 +20,16 @@ Explain = Annotated[
         rich_help_panel="Sources",
     ),
 ]
+Html = Annotated[
+    str | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Write the report of --explain as one HTML file.",
+        show_default=False,
+        rich_help_panel="Sources",
+    ),
+]
 Verify = Annotated[
     bool,
     typer.Option(

@@ -31,10 +31,10 @@ def catalysts(incomplete: str) -> list[str]:
 
 def pots(incomplete: str) -> list[str]:
     """Names of stored pots, with their `@` where one was typed."""
-    from infinipot_cli.pots.shelf import names
+    from infinipot_cli.pots.shelf import LAST, cached, names
 
     mark = "@" if incomplete.startswith("@") else ""
-    return _starting(incomplete, [mark + name for name in names()])
+    return _starting(incomplete, [mark + name for name in [*names(), *([LAST] if cached() else [])]])
 
 
 def _config() -> Config:

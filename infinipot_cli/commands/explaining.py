@@ -96,6 +96,16 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
     )
 
 
+def write_html(report: Report, target: str) -> None:
+    """Write a report as one HTML file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with output_file(target) as out:
+        out.write(html_report(report))
+
+
 def show(report: Report, *, page: str | None, html: str | None, json: bool, pager: bool, quiet: bool) -> None:
     """Show a report, or write it.
 
@@ -105,8 +115,7 @@ def show(report: Report, *, page: str | None, html: str | None, json: bool, page
     """
     parts = parts_named(report, page) if page is not None else []
     if html is not None:
-        with output_file(html) as out:
-            out.write(html_report(report))
+        write_html(report, html)
         say(error_console(quiet=quiet), f"written to {html}", style="dim")
     if json:
         lines = [safe_json(report.to_record())]

@@ -34,6 +34,7 @@ class Form:
         found: documents that nobody has named, beside those that are found now.
         run: what of the run is done, recorded and drawn.
         explain: whether the report on the answer follows.
+        html: a file for the whole report on the answer.
         verify: whether the sources are read again and asked again.
         cache: whether what is read is kept unasked; None where that makes no sense.
     """
@@ -56,6 +57,7 @@ class Form:
     found: frozenset[str] = frozenset()
     run: RunOptions = RunOptions()  # noqa: RUF009  (frozen)
     explain: bool = False
+    html: str | None = None
     verify: bool = False
     cache: CacheOptions | None = None
 
@@ -67,7 +69,12 @@ class Form:
     @property
     def watch(self) -> bool:
         """Whether what an answer attends to is of use."""
-        return self.cite or self.explain or self.verify
+        return self.cite or self.reports or self.verify
+
+    @property
+    def reports(self) -> bool:
+        """Whether a report on the answer is made."""
+        return self.explain or self.html is not None
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:

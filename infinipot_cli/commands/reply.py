@@ -89,6 +89,8 @@ class Reply:
                 say(self._console, note, style="dim")
         if each and len(sources) > 1 and (self._pot or self._form.save_pot):
             raise UsageError("a stored pot holds all documents together", hint="leave --each out")
+        if self._form.html is not None and (task.further or (each and len(sources) > 1)):
+            raise UsageError("an HTML report is of one answer", hint="ask one question of all documents together")
         with contextlib.ExitStack() as stack:
             out: TextIO = sys.stdout
             if self._form.output is not None:
@@ -150,7 +152,7 @@ class Reply:
     def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
         with self._prepared(sources, task) as reading:
             reading.pins = self._form.pins
-            if self._form.explain:
+            if self._form.reports:
                 reading.watch_evictions()
             if self._form.digest:
                 for entry in reading.inputs:

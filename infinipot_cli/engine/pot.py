@@ -61,6 +61,11 @@ class Pot(Cache):
                 f"more entries shall always stay than a pot of {capacity} places holds",
                 hint="take a larger pot with -s",
             )
+        elif policy.timing is Timing.AFTER_PROMPT and policy.n_window > capacity:
+            raise PotSizeError(
+                f"the last {policy.n_window} rows of a prompt shall vote and stay, and the pot has {capacity} places",
+                hint=f"--set window={capacity} is the most here, or take a larger pot with -s",
+            )
         grows = not policy.is_bounded
         of_layers = zip(ropes, windows, strict=True)
         super().__init__(layers=[PotLayer(capacity, rope, window, grows=grows) for rope, window in of_layers])

@@ -1,7 +1,7 @@
 """The report: every table and figure has its place, numbers are those of the trials, verdicts follow from them."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
+from infinipot_cli.bench.cost_record import CostRow
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
-from infinipot_cli.bench.record import CostRow
-from infinipot_cli.bench.report import plots
+from infinipot_cli.bench.report import cost, longbench, plots
 from infinipot_cli.bench.report.blocks import Grid, Heading, Paragraph, to_html, to_markdown
 from infinipot_cli.bench.report.compare import compare
 from infinipot_cli.bench.report.found import find
 from infinipot_cli.bench.report.needles import passkey_blocks
 from infinipot_cli.bench.report.orderings import comparisons, cost_claims
 from infinipot_cli.bench.report.paper import needle_rows
-from infinipot_cli.bench.report.plots import Plotter
+from infinipot_cli.bench.report.plots import Panel, Plotter
 from infinipot_cli.errors import DocumentError
 
 PLACES = ("Table 1", "Table 2", "Table 3", "Table 4", "Table 5", "Table 6", "Table 7",
@@ -78,7 +78,7 @@ def test_a_folder_becomes_a_report_with_every_table_and_figure(folder: Path) -> 
     assert done.stdout == f"{folder / 'report.md'}\n"
     text = (folder / "report.md").read_text()
     assert all(any(line.startswith("## ") and place in line for line in text.splitlines()) for place in PLACES)
-    assert "paper: L3-InfiniPot-4K | 35.57 | 25.29 | 68.17 | 42.24 | 41.50" in text
+    assert "paper: L3-InfiniPot-4K | 35.57 | 25.29 | 68.17 | 42.24 | 41.50 |" in text
     assert "100/100/100 | 100/100/100" in text and "0/0/100 | 0/0/100" in text
     assert "Not records, left out: other.json" in text
     for link in ("figure-4", "figure-5", "figure-6", "figure-7"):
@@ -161,7 +161,83 @@ def test_both_forms_keep_a_table_a_table(tmp_path: Path) -> None:
     made = [Heading("A | b"), Paragraph("x <b> *y*"), Grid(["a", "b"], [["1 | 2", "<i>"], ["p", "q"]], n_ours=1)]
     lines = to_markdown(made).splitlines()
     assert lines[-2:] == ["| 1 \\| 2 | \\<i> |", "| p | q |"]
-    assert lines[-3] == "| --- | ---: |"
+    assert lines[-3] == "| --- | --- |"
+    assert "| --- | ---: | --- |" in to_markdown([Grid(["a", "b", "c"], [["x", "–", "OOD"], ["1", "+3.0", "so"]])])
     page = to_html(made, tmp_path, "t")
     assert page.count("<tr class=paper>") == 1
     assert "<i>" not in page
+
+
+def longbench_grids(trials: list[LongTrial], tmp_path: Path) -> list[Grid]:
+    lines = [{"model": "tiny", "pots": [512]}, *map(asdict, trials)]
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    bench = longbench.LongBench(find(tmp_path))
+    return [*grids(longbench.table_1(bench, "L3")), *grids(longbench.table_2(bench, "L3")),
+            *grids(longbench.table_3(bench, "L3"))]  # fmt: skip
+
+
+def test_a_mean_over_fewer_sets_says_so_and_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    trials = [one for one in long_trials() if one.capacity == 512]
+    trials += [replace(one, arm="h2o") for one in trials if one.arm == "pot" and one.set_name == "hotpotqa"]
+    main, *_ = longbench_grids(list(reversed(trials)), tmp_path)
+    rows = {row[0]: row[1:] for row in main.rows}
+    assert list(rows)[:3] == ["InfiniPot (CaP-Q, NuC), pot 512", "TR, pot 512", "H2O, pot 512"]
+    assert rows["InfiniPot (CaP-Q, NuC), pot 512"] == ["37.50", "–", "75.00", "–", "56.25", "31.2–87.5"]
+    assert rows["H2O, pot 512"] == ["37.50", "–", "–", "–", "37.50 (1 of 2 sets)", "25.0–50.0"]
+    assert all(len(row) == len(main.header) for row in main.rows)
+
+
+def test_intervals_weigh_rows_as_the_mean_does(tmp_path: Path) -> None:
+    """Three rows of one set weigh as much as the one row of another: the interval lies around the mean of the sets."""
+    trials = [LongTrial("hotpotqa", number, "infinipot", 512, "", 1.0, 900, 2, 0.1) for number in range(30)]
+    trials += [LongTrial("trec", number, "infinipot", 512, "", 0.0, 900, 2, 0.1) for number in range(10)]
+    row = longbench_grids(trials, tmp_path)[0].rows[0]
+    low, high = map(float, row[-1].split("–"))
+    assert row[-2] == "50.00" and 40 < low < 50 < high < 60
+
+
+def test_arms_that_the_paper_does_not_have_join_their_ablation(tmp_path: Path) -> None:
+    trials = [one for one in long_trials() if one.capacity == 512 and one.arm == "pot"]
+    more = [replace(one, arm=arm) for one in trials for arm in ("alpha-30", "catalyst-/a/mine.md", "catalyst-g")]
+    _, _, catalysts, alphas = longbench_grids([*trials, *more], tmp_path)
+    assert [row[0] for row in catalysts.rows[: catalysts.n_ours]] == [
+        f"InfiniPot{said}, pot 512" for said in (", CaP-G", " (CaP-Q, NuC)", ", CaP: mine.md")
+    ]
+    assert [row[0] for row in alphas.rows[: alphas.n_ours]] == [
+        "InfiniPot (CaP-Q, NuC), pot 512", "α = 0.3, pot 512",
+    ]  # fmt: skip
+
+
+def test_repetitions_are_one_row_with_their_spread(tmp_path: Path) -> None:
+    rows = [
+        CostRow("infinipot", 1000, seconds, 0.1, 0.0, 0.5, 6, 2 * 10**8, 10**8, 5000, 3, number)
+        for number, seconds in enumerate((4.0, 1.0, 2.0))
+    ]
+    (tmp_path / "cost.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in ({"methods": ["infinipot"], "model": "m"}, *map(asdict, rows)))
+    )
+    (grid,) = grids(cost.table(5, "infinipot", find(tmp_path)))
+    header = dict(zip(grid.header, *grid.rows, strict=True))
+    assert header["TTFT s"] == "2.00 (1.00–4.00)"
+    assert header["distilling s"] == "0.10"
+    assert header["share of TTFT"] == "5.0 % (2.5–10.0)"
+    assert header["memory +MB"] == "100"
+    assert [row[2] for row in cost_claims(find(tmp_path))] == ["does not hold"]
+
+
+def test_a_plots_bars_have_names_and_lengths_between_points_have_none(tmp_path: Path) -> None:
+    panel = Panel(
+        "t", "layer", "percent", {"a": [(0.0, 10.0), (1.0, 20.0), (2.0, 20.0)]}, spreads={"a": [(5.0, 25.0)] * 3}
+    )
+    plotter = Plotter(tmp_path)
+    plotter.lines("lines", "c", [panel])
+    plotter.bars("bars", "c", {"layer 0": {"x": [10.0, 20.0], "y": [30.0, 40.0]}}, "tenth of the text", "percent")
+    plotter.heat("heat", "c", {"m": {("0.1", "1k"): 50.0, ("0.5", "2k"): 90.0}})
+    for name, said in (
+        ("lines", ("layer", "percent")),
+        ("bars", ("tenth of the text",)),
+        ("heat", ("tokens", "depth")),
+    ):
+        drawn = (tmp_path / "figures" / f"{name}.svg").read_text()
+        assert all(f"<!-- {word} -->" in drawn for word in said), name
+        assert "<!-- 0.5 -->" not in drawn or name == "heat"

@@ -1,12 +1,23 @@
 """Cost is measured on the engine itself, in processes of their own."""
 
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from subprocess import CompletedProcess
+
 import pytest
 import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
+from infinipot_cli.bench import cost
 from infinipot_cli.bench.cost import CostRun, measure
+from infinipot_cli.bench.cost_record import CostRow, cells
 from infinipot_cli.bench.cost_run import build, through_a_pot, with_everything_kept
+from infinipot_cli.display.cost_table import cost_tables
+from infinipot_cli.errors import PotError
 
 SHAPE = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
          "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
@@ -41,9 +52,10 @@ def test_methods_are_measured_alike() -> None:
 
 @pytest.mark.slow
 def test_a_process_of_its_own_gives_the_same_kind_of_row() -> None:
-    row = measure(CostRun("infinipot", 300, 128, SHAPE))
-    assert row.n_distilled > 0
-    assert row.peak_bytes >= row.base_bytes > 50_000_000
+    first, second = measure(CostRun("infinipot", 300, 128, SHAPE, n_repeats=2))
+    assert (first.repetition, second.repetition) == (0, 1)
+    assert first.n_distilled == second.n_distilled > 0
+    assert second.peak_bytes >= first.peak_bytes >= first.base_bytes == second.base_bytes > 50_000_000
 
 
 @pytest.mark.parametrize(
@@ -54,3 +66,67 @@ def test_what_cannot_be_compared_is_said(words: list[str], reason: str) -> None:
     result = CliRunner().invoke(app, ["bench", "cost", *words], standalone_mode=True)
     assert result.exit_code != 0
     assert reason in str(result.exception) + result.output
+
+
+def test_repetitions_are_resumed_and_told_as_medians(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    taken: list[tuple[str, int]] = []
+    n_left = [2]
+
+    def measured(run: CostRun) -> list[CostRow]:
+        n_left[0] -= 1
+        if n_left[0] < 0:
+            raise KeyboardInterrupt
+        taken.append((run.method, run.n_repeats))
+        slow = 2 if run.method == "full" else 1
+        return [
+            CostRow(run.method, run.n_tokens, slow * (1 + number), 0.5, 0.0, 1.5, 4, 300, 100, slow * 40, 2, number)
+            for number in range(run.n_repeats)
+        ]
+
+    monkeypatch.setattr(cost, "measure", measured)
+    monkeypatch.setattr(cost, "novelty_memory", lambda *_: (0, 2**40))
+    record = tmp_path / "cost.jsonl"
+    words = ["bench", "cost", "-s", "128", "--methods", "infinipot,full,snapkv", "--tokens", "200", "--json", "-q"]
+    assert CliRunner().invoke(app, [*words, "--record", str(record)]).exit_code == 130
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(lines[:-1]))  # killed before the last repetition was written
+    n_left[0] = 9
+    done = CliRunner().invoke(app, [*words, "--record", str(record)])
+    assert taken == [("infinipot", 3), ("full", 3), ("full", 1), ("snapkv", 3)]
+    assert done.exit_code == 1, "a promise was broken, and the record is whole all the same"
+    told = json.loads(done.stdout)
+    assert told["promises"]["kept"] == {"distilling": False, "novelty": False}
+    infinipot, full, _ = told["cells"]
+    assert infinipot["ttft_seconds"] == {"median": 2.0, "low": 1.0, "high": 3.0}
+    assert (full["ttft_seconds"]["median"], full["ratios"]["ttft_seconds"], full["ratios"]["cache_bytes"]) == (2, 1, 2)
+    assert {"versions", "machine"} <= set(told["made_with"])
+    assert told["settings"]["repeat"] == 3
+    other = CliRunner().invoke(app, [*words, "--record", str(record), "--repeat", "2"])
+    assert other.exit_code == 2 and "other settings" in other.stderr
+
+
+def test_tables_fit_a_narrow_screen() -> None:
+    rows = [
+        CostRow(method, length, 1234.5, 99.9, 0.4, 88.8, 16, 99 * 10**9, 10**9, 10**9 * (3 - number), 3, number)
+        for length in (4096, 1048576)
+        for method in ("infinipot", "streaming_llm", "sliding_window")
+        for number in range(3)
+    ]
+    shown = Console(width=80, file=io.StringIO())
+    tables = cost_tables(cells(rows))
+    assert [heading for heading, _ in tables] == ["medians of 3", "times that of infinipot", "furthest from the median"]
+    for _, table in tables:
+        shown.print(table)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= 80
+    assert "1048576" in text and "sliding_window" in text and "…" not in text
+    assert len(cost_tables(cells(rows[:1]))) == 1
+
+
+def test_a_pot_that_silently_did_not_distil_is_no_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = json.dumps([asdict(CostRow("tova", 200, 1.0, 0.0, 0.1, 0.1, 4, 2, 1, 1, 0))])
+    answered = CompletedProcess([], 0, stdout=f"{row}\n")
+    monkeypatch.setattr(cost.subprocess, "run", lambda *_, **__: answered)
+    with pytest.raises(PotError, match="nothing was distilled"):
+        measure(CostRun("tova", 200, 128, SHAPE))
+    assert measure(CostRun("tova", 100, 128, SHAPE)) and measure(CostRun("full", 200, 128, SHAPE))

@@ -1,5 +1,6 @@
 """`infinipot bench longbench`: what each arm is given, its record over an interruption, its tables and refusals."""
 
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from infinipot_cli.app import app
 from infinipot_cli.bench.arms import ARMS, distills
 from infinipot_cli.bench.longbench import Runner, middle_cut, official_length
 from infinipot_cli.bench.longbench_record import LongTrial, averages, paper_rows, set_scores
-from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS, choose, prompts, rows
+from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS, check_libraries, choose, prompts, rows
 from infinipot_cli.bench.run_file import RunFile
 from infinipot_cli.errors import DocumentError, OutputError, PotError, UsageError
 from infinipot_cli.session import Session
@@ -258,3 +259,47 @@ def test_arms_take_any_share_and_say_what_they_are_not(longbench: Path, tiny_mod
         assert (refused.exit_code, type(refused.exception)) == (2, SystemExit), words
     stepwise = run(*base, "--policy", "streaming_llm", "--arms", "infinipot")
     assert stepwise.exit_code == 0, stepwise.output
+
+
+def test_a_run_that_was_stopped_at_its_first_line_starts_again_and_another_versions_is_refused(tmp_path: Path) -> None:
+    path, settings = tmp_path / "run.jsonl", {"n": 1, "arms": ["infinipot"]}
+    trial = LongTrial("lcc", 0, "infinipot", 9, "a", 0.5, 1, 1, 0.0)
+    RunFile(path, settings, LongTrial).add(trial)
+    whole = path.read_text()
+    for n_chars in range(1, whole.index("\n") + 1):
+        path.write_text(whole[:n_chars])
+        assert RunFile(path, settings, LongTrial).done == [], n_chars
+        assert path.read_text() == whole[: whole.index("\n") + 1]
+    path.write_text(whole.replace("capacity", "places"))
+    with pytest.raises(UsageError, match="another version"):
+        RunFile(path, settings, LongTrial)
+    path.write_text('{"x')
+    with pytest.raises(UsageError, match="no record"):
+        RunFile(path, settings, LongTrial)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("context", None), ("context", ["a"]), ("answers", "abc"), ("answers", [1]), ("all_classes", 3)],
+)
+def test_a_row_of_the_wrong_kind_is_refused_by_its_line(longbench: Path, field: str, value: object) -> None:
+    path = longbench / "lcc.jsonl"
+    first = json.loads(path.read_text().splitlines()[0])
+    path.write_text(json.dumps(first) + "\n" + json.dumps(first | {field: value}) + "\n")
+    with pytest.raises(DocumentError, match=f"line 2 of .*{field}"):
+        rows("lcc", longbench)
+
+
+def test_chinese_sets_without_their_library_are_refused_before_anything_is_read(
+    longbench: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (longbench / "dureader.jsonl").write_text((longbench / "hotpotqa.jsonl").read_text())
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "jieba" else found(name))
+    refused = run("--data", longbench, "-m", tiny_model, "-q")
+    assert refused.exit_code == 2
+    said = " ".join(refused.output.split())
+    assert "infinipot[zh]" in said and "--only hotpotqa,trec,samsum,passage_retrieval_en,lcc" in said
+    with pytest.raises(UsageError):
+        check_libraries(["vcsum"])
+    check_libraries(["lcc", "lsht", "passage_retrieval_zh"])

@@ -173,3 +173,17 @@ def test_a_browser_shows_the_report_in_the_colours_its_reader_likes(
         assert paper == {"dark": (23, 23, 23), "light": (253, 253, 251)}[scheme]
     # the ink, and the mark of the page that is cited
     assert {(230, 228, 223), (255, 138, 128)} <= shades["dark"] and {(27, 27, 27), (179, 38, 30)} <= shades["light"]
+
+
+def test_an_answer_s_report_is_written_as_a_page(story: Path, tiny_model: Path, tmp_path: Path) -> None:
+    page, words = tmp_path / "report.html", [str(story), "What is the pass key?", "-n", "8", "-m", str(tiny_model)]
+    for command in (["ask", *words], ["summarize", str(story), "-n", "8", "-m", str(tiny_model)]):
+        page.unlink(missing_ok=True)
+        done = CliRunner().invoke(app, [*command, "-s", "400", "--html", str(page)])
+        assert done.exit_code == 0, done.output
+        assert f"written to {page}" in done.stderr
+        assert page.read_text("utf-8").startswith("<!doctype html>")
+    shutil.copy(story, other := tmp_path / "other.txt")
+    for more in (["-Q", "Who?", "-Q", "When?", str(story)], ["--each", str(other), *words]):
+        refused = CliRunner().invoke(app, ["ask", *more, "--html", str(page)])
+        assert refused.exit_code == 2 and "one answer" in refused.stderr

@@ -90,6 +90,14 @@ def test_whatever_differs_is_read(story: Path, tiny_model: Path, tmp_path: Path)
     assert not was_read(asked(*words))
 
 
+def test_each_of_many_documents_is_kept_by_itself(story: Path, tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("Short.")
+    words = ["ask", str(story), str(tmp_path / "other.txt"), QUESTION, *SMALL, "-m", str(tiny_model), "--jsonl"]
+    for expected in (False, True):
+        lines = run(*words).stdout.splitlines()
+        assert [was_read(json.loads(line)) for line in lines] == [expected, expected]
+
+
 def test_a_damaged_one_is_read_again(story: Path, tiny_model: Path, home: Path) -> None:
     words = ["ask", str(story), QUESTION, *SMALL, "-m", str(tiny_model)]
     first = asked(*words)
@@ -119,7 +127,7 @@ def test_a_document_that_changes_while_it_is_read_is_not_kept(story: Path, tiny_
 
     session = Session(str(tiny_model), PotRequest(400, 200, max_tokens=20))
     with session.prepare([str(story)], ask(QUESTION)) as reading:
-        made = recipe(session, reading, Wishes())
+        made = recipe(session, reading, session.loading, Wishes())
         assert made is not None
         for _ in reading.read():
             pass

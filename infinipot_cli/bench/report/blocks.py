@@ -10,9 +10,10 @@ from pathlib import Path
 _CSS = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}"
-    "td,th{border:1px solid #ccc;padding:.2rem .6rem;text-align:right}td:first-child,th:first-child{text-align:left}"
+    "td,th{border:1px solid #ccc;padding:.2rem .6rem;text-align:right}.words{text-align:left}"
     "img{max-width:100%}code{background:#f3f3f3;padding:0 .2rem}.paper td{color:#666}"
 )
+_NUMBER = re.compile(r"[-+×]?\d")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -52,6 +53,15 @@ class Grid:
     rows: Sequence[Sequence[str]]
     n_ours: int | None = None
 
+    @property
+    def words(self) -> list[bool]:
+        """Which columns hold words and stand left: the first, and those with more words than numbers."""
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(self.header)
+        told = [[cell for cell in column if cell.strip("–")] for column in columns]
+        return [
+            not place or 2 * sum(map(bool, map(_NUMBER.match, some))) < len(some) for place, some in enumerate(told)
+        ]
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -83,7 +93,7 @@ def _markdown(block: Block) -> str:
         return f"```text\n{_CONTROL.sub('', block.text)}\n```"
     if isinstance(block, Picture):
         return f"![{_escaped(block.caption)}]({block.path.removesuffix('.svg')}.png)"
-    alignment = ["---", *("---:" for _ in block.header[1:])]
+    alignment = ["---" if is_words else "---:" for is_words in block.words]
     lines = [block.header, alignment, *block.rows]
     return "\n".join(f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines)
 
@@ -122,11 +132,14 @@ def _html(block: Block, folder: Path) -> str:
         return f'<p><img alt="{caption}" src="data:image/svg+xml;base64,{data}"></p>'
     n_ours = len(block.rows) if block.n_ours is None else block.n_ours
     rows = "".join(
-        f"<tr{' class=paper' if number >= n_ours else ''}>{_cells('td', row)}</tr>\n"
+        f"<tr{' class=paper' if number >= n_ours else ''}>{_cells('td', row, block.words)}</tr>\n"
         for number, row in enumerate(block.rows)
     )
-    return f"<table><thead><tr>{_cells('th', block.header)}</tr></thead><tbody>\n{rows}</tbody></table>"
+    return f"<table><thead><tr>{_cells('th', block.header, block.words)}</tr></thead><tbody>\n{rows}</tbody></table>"
 
 
-def _cells(tag: str, cells: Sequence[str]) -> str:
-    return "".join(f"<{tag}>{html.escape(_line(cell))}</{tag}>" for cell in cells)
+def _cells(tag: str, cells: Sequence[str], words: Sequence[bool]) -> str:
+    return "".join(
+        f"<{tag}{' class=words' if is_words else ''}>{html.escape(_line(cell))}</{tag}>"
+        for cell, is_words in zip(cells, words, strict=True)
+    )

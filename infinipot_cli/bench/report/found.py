@@ -14,7 +14,8 @@ from infinipot_cli.errors import DocumentError
 
 BENCHES = ("needle", "ruler", "longbench", "pocket", "cost", "hitrate", "citations", "memory", "all")
 # What the settings of a run file have, and no other's.
-_MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "full_up_to"}
+_MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "full_up_to", "cost": "methods",
+          "hitrate": "questions", "citations": "books"}  # fmt: skip
 T = TypeVar("T")
 
 

@@ -7,6 +7,7 @@ from infinipot_cli.bench.pocket_record import METRICS, PocketTrial, scores
 from infinipot_cli.bench.report.blocks import Block, Code, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found, Record
 from infinipot_cli.errors import DocumentError
+from infinipot_cli.explain.citations import THRESHOLD
 
 
 def run_blocks(found: Found) -> list[Block]:
@@ -71,7 +72,7 @@ def citation_blocks(found: Found) -> list[Block]:
     """How often the page of a fact is cited."""
     rows = []
     for record in found.of("citations"):
-        fields = record.fields
+        fields = {"threshold": THRESHOLD, **record.settings, **record.fields}
         trials = [_citation(one, record) for one in fields["trials"]]
         result = CitationResult(
             record.model, fields["pot"]["size"], fields["pages"], fields["seed"], fields["threshold"], 3, trials

@@ -26,7 +26,7 @@ def hit_result(record: Record) -> HitResult:
         DocumentError: it is of another version.
     """
     try:
-        fields = record.fields
+        fields = {"versions": {}, "text_sha256": "", **record.settings, **record.fields}
         return HitResult(
             model=fields["model"],
             capacity=fields["pot"]["size"],
@@ -81,7 +81,8 @@ def figure_2(found: Found, plotter: Plotter) -> list[Block]:
     panels = {
         f"layer {layer}": {way: [100 * share for share in result.shares(way, layer)] for way in ways} for layer in ends
     }
-    return [*blocks, *plotter.bars("figure-2-positions", "Figure 2, bottom: kept entries by tenth of the text", panels)]
+    caption = "Figure 2, bottom: kept entries by tenth of the text"
+    return [*blocks, *plotter.bars("figure-2-positions", caption, panels, "tenth of the text", "percent of the kept")]
 
 
 def figure_3(found: Found, plotter: Plotter) -> list[Block]:

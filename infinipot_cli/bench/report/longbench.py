@@ -2,19 +2,20 @@
 
 from collections.abc import Hashable, Sequence
 
+from infinipot_cli.bench.arms import ALPHA, CATALYST
 from infinipot_cli.bench.longbench_record import GROUPS, LongTrial, PaperRow, paper_models, paper_rows
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
-from infinipot_cli.bench.metrics import mean
+from infinipot_cli.bench.metrics import bootstrap, mean
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found
-from infinipot_cli.bench.report.paper import canonical, named, sized
+from infinipot_cli.bench.report.paper import canonical, named, ordered, sized
 from infinipot_cli.bench.report.plots import Panel, Plotter
 
 # Rows of Tables 2 and 3 in the paper's order, as far as there are arms for them.
 CATALYSTS = ("catalyst-p", "catalyst-u", "general", "infinipot", "catalyst-g1", "catalyst-g2")
 ALPHAS = ("tova", "no-nuc", "alpha-25", "infinipot", "alpha-75", "no-cap")
 _COMMAND = "infinipot bench longbench --data DIR --arms all --json"
-_HEADER = ["row", *GROUPS, "Avg"]
+_HEADER = ["row", *GROUPS, "Avg", "95 %"]
 _TRUNCATIONS = ("full", "truncation", "sliding_window", "infinipot")
 
 
@@ -36,8 +37,8 @@ class LongBench:
         return next(iter(self.by_model.values()), [])
 
     def arms(self, trials: Sequence[LongTrial]) -> list[str]:
-        """Arms, in the order of the trials."""
-        return list(dict.fromkeys(canonical(trial.arm) for trial in trials))
+        """Arms, the paper's own first."""
+        return ordered(trial.arm for trial in trials)
 
     def capacity(self, trials: Sequence[LongTrial]) -> int:
         """The pot that most was measured with."""
@@ -68,12 +69,16 @@ def table_1(bench: LongBench, llm: str) -> list[Block]:
 
 def table_2(bench: LongBench, llm: str) -> list[Block]:
     """Catalyst prompts."""
-    return _ablation("Table 2: what the catalyst says", bench, CATALYSTS, _paper(llm, "2"))
+    return _ablation(
+        "Table 2: what the catalyst says", bench, _with_further(CATALYSTS, CATALYST, bench), _paper(llm, "2")
+    )
 
 
 def table_3(bench: LongBench, llm: str) -> list[Block]:
     """Shares of novelty."""
-    return _ablation("Table 3: share α of the places for novel tokens", bench, ALPHAS, _paper(llm, "3"))
+    return _ablation(
+        "Table 3: share α of the places for novel tokens", bench, _with_further(ALPHAS, ALPHA, bench), _paper(llm, "3")
+    )
 
 
 def _ablation(title: str, bench: LongBench, arms: Sequence[str], paper: list[list[str]]) -> list[Block]:
@@ -85,6 +90,11 @@ def _ablation(title: str, bench: LongBench, arms: Sequence[str], paper: list[lis
     absent = [arm for arm in arms if arm not in present]
     remark = f"Not measured: {', '.join(map(named, absent))}." if absent else _complete(mine)
     return [Heading(title), Paragraph(remark), Grid(_HEADER, [*ours, *paper], n_ours=len(ours))]
+
+
+def _with_further(arms: Sequence[str], kind: str, bench: LongBench) -> list[str]:
+    """The arms of an ablation, and those of its kind that the paper does not have."""
+    return [*arms, *(arm for arm in bench.arms(bench.trials) if arm.startswith(kind) and arm not in arms)]
 
 
 def table_7(bench: LongBench) -> list[Block]:
@@ -117,11 +127,14 @@ def figure_6(bench: LongBench, plotter: Plotter) -> list[Block]:
     }
     curves = {named(arm): [(size, value) for size, value in row if value is not None] for arm, row in averages.items()}
     rows = [[named(arm), *(_cell(value) for _, value in row)] for arm, row in averages.items()]
-    panel = Panel("LongBench, mean of the sets", "places in the pot", "score", curves, is_log=True)
+    spreads = {
+        named(arm): [_interval([t for t in trials if t.capacity == size], arm) for size in sizes] for arm in arms
+    }
+    panel = Panel("LongBench, mean of the sets", "places in the pot", "score", curves, is_log=True, spreads=spreads)
     return [
         title,
         Paragraph(_complete(trials) + " The paper's figure has no printed values; its text says InfiniPot is above TR "
-                  "at 1K, 2K, 4K and 8K, and that both rise."),
+                  "at 1K, 2K, 4K and 8K, and that both rise. Bars: 95 % of resampled rows."),
         Grid(["arm", *map(str, sizes)], rows),
         *plotter.lines("figure-6", "Figure 6: LongBench by size of the pot", [panel]),
     ]  # fmt: skip
@@ -137,18 +150,38 @@ def question_scores(bench: LongBench, group: str | None = None) -> dict[str, dic
 
 
 def _groups(trials: Sequence[LongTrial], arm: str) -> list[str]:
-    by_group = [
-        _mean([trial for trial in trials if SETS[trial.set_name].group == group], arm) for group in GROUPS
-    ]  # fmt: skip
-    return [*map(_cell, by_group), _cell(_mean(trials, arm))]
+    """Group means, the mean of all sets and its interval; a mean over fewer sets than other arms have says so."""
+    told = []
+    for group in (*GROUPS, None):
+        here = [trial for trial in trials if group in (None, SETS[trial.set_name].group)]
+        n, most = (len({t.set_name for t in some if t.set_name in PAPER_SETS}) for some in (_of(here, arm), here))
+        told.append(_cell(_mean(here, arm)) + (f" ({n} of {most} sets)" if 0 < n < most else ""))
+    low, high = _interval(trials, arm)
+    return [*told, f"{low:.1f}–{high:.1f}"]
+
+
+def _of(trials: Sequence[LongTrial], arm: str) -> list[LongTrial]:
+    return [trial for trial in trials if canonical(trial.arm) == arm]
+
+
+def _by_set(trials: Sequence[LongTrial], arm: str) -> list[list[float]]:
+    """Scores of an arm's rows, percent, of each of the paper's sets that it has."""
+    mine = [trial for trial in _of(trials, arm) if trial.set_name in PAPER_SETS]
+    names = dict.fromkeys(trial.set_name for trial in mine)
+    return [[100 * trial.score for trial in mine if trial.set_name == name] for name in names]
 
 
 def _mean(trials: Sequence[LongTrial], arm: str) -> float | None:
     """Mean over the paper's sets of an arm's means over their rows, percent."""
-    mine = [trial for trial in trials if canonical(trial.arm) == arm and trial.set_name in PAPER_SETS]
-    names = dict.fromkeys(trial.set_name for trial in mine)
-    by_set = [mean([trial.score for trial in mine if trial.set_name == name]) for name in names]
-    return 100 * mean(by_set) if by_set else None
+    by_set = _by_set(trials, arm)
+    return mean([mean(rows) for rows in by_set]) if by_set else None
+
+
+def _interval(trials: Sequence[LongTrial], arm: str) -> tuple[float, float]:
+    """95 % interval of that mean, from resampled rows of all sets, each as heavy as it is in the mean."""
+    by_set = _by_set(trials, arm)
+    n_rows = sum(map(len, by_set))
+    return bootstrap([score * n_rows / (len(by_set) * len(rows)) for rows in by_set for score in rows])
 
 
 def _set(trials: Sequence[LongTrial], arm: str, name: str) -> str:
@@ -166,7 +199,7 @@ def _complete(trials: Sequence[LongTrial]) -> str:
 
 def _paper(llm: str, table: str) -> list[list[str]]:
     def cells(row: PaperRow) -> list[str]:
-        return [f"paper: {row.name}", *(f"{row.groups[group]:.2f}" for group in GROUPS), f"{row.average:.2f}"]
+        return [f"paper: {row.name}", *(f"{row.groups[group]:.2f}" for group in GROUPS), f"{row.average:.2f}", ""]
 
     return [cells(row) for row in paper_rows(llm) if row.table == table]
 

@@ -6,9 +6,10 @@ from infinipot_cli.bench.arms import AS_ASKED
 from infinipot_cli.bench.metrics import bootstrap, mean
 from infinipot_cli.bench.needle_record import NeedleTrial
 from infinipot_cli.bench.pocket_sets import short
+from infinipot_cli.bench.record import Count
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found
-from infinipot_cli.bench.report.paper import canonical, named, needle_rows
+from infinipot_cli.bench.report.paper import canonical, named, needle_rows, ordered
 from infinipot_cli.bench.report.plots import Panel, Plotter
 from infinipot_cli.bench.ruler.record import RulerTrial, averages, scores
 
@@ -22,7 +23,7 @@ def needle_trials(found: Found) -> dict[str, list[NeedleTrial]]:
     for record in found.of("needle"):
         for trial in record.trials(NeedleTrial):
             by_arm.setdefault(canonical(trial.arm), []).append(trial)
-    return by_arm
+    return {arm: by_arm[arm] for arm in ordered(by_arm)}
 
 
 def ruler_trials(found: Found) -> list[RulerTrial]:
@@ -42,7 +43,7 @@ def passkey_blocks(found: Found, plotter: Plotter) -> list[Block]:
     lengths = sorted({trial.length for trials in by_arm.values() for trial in trials})
     depths = sorted({trial.depth for trials in by_arm.values() for trial in trials})
     rows = [
-        [named(arm), *("/".join(_at(trials, length, depth) for depth in depths) for length in lengths)]
+        [named(arm), *(_depths(trials, length, depths) for length in lengths), _share(trials)]
         for arm, trials in by_arm.items()
     ]
     most = max(len([one for one in trials if one.length == lengths[0]]) for trials in by_arm.values())
@@ -52,7 +53,7 @@ def passkey_blocks(found: Found, plotter: Plotter) -> list[Block]:
     remark = f"Percent of pass keys found at depths {where}; up to {most} lines a length."
     if fitting:
         remark += f" At {', '.join(fitting)} the text fits the pot, which was not put to the test."
-    blocks: list[Block] = [title, Paragraph(remark), Grid(["arm", *map(_length, lengths)], rows)]
+    blocks: list[Block] = [title, Paragraph(remark), Grid(["arm", *map(_length, lengths), "all, 95 %"], rows)]
     blocks += _figure_4(by_arm, plotter)
     blocks += _figure_5(by_arm, plotter)
     paper = needle_rows()
@@ -68,8 +69,20 @@ def _figure_4(by_arm: dict[str, list[NeedleTrial]], plotter: Plotter) -> Sequenc
     for row in needle_rows():
         if row.name in ("L3-InfiniPot-4K", "M3-InfiniPot-4K"):
             curves[f"paper: {row.name}"] = [(float(length), share) for length, share in row.curve()]
-    panel = Panel("pass keys found", "tokens", "percent", curves, is_log=True, top=105)
-    return plotter.lines("figure-4", "Figure 4: pass keys found by length of the text", [panel])
+    spreads = {named(AS_ASKED): _intervals(by_arm[AS_ASKED])} if AS_ASKED in by_arm else {}
+    panel = Panel("pass keys found", "tokens", "percent", curves, is_log=True, top=105, spreads=spreads)
+    caption = "Figure 4: pass keys found by length of the text; bars: 95 % of InfiniPot's"
+    return plotter.lines("figure-4", caption, [panel])
+
+
+def _intervals(trials: Sequence[NeedleTrial]) -> list[tuple[float, float]]:
+    """Wilson's interval of the share found at each length, percent, lengths ascending."""
+    found = []
+    for length in sorted({trial.length or trial.n_tokens for trial in trials}):
+        here = [trial.is_right for trial in trials if (trial.length or trial.n_tokens) == length]
+        low, high = Count(sum(here), len(here)).interval
+        found.append((100 * low, 100 * high))
+    return found
 
 
 def _curve(trials: Sequence[NeedleTrial]) -> list[tuple[float, float]]:
@@ -121,7 +134,7 @@ def ruler_blocks(found: Found) -> list[Block]:
     if not trials:
         return []
     by_place = {(canonical(one.arm), one.task, one.length): one for one in scores(trials)}
-    arms = list(dict.fromkeys(arm for arm, _, _ in by_place))
+    arms = ordered(arm for arm, _, _ in by_place)
     tasks = list(dict.fromkeys(task for _, task, _ in by_place))
     means = {canonical(arm): row for arm, row in averages(scores(trials)).items()}
     blocks: list[Block] = [
@@ -152,6 +165,20 @@ def needle_scores(found: Found) -> dict[str, dict[str, dict[Hashable, float]]]:
             key = (sample.task, sample.length, sample.number)
             by_kind.setdefault("RULER", {}).setdefault(canonical(sample.arm), {})[key] = sample.score
     return by_kind
+
+
+def _depths(trials: Sequence[NeedleTrial], length: int, depths: Sequence[float]) -> str:
+    """Percent found at each depth of a length; one dash where nothing was measured."""
+    if not any(trial.length == length for trial in trials):
+        return "–"
+    return "/".join(_at(trials, length, depth) for depth in depths)
+
+
+def _share(trials: Sequence[NeedleTrial]) -> str:
+    """Percent found of all, with Wilson's interval."""
+    count = Count(sum(trial.is_right for trial in trials), len(trials))
+    low, high = count.interval
+    return f"{100 * count.right / count.total:.0f} ({100 * low:.0f}–{100 * high:.0f})"
 
 
 def _at(trials: Sequence[NeedleTrial], length: int, depth: float) -> str:

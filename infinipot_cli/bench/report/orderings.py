@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.compare import Comparison, compare
-from infinipot_cli.bench.report.cost import cost_rows, first_token
+from infinipot_cli.bench.report.cost import cost_cells
 from infinipot_cli.bench.report.found import Found
 from infinipot_cli.bench.report.longbench import LongBench, question_scores
 from infinipot_cli.bench.report.needles import needle_scores
@@ -60,29 +60,27 @@ def _together(*parts: ByArm) -> ByArm:
 
 def cost_claims(found: Found) -> list[list[str]]:
     """What the paper says of time and memory, held against the measurements."""
-    rows = cost_rows(found)
-    mine = sorted((row for row in rows if row.method == "infinipot"), key=lambda row: row.n_tokens)
+    cells = cost_cells(found)
+    mine = sorted((cell for cell in cells if cell.method == "infinipot"), key=lambda cell: cell.n_tokens)
     claims = []
     if mine:
-        shares = [100 * row.distill_seconds / first_token(row) for row in mine if row.n_distilled]
+        shares = [100 * cell.median("distill_ratio") for cell in mine if cell.is_distilled]
         if shares:
             said = f"{min(shares):.1f}–{max(shares):.1f} %"
             is_kept = max(shares) <= 3
             claims.append(["distilling takes 1 to 3 % of the time to the first token (Table 5)", said, _word(is_kept)])
     if len(mine) > 1:
-        first, last = mine[0], mine[-1]
-        said = (
-            f"{first.cache_bytes / 1e6:.1f} MB at {first.n_tokens}, {last.cache_bytes / 1e6:.1f} MB at {last.n_tokens}"
-        )
-        flat = abs(last.cache_bytes - first.cache_bytes) <= 0.05 * first.cache_bytes
+        first, last = (cell.median("cache_bytes") for cell in (mine[0], mine[-1]))
+        said = f"{first / 1e6:.1f} MB at {mine[0].n_tokens}, {last / 1e6:.1f} MB at {mine[-1].n_tokens}"
+        flat = abs(last - first) <= 0.05 * first
         claims.append(["InfiniPot's cache does not grow with the text (Figure 7)", said, _word(flat)])
     for method in ("full", "snapkv", "streaming_llm"):
-        longest = max((row.n_tokens for row in rows if row.method == method), default=0)
-        other = next((row for row in rows if (row.method, row.n_tokens) == (method, longest)), None)
-        here = next((row for row in mine if row.n_tokens == longest), None)
+        longest = max((cell.n_tokens for cell in cells if cell.method == method), default=0)
+        other = next((cell for cell in cells if (cell.method, cell.n_tokens) == (method, longest)), None)
+        here = next((cell for cell in mine if cell.n_tokens == longest), None)
         if other is None or here is None:
             continue
-        longer, larger = first_token(other) / first_token(here), other.grown_bytes / max(1, here.grown_bytes)
+        longer, larger = (other.ratio(here, quantity) or 1.0 for quantity in ("ttft_seconds", "grown_bytes"))
         said = f"×{longer:.2f} time, ×{larger:.2f} memory"
         is_less = longer > 1 or larger > 1
         claims.append([f"{named(method)} takes more time or memory than InfiniPot at {longest} (Figure 7)", said,

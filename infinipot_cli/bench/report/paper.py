@@ -1,5 +1,6 @@
 """The paper's own numbers, as far as its text has them, for the report to stand beside."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -51,6 +52,12 @@ def named(arm: str) -> str:
     if name.startswith(CATALYST):
         return f"InfiniPot, CaP: {Path(name.removeprefix(CATALYST)).name}"
     return f"α = {float(name.removeprefix(ALPHA)) / 100:g}" if name.startswith(ALPHA) else arm
+
+
+def ordered(arms: Iterable[str]) -> list[str]:
+    """Arms by their one name, InfiniPot and its ablations first, whatever order they were measured in."""
+    places = {name: place for place, name in enumerate(NAMES)}
+    return sorted(dict.fromkeys(map(canonical, arms)), key=lambda name: places.get(name, len(places)))
 
 
 def sized(arm: str, capacity: int) -> str:

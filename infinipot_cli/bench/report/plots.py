@@ -3,7 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class Panel:
         curves: points of each line by its name; those whose name begins with `paper` are drawn pale and dashed.
         is_log: whether lengths double from mark to mark.
         top: highest value of the y axis; None leaves it to the values.
+        spreads: of some lines, between what each point lies; drawn as bars through the points.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Panel:
     curves: Mapping[str, Curve]
     is_log: bool = False
     top: float | None = None
+    spreads: Mapping[str, Curve] = field(default_factory=dict)
 
 
 class Plotter:
@@ -80,15 +82,23 @@ class Plotter:
             axes.imshow(values, vmin=0, vmax=100, cmap="RdYlGn", aspect="auto")
             axes.set_xticks(range(len(columns)), columns, rotation=45)
             axes.set_yticks(range(len(rows)), rows)
+            axes.set_xticks([x + 0.5 for x in range(len(columns) - 1)], minor=True)
+            axes.set_yticks([y + 0.5 for y in range(len(rows) - 1)], minor=True)
+            axes.grid(which="minor", color="w", linewidth=1.5)
+            axes.tick_params(which="minor", length=0)
+            axes.set_xlabel("tokens")
+            axes.set_ylabel("depth")
             axes.set_title(title, fontsize=9)
             for y, row in enumerate(values):
                 for x, value in enumerate(row):
-                    said, colour = "" if math.isnan(value) else f"{value:.0f}", "k" if 20 < value < 85 else "w"
+                    said, colour = "–" if math.isnan(value) else f"{value:.0f}", "k" if 20 < value < 85 else "w"
                     axes.text(x, y, said, ha="center", va="center", fontsize=8, color=colour)
         return self._saved(figure, name, caption)
 
-    def bars(self, name: str, caption: str, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Picture]:
-        """Bars of several series beside each other, one panel each: title, then values by series."""
+    def bars(
+        self, name: str, caption: str, panels: Mapping[str, Mapping[str, Sequence[float]]], x: str, y: str
+    ) -> list[Picture]:
+        """Bars of several series beside each other, one panel each: title, then values by series, counted from 1."""
         if not self.is_able or not any(panels.values()):
             return []
         figure = self._figure(len(panels), 1)
@@ -96,7 +106,12 @@ class Plotter:
             axes = figure.add_subplot(1, len(panels), place)
             width = 0.8 / max(1, len(series))
             for number, (label, values) in enumerate(series.items()):
-                axes.bar([x + number * width for x in range(len(values))], values, width, label=label)
+                # the bars of a place stand around its number
+                shift = (number - (len(series) - 1) / 2) * width
+                axes.bar([at + shift for at in range(1, len(values) + 1)], values, width, label=label)
+            axes.set_xticks(range(1, 1 + max(map(len, series.values()), default=0)))
+            axes.set_xlabel(x)
+            axes.set_ylabel(y)
             axes.set_title(title, fontsize=9)
             axes.legend(fontsize=6)
         return self._saved(figure, name, caption)
@@ -115,15 +130,20 @@ class Plotter:
             if label.startswith("paper"):
                 axes.plot(xs, ys, "--", color="0.6", marker=".", linewidth=1, label=label)
             else:
-                axes.plot(
-                    xs, ys, marker="o", markersize=3, linewidth=2.5 if number == 0 else 1, label=label,
-                    color=colours[(2 * number + number // 10) % len(colours)],
-                )  # fmt: skip
+                colour = colours[(2 * number + number // 10) % len(colours)]
+                wide = 2.5 if number == 0 else 1
+                axes.plot(xs, ys, marker="o", markersize=3, linewidth=wide, label=label, color=colour)
+                if ends := panel.spreads.get(label):
+                    below = [max(0.0, value - low) for value, (low, _) in zip(ys, ends, strict=True)]
+                    above = [max(0.0, high - value) for value, (_, high) in zip(ys, ends, strict=True)]
+                    axes.errorbar(xs, ys, yerr=[below, above], fmt="none", ecolor=colour, capsize=3, elinewidth=1)
         if panel.is_log:
             lengths = sorted({int(x) for points in panel.curves.values() for x, _ in points})
             axes.set_xscale("log", base=2)
             axes.set_xticks(lengths, [short(length) for length in lengths], rotation=60)
             axes.minorticks_off()
+        else:
+            axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel(panel.x)
         axes.set_ylabel(panel.y)
         axes.set_ylim(bottom=0, top=panel.top)

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import print_json
+from infinipot_cli.commands.bench.shared import Record, print_json
 from infinipot_cli.commands.distilling_options import PotSize
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import POLICIES
 
 if TYPE_CHECKING:
-    from infinipot_cli.bench.record import CostRow
+    from infinipot_cli.bench.cost_record import CostRow
 
 TEST = "Test"
 
@@ -46,6 +47,11 @@ def cost(
     answer: Annotated[
         int, typer.Option("--answer", metavar="N", min=2, help="Tokens of each answer.", rich_help_panel=TEST)
     ] = 16,
+    repeat: Annotated[
+        int,
+        typer.Option("--repeat", metavar="N", min=1, help="Times to measure; medians are told.", rich_help_panel=TEST),
+    ] = 3,
+    record: Record = None,
     pot_size: PotSize = POT_SIZE,
     dtype: Annotated[
         settings.Dtype, typer.Option("--dtype", help="Number format.", rich_help_panel=TEST)
@@ -61,7 +67,8 @@ def cost(
 
     infinipot bench cost -m pocket -s 1k --tokens 4k --methods infinipot,full,snapkv,streaming_llm
 
-    Each measurement has a process of its own; random weights are those of a model of 100 M parameters. Methods that
+    Each measurement has a process of its own, warmed up, and is taken three times there; medians are told, and between
+    what they lie. Random weights are those of a model of 100 M parameters. Methods that
     make room token by token, as streaming_llm does, take minutes where the others take seconds, and are only measured
     where --methods names them. On random weights two
     promises are measured besides: distilling takes at most 3 % of reading, and what novelty needs of the head adds
@@ -69,47 +76,53 @@ def cost(
     """
     from infinipot_cli.bench import cost as bench
 
-    lengths = [settings.parse_size(word) for word in tokens.split(",")]
-    chosen = [name.strip() for name in methods.split(",")]
+    lengths = list(dict.fromkeys(settings.parse_size(word) for word in tokens.split(",")))
+    chosen = list(dict.fromkeys(name.strip() for name in methods.split(",")))
     if unknown := [name for name in chosen if name not in POLICIES]:
         raise UsageError(f"there is no method {unknown[0]!r}", hint=f"--methods takes {', '.join(POLICIES)}")
     capacity = pot_size or POT_SIZE
     if min(lengths) <= capacity:
         raise UsageError(f"a length of {min(lengths)} tokens fits the pot of {capacity}, so nothing would be distilled")
     number_format = "float32" if dtype is settings.Dtype.AUTO else dtype.value
-    from dataclasses import asdict
-
+    from infinipot_cli.bench.cost_record import CostRow, cells, to_record
+    from infinipot_cli.bench.provenance import weight_hashes, weight_marks
+    from infinipot_cli.bench.run_file import RunFile
     from infinipot_cli.display.answer import AnswerWriter
     from infinipot_cli.display.console import error_console, say
-    from infinipot_cli.display.cost_table import cost_table
+    from infinipot_cli.display.cost_table import cost_tables
     from infinipot_cli.display.tables import show_table
+    from infinipot_cli.session import Session
 
     console = error_console(color, quiet=quiet)
-    rows = []
-    for row in bench.compare(lengths, chosen, capacity, number_format, model=model, n_answer=answer):
-        rows.append(row)
+    session = Session(model) if model else None
+    setting: dict[str, object] = {
+        "model": model, "shape": {} if model else bench.SMALL, "pot": {"size": capacity}, "dtype": number_format,
+        "weights": weight_marks(session) if session else [], "tokens": lengths, "methods": chosen,
+        "answer": answer, "repeat": repeat,
+    }  # fmt: skip
+    kept = RunFile(record, setting, CostRow)
+    like = bench.CostRun("", 0, capacity, bench.SMALL, dtype=number_format, n_answer=answer, model=model,
+                         n_repeats=repeat)  # fmt: skip
+    for row in bench.compare(lengths, chosen, like, tuple(kept.done)):
+        kept.add(row)
         say(console, f"{row.method}, {row.n_tokens} tokens: {row.n_tokens / row.read_seconds:.0f} tok/s", style="dim")
     promises: list[_Promise] = []
     if not model:  # they are about the shape of the random weights
-        promises += _distilling_promise(rows)
+        promises += _distilling_promise(kept.done)
         say(console, "novelty at a vocabulary of 128k", style="dim")
         promises += _novelty_promise(*bench.novelty_memory(capacity, number_format))
     if json:
-        kept = {promise.name: promise.is_kept for promise in promises}
-        measured = {promise.field: promise.value for promise in promises}
-        shape = {"model": model} if model else {"shape": bench.SMALL}
-        rows_out = [
-            {**asdict(row), "distill_share": row.distill_share, "ttft_seconds": row.ttft_seconds} for row in rows
-        ]
+        # torch comes in only now: a child would have begun with the memory of its parent
         from infinipot_cli.bench.provenance import versions_and_machine
 
-        print_json(
-            {"schema": 1, "bench": "cost", **shape, "pot": {"size": capacity}, "dtype": number_format,
-             "rows": rows_out, "promises": {**measured, "kept": kept}, "made_with": versions_and_machine()}
-        )  # fmt: skip
+        measured = {promise.field: promise.value for promise in promises}
+        told = {**measured, "kept": {promise.name: promise.is_kept for promise in promises}}
+        hashes = {"weights": weight_hashes(session)} if session else {}
+        print_json(to_record(setting, kept.done, told, versions_and_machine() | hashes))
     else:
-        weights = model or "random Llama of 100 M parameters"
-        show_table(cost_table(rows), f"{weights}, pot {capacity}, {number_format}; ratios to {chosen[0]}")
+        said = model or "random Llama of 100 M parameters"
+        for heading, table in cost_tables(cells(kept.done)):
+            show_table(table, f"{said}, pot {capacity}, {number_format}; {heading}")
         if promises:
             writer = AnswerWriter()
             writer.write("\n".join(promise.line for promise in promises))
@@ -130,7 +143,10 @@ class _Promise:
 
 
 def _distilling_promise(rows: "Sequence[CostRow]") -> list[_Promise]:
-    share = max((row.distill_share for row in rows), default=0.0)
+    by_cell: dict[tuple[str, int], list[float]] = {}
+    for row in rows:
+        by_cell.setdefault((row.method, row.n_tokens), []).append(row.distill_share)
+    share = max(map(median, by_cell.values()), default=0.0)
     line = f"distilling: {100 * share:.1f} % of reading at most (promised: 3 %)"
     return [_Promise("distilling", "distill_share", share, share <= MOST_DISTILL_SHARE, line)]
 

@@ -73,6 +73,7 @@ def longbench(
     from infinipot_cli.bench import longbench_sets as sets
 
     names = sets.choose([word.strip() for word in (only or "").split(",") if word.strip()], data)
+    sets.check_libraries(names)
     from infinipot_cli.bench.arms import catalysts, parse_arms
 
     chosen_arms, sizes = parse_arms(arms, request), _sizes(pots)
@@ -146,10 +147,11 @@ def _check_distilled(trials: list["LongTrial"], request: settings.PotRequest) ->
 
 def _settings(session: "Session", capacities: tuple[int, ...]) -> dict[str, object]:
     """What a run's numbers depend on besides its sets; a record of other settings is not gone on with."""
-    weights = sorted([*session.files.folder.glob("*.safetensors"), *session.files.folder.glob("*.gguf")])
+    from infinipot_cli.bench.provenance import weight_marks
+
     return {
         "model": session.files.name,
-        "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
+        "weights": weight_marks(session),
         "pots": list(capacities),
         "budget": session.request.budget,
         "novelty": session.request.novelty_ratio,

@@ -102,9 +102,15 @@ def test_snapkv_equals_a_slow_reference(model: str, settings: tuple[int, int, bo
 
 def test_snapkv_keeps_a_short_prompt_whole(llama: PreTrainedModel) -> None:
     document = DOCUMENT[:20]
-    pot = pot_of(llama, "snapkv", document=document)
+    pot = pot_of(llama, "snapkv", (("window", 8),), document)
     check(answer(llama, pot), plain(llama, [*PREFIX, *document, *SUFFIX]))
     assert pot.n_cycles == 0
+
+
+def test_a_window_larger_than_the_pot_is_refused_before_anything_is_read(llama: PreTrainedModel) -> None:
+    assert pot_of(llama, "snapkv", (("window", CAPACITY),)).n_held == 83
+    with pytest.raises(PotSizeError, match="the last 31 rows of a prompt shall vote and stay, and the pot has 30"):
+        pot_of(llama, "snapkv", (("window", CAPACITY + 1),))
 
 
 def test_snapkv_by_hand() -> None:
