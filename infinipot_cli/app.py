@@ -47,6 +47,8 @@ class InfinipotGroup(TyperGroup):
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
             raise typer.Exit(_report(ctx, error)) from error
+        except (BrokenPipeError, SystemExit) as end:  # --version and --help print while words are being parsed
+            raise typer.Exit(_reader_is_gone(end)) from None
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own name of this type is private
         """Run the command the user named."""
@@ -58,11 +60,8 @@ class InfinipotGroup(TyperGroup):
             raise
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            from infinipot_cli.display.answer import discard_output
-
-            discard_output()
-            raise typer.Exit(BROKEN_PIPE) from None
+        except (BrokenPipeError, SystemExit) as end:
+            raise typer.Exit(_reader_is_gone(end)) from None
         except Exception as error:  # the boundary: whatever was not foreseen is a bug of ours and says so
             raise typer.Exit(_report(ctx, error)) from error
         return result
@@ -77,6 +76,19 @@ class SourcesCommand(TyperCommand):
             "[OPTIONS]",
             *(str(parameter.metavar) for parameter in self.params if isinstance(parameter, TyperArgument)),
         ]
+
+
+def _reader_is_gone(end: BaseException) -> int:
+    """Let nobody be told of it once more when the process ends; returns the exit code.
+
+    Rich, which draws the help, makes `SystemExit(1)` of a broken pipe. Any other is no broken pipe.
+    """
+    if isinstance(end, SystemExit) and end.code != 1:
+        raise end
+    from infinipot_cli.display.answer import discard_output
+
+    discard_output()
+    return BROKEN_PIPE
 
 
 def _report(ctx: typer.Context, error: Exception) -> int:

@@ -103,7 +103,7 @@ def _quick(subject: Subject) -> list[Step]:
         Step("longbench-pots", ("longbench", *rows, "--arms", "infinipot,truncation", "--pots", "256,384,768", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
         Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
-        Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_resumed=False),
+        Step("memory", ("memory", *book, "--tokens", "2k,16k", *model)),
         Step("cost", ("cost", "--tokens", "768,1536", *pot, "--methods", _methods(), *model)),
     ]  # fmt: skip
     if slow:
@@ -132,7 +132,7 @@ def _full(subject: Subject) -> list[Step]:
         Step("longbench-pots", ("longbench", *rows, "--arms", "infinipot,truncation", "--pots", "1k,2k,8k", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "20", *model)),
         Step("citations", ("citations", *book, *model)),
-        Step("memory", ("memory", *book, "--tokens", "20k,200k", *model), is_resumed=False),
+        Step("memory", ("memory", *book, "--tokens", "20k,200k", *model)),
         Step(
             "cost",
             ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods(), *model),

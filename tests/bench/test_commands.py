@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
-from infinipot_cli.bench import haystack
+from infinipot_cli.bench import haystack, memory
+from infinipot_cli.bench.record import MemoryRow
+from infinipot_cli.bench.report.found import find
 from infinipot_cli.tokens import from_tokenizer_json
 
 
@@ -83,6 +85,34 @@ def test_memory_measures_each_length_in_a_process_of_its_own(story: Path, tiny_m
     assert [row["n_tokens"] for row in rows] == [1024, 8192]
     assert rows[1]["n_distilled"] > rows[0]["n_distilled"] > 0
     assert all(row["peak_bytes"] > 50_000_000 for row in rows)
+
+
+def test_memory_goes_on_where_it_was_stopped_and_hands_its_options_on(
+    story: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def measured(text: str, arguments: list[str]) -> MemoryRow:
+        if len(asked) == 1:
+            asked.append([])
+            raise KeyboardInterrupt
+        asked.append(arguments)
+        return MemoryRow(len(text) // 4, 2, 10**8, 1.0)
+
+    monkeypatch.setattr(memory, "measure", measured)
+    record = tmp_path / "memory.jsonl"
+    words = ["bench", "memory", "--book", str(story), "--tokens", "1k,2k", "-m", str(tiny_model), "--memory", "1MiB"]
+    words += ["--json", "-q", "--record", str(record)]
+    assert CliRunner().invoke(app, words).exit_code == 130
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert len(told["rows"]) == 2 and len(asked) == 3
+    assert asked[-1][-2:] == ["--memory", "1048576"]
+    assert told["settings"]["tokens"] == [1024, 2048] and "weights" in told["made_with"]
+    record.rename(tmp_path / "runs.jsonl")
+    (kept,) = find(tmp_path).records
+    assert kept.bench == "memory" and [row["n_distilled"] for row in kept.rows] == [2, 2]
 
 
 def test_a_stored_pot_answers_as_one_never_stored(

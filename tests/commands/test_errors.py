@@ -1,6 +1,7 @@
 """Mistakes: one clear line, a hint where there is one, the right code, and never a traceback."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -230,3 +231,21 @@ def test_a_command_without_words_shows_its_help_and_no_empty_error() -> None:
     assert result.exit_code == 2
     assert "Usage: infinipot ask" in result.stdout
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["ask", "-h"], ["schema"]])
+def test_a_reader_that_went_away_ends_help_and_version_quietly(words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "infinipot_cli", *words]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_the_script_of_completion_is_printed() -> None:
+    command = [sys.executable, "-m", "infinipot_cli", "--show-completion", "bash"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, b"_INFINIPOT_COMPLETE" in done.stdout) == (0, True)

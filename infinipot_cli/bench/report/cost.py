@@ -22,7 +22,7 @@ _COMMAND = "infinipot bench cost --tokens 4k,8k --json"
 def cost_cells(found: Found) -> list[CostCell]:
     """Every measurement, its repetitions together."""
     names = CostRow.__dataclass_fields__
-    rows = [row for record in found.of("cost") for row in record.fields.get("rows") or record.fields.get("trials", ())]
+    rows = (row for record in found.of("cost") for row in record.rows)
     return cells(CostRow(**{name: value for name, value in row.items() if name in names}) for row in rows)
 
 
@@ -124,7 +124,7 @@ def _ends(found: Sequence[CostCell], method: str, quantity: str, times: float) -
 
 def memory_blocks(found: Found) -> list[Block]:
     """Peak memory of `infinipot ask` by length."""
-    rows = [MemoryRow(**row) for record in found.of("memory") for row in record.fields.get("rows", ())]
+    rows = [MemoryRow(**row) for record in found.of("memory") for row in record.rows]
     if not rows:
         return []
     cells = [

@@ -5,7 +5,7 @@ that both give the same report.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from infinipot_cli.errors import DocumentError
 BENCHES = ("needle", "ruler", "longbench", "pocket", "cost", "hitrate", "citations", "memory", "all")
 # What the settings of a run file have, and no other's.
 _MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "full_up_to", "cost": "methods",
-          "hitrate": "questions", "citations": "books"}  # fmt: skip
+          "hitrate": "questions", "citations": "books", "memory": "command"}  # fmt: skip
 T = TypeVar("T")
 
 
@@ -42,6 +42,12 @@ class Record:
     def model(self) -> str:
         """The model that was measured."""
         return str(self.fields.get("model") or self.settings.get("model") or "")
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """Its measurements, whether `--json` or `--record` wrote them."""
+        found: Sequence[Mapping[str, Any]] = self.fields.get("rows") or self.fields.get("trials", ())
+        return found
 
     def trials(self, make: Callable[..., T]) -> list[T]:
         """Its trials as what wrote them.

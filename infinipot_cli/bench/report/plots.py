@@ -131,8 +131,8 @@ class Plotter:
                 axes.plot(xs, ys, "--", color="0.6", marker=".", linewidth=1, label=label)
             else:
                 colour = colours[(2 * number + number // 10) % len(colours)]
-                wide = 2.5 if number == 0 else 1
-                axes.plot(xs, ys, marker="o", markersize=3, linewidth=wide, label=label, color=colour)
+                wide, height = (2.5, 4) if number == 0 else (1, 3)  # the first lies above what runs along with it
+                axes.plot(xs, ys, marker="o", markersize=3, linewidth=wide, label=label, color=colour, zorder=height)
                 if ends := panel.spreads.get(label):
                     below = [max(0.0, value - low) for value, (low, _) in zip(ys, ends, strict=True)]
                     above = [max(0.0, high - value) for value, (_, high) in zip(ys, ends, strict=True)]

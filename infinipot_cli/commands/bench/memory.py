@@ -6,7 +6,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.commands.bench.shared import Book, Record, print_json
 from infinipot_cli.commands.distilling_options import SizeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.errors import UsageError
@@ -24,6 +24,7 @@ def memory(
             rich_help_panel="Test",
         ),
     ] = "20k,200k",
+    record: Record = None,
     *,
     model: options.Model = settings.DEFAULT_MODEL,
     sizes: SizeOptions,
@@ -43,28 +44,31 @@ def memory(
 
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench.memory import measure
+    from infinipot_cli.bench.provenance import provenance, run_settings, sha256
+    from infinipot_cli.bench.record import MemoryRow
+    from infinipot_cli.bench.run_file import RunFile
     from infinipot_cli.display.bench_progress import BenchProgress
     from infinipot_cli.display.console import error_console
     from infinipot_cli.display.tables import memory_table, show_table
     from infinipot_cli.session import Session, ask
 
     console = error_console(color, quiet=quiet)
-    text = haystack.read_book(book)
-    tokenizer = Session(model).tokenizer
-    named = [("-s", sizes.pot_size), ("--budget", sizes.budget)]
+    text, session = haystack.read_book(book), Session(model, sizes.request())
+    named = [("-s", sizes.pot_size), ("--budget", sizes.budget), ("--memory", sizes.memory)]
     arguments = ["-m", model, *(word for name, value in named if value for word in (name, str(value)))]
-    rows = []
-    with BenchProgress(console, sum(lengths)) as progress:
-        for length in lengths:
-            rows.append(measure(haystack.repeat(text, tokenizer, length), arguments))
+    files = haystack.files_of(book)
+    setting = run_settings(session, session.plan(ask("Who?"))) | {
+        "command": "ask", "tokens": lengths, "data": {path.name: sha256(path) for path in files},
+    }  # fmt: skip
+    kept = RunFile(record, setting, MemoryRow)
+    n_done = len(kept.done)
+    with BenchProgress(console, sum(lengths), done=sum(lengths[:n_done]), kept=str(record or "")) as progress:
+        for length in lengths[n_done:]:
+            kept.add(measure(haystack.repeat(text, session.tokenizer, length), arguments))
             progress.step(f"{length} tokens", n=length)
     if json:
-        # torch comes in only now: a child would have begun with the memory of its parent
-        from infinipot_cli.bench.provenance import provenance, run_settings
-
-        session = Session(model, sizes.request())
-        made = {"settings": run_settings(session, session.plan(ask("Who?"))) | {"tokens": lengths},
-                "made_with": provenance(session, haystack.files_of(book))}  # fmt: skip
-        print_json({"schema": 1, "bench": "memory", "model": model, "rows": [asdict(row) for row in rows], **made})
+        # only this loads the model: a child would have begun with the memory of its parent
+        made = {"settings": setting, "made_with": provenance(session, files)}
+        print_json({"schema": 1, "bench": "memory", "model": model, "rows": [asdict(row) for row in kept.done], **made})
     else:
-        show_table(memory_table(rows))
+        show_table(memory_table(kept.done))
