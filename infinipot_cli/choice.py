@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from infinipot_cli.errors import UsageError
 
 LARGEST_POOL = 101
+_OF_NOVELTY = frozenset({"decay", "rank", "fresh"})
+_OF_CAP = frozenset({"pool", "group_max", "mass"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,24 @@ class Choice:
         for name, share in (("mass", self.mass), ("decay", self.decay), ("fresh", self.fresh), ("words", self.words)):
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} must lie between 0 and 1, not {share}")
+
+    def check_share(self, novelty_ratio: float) -> None:
+        """Refuse settings of a score that chooses nothing.
+
+        Args:
+            novelty_ratio: α, the share of the places that novelty gives away; CaP has the others.
+
+        Raises:
+            UsageError: a setting changes a score that gives no place away.
+        """
+        without = {0.0: ("novelty", _OF_NOVELTY), 1.0: ("the catalyst", _OF_CAP)}
+        chooser, settings = without.get(novelty_ratio, ("", frozenset()))
+        for name in self.changed:
+            if name in settings:
+                raise UsageError(
+                    f"--set {name} changes what {chooser} chooses, and --novelty {novelty_ratio:g} leaves it no places",
+                    hint=f"leave {name} out, or take another share",
+                )
 
     @property
     def changed(self) -> dict[str, int | float | bool]:

@@ -152,8 +152,9 @@ class Reading(Answers):
         """Let the next distillation keep the passages that match the questions best, of all that was read."""
         if not self.plan.choice.words or self._pot is None:
             return
-        room = self.plan.budget - len(self.plan.prompt.prefix_ids) - sum(end - start for start, end in self.pot.pinned)
-        most = min(int(self.plan.choice.words * self.plan.budget), room - 1) // len(self._lookouts)
+        choice, n_pinned = self.plan.choice, sum(end - start for start, end in self.pot.pinned)
+        room = self.plan.budget - len(self.plan.prompt.prefix_ids) - n_pinned - choice.sinks - choice.recent
+        most = min(int(choice.words * self.plan.budget), room - 1) // len(self._lookouts)
         self.pot.favoured = merged(span for lookout in self._lookouts for span in lookout.favoured(most))
 
     def _forget(self) -> None:

@@ -132,10 +132,15 @@ class Session:
     def tokenizer(self) -> DocumentTokenizer:
         """The model's tokenizer, read at the first call."""
         if self._tokenizer is None:
+            source = self.tokenizer_json()
             try:
-                self._tokenizer = from_tokenizer_json(self.tokenizer_json())
+                self._tokenizer = from_tokenizer_json(source)
             except Exception as error:  # a foreign parser on a foreign file: anything may come
-                raise ModelError(f"the tokenizer of {self.files.name} is damaged", code="damaged_model") from error
+                raise ModelError(
+                    f"the tokenizer of {self.files.name} is damaged",
+                    hint="fetch the model again in full",
+                    code="damaged_model",
+                ) from error
         return self._tokenizer
 
     def tokenizer_json(self) -> Path | str:

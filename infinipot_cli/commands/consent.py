@@ -86,7 +86,9 @@ def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:
         ModelError: the user has forbidden the network.
         Exit: fetching it failed, and has said why.
     """
-    is_missing = error.code == "model_not_found" and "/" in name and not os.path.exists(name)
+    from infinipot_cli.model.catalog import is_hub_name
+
+    is_missing = error.code == "model_not_found" and is_hub_name(name) and not os.path.exists(name)
     if not is_missing:
         return False
     was_offline = (_WAS_OFFLINE or "").strip().lower() in ("1", "true", "yes", "on")

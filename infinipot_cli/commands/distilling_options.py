@@ -168,12 +168,14 @@ class DistillingOptions(SizeOptions):
 
         Raises:
             PotSizeError: sizes that can hold nothing.
-            UsageError: `--set` with a name or value that there is not.
+            UsageError: `--set` with a name or value that there is not, or of a score that gives no place away.
         """
         named = (("sinks", self.keep_first), ("recent", self.keep_last))
         more = [f"{name}={value}" for name, value in named if value is not None]
         policy = self.policy or DEFAULT
         choice, own = parse_settings(policy, [*(usual if policy == DEFAULT else ()), *(self.choices or ()), *more])
+        if policy == DEFAULT:
+            choice.check_share(self.novelty)
         return settings.PotRequest(
             self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own, self.memory
         )

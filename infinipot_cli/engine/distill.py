@@ -32,7 +32,7 @@ def distill(
         n_kept: entries to keep where that is not the budget.
 
     Raises:
-        PotSizeError: an answer has taken the places of the catalyst.
+        PotSizeError: an answer has taken the places of the catalyst, or what must stay fills the pot.
     """
     start, n_before = time.perf_counter(), pot.n_held
     assert pot.budget < n_before
@@ -54,7 +54,7 @@ def distill(
         n_seen=pot.n_seen,
         capacity=pot.capacity,
     )
-    pot.keep(_survivors(pot, evidence, protected, n_kept or pot.budget))
+    pot.keep(_survivors(pot, evidence, protected, n_kept))
     return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
 
 
@@ -77,8 +77,9 @@ def catalyst_votes(model: PreTrainedModel, pot: Pot) -> Tensor:
     return votes_by_head(votes, pot.n_kv_heads)
 
 
-def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, budget: int) -> Tensor:
+def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, n_kept: int | None) -> Tensor:
     """The entries to keep, (L, K, C): those of the policy, with what `pot.choice` changes about it."""
+    budget = n_kept or pot.budget
     _check_pins(pot, evidence.origins)
     choice, scores, origins = pot.choice, pot.policy.rank(evidence), evidence.origins
     device = scores.device
@@ -94,14 +95,29 @@ def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, budget: i
         protected = kept if protected is None else kept | protected.to(device)
     if choice.pool > 1:
         scores = pooled(scores, choice.pool)
-    if choice.mass:
+    if choice.mass and n_kept is None:  # else as much shall stay as fits
         budget = concentrated_budget(scores, choice.mass, pot.novelty_ratio, budget)
     if protected is not None:  # what must stay comes before what should
-        budget = max(budget, pot.n_prefix + int(protected.sum(-1).max()))
+        budget = max(budget, _places(pot, protected))
     return select(
         scores, evidence.novelty, budget=min(budget, scores.shape[-1]), novelty_ratio=pot.novelty_ratio,
         n_prefix=pot.n_prefix, protected=protected, fresh=fresh, fresh_share=choice.fresh,
     )  # fmt: skip
+
+
+def _places(pot: Pot, protected: Tensor) -> int:
+    """Places that what must stay takes, the prefix included; protected as for `distill`.
+
+    Raises:
+        PotSizeError: the pot would be full of it.
+    """
+    n_must = pot.n_prefix + int(protected.sum(-1).max())
+    if n_must >= pot.capacity - len(pot.catalyst_ids):
+        raise PotSizeError(
+            f"what must stay takes {n_must} of {pot.capacity} places and leaves none to read into",
+            hint="pin or keep less, or take a larger pot with -s",
+        )
+    return n_must
 
 
 def _check_pins(pot: Pot, origins: Tensor) -> None:

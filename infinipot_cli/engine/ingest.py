@@ -93,13 +93,13 @@ class Reader:
         hearing: Hearing | None = None
         while True:
             room = max(0, n_full - pot.n_held)
-            # never more than the next forward can take, so that no forward is cut in two by a full pot
-            taken = [*ahead, *islice(stream, min(self.chunk, room or n_full - pot.budget) - len(ahead))]
+            taken = [*ahead, *islice(stream, min(self.chunk, room or 1) - len(ahead))]
             if not taken:
                 return
-            if not room:
+            if not room:  # pins may keep more than the budget: how much can follow is known once room has been made
                 yield distill(self.model, pot, hearing=hearing)
                 hearing, room = None, n_full - pot.n_held
+                taken += islice(stream, min(self.chunk, room) - 1)
             # tokens that fill the pot bring the catalyst with them if it will be asked for, that is if more is to come
             fills = len(taken) == room and pot.policy.voters is Voters.CATALYST
             ahead = list(islice(stream, 1)) if fills else []

@@ -212,7 +212,10 @@ class Pot(Cache):
             if layer.is_local:
                 indices[number] = torch.arange(self.n_held - n, self.n_held, device=indices.device)
         self._origins[..., :n] = self._origins.gather(-1, indices)
-        self._novelty[..., :n] = self._novelty.gather(-1, indices) * self.choice.decay
+        novelty = self._novelty.gather(-1, indices)
+        if self.choice.decay != 1:  # the first token of all stays endlessly novel, faded to nothing or not
+            novelty = torch.where(novelty.isinf(), novelty, novelty * self.choice.decay)
+        self._novelty[..., :n] = novelty
         for number, layer in enumerate(self.pot_layers):
             layer.keep(indices[number], resets=self.policy.numbering is Numbering.RESET)
         self.n_cycles += 1

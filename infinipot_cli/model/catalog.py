@@ -12,6 +12,7 @@ POCKET_FOLDER = Path(__file__).parent.parent / "pocket"
 
 _REVISION = re.compile(r"[\w][\w./-]{0,99}")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_FULL_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
 def find(name: str, loading: Loading | None = None) -> ModelFiles:
@@ -48,18 +49,21 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
         raise ModelError(
             f"{name} is a file; a model is a folder in transformers format, or a .gguf file", code="no_model"
         )
-    if name.startswith(("/", "./", "../", "~")) or path.suffix == SUFFIX:
-        raise ModelError(f"there is no {name}", hint="-m takes a folder, a .gguf file or a name", code="no_model")
     hub_name, revision = with_revision(name)
     folder = _cached(hub_name, revision) if _HUB_NAME.fullmatch(hub_name) else None
     if folder is None:
         raise ModelError(
             f"model {name!r} is not on this machine",
-            hint=f"infinipot models pull {name if '/' in name else 'ORG/NAME'}, or a folder: -m ./FOLDER, "
+            hint=f"infinipot models pull {name if is_hub_name(name) else 'ORG/NAME'}, or a folder: -m ./FOLDER, "
             "or drop -m to use pocket",
             code="model_not_found",
         )
     return describe(name, folder, **trust)
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a name can only be that of a model on the hub, such as `Qwen/Qwen3-0.6B`, and of no folder elsewhere."""
+    return _FULL_HUB_NAME.fullmatch(with_revision(name)[0]) is not None
 
 
 def with_revision(name: str) -> tuple[str, str | None]:

@@ -18,6 +18,15 @@ _RECURRENT = {
     "qwen3_next": "Qwen3-Next", "granitemoehybrid": "Granite hybrid", "nemotron_h": "Nemotron-H",
     "falcon_h1": "Falcon-H1", "lfm2": "LFM2", "minimax": "MiniMax",
 }  # fmt: skip
+# Rotary positions, but nothing that a pot could hold on to.
+_OWN_ATTENTION = "computes its attention outside transformers' interface, so what a catalyst attends to cannot be read"
+_ELSEWISE = {
+    "gptj": f"GPT-J {_OWN_ATTENTION}", "codegen": f"CodeGen {_OWN_ATTENTION}", "falcon": f"Falcon {_OWN_ATTENTION}",
+    "llama4": "Llama 4 attends in fixed chunks, so its entries cannot be renumbered",
+    "llama4_text": "Llama 4 attends in fixed chunks, so its entries cannot be renumbered",
+    "hunyuan_v1_dense": "Hunyuan norms its keys behind the rotation, so they cannot be renumbered exactly",
+    "hunyuan_v1_moe": "Hunyuan norms its keys behind the rotation, so they cannot be renumbered exactly",
+}  # fmt: skip
 
 
 def check_kind(name: str, config: dict[str, object]) -> None:
@@ -32,7 +41,9 @@ def check_kind(name: str, config: dict[str, object]) -> None:
     """
     kind = str(config.get("model_type", ""))
     reason = ""
-    if config.get("is_encoder_decoder"):
+    if kind in _ELSEWISE and not (kind == "falcon" and config.get("alibi")):
+        reason = _ELSEWISE[kind]
+    elif config.get("is_encoder_decoder"):
         reason = f"{_shown(kind)} has an encoder and a decoder; the encoder reads everything at once"
     elif "vision_config" in config or "audio_config" in config:
         reason = f"{_shown(kind)} reads pictures or sound beside text; its text-only version may work"

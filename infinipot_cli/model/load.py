@@ -13,7 +13,7 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from infinipot_cli.errors import DeviceError, InfinipotError, ModelError
+from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UnsupportedModelError
 from infinipot_cli.model.device import (
     choose_attention,
     choose_device,
@@ -22,6 +22,8 @@ from infinipot_cli.model.device import (
     spread_over_devices,
 )
 from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.model.kinds import WANTED
+from infinipot_cli.model.weights import damage
 from infinipot_cli.settings import Loading
 
 
@@ -172,11 +174,18 @@ def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     if _is_exhausted(error):
         return DeviceError(f"there is not enough memory to load {files.name}", code="out_of_memory")
+    if not files.gguf_file and (wrong := damage(files.folder)):
+        hint = "git lfs pull in its folder" if "LFS" in wrong else "fetch the model again in full"
+        return ModelError(f"{files.name} cannot be loaded: {wrong}", hint=hint, code="damaged_model")
     if "trust_remote_code" in str(error):
         return ModelError(
             f"{files.name} needs code from its own folder to run, which infinipot does not do unasked",
             hint="if you trust where it comes from: --trust-remote-code",
             code="remote_code",
+        )
+    if "does not support an attention implementation" in str(error):
+        return UnsupportedModelError(
+            f"{files.name} cannot use a pot: its attention does not run through transformers' interface", hint=WANTED
         )
     if isinstance(error, ValueError) and "Unrecognized configuration class" in reason:
         return ModelError(f"{files.name} is not a language model that writes text", code="not_a_language_model")

@@ -76,20 +76,22 @@ class LayerRope:
         if n_positions is None:
             cos, sin = self._turns(positions.to(keys.device))
         else:
-            cos, sin = (values[positions] for values in self._table(n_positions, keys.device))
+            rows, shape = positions.flatten().to(keys.device), positions.shape
+            cos, sin = (
+                values.index_select(0, rows).view(*shape, -1) for values in self._table(n_positions, keys.device)
+            )
         if (self.sign < 0) is not inverse:
             sin = -sin
-        n_rotated = 2 * self.inv_freq.numel()
-        split = keys.shape[-1] - n_rotated if self.is_last else n_rotated
-        head, tail = keys[..., :split], keys[..., split:]
-        turned, passed = (tail, head) if self.is_last else (head, tail)
+        turned, n_rotated = keys.clone(), 2 * self.inv_freq.numel()
+        turning = turned[..., keys.shape[-1] - n_rotated :] if self.is_last else turned[..., :n_rotated]
         if self.is_interleaved:
-            first, second = turned[..., 0::2], turned[..., 1::2]
+            first, second = turning[..., 0::2], turning[..., 1::2]
         else:
-            first, second = turned.chunk(2, dim=-1)
-        pair = (first * cos - second * sin, second * cos + first * sin)
-        turned = torch.stack(pair, dim=-1).flatten(-2) if self.is_interleaved else torch.cat(pair, dim=-1)
-        return torch.cat((passed, turned) if self.is_last else (turned, passed), dim=-1)
+            first, second = turning.chunk(2, dim=-1)
+        moved = first * sin
+        first.mul_(cos).addcmul_(second, sin, value=-1)
+        second.mul_(cos).add_(moved)
+        return turned
 
     def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine of each pair's angle, (..., N, n_pairs)."""

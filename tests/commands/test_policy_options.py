@@ -47,6 +47,8 @@ def test_every_policy_answers(policy: str, story: Path, tiny_model: Path, home: 
         (["read", "STORY", "--policy", "snapkv", "--save-pot", "a"], 2, "a stored pot needs a pot that is"),
         (["chat", "STORY", "--policy", "truncation"], 2, "a conversation needs a pot that is distilled"),
         (["ask", "STORY", "x?", "--policy", "tova", "--catalyst", "G"], 2, "the policy tova listens to no catalyst"),
+        (["ask", "STORY", "x?", "--novelty", "0", "--set", "decay=0.5"], 2, "--novelty 0 leaves it no places"),
+        (["ask", "STORY", "x?", "--novelty", "1", "--set", "pool=3"], 2, "--novelty 1 leaves it no places"),
         (["ask", "STORY", "x?", "--set", "cap=off", "--catalyst", "G"], 2, "cap=off listens to no catalyst"),
         (["ask", "STORY", "x?", "--catalyst", "G3"], 2, "there is no prompt named G3"),
         (["summarize", "STORY", "--catalyst", "Q"], 2, "wants a question"),

@@ -8,9 +8,9 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from infinipot_cli.choice import PAPER, Choice
-from infinipot_cli.engine import Pot, generate, read
+from infinipot_cli.engine import Pot, Reader, generate, read
 from infinipot_cli.engine.importance import concentrated_budget, pooled, select
-from infinipot_cli.errors import PotSizeError
+from infinipot_cli.errors import PotSizeError, UsageError
 from infinipot_cli.model.attention import attention_weights, cap_scores
 
 CAPACITY, BUDGET, CATALYST, PREFIX = 40, 16, (5, 6, 7), (1, 2)
@@ -130,3 +130,49 @@ def test_fresh_tokens_get_their_share() -> None:
     few = torch.arange(20)[None, None] >= 19
     kept = select(votes, novelty, budget=6, novelty_ratio=1.0, n_prefix=0, fresh=few, fresh_share=1.0)[0, 0].tolist()
     assert kept == [0, 1, 2, 3, 4, 19], "places that nothing fresh can take go to the rest"
+
+
+@pytest.mark.parametrize("chunk", [3, 512])
+def test_what_must_stay_may_take_more_than_the_budget(model: LlamaForCausalLM, chunk: int) -> None:
+    """Pins, ends and favoured passages together leave less room to read into, and the pot still never overflows."""
+    reader = Reader(
+        model, catalyst_ids=CATALYST, prefix_ids=PREFIX, capacity=CAPACITY, budget=BUDGET, record=True, chunk=chunk,
+        choice=Choice(sinks=6, recent=7),
+    )  # fmt: skip
+    reader.pot.pinned, reader.pot.favoured = [(10, 20)], [(22, 29)]
+    for _ in reader.feed(document(200)):
+        assert reader.pot.n_held <= CAPACITY - len(CATALYST)
+    pot = reader.pot
+    assert pot.peak == CAPACITY
+    assert all(kept.shape[-1] == 2 + 6 + 7 + 10 + 7 > BUDGET for kept in pot.kept_history)
+    assert all(everywhere(pot.kept_history, place) for place in (*PREFIX, *range(2, 8), *range(10, 20), *range(22, 29)))
+    reader.pot.favoured = [(22, 29), (205, 240)]
+    with pytest.raises(PotSizeError, match=r"what must stay takes .* of 40 places"):
+        list(reader.feed(document(200)))
+
+
+def test_fading_to_nothing_leaves_the_first_token(model: LlamaForCausalLM) -> None:
+    pot = read(model, document(200), catalyst_ids=CATALYST, capacity=CAPACITY, budget=BUDGET, choice=Choice(decay=0.0))
+    old = pot.origins < pot.n_seen_distilled
+    assert bool((pot.origins == 0).any(-1).all())
+    assert set(pot.novelty[old].tolist()) == {0.0, float("inf")}
+
+
+def test_as_much_as_fits_stays_though_few_places_would_do(model: LlamaForCausalLM) -> None:
+    pot = pot_of(model, Choice(fill=True, mass=0.2), n=34)
+    step = next(generate(model, pot, (9, 10, 11), max_new_tokens=6))
+    assert step.n_held == CAPACITY - 6
+    again = pot_of(model, Choice(fill=True, mass=0.2))
+    assert min(kept.shape[-1] for kept in again.kept_history) < BUDGET
+
+
+@pytest.mark.parametrize(
+    ("choice", "ratio"),
+    [(Choice(decay=0.5), 0.0), (Choice(rank=True), 0.0), (Choice(fresh=0.2), 0.0), (Choice(pool=3), 1.0),
+     (Choice(group_max=True), 1.0), (Choice(mass=0.5), 1.0)],
+)  # fmt: skip
+def test_settings_of_a_score_that_chooses_nothing_are_refused(choice: Choice, ratio: float) -> None:
+    with pytest.raises(UsageError, match=f"--set {next(iter(choice.changed))} .* leaves it no places"):
+        choice.check_share(ratio)
+    choice.check_share(0.5)
+    choice.check_share(1.0 - ratio)

@@ -95,6 +95,18 @@ def test_an_unknown_name_is_refused_with_what_to_do(name: str) -> None:
     assert "-m ./FOLDER" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [("no/such-model", "no/such-model"), ("no/such@main", "no/such@main"), ("./nowhere", "ORG/NAME"),
+     ("/no/where", "ORG/NAME"), ("../no", "ORG/NAME"), ("~/no", "ORG/NAME"), ("a/b/c", "ORG/NAME"), ("no", "ORG/NAME")],
+)  # fmt: skip
+def test_only_a_name_of_the_hub_is_offered_to_be_fetched(name: str, offered: str) -> None:
+    assert catalog.is_hub_name(name) == (offered == name)
+    with pytest.raises(ModelError) as caught:
+        catalog.find(name)
+    assert f"infinipot models pull {offered}," in caught.value.hint
+
+
 def test_a_file_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
     with pytest.raises(ModelError, match="a model is a folder"):

@@ -13,7 +13,9 @@ REFUSED = {
     "gpt2": "position", "opt": "position", "bloom": "ALiBi", "mpt": "ALiBi", "mamba": "recurrent",
     "jamba": "recurrent", "rwkv": "recurrent", "qwen3_next": "recurrent", "recurrent_gemma": "recurrent",
     "t5": "encoder", "bart": "encoder", "whisper": "encoder", "llava": "pictures", "qwen2_vl": "pictures",
-    "gemma3": "pictures",
+    "gemma3": "pictures", "gptj": "GPT-J .* interface", "codegen": "CodeGen .* interface",
+    "falcon": "Falcon .* interface", "llama4": "fixed chunks", "llama4_text": "fixed chunks",
+    "hunyuan_v1_dense": "behind the rotation", "hunyuan_v1_moe": "behind the rotation",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from infinipot_cli.errors import DeviceError, ModelError
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.load import load, memory_guard, tokenizer_json
+from infinipot_cli.session import Session
 
 
 @pytest.fixture
@@ -92,3 +93,29 @@ def test_exhausted_memory_is_one_error(error: Exception) -> None:
 def test_other_failures_pass_the_memory_guard() -> None:
     with pytest.raises(RuntimeError, match="shape"), memory_guard("read"):
         raise RuntimeError("shape mismatch")
+
+
+@pytest.mark.parametrize(
+    ("left", "text", "reason"),
+    [
+        ((), None, "has no tokenizer that can be used here"),
+        (
+            ("tokenizer_config.json",),
+            "version https://git-lfs.github.com/spec/v1\n",
+            "the tokenizer of mute is damaged",
+        ),
+    ],
+)
+def test_a_missing_tokenizer_is_told_from_a_damaged_one(
+    tiny_model: Path, tmp_path: Path, left: tuple[str, ...], text: str | None, reason: str
+) -> None:
+    folder = tmp_path / "mute"
+    shutil.copytree(tiny_model, folder)
+    for path in folder.glob("tokenizer*"):
+        if path.name not in left:
+            path.unlink()
+    if text is not None:
+        (folder / "tokenizer.json").write_text(text)
+    with pytest.raises(ModelError, match=reason) as caught:
+        Session(str(folder)).tokenizer  # noqa: B018
+    assert caught.value.hint
