@@ -104,7 +104,7 @@ def _quick(subject: Subject) -> list[Step]:
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
         Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
         Step("memory", ("memory", *book, "--tokens", "2k,16k", *model)),
-        Step("cost", ("cost", "--tokens", "768,1536", *pot, "--methods", _methods(), *model)),
+        Step("cost", ("cost", "--tokens", "768,1536", "--repeat", "1", *pot, "--methods", _methods(), *model)),
     ]  # fmt: skip
     if slow:
         sets = "hotpotqa,multifieldqa_en,qasper,narrativeqa"
