@@ -17,50 +17,60 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM
 
-from infinipot_cli.engine import read
+from infinipot_cli.bench.citations import PagedBook
+from infinipot_cli.policies import DEFAULT, parse_settings
 from infinipot_cli.recipe import corpus
 from infinipot_cli.recipe.corpus import Corpus, Leavings
-from infinipot_cli.recipe.examples import ASSISTANT, END, HEAD
 from infinipot_cli.recipe.material import Material, Segment
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import ASK_CHOICES, PotRequest
 
 CAPACITY, BUDGET = 1024, 512
-SHORTEST, LONGEST = 2_000, 8_000
+SHORTEST, LONGEST = 2_000, 9_000
 HEADS_A_READING = 4
 FIRST_LAYER = 2  # as for the retention loss: the first layers cannot yet know what supports an answer
 
 
 class Recorder:
-    """Reads with a model and keeps what its heads hold."""
+    """Reads with a model, as `ask` does, and keeps what its heads hold."""
 
     def __init__(self, model: Path, texts: Corpus, seed: int) -> None:
-        self.model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32, trust_remote_code=False).eval()
+        request = PotRequest(CAPACITY, BUDGET, choice=parse_settings(DEFAULT, ASK_CHOICES)[0])
+        self.session = Session(str(model), request)
+        self.tokenizer = texts.tokenizer
         self.material = Material(texts, seed)
-        self.lead = self.material.encode("\n\nQuestion:")
         self.rng = random.Random(seed)
 
     def reading(self) -> list[Leavings]:
-        """One reading, with or without the fact, seen by some of the heads."""
+        """One reading, with or without the fact, seen by some of the heads; none if tokens came out otherwise."""
         segment = self._fact()
         question, answer = self.rng.choice(segment.questions)
         prose = self.material.prose(self.rng.randrange(SHORTEST, LONGEST))
         at, early = self.rng.choice(self.material.edges(prose[: len(prose) // 2])), self.rng.random() < 0.5
         document = prose[:at] + segment.ids + prose[at:] if early else prose
-        pot = read(
-            self.model, document, catalyst_ids=[*self.lead, *question, END, ASSISTANT], prefix_ids=HEAD,
-            capacity=CAPACITY, budget=BUDGET, record=True,
-        )  # fmt: skip
-        kept = pot.kept_history[-1][:, :, len(HEAD) :] - len(HEAD)
+        text = self.tokenizer.decode(document, skip_special_tokens=False)
+        if self.material.encode(text) != document:
+            return []
+        kept = self._survivors(text, self.tokenizer.decode(question).strip())
         first = min(FIRST_LAYER, kept.shape[0] - 1)
         places = [(layer, head) for layer in range(first, kept.shape[0]) for head in range(kept.shape[1])]
         places *= -(-HEADS_A_READING // len(places))  # a model of very few heads gives some of them twice
         found = []
         for layer, head in self.rng.sample(places, HEADS_A_READING):
-            origins = kept[layer, head].tolist()
+            origins = [place for place in kept[layer, head].tolist() if place >= 0]
             support = [n for n, place in enumerate(origins) if early and at <= place < at + len(segment.ids)]
             found.append(Leavings([document[p] for p in origins], support, segment.ids, question, answer))
         return found
+
+    def _survivors(self, text: str, question: str) -> torch.Tensor:
+        """Document places that the last distillation left, (layers, KV heads, entries), the header's below zero."""
+        with self.session.reading_of([PagedBook((text,))], ask(question)) as reading:
+            for _ in reading.read():
+                pass
+            n_fresh = reading.pot.n_seen - reading.passes[-1].n_seen
+            origins = reading.pot.origins[:, :, : reading.pot.n_held - n_fresh]
+            return origins - len(reading.plan.prompt.prefix_ids)
 
     def _fact(self) -> Segment:
         return self.material.invented() if self.rng.random() < 0.6 else self.material.real_sentence()
@@ -95,8 +105,9 @@ def main() -> None:
     recorder = Recorder(options.model, corpus.load(options.work), options.seed)
     with (options.work / "leavings.jsonl").open("a", encoding="utf-8") as out:
         for number in range(n_before, options.n):
-            for leavings in recorder.reading():
-                out.write(json.dumps(asdict(leavings)) + "\n")
+            while not (found := recorder.reading()):
+                pass
+            out.writelines(json.dumps(asdict(leavings)) + "\n" for leavings in found)
             out.flush()
             if number % 20 == 19:
                 print(f"{number + 1} readings", flush=True)

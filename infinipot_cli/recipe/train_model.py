@@ -41,6 +41,8 @@ REAL = {
 HELD = REAL | {"leavings": 4.0}
 QUESTIONS = REAL | {"planted": 4.0, "wiki": 7.0, "tale": 1.2}
 HELD_QUESTIONS = QUESTIONS | {"leavings": 4.0}
+PARAGRAPHS = REAL | {"planted": 2.0, "wiki": 12.0, "tale": 1.2}
+HELD_PARAGRAPHS = PARAGRAPHS | {"planted": 4.0, "leavings": 3.0}
 
 CURRICULUM = (
     Stage(96, 64, 96, 4_200_000, FIRST, n_scored=24),
@@ -55,8 +57,22 @@ CURRICULUM = (
         960,
         352,
         8,
-        20_000_000,
+        10_700_000,
         HELD_QUESTIONS,
+        kept_share=0.5,
+        budget=448,
+        residue_share=0.4,
+        n_scored=160,
+        absent_share=0.04,
+    ),
+    # A text of one paragraph meets four times as many real questions in the same time as one of five.
+    Stage(256, 144, 32, 8_000_000, PARAGRAPHS, kept_share=0.15, budget=128, residue_share=0.1, absent_share=0.04),
+    Stage(
+        960,
+        352,
+        8,
+        24_000_000,
+        HELD_PARAGRAPHS,
         kept_share=0.5,
         budget=448,
         residue_share=0.4,
