@@ -126,7 +126,7 @@ ARROWS = {
     },
     "app": {"commands", "display", "config", "settings", "errors", "__version__"},
     "__main__": {"app"},
-    "recipe": {"engine", "bench"},
+    "recipe": {"session", "bench", "policies", "settings"},
     "__init__": set(),
 }
 

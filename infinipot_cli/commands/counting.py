@@ -184,7 +184,7 @@ def _record(session: Session, count: Count, *, is_dry_run: bool) -> dict[str, ob
         "tokens": count.n_tokens,
         "model": session.files.name,
         **({"pot": pot} if pot else {}),
-        "seconds": round(seconds, 1) if seconds is not None else None,
+        "seconds": round(seconds, 3) if seconds is not None else None,
     }
 
 

@@ -123,5 +123,7 @@ def _run_file(path: Path) -> Record | None:
         settings, *trials = [json.loads(line) for line in lines[:-1]]
     except (OSError, ValueError):
         return None
+    if isinstance(settings, dict) and "suite" in settings:
+        return None  # what `bench all` has run, which is no run of any one benchmark
     bench = next((name for name, mark in _MARKS.items() if isinstance(settings, dict) and mark in settings), None)
     return Record(path, bench, {"bench": bench, "settings": settings, "trials": trials}) if bench else None
