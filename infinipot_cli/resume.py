@@ -89,7 +89,10 @@ def adopt(session: Session, header: Header, name: str) -> None:
         UsageError: other sizes were asked for.
     """
     check_same(header.fingerprint, identity(session, _wanted_dtype(session, header)), name)
-    session.request = _as_stored(session.request, header, name)
+    try:
+        session.request = _as_stored(session.request, header, name)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise PotError(f"pot {name} is damaged: its numbers make no sense", code="damaged_pot") from error
 
 
 def resume(

@@ -82,7 +82,8 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
     lines = [
         f"@{pot.name}  {size(pot.n_bytes)}  {pot.path}",
         f"model      {header.fingerprint.model} ({header.fingerprint.dtype})",
-        f"places     {numbers['capacity']}, {numbers['budget']} kept at each of {numbers['n_cycles']} distillations",
+        f"places     {numbers.get('capacity', '?')}, {numbers.get('budget', '?')} kept at each of"
+        f" {numbers.get('n_cycles', '?')} distillations",
         f"policy     {label(numbers.get('policy', DEFAULT), tuple(numbers.get('policy_settings', {}).items()))}",
         f"asked      {asked}",
         f"entries    {header.entries}",

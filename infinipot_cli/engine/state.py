@@ -14,6 +14,8 @@ from infinipot_cli.errors import PotError
 from infinipot_cli.model.port import port_of
 from infinipot_cli.policies import DEFAULT
 
+# What comes of numbers and tensors that are missing, or of another kind than `capture` gives.
+_SENSELESS = (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError)
 _NUMBERS = ("capacity", "budget", "novelty_ratio", "n_prefix", "n_seen", "n_seen_distilled", "n_cycles")
 
 
@@ -66,9 +68,19 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
         state: as `capture` gave it.
 
     Raises:
-        PotError: the tensors do not have the shapes that this model's pot has.
+        PotError: numbers and tensors are not those that this model's pot has.
     """
+    try:
+        return _restored(model, state)
+    except _SENSELESS as error:
+        raise PotError("the stored pot holds what no pot of this model holds", code="damaged_pot") from error
+
+
+def _restored(model: PreTrainedModel, state: PotState) -> Pot:
     port, numbers, tensors = port_of(model), state.numbers, state.tensors
+    counts = [numbers[name] for name in _NUMBERS if name != "novelty_ratio"]
+    if any(type(number) is not int or number < 0 for number in (*counts, *numbers["catalyst_ids"])):
+        raise TypeError
     pot = Pot(
         port.ropes, port.windows, port.n_kv_heads, capacity=numbers["capacity"], budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"], catalyst_ids=tuple(numbers["catalyst_ids"]),

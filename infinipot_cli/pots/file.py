@@ -95,6 +95,8 @@ _AGAIN = "read its documents again, or fetch the file again in full"
 
 def _head(path: Path, name: str) -> bytes:
     """The length and the JSON in front of the tensors."""
+    if path.is_fifo() or path.is_socket() or path.is_char_device():  # reading it could wait for ever
+        raise PotError(f"{name} is no pot: it is not an ordinary file", code="damaged_pot")
     try:
         with path.open("rb") as file:
             start = file.read(8)

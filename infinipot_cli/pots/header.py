@@ -110,6 +110,25 @@ def from_json(text: str, name: str) -> Header:
         )
         fingerprint = Fingerprint(**content.pop("fingerprint"))
         prefix_ids, questions = tuple(map(int, content.pop("prefix_ids"))), tuple(map(str, content.pop("questions")))
-        return Header(fingerprint=fingerprint, sources=sources, prefix_ids=prefix_ids, questions=questions, **content)
+        header = Header(fingerprint=fingerprint, sources=sources, prefix_ids=prefix_ids, questions=questions, **content)
+        if not _is_sound(header):
+            raise TypeError
+        return header
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PotError(f"pot {name} is damaged: its header makes no sense", code="damaged_pot") from error
+
+
+def _is_sound(header: Header) -> bool:
+    """Whether every field is of its type; JSON could hold anything in its place."""
+    texts: list[object] = [header.model, header.catalyst, header.entries, *vars(header.fingerprint).values()]
+    counts: list[object] = []
+    for source in header.sources:
+        texts += [source.name, source.kind, source.sha256]
+        counts += [source.n_tokens, source.first_token]
+    # a bool is an int to Python, and a count to nobody
+    return (
+        isinstance(header.numbers, dict)
+        and type(header.created) in (int, float)
+        and all(isinstance(text, str) for text in texts)
+        and all(type(count) is int and count >= 0 for count in counts)
+    )

@@ -174,9 +174,12 @@ def remove(name: str) -> None:
     """Delete a pot.
 
     Raises:
-        PotError: there is none of this name.
+        PotError: there is none of this name, or the file named is none.
     """
-    path = look(name).path
+    found = look(name)
+    if is_file_name(name) and found.problem:  # on the shelf a damaged pot may go; elsewhere it may be anything
+        raise PotError(f"{name} is no pot, or a damaged one", hint=f"rm {found.path}", code="damaged_pot")
+    path = found.path
     try:
         path.unlink()
     except OSError as error:

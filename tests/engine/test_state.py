@@ -63,3 +63,16 @@ def test_tensors_of_another_shape_are_refused() -> None:
     del state.tensors["keys.1"]
     with pytest.raises(PotError):
         restore(model, state)
+
+
+@pytest.mark.parametrize("name", ["capacity", "n_seen", "choice", "catalyst_ids"])
+@pytest.mark.parametrize("wrong", [None, "x", {"x": 1}, [[]]])
+def test_numbers_that_make_no_sense_are_a_damaged_pot(name: str, wrong: object) -> None:
+    model = build(next(family for family in FAMILIES if family.name == "Llama"))
+    made = reader(model)
+    for _ in made.feed(ids(60, 1)):
+        pass
+    state = capture(made.pot)
+    state.numbers[name] = wrong
+    with pytest.raises(PotError):
+        restore(model, state)

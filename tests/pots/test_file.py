@@ -188,3 +188,40 @@ def test_the_sum_covers_the_header(stored: Path) -> None:
     assert file.read_header(stored, "@book") == replace(HEADER, catalyst="catalyst-generaL")
     with pytest.raises(PotError, match="altered"):
         file.read(stored, "@book")
+
+
+def test_fields_of_another_kind_are_refused_though_the_sum_is_right(tmp_path: Path) -> None:
+    content = json.loads(HEADER.to_json())
+    (source,) = content["sources"]
+    for wrong in (
+        {"model": 3},
+        {"numbers": []},
+        {"created": "now"},
+        {"catalyst": None},
+        {"fingerprint": {**content["fingerprint"], "dtype": []}},
+        *(
+            {"sources": [{**source, **field}]}
+            for field in ({"name": 7}, {"n_tokens": "7"}, {"n_tokens": -1}, {"first_token": True})
+        ),
+    ):
+        with pytest.raises(PotError, match="makes no sense") as caught:
+            from_json(json.dumps({**content, **wrong}), "@book")
+        assert caught.value.exit_code == 6
+
+
+def test_a_pipe_in_the_place_of_a_pot_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pot")
+    for look in (file.read, file.read_header):
+        with pytest.raises(PotError, match="not an ordinary file"):
+            look(tmp_path / "pipe.pot", "@pipe")
+
+
+def test_a_file_that_is_no_pot_is_not_deleted(tmp_path: Path, stored: Path) -> None:
+    from infinipot_cli.pots import shelf
+
+    (tmp_path / "note.pot").write_text("not a pot")
+    with pytest.raises(PotError, match="is no pot"):
+        shelf.remove(str(tmp_path / "note.pot"))
+    assert (tmp_path / "note.pot").exists()
+    shelf.remove(str(stored))
+    assert not stored.exists()
