@@ -15,6 +15,8 @@ from infinipot_cli.recipe.material import Array, Material, Segment
 BOS, USER, ASSISTANT, END, PAD = 0, 3, 4, 5, 1
 HEAD = (BOS, USER)
 MOST_BRANCHES = 10
+SHOWN_WEIGHTS = (5, 3, 2)  # of one, two and three questions in front of a text
+ROOM_FOR_SHOWN = 24  # tokens that each of them may take
 ABSENT = " not in the text"
 SUMMARY_WORDINGS = (  # those of prompts/summarize.md and prompts/catalyst-general.md
     "Summarize the text.",
@@ -37,6 +39,7 @@ class Stage:
         residue_share: share of texts that begin with the leavings of an earlier reading.
         n_scored: text places of each text where the language-model loss is taken.
         absent_share: share of texts with a question that they do not answer.
+        shown_share: share of texts in front of which some of their questions stand too.
     """
 
     length: int
@@ -49,9 +52,12 @@ class Stage:
     residue_share: float = 0.0
     n_scored: int = 48
     absent_share: float = 0.0
+    shown_share: float = 0.0
 
 
-Span = tuple[slice | list[int], Segment]  # places in the text and what stands there
+Where = slice | list[int]  # places in the text
+Span = tuple[Where, Segment]  # and what stands there
+Asked = tuple[Where, list[int], list[int]]  # what supports an answer, its question, the answer
 
 
 class ExampleMaker:
@@ -64,6 +70,7 @@ class ExampleMaker:
         self.n_layers, self.n_kv = n_layers, n_kv_heads
         encode = self.material.encode
         self.lead = encode("\n\nQuestion:")
+        self.shown_lead, self.shown_end = encode("Question:"), encode("\n\n")
         self.summary_leads = [encode("\n\n" + wording) for wording in SUMMARY_WORDINGS]
 
     def _filler(self, n_tokens: int, residue_share: float) -> list[int]:
@@ -72,10 +79,25 @@ class ExampleMaker:
 
     def example(self, stage: Stage) -> dict[str, Array]:
         """Arrays of one text with its rows, as in `reader.Batch` without the batch axis."""
-        n_tokens = stage.length - len(HEAD)
+        n_shown = 0
+        if self.rng.random() < stage.shown_share:
+            n_shown = self.rng.choices(range(1, len(SHOWN_WEIGHTS) + 1), SHOWN_WEIGHTS)[0]
+        text, spans = self._text(stage, stage.length - len(HEAD) - n_shown * ROOM_FOR_SHOWN)
+        asked = [(where, question, answer) for where, segment in spans for question, answer in segment.questions]
+        self.rng.shuffle(asked)
+        if self.rng.random() < stage.absent_share:
+            asked.insert(0, ([], self.material.absent_question(), self.material.encode(ABSENT)))
+        shown = self._shown([question for _, question, _ in asked], n_shown)
+        behind = self.material.prose(stage.length - len(text) - len(shown)) if n_shown else []
+        text = [*HEAD, *shown, *text[len(HEAD) :], *behind]
+        moved = [(_moved(where, len(shown)), question, answer) for where, question, answer in asked]
+        return self._rows(text, moved, stage, len(HEAD) + len(shown))
+
+    def _text(self, stage: Stage, n_tokens: int) -> tuple[list[int], Sequence[Span]]:
+        """A text of this many tokens behind the header, and where the segments stand that are asked about."""
         kind = self.rng.choices(list(stage.mix), list(stage.mix.values()))[0]
         if kind == "leavings" and self.corpus.leavings:
-            return self._rows(*self._behind_leavings(n_tokens), stage)
+            return self._behind_leavings(n_tokens)
         makers = {
             "leavings": self.material.planted,  # until there are any
             "planted": self.material.planted,
@@ -89,8 +111,16 @@ class ExampleMaker:
         blocks = makers[kind](n_tokens)
         free = max(0, n_tokens - sum(len(segment.ids) for block in blocks for segment in block))
         filler = self._filler(free, stage.residue_share)
-        text, spans = self._lay_out(blocks, filler, fill_inside=kind not in ("wiki", "summary"))
-        return self._rows(text, spans, stage)
+        return self._lay_out(blocks, filler, fill_inside=kind not in ("wiki", "summary"))
+
+    def _shown(self, questions: Sequence[list[int]], most: int) -> list[int]:
+        """The first of the questions as they stand in front of a text, as `prompts/ask-first.md` puts them."""
+        shown: list[int] = []
+        for question in [question for question in questions if question][:most]:
+            ids = [*self.shown_lead, *question, *self.shown_end]
+            if len(shown) + len(ids) <= most * ROOM_FOR_SHOWN:
+                shown += ids
+        return shown
 
     def _lay_out(
         self, blocks: list[list[Segment]], filler: list[int], *, fill_inside: bool
@@ -129,20 +159,17 @@ class ExampleMaker:
             moved.append(([len(HEAD) + place for place in held.support], Segment([], [pair])))
         return text, moved
 
-    def _rows(self, text: list[int], spans: Sequence[Span], stage: Stage) -> dict[str, Array]:
+    def _rows(self, text: list[int], asked: Sequence[Asked], stage: Stage, n_protected: int) -> dict[str, Array]:
         r = stage.n_rows
         out = {
             "text": np.array(text[: stage.length], dtype=np.int64),
+            "n_protected": np.array(n_protected, dtype=np.int64),
             "rows": np.full(r, PAD, dtype=np.int64),
             "offsets": np.zeros(r, dtype=np.int64),
             "branch": np.full(r, -1, dtype=np.int64),
             "is_question": np.zeros(r, dtype=bool),
             "support": np.zeros((MOST_BRANCHES, stage.length), dtype=bool),
         }
-        asked = [(where, question, answer) for where, segment in spans for question, answer in segment.questions]
-        self.rng.shuffle(asked)
-        if self.rng.random() < stage.absent_share:
-            asked.insert(0, ([], self.material.absent_question(), self.material.encode(ABSENT)))
         used = n_branches = 0
         asking: list[int] = []
         labels: list[int] = []
@@ -164,7 +191,7 @@ class ExampleMaker:
         spare = r // 3 - len(asking)
         out["asked"] = np.array(asking + [0] * spare, dtype=np.int64)
         out["labels"] = np.array(labels + [-1] * spare, dtype=np.int64)
-        out["scored"] = self.numpy.integers(1, stage.length - 1, size=stage.n_scored)
+        out["scored"] = self.numpy.integers(n_protected - 1, stage.length - 1, size=stage.n_scored)
         return out
 
     def batch(self, stage: Stage) -> dict[str, Array]:
@@ -172,15 +199,16 @@ class ExampleMaker:
         rows = [self.example(stage) for _ in range(stage.n_texts)]
         out = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         if self.rng.random() < stage.kept_share:
-            out["kept"] = self._survivors(out["text"], np.asarray(out["support"].any(1)), stage.budget)
+            out["kept"] = self._survivors(out, stage.budget)
         return out
 
-    def _survivors(self, text: Array, support: Array, budget: int) -> Array:
+    def _survivors(self, batch: dict[str, Array], budget: int) -> Array:
         """Which text places a distillation would leave, per layer and KV head: (n_layers, B, K, C), ascending.
 
-        A stand-in for the pot's choice: the header always; half of the places by novelty, shared by all heads (here the
+        A stand-in for the pot's choice: the header and the questions in front always; half of the places by novelty, shared by all heads (here the
         rarity of the token); the rest at random per head; what supports an answer nine times in ten.
         """
+        text, support = batch["text"], np.asarray(batch["support"].any(1))
         b, n = text.shape
         shared = self.material.surprise[text] + self.numpy.normal(0, 1.5, (b, n))
         novel = np.argsort(-shared, axis=1)[:, : budget // 2]
@@ -189,5 +217,12 @@ class ExampleMaker:
         score = self.numpy.random((self.n_layers, b, self.n_kv, n), dtype=np.float32) + base[None, :, None]
         found = self.numpy.random(score.shape, dtype=np.float32) < 0.9
         score += 2.0 * (support[None, :, None] & found)
-        score[..., : len(HEAD)] = 9.0
+        score += 9.0 * (np.arange(n) < batch["n_protected"][:, None])[None, :, None]
         return np.sort(np.argpartition(-score, budget - 1, axis=-1)[..., :budget], axis=-1).astype(np.int64)
+
+
+def _moved(where: Where, n: int) -> Where:
+    """The same places behind so many more tokens; the header stays in front of these."""
+    if isinstance(where, slice):
+        return slice(where.start + n, where.stop + n)
+    return [place + n for place in where]

@@ -69,6 +69,7 @@ class Batch:
         support: tokens of the text that support each branch's answer, (B, E, L).
         kept: text places that question rows may see, ascending, per layer and KV head, (n_layers, B, K, C); None: all.
         scored: text places where the language-model loss is taken, (B, S).
+        n_protected: tokens in front of each text that are always kept: its header, questions shown there, (B,).
     """
 
     text: Tensor
@@ -80,6 +81,7 @@ class Batch:
     is_question: Tensor
     support: Tensor
     scored: Tensor
+    n_protected: Tensor
     kept: Tensor | None = None
 
 
@@ -267,7 +269,7 @@ class Reader(nn.Module):
             both = both + torch.cat((text, rows), dim=1)
             both = both + layer.mlp(layer.post_attention_layernorm(both))
             if number >= 2:  # the first layers cannot yet know what supports an answer
-                retention = retention + _retention_loss(weights, voters, batch.support, kept)
+                retention = retention + _retention_loss(weights, voters, batch, kept)
         both = self.model.norm(both)
         return both[:, :n_text], both[:, n_text:], retention / max(1, self.config.n_layers - 2)
 
@@ -286,7 +288,7 @@ class Reader(nn.Module):
         return (losses * is_asked.flatten()).sum() / total, right.sum() / total, exact
 
 
-def _retention_loss(weights: Tensor, voters: Tensor, support: Tensor, kept: Tensor | None) -> Tensor:
+def _retention_loss(weights: Tensor, voters: Tensor, batch: Batch, kept: Tensor | None) -> Tensor:
     """How far the catalyst's votes are from keeping the whole support, mean over branches and KV heads, nats.
 
     Cross-entropy between a uniform target on the supporting tokens and the summed votes of the question rows over the
@@ -295,16 +297,17 @@ def _retention_loss(weights: Tensor, voters: Tensor, support: Tensor, kept: Tens
     Args:
         weights: attention of rows over kept text places, (B, K, G, R, C).
         voters: which rows vote for which branch, (B, R, E).
-        support: supporting text tokens, (B, E, L).
+        batch: with the supporting text tokens.
         kept: text place of each kept entry, (B, K, C), or None when all are kept.
     """
     votes = torch.einsum("bkgrc,bre->bkec", weights.float(), voters.float())
-    target = support[:, None].float().expand(-1, votes.shape[1], -1, -1)
+    target = batch.support[:, None].float().expand(-1, votes.shape[1], -1, -1)
     if kept is not None:
         target = target.gather(3, kept[:, :, None].expand(-1, -1, target.shape[2], -1))
-    head = slice(2, None)  # BOS and the user header are protected and soak up attention: no part of the comparison
-    votes, target = votes[..., head], target[..., head]
-    share = (votes + 1e-9) / (votes + 1e-9).sum(-1, keepdim=True)
+    # What is protected soaks up attention and is no part of the comparison.
+    places = torch.arange(batch.text.shape[1], device=votes.device)[None, None] if kept is None else kept
+    votes = (votes + 1e-9) * (places >= batch.n_protected[:, None, None])[:, :, None]
+    share = (votes / votes.sum(-1, keepdim=True)).clamp(min=1e-9)
     counts = target.sum(-1)
     loss = -(target * share.log()).sum(-1) / counts.clamp(min=1)
     present = counts > 0

@@ -25,7 +25,6 @@ from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig
 
 TEXT_WEIGHT = 0.1
 RETENTION_WEIGHT = 0.5
-MILLION = 1_000_000
 
 FIRST = {"planted": 5.0, "keyed": 1.0}
 LONGER = {"planted": 6.0, "keyed": 0.7, "log": 0.7, "glossary": 0.2, "wiki": 1.0}
@@ -71,7 +70,7 @@ CURRICULUM = (
         960,
         352,
         8,
-        24_000_000,
+        10_200_000,
         HELD_PARAGRAPHS,
         kept_share=0.5,
         budget=448,
@@ -79,7 +78,16 @@ CURRICULUM = (
         n_scored=160,
         absent_share=0.04,
     ),
-)
+    # A text read behind its question is encoded for it; a causal model cannot look for what it has not been told yet.
+    Stage(
+        256, 144, 32, 7_000_000, PARAGRAPHS, kept_share=0.15, budget=128, residue_share=0.1, absent_share=0.04,
+        shown_share=0.85,
+    ),
+    Stage(
+        960, 352, 8, 14_000_000, HELD_PARAGRAPHS, kept_share=0.5, budget=448, residue_share=0.4, n_scored=160,
+        absent_share=0.04, shown_share=0.8,
+    ),
+)  # fmt: skip
 
 
 @dataclass

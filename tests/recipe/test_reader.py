@@ -21,6 +21,7 @@ def make_batch(n_text: int, n_rows: int, *, kept: torch.Tensor | None = None) ->
         branch=torch.arange(2).repeat_interleave(half)[None],
         asked=torch.zeros(1, 4, dtype=torch.long),
         labels=torch.full((1, 4), 7),
+        n_protected=torch.tensor([2]),
         is_question=torch.ones(1, n_rows, dtype=torch.bool),
         support=torch.zeros(1, 2, n_text, dtype=torch.bool),
         scored=torch.zeros(1, 2, dtype=torch.long),
