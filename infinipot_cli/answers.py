@@ -1,12 +1,15 @@
 """The half of a reading that answers: questions to its pot, and what the answers stood on."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from infinipot_cli.explain.lookout import Lookout, Match
+from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task, sought
 from infinipot_cli.settings import Loading, Sampling
@@ -18,8 +21,12 @@ from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot
     from infinipot_cli.explain.citations import Passage
+    from infinipot_cli.explain.evictions import Evictions
     from infinipot_cli.explain.overlooked import Overlooked
     from infinipot_cli.model.load import LoadedModel
+
+# Distillations that a report lists; an endless pipe has no end of them.
+MOST_PASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,10 @@ class Answers:
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
+        passes: the latest distillations while documents were read.
+        last_pass: the distillation that made room for the latest question and its answer, if there was one.
+        evictions: what each distillation while reading took; None unless it was asked for.
+        evicted: the same with that last one.
     """
 
     def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
@@ -74,6 +85,10 @@ class Answers:
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
         self.overlooked: Overlooked | None = None
+        self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
+        self.last_pass: Pass | None = None
+        self.evictions: Evictions | None = None
+        self.evicted: Evictions | None = None
         self._model = model
         self._pot: Pot | None = None
         self._lookouts = [Lookout(words) for words in sought(task)]
@@ -85,6 +100,11 @@ class Answers:
         """The pot; there is one once `read` has begun."""
         assert self._pot is not None, "nothing was read yet"
         return self._pot
+
+    @property
+    def all_passes(self) -> list[Pass]:
+        """The distillations that led to the pot that the latest answer came from."""
+        return [*self.passes, *filter(None, [self.last_pass])]
 
     @property
     def n_kept(self) -> float:
@@ -141,6 +161,7 @@ class Answers:
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
             pot = pot_to_ask()
+            before_it = (pot.n_cycles, pot.n_seen, pot.n_held)
             self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
@@ -155,6 +176,7 @@ class Answers:
             )
             step = next(steps, None)
             self._count_kept(pot)
+            self._see_last_pass(pot, *before_it)
             self.overlooked = self._lost(lookout, pot) if lookout else None
             while step is not None:
                 self.n_answer += 1
@@ -191,6 +213,19 @@ class Answers:
 
         n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
         return overlooked(lookout.best(n_seen), self.trail.documents, pot.origins)
+
+    def _see_last_pass(self, pot: "Pot", n_cycles: int, n_seen: int, n_held: int) -> None:
+        """Note the distillation that made room for a question, which the pot that was asked has behind it now.
+
+        A copy of the pot may have been asked: what was noted while reading stays as it is for the next question.
+        """
+        self.last_pass, self.evicted = None, self.evictions
+        if pot.n_cycles == n_cycles:
+            return
+        self.last_pass = Pass(pot.n_cycles, n_seen, n_held, pot.n_held - (pot.n_seen - n_seen))
+        if self.evictions is not None:
+            self.evicted = deepcopy(self.evictions)
+            self.evicted.see(pot.n_cycles, self.trail, pot.origins, n_seen)
 
     def _watcher(self) -> "Attended":
         from infinipot_cli.engine import Attended

@@ -1,7 +1,7 @@
 """Named settings of what a distillation keeps, beyond the paper. No torch.
 
-Each is off by default, and then it is the paper's procedure to the token; only `words` is set by commands that know a
-question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task that
+Each is off by default, and then it is the paper's procedure to the token; only `words` is set by commands
+that know a question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task that
 was measured; `infinipot bench needle --set NAME=VALUE` measures one.
 
 Two ideas that were considered are not here. Budgets that differ between the heads of a layer: entries of all heads
@@ -40,6 +40,8 @@ class Choice:
             catalyst need not guess.
         fresh: Differs: this share of the places for novel tokens is open only to what was read since the last
             distillation.
+        ahead: Differs: the questions stand in front of the document too, and stay, so that a causal model reads it with
+            them in mind; as long as they take no more than an eighth of the pot.
     """
 
     sinks: int = 0
@@ -52,6 +54,7 @@ class Choice:
     rank: bool = False
     fresh: float = 0.0
     words: float = 0.0
+    ahead: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("sinks", self.sinks), ("recent", self.recent)):

@@ -31,6 +31,7 @@ class Task:
         further: more questions over the same reading.
         system: an instruction in front of everything; empty without one.
         parameters: values for places that the template names beside document and question.
+        ahead: what stands in front of the document besides; None where that is not settled yet.
     """
 
     template: str
@@ -40,11 +41,18 @@ class Task:
     further: tuple[str, ...] = ()
     system: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
+    ahead: str | None = None
 
     @property
     def questions(self) -> tuple[str, ...]:
         """All questions, in the order of their answers."""
         return (self.question, *self.further)
+
+
+def asked_ahead(task: Task) -> str:
+    """The questions as they stand in front of a document: in the words that ask them behind it, a paragraph each."""
+    template = load_template(task.template).filled(dict(task.parameters), task.template)
+    return "".join(template.ask(question).strip() + "\n\n" for question in task.questions)
 
 
 def sought(task: Task) -> tuple[str, ...]:
@@ -141,7 +149,7 @@ def make_prompt(
     judges = dict.fromkeys(catalyst.ask(question) for question in task.questions)
     suffixes = [(*tokenizer.encode(template.ask(question)), *end) for question in task.questions]
     return Prompt(
-        prefix_ids=(*start, *tokenizer.encode(template.before)),
+        prefix_ids=(*start, *tokenizer.encode((task.ahead or "") + template.before)),
         catalyst_ids=(*tokenizer.encode("".join(judges)), *end),
         suffix_ids=suffixes[0],
         further_suffixes=tuple(suffixes[1:]),

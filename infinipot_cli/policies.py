@@ -17,7 +17,8 @@ Settings = tuple[tuple[str, Value], ...]
 DEFAULT = "infinipot"
 OFFICIAL = "official"  # the setting that means: as in the method's own code, where the paper ran it otherwise
 
-_ANY = frozenset({"sinks", "recent", "fill", "words"})  # of `Choice`, what every policy that distills can take
+OF_PROMPT = frozenset({"ahead"})  # of `Choice`, what says how the prompt is put together, whoever decides
+_ANY = OF_PROMPT | {"sinks", "recent", "fill", "words"}  # what every policy that distills can take
 _VOTES = _ANY | {"pool", "group_max", "mass"}
 _NOVELTY = _ANY | {"decay", "rank", "fresh"}
 
@@ -39,7 +40,7 @@ class Listed:
 
     class_name: str
     summary: str
-    choices: frozenset[str] = frozenset()
+    choices: frozenset[str] = OF_PROMPT
     settings: Mapping[str, Value] = field(default_factory=dict)
     distills: bool = False
     is_bounded: bool = True

@@ -4,7 +4,6 @@ Reading and answering are generators; whoever iterates them decides when to stop
 """
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,11 +20,7 @@ from infinipot_cli.tokens.stream import stream_tokens
 
 if TYPE_CHECKING:
     from infinipot_cli.engine import PotState, Reader
-    from infinipot_cli.explain.evictions import Evictions
     from infinipot_cli.model.load import LoadedModel
-
-# Distillations that a report lists; an endless pipe has no end of them.
-MOST_PASSES = 10_000
 
 
 class Reading(Answers):
@@ -35,8 +30,6 @@ class Reading(Answers):
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
         rest: of a reading that was ended early, the document it was in and the option that chooses what is left.
         pins: what no distillation may drop.
-        passes: the latest distillations.
-        evictions: what each distillation took; None unless it was asked for.
     """
 
     def __init__(
@@ -46,8 +39,6 @@ class Reading(Answers):
         self.stop = Stop()
         self.rest = ("", "")
         self.pins = Pins()
-        self.evictions: Evictions | None = None
-        self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self._state = state
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()

@@ -114,7 +114,7 @@ def resume(
     header, state = file.read(shelf.place_of(name), name)
     adopt(session, header, name)
     shelf.mark_used(name)
-    task = session.settle(task)
+    task = session.settle(replace(task, ahead=header.ahead))
     plan = session.plan(task)
     if plan.prompt.prefix_ids != header.prefix_ids:
         raise PotError(
@@ -198,6 +198,7 @@ def save(
         catalyst=reading.task.catalyst,
         questions=tuple(question for question in reading.task.questions if question),
         sources=tuple(_stored_sources(reading.inputs)),
+        ahead=reading.task.ahead or "",
         created=time.time(),
         entries=entries.value,
     )

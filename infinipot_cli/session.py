@@ -17,7 +17,7 @@ from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.footprint import sized
-from infinipot_cli.plan import Plan, Prompt, Task, make_plan, make_prompt
+from infinipot_cli.plan import Plan, Prompt, Task, asked_ahead, make_plan, make_prompt
 from infinipot_cli.quick_imports import without_collecting
 from infinipot_cli.reading import Reading
 from infinipot_cli.settings import (
@@ -50,6 +50,8 @@ def summarize(length: Length = Length.MEDIUM) -> Task:
 # Documents that are opened and looked into before the model is loaded; of more, each when its turn comes.
 OPEN_AT_ONCE = 16
 STDIN = "-"
+# What stands ahead of a document may take this part of the pot.
+_SHARE_AHEAD = 8
 
 SUMMARIZE = Task("summarize", "catalyst-general", question="", max_tokens=SUMMARY_TOKENS)
 
@@ -210,14 +212,24 @@ class Session:
         return Reading(self, inputs, task, self.plan(task))
 
     def settle(self, task: Task) -> Task:
-        """The task with the catalyst that will be used: many questions give way to the general one.
+        """The task with the prompt that will be used.
 
-        Their rows take places of the pot at every distillation; beyond a quarter of it that costs more reading than
-        knowing the questions gains.
+        Many questions give way to the general catalyst: their rows take places of the pot at every distillation; beyond
+        a quarter of it that costs more reading than knowing the questions gains. What stands ahead of the document
+        takes places all the time, so that what is long stands behind it only.
         """
+        if task.ahead is None:
+            task = replace(task, ahead=self._ahead(task))
         if task.further and len(self._prompt(task).catalyst_ids) > self._default_capacity() // 4:
             return replace(task, catalyst=SUMMARIZE.catalyst)
         return task
+
+    def _ahead(self, task: Task) -> str:
+        """What the document will be read behind, if that is wished for and fits."""
+        if not self.request.choice.ahead:
+            return ""
+        ahead = asked_ahead(task)
+        return ahead if len(self.tokenizer.encode(ahead)) <= self._default_capacity() // _SHARE_AHEAD else ""
 
     def plan(self, task: Task) -> Plan:
         """Count a task's prompt against the pot."""

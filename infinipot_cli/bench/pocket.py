@@ -82,7 +82,7 @@ class Runner:
         if item.task == "predict":
             pot, nats = self._predicted(item, arm)
             return pot, "", {"nats": nats}
-        plan = self.session.plan(_task(item, arm))
+        plan = self.session.plan(self.session.settle(_task(item, arm)))
         pot = self._read(item, arm, plan)
         if arm not in NOT_DISTILLING:
             check_distilled(plan, len(self._ids(item)), pot)
@@ -101,9 +101,8 @@ class Runner:
         """A pot that holds what this arm holds of the text; its own copy where another question may follow."""
         # where a question judges, or its length decides what fits, it needs a reading of its own
         asked = len(plan.prompt.suffix_ids) + plan.max_tokens
-        key = f"{item.document}\n{plan.prompt.catalyst_ids} {plan.budget}"
-        if arm in NOT_DISTILLING:
-            key = f"{item.document}\n{asked}"
+        key = f"{item.document}\n{plan.prompt.prefix_ids} "
+        key += f"{asked}" if arm in NOT_DISTILLING else f"{plan.prompt.catalyst_ids} {plan.budget}"
         if self._pots.get(arm, ("", None))[0] != key:
             ids = self._ids(item)
             if arm == "truncated":

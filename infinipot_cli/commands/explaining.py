@@ -88,11 +88,11 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
         reading.trail,
         reading.pot,
         reading.attended or unasked(reading.pot),
-        reading.passes,
+        reading.all_passes,
         question=question,
         answer=answer,
         n_tokens=reading.n_tokens,
-        evictions=reading.evictions,
+        evictions=reading.evicted or reading.evictions,
     )
 
 

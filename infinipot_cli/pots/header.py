@@ -67,6 +67,7 @@ class Header:
         sources: the documents, in order.
         created: seconds since 1970.
         entries: how keys and values are stored, `exact` or `int8`.
+        ahead: the words that the documents were read behind.
     """
 
     model: str
@@ -78,6 +79,7 @@ class Header:
     sources: tuple[StoredSource, ...]
     created: float
     entries: str = "exact"
+    ahead: str = ""
 
     @property
     def n_tokens(self) -> int:
@@ -120,7 +122,8 @@ def from_json(text: str, name: str) -> Header:
 
 def _is_sound(header: Header) -> bool:
     """Whether every field is of its type; JSON could hold anything in its place."""
-    texts: list[object] = [header.model, header.catalyst, header.entries, *vars(header.fingerprint).values()]
+    texts: list[object] = [header.model, header.catalyst, header.entries, header.ahead]
+    texts += vars(header.fingerprint).values()
     counts: list[object] = []
     for source in header.sources:
         texts += [source.name, source.kind, source.sha256]

@@ -205,8 +205,9 @@ class ExampleMaker:
     def _survivors(self, batch: dict[str, Array], budget: int) -> Array:
         """Which text places a distillation would leave, per layer and KV head: (n_layers, B, K, C), ascending.
 
-        A stand-in for the pot's choice: the header and the questions in front always; half of the places by novelty, shared by all heads (here the
-        rarity of the token); the rest at random per head; what supports an answer nine times in ten.
+        A stand-in for the pot's choice: the header and the questions in front always; half of the places by novelty,
+        shared by all heads (here the rarity of the token); the rest at random per head; what supports an answer nine
+        times in ten.
         """
         text, support = batch["text"], np.asarray(batch["support"].any(1))
         b, n = text.shape

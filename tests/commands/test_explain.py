@@ -43,8 +43,9 @@ class Tags(HTMLParser):
         self.shown += data
 
 
-def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list[str]) -> None:
-    words = [str(story), "What is the pass key?", *SMALL, *model, "--json"]
+@pytest.mark.parametrize("ahead", ["on", "off"])  # in one of them the question must distil to find room
+def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list[str], ahead: str) -> None:
+    words = [str(story), "What is the pass key?", *SMALL, *model, "--json", "--set", f"ahead={ahead}"]
     told = json.loads(run("explain", *words).stdout)
     asked = json.loads(run("ask", *words, "--explain").stdout)
     assert asked["explain"] == told and asked["answer"] == told["answer"]
@@ -75,8 +76,12 @@ def test_places_in_several_documents_name_theirs(tmp_path: Path, model: list[str
     assert names[0] not in alone and "  l. 1" in alone
 
 
-def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(story: Path, model: list[str]) -> None:
-    told = json.loads(run("explain", str(story), "What is the pass key?", *SMALL, *model, "--json").stdout)
+@pytest.mark.parametrize("ahead", ["on", "off"])
+def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(
+    story: Path, model: list[str], ahead: str
+) -> None:
+    words = [str(story), "What is the pass key?", *SMALL, *model, "--set", f"ahead={ahead}"]
+    told = json.loads(run("explain", *words, "--json").stdout)
     n_passes = len(told["passes"])
     for part in told["parts"]:
         shares = [share for heads in part["slots"] for share in heads]
