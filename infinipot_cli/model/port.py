@@ -27,6 +27,10 @@ class Port:
         ropes: rotation of each layer's keys.
         windows: sliding window of each layer, None where a layer sees everything.
         n_kv_heads: heads that a layer caches.
+        widths: dimensions of a cached key and of a cached value, by layer.
+        entry_dtype: number format of both.
+        state_width: dimensions of a final hidden state.
+        state_dtype: its number format.
         vocabulary_size: columns of the logits.
         context_length: longest trained context, None where the configuration does not say.
     """
@@ -34,6 +38,10 @@ class Port:
     ropes: tuple[LayerRope, ...]
     windows: tuple[int | None, ...]
     n_kv_heads: int
+    widths: tuple[tuple[int, int], ...]
+    entry_dtype: torch.dtype
+    state_width: int
+    state_dtype: torch.dtype
     vocabulary_size: int
     context_length: int | None
 
@@ -73,9 +81,19 @@ def _prove(model: PreTrainedModel) -> Port:
     ropes = probe_rope(model, context or 128)
     if len(ropes) != len(windows):
         raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
-    n_kv_heads = _check_capture(model, len(windows))
+    cached, state = _check_capture(model, len(windows))
     _check_head(model)
-    return Port(tuple(ropes), windows, n_kv_heads, int(config.vocab_size), context)
+    return Port(
+        ropes=tuple(ropes),
+        windows=windows,
+        n_kv_heads=cached[0][0].shape[1],
+        widths=tuple((keys.shape[-1], values.shape[-1]) for keys, values in cached),
+        entry_dtype=cached[0][0].dtype,
+        state_width=state.shape[-1],
+        state_dtype=state.dtype,
+        vocabulary_size=int(config.vocab_size),
+        context_length=context,
+    )
 
 
 def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
@@ -97,21 +115,21 @@ def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
     return tuple(windows)
 
 
-def _check_capture(model: PreTrainedModel, n_layers: int) -> int:
-    """Run a catalyst of two tokens; returns the number of heads that were cached."""
+def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    """Run a catalyst of two tokens; returns what was cached by layer, (1, K, 2, D) each, and the last state."""
     ids = torch.tensor([[5, 6]], device=model.device)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
     with captured_votes(model, 0) as votes:
-        body(model)(input_ids=ids, past_key_values=cache, use_cache=True)
+        states: Tensor = body(model)(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
     if sorted(votes) != list(range(n_layers)):
         raise UnsupportedModelError(
             f"{model.config.model_type} does not run its attention through transformers' interface"
         )
-    cached = (layer.keys for layer in cache.layers if isinstance(layer, DynamicLayer))
-    heads = {keys.shape[1] for keys in cached if keys is not None}
-    if len(heads) != 1:
+    layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
+    cached = [(layer.keys, layer.values) for layer in layers if layer.keys is not None and layer.values is not None]
+    if len({keys.shape[1] for keys, _ in cached}) != 1:
         raise UnsupportedModelError(f"{model.config.model_type} caches different numbers of heads in its layers")
-    return int(heads.pop())
+    return cached, states[0, -1]
 
 
 def _check_head(model: PreTrainedModel) -> None:
