@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infinipot_cli.choice import Choice
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.explain.packing import matches_of, matches_to_json, packed, unpacked
@@ -90,8 +90,9 @@ def adopt(session: Session, header: Header, name: str) -> None:
     """
     check_same(header.fingerprint, identity(session, _wanted_dtype(session, header)), name)
     try:
-        session.request = _as_stored(session.request, header, name)
-    except (KeyError, TypeError, AttributeError) as error:
+        stored = _stored_choice(header, session.files.context_length)
+        session.request = _as_stored(session.request, header, stored, name)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise PotError(f"pot {name} is damaged: its numbers make no sense", code="damaged_pot") from error
 
 
@@ -131,9 +132,10 @@ def resume(
 
         state = from_int8(state, header.fingerprint.dtype)
     trail = state.tensors.pop(TRAIL, None)
+    if trail is None:
+        raise PotError(f"pot {name} lacks the trail of what it has read", code="damaged_pot")
     reading = Reading(session, earlier + session.open(sources, found=found), task, plan, state)
-    if trail is not None:
-        reading.trail = unpacked(trail.numpy().tobytes(), len(header.prefix_ids))
+    reading.trail = unpacked(trail.numpy().tobytes(), len(header.prefix_ids))
     if not sources:
         reading.recall(matches)
     return reading
@@ -242,7 +244,29 @@ def _findable(session: Session) -> str:
     return str(path.resolve()) if is_path else session.model_name
 
 
-def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
+def _stored_choice(header: Header, context_length: int | None) -> Choice:
+    """What the pot keeps beyond the paper, once its sizes make sense for its model.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are missing, of another kind, or contradict each other.
+    """
+    numbers = header.numbers
+    capacity, budget, ratio = (numbers[name] for name in ("capacity", "budget", "novelty_ratio"))
+    if any(type(size) is not int for size in (capacity, budget)) or type(ratio) not in (int, float):
+        raise TypeError("a size is no number")
+    if not (0 < budget < capacity <= (context_length or capacity) and 0 <= ratio <= 1):
+        raise ValueError("sizes contradict each other")
+    for setting, value in numbers["choice"].items():
+        kind = type(getattr(PAPER, setting))
+        if type(value) is not kind and (kind, type(value)) != (float, int):
+            raise TypeError(f"{setting} is of another kind")
+    try:
+        return Choice(**numbers["choice"])
+    except UsageError as error:
+        raise ValueError(error.message) from error
+
+
+def _as_stored(request: PotRequest, header: Header, choice: Choice, name: str) -> PotRequest:
     """The user's wishes with the sizes that the pot has; wishes for others cannot be met."""
     numbers = header.numbers
     if request.memory is not None:
@@ -273,5 +297,5 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
         capacity=numbers["capacity"],
         budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
-        choice=Choice(**numbers["choice"]),
+        choice=choice,
     )

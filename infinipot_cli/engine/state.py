@@ -10,13 +10,14 @@ from transformers import PreTrainedModel
 from infinipot_cli.choice import Choice
 from infinipot_cli.engine.policies import make, settings_of
 from infinipot_cli.engine.pot import Pot
-from infinipot_cli.errors import PotError
+from infinipot_cli.engine.soundness import COUNTS, check_numbers, check_tensors
+from infinipot_cli.errors import PotError, PotSizeError
 from infinipot_cli.model.port import port_of
 from infinipot_cli.policies import DEFAULT
 
 # What comes of numbers and tensors that are missing, or of another kind than `capture` gives.
 _SENSELESS = (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError)
-_NUMBERS = ("capacity", "budget", "novelty_ratio", "n_prefix", "n_seen", "n_seen_distilled", "n_cycles")
+_NUMBERS = (*COUNTS, "novelty_ratio")
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,20 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
     """
     try:
         return _restored(model, state)
-    except _SENSELESS as error:
+    except (*_SENSELESS, PotSizeError) as error:
         raise PotError("the stored pot holds what no pot of this model holds", code="damaged_pot") from error
 
 
 def _restored(model: PreTrainedModel, state: PotState) -> Pot:
     port, numbers, tensors = port_of(model), state.numbers, state.tensors
-    counts = [numbers[name] for name in _NUMBERS if name != "novelty_ratio"]
-    if any(type(number) is not int or number < 0 for number in (*counts, *numbers["catalyst_ids"])):
-        raise TypeError
+    check_numbers(numbers)
     pot = Pot(
         port.ropes, port.windows, port.n_kv_heads, capacity=numbers["capacity"], budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"], catalyst_ids=tuple(numbers["catalyst_ids"]),
         n_prefix=numbers["n_prefix"], record=False, choice=Choice(**numbers["choice"]),
         policy=make(numbers.get("policy", DEFAULT), tuple(numbers.get("policy_settings", {}).items())),
     )  # fmt: skip
-    _check_shapes(pot, state)
+    check_tensors(pot, port, numbers, tensors)
     with torch.inference_mode(False):
         for number, layer in enumerate(pot.pot_layers):
             if f"keys.{number}" not in tensors:
@@ -108,18 +107,3 @@ def _restored(model: PreTrainedModel, state: PotState) -> Pot:
     for name in ("n_seen", "n_seen_distilled", "n_cycles"):
         setattr(pot, name, numbers[name])
     return pot
-
-
-def _check_shapes(pot: Pot, state: PotState) -> None:
-    """Everything that is about to be written into the pot has the shape it must have."""
-    tensors, n_layers = state.tensors, len(pot.layers)
-    origins = tensors.get("origins")
-    if origins is None or origins.ndim != 3 or tensors["novelty"].shape != origins.shape:
-        raise PotError("the stored pot has no list of what it holds", code="damaged_pot")
-    n_held = origins.shape[-1]
-    held = [name for name in tensors if name.startswith(("keys.", "values."))]
-    fits = (origins.shape[:2] == (n_layers, pot.n_kv_heads) or not n_held) and n_held <= pot.capacity
-    fits &= len(held) == (2 * n_layers if n_held else 0)
-    fits &= all(tensors[name].ndim == 4 and tensors[name].shape[2] == n_held for name in held)
-    if not fits:
-        raise PotError("the stored pot does not have the shape that this model's pots have", code="foreign_pot")

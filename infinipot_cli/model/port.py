@@ -20,6 +20,16 @@ _KNOWN: "WeakKeyDictionary[PreTrainedModel, Port]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
+class Cached:
+    """What one layer caches of a token: heads, width of a key and of a value, and their number format."""
+
+    n_heads: int
+    key_width: int
+    value_width: int
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
 class Port:
     """The engine's view of one decoder.
 
@@ -29,6 +39,8 @@ class Port:
         n_kv_heads: heads that a layer caches.
         vocabulary_size: columns of the logits.
         context_length: longest trained context, None where the configuration does not say.
+        cached: what each layer caches of a token.
+        state_width: width of a final hidden state.
     """
 
     ropes: tuple[LayerRope, ...]
@@ -36,6 +48,8 @@ class Port:
     n_kv_heads: int
     vocabulary_size: int
     context_length: int | None
+    cached: tuple[Cached, ...]
+    state_width: int
 
     @cached_property
     def n_layers(self) -> int:
@@ -73,9 +87,9 @@ def _prove(model: PreTrainedModel) -> Port:
     ropes = probe_rope(model, context or 128)
     if len(ropes) != len(windows):
         raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
-    n_kv_heads = _check_capture(model, len(windows))
+    cached, state_width = _check_capture(model, len(windows))
     _check_head(model)
-    return Port(tuple(ropes), windows, n_kv_heads, int(config.vocab_size), context)
+    return Port(tuple(ropes), windows, cached[0].n_heads, int(config.vocab_size), context, cached, state_width)
 
 
 def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
@@ -97,21 +111,24 @@ def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
     return tuple(windows)
 
 
-def _check_capture(model: PreTrainedModel, n_layers: int) -> int:
-    """Run a catalyst of two tokens; returns the number of heads that were cached."""
+def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[tuple[Cached, ...], int]:
+    """Run a catalyst of two tokens; returns what was cached in each layer, and the width of a hidden state."""
     ids = torch.tensor([[5, 6]], device=model.device)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
     with captured_votes(model, 0) as votes:
-        body(model)(input_ids=ids, past_key_values=cache, use_cache=True)
+        states: Tensor = body(model)(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
     if sorted(votes) != list(range(n_layers)):
         raise UnsupportedModelError(
             f"{model.config.model_type} does not run its attention through transformers' interface"
         )
-    cached = (layer.keys for layer in cache.layers if isinstance(layer, DynamicLayer))
-    heads = {keys.shape[1] for keys in cached if keys is not None}
-    if len(heads) != 1:
+    cached = tuple(
+        Cached(layer.keys.shape[1], layer.keys.shape[3], layer.values.shape[3], layer.keys.dtype)
+        for layer in cache.layers
+        if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None
+    )
+    if len({layer.n_heads for layer in cached}) != 1:
         raise UnsupportedModelError(f"{model.config.model_type} caches different numbers of heads in its layers")
-    return int(heads.pop())
+    return cached, states.shape[-1]
 
 
 def _check_head(model: PreTrainedModel) -> None:

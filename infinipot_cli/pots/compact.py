@@ -31,14 +31,15 @@ def from_int8(state: PotState, dtype: str) -> PotState:
     """The opposite, in the model's number format: `fp32`, `bf16` or `fp16`.
 
     Raises:
-        PotError: a scale is missing.
+        PotError: entries are not in 8 bits, or their scales are missing.
     """
     tensors: dict[str, Tensor] = {}
     for name, tensor in state.tensors.items():
         if name.startswith(_ROUNDED):
-            if _SCALE + name not in state.tensors:
+            scale = state.tensors.get(_SCALE + name)
+            if scale is None or tensor.dtype != torch.int8 or scale.shape != (*tensor.shape[:-1], 1):
                 raise PotError("the stored pot lacks the scales of its entries", code="damaged_pot")
-            tensors[name] = (tensor.float() * state.tensors[_SCALE + name]).to(_DTYPES[dtype])
+            tensors[name] = (tensor.float() * scale).to(_DTYPES[dtype])
         elif not name.startswith(_SCALE):
             tensors[name] = tensor
     return PotState(state.numbers, tensors)

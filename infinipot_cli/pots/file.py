@@ -7,20 +7,22 @@ nothing is interpreted before the sum is right.
 
 import contextlib
 import hashlib
-import json
 import os
 import secrets
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinipot_cli.errors import OutputError, PotError
-from infinipot_cli.pots.header import Header, from_json
+from infinipot_cli.pots.header import Header, from_json, strict_json
 
 if TYPE_CHECKING:  # listing pots must not wait for torch
     from infinipot_cli.engine import PotState
 
+SUFFIX = ".pot"
+_OLD_PART = 3600  # seconds
 _NO_SUM = "0" * 64
 _MARK = b'"sha256":"'
 _LARGEST_HEADER = 64 * 2**20
@@ -38,12 +40,14 @@ def write(path: Path, header: Header, state: "PotState") -> int:
     """
     from safetensors.torch import save
 
+    path = Path(os.path.realpath(path))  # a link stays, and what it leads to is renewed
     raw = bytearray(save(state.tensors, metadata={"infinipot": header.to_json(), "sha256": _NO_SUM}))
     at = _sum_place(bytes(raw[: 8 + struct.unpack("<Q", raw[:8])[0]]))
     raw[at : at + 64] = hashlib.sha256(raw).hexdigest().encode()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent, path.name)
         with _only_ours(temporary) as descriptor, os.fdopen(descriptor, "wb", closefd=False) as file:
             file.write(raw)
             file.flush()
@@ -58,6 +62,14 @@ def write(path: Path, header: Header, state: "PotState") -> int:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return len(raw)
+
+
+def sweep(folder: Path, name: str = f"*{SUFFIX}") -> None:
+    """Delete what savings that were killed have left of pots of this name; one that is under way is younger."""
+    for part in folder.glob(f".{name}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > _OLD_PART:
+                part.unlink()
 
 
 def read_header(path: Path, name: str) -> Header:
@@ -77,6 +89,7 @@ def read(path: Path, name: str) -> tuple[Header, "PotState"]:
     """
     head = _head(path, name)
     header = _header_of(head, name)
+    before = _identity(path)
     _check_sum(path, head, name)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -87,7 +100,18 @@ def read(path: Path, name: str) -> tuple[Header, "PotState"]:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise PotError(f"pot {name} is damaged", hint=_AGAIN, code="damaged_pot") from error
+    if _identity(path) != before:  # else what was checked and what was loaded could be two files
+        raise PotError(f"pot {name} was written anew while it was read", hint="ask again", code="damaged_pot")
     return header, PotState(header.numbers, tensors)
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """What differs once a file is replaced or of another size; that its use is noted does not count."""
+    try:
+        state = path.stat()
+    except OSError:
+        return ()
+    return state.st_dev, state.st_ino, state.st_size
 
 
 _AGAIN = "read its documents again, or fetch the file again in full"
@@ -112,7 +136,7 @@ def _head(path: Path, name: str) -> bytes:
 
 def _header_of(head: bytes, name: str) -> Header:
     try:
-        metadata = json.loads(head[8:])["__metadata__"]
+        metadata = strict_json(head[8:])["__metadata__"]
         text = metadata["infinipot"]
         if not isinstance(text, str):
             raise TypeError

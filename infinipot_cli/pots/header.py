@@ -6,6 +6,8 @@ from typing import Any
 
 from infinipot_cli.errors import PotError
 
+_DTYPES = ("fp32", "bf16", "fp16", "fp64")
+_ENTRIES = ("exact", "int8")
 FORMAT = 1
 
 
@@ -98,8 +100,10 @@ def from_json(text: str, name: str) -> Header:
         PotError: it is no header, or one of another format.
     """
     try:
-        content = json.loads(text)
+        content = strict_json(text)
         number = content.pop("format")
+        if type(number) is not int:
+            raise TypeError
         if number != FORMAT:
             raise PotError(
                 f"pot {name} has format {number}, and this infinipot reads format {FORMAT}",
@@ -111,7 +115,7 @@ def from_json(text: str, name: str) -> Header:
             for source in content.pop("sources")
         )
         fingerprint = Fingerprint(**content.pop("fingerprint"))
-        prefix_ids, questions = tuple(map(int, content.pop("prefix_ids"))), tuple(map(str, content.pop("questions")))
+        prefix_ids, questions = tuple(content.pop("prefix_ids")), tuple(content.pop("questions"))
         header = Header(fingerprint=fingerprint, sources=sources, prefix_ids=prefix_ids, questions=questions, **content)
         if not _is_sound(header):
             raise TypeError
@@ -120,17 +124,39 @@ def from_json(text: str, name: str) -> Header:
         raise PotError(f"pot {name} is damaged: its header makes no sense", code="damaged_pot") from error
 
 
+def strict_json(text: str | bytes) -> Any:
+    """JSON in which no name stands twice and every number is one; what two readers would take differently is refused.
+
+    Raises:
+        ValueError: it is none.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise ValueError("a name stands twice")
+        return dict(pairs)
+
+    def no_number(word: str) -> float:
+        raise ValueError(f"{word} is no number")
+
+    return json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+
+
 def _is_sound(header: Header) -> bool:
     """Whether every field is of its type; JSON could hold anything in its place."""
     texts: list[object] = [header.model, header.catalyst, header.entries, header.ahead]
-    texts += vars(header.fingerprint).values()
-    counts: list[object] = []
+    texts += [*vars(header.fingerprint).values(), *header.questions]
+    counts: list[object] = list(header.prefix_ids)
     for source in header.sources:
         texts += [source.name, source.kind, source.sha256]
         counts += [source.n_tokens, source.first_token]
     # a bool is an int to Python, and a count to nobody
     return (
         isinstance(header.numbers, dict)
+        and isinstance(header.numbers.get("policy", ""), str)
+        and isinstance(header.numbers.get("policy_settings", {}), dict)
+        and header.fingerprint.dtype in _DTYPES
+        and header.entries in _ENTRIES
         and type(header.created) in (int, float)
         and all(isinstance(text, str) for text in texts)
         and all(type(count) is int and count >= 0 for count in counts)

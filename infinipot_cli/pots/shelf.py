@@ -10,10 +10,10 @@ from pathlib import Path
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.places import HOME_VARIABLE, cache_folder, data_folder, is_writable
-from infinipot_cli.pots.file import read_header
+from infinipot_cli.pots.file import SUFFIX as SUFFIX
+from infinipot_cli.pots.file import read_header, sweep
 from infinipot_cli.pots.header import Header
 
-SUFFIX = ".pot"
 MARK = "@"
 # What Ctrl-C leaves, and what a reading is called that was kept without a name.
 LAST = "last"
@@ -95,6 +95,8 @@ def check_target(name: str) -> None:
         OutputError: it is the place of something else, or in a folder that is not there or cannot be written.
     """
     path = path_of(name)
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
     if not is_file_name(name):
         if not is_writable(path.parent):
             raise OutputError(
@@ -103,8 +105,6 @@ def check_target(name: str) -> None:
                 code="output_failed",
             )
         return
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
     if not path.parent.is_dir():
         raise OutputError(
             f"there is no folder {path.parent}", hint="make it first, or name another", code="output_failed"
@@ -120,7 +120,8 @@ def names() -> list[str]:
 
 
 def shelved() -> list[Shelved]:
-    """All pots, by name."""
+    """All pots, by name; left-overs of savings that were killed go."""
+    sweep(shelf_folder())
     return [look(name) for name in names()]
 
 
@@ -194,10 +195,7 @@ def prune(*, days: float | None = None, n_bytes: int | None = None) -> list[Shel
     Returns:
         The deleted ones.
     """
-    for part in shelf_folder().glob(f".*{SUFFIX}.*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - part.stat().st_mtime > 3600:  # a saving under way is younger
-                part.unlink()
+    sweep(shelf_folder())
     kept = sorted(shelved(), key=lambda pot: pot.used)
     gone = []
     while kept:
@@ -228,9 +226,14 @@ def bring(source: Path, name: str | None = None) -> str:
 
     Raises:
         PotError: the file is no pot.
+        UsageError: no pot on the shelf can have this name.
         OutputError: a pot of this name is there already.
     """
     read_header(source, str(source))
+    if name is not None and is_file_name(name):
+        raise UsageError(
+            f"{name!r} is a file and no name on the shelf", hint="pots import FILE --name contract; cp copies files"
+        )
     target = path_of(name or source.name.removesuffix(SUFFIX))
     target.parent.mkdir(parents=True, exist_ok=True)
     _copy(source, target)
