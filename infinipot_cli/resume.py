@@ -132,14 +132,13 @@ def resume(
 
         state = from_int8(state, header.fingerprint.dtype)
     reading = Reading(session, earlier + session.open(sources, found=found), task, plan, state)
-    if trail:
-        reading.trail = unpacked(
-            trail,
-            len(header.prefix_ids),
-            n_seen=header.numbers["n_seen"],
-            n_documents=len(header.sources),
-            vocabulary_size=session.tokenizer.vocabulary_size,
-        )
+    reading.trail = unpacked(
+        trail,
+        len(header.prefix_ids),
+        n_seen=header.numbers["n_seen"],
+        n_documents=len(header.sources),
+        vocabulary_size=session.tokenizer.vocabulary_size,
+    )
     if not sources:
         reading.recall(matches)
     return reading

@@ -9,7 +9,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.errors import UsageError
-from infinipot_cli.policies import DEFAULT, label
+from infinipot_cli.policies import DEFAULT, POLICIES, label
 
 app = typer.Typer(no_args_is_help=True, help="List, look into, copy and delete stored pots.")
 
@@ -78,13 +78,16 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
                       | {"pot": asdict(header)}))  # fmt: skip
         return
     numbers = header.numbers
+    policy = numbers.get("policy", DEFAULT)
+    if policy in POLICIES:  # else one of another version
+        policy = label(policy, tuple(numbers.get("policy_settings", {}).items()))
     asked = "; ".join(header.questions) if header.catalyst == "catalyst-question" else "nothing yet, any may follow"
     lines = [
         f"@{pot.name}  {size(pot.n_bytes)}  {pot.path}",
         f"model      {header.fingerprint.model} ({header.fingerprint.dtype})",
         f"places     {numbers.get('capacity', '?')}, {numbers.get('budget', '?')} kept at each of"
         f" {numbers.get('n_cycles', '?')} distillations",
-        f"policy     {label(numbers.get('policy', DEFAULT), tuple(numbers.get('policy_settings', {}).items()))}",
+        f"policy     {policy}",
         f"asked      {asked}",
         f"entries    {header.entries}",
         *(

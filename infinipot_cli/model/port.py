@@ -20,6 +20,16 @@ _KNOWN: "WeakKeyDictionary[PreTrainedModel, Port]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
+class Cached:
+    """What one layer caches of a token: heads, width of a key and of a value, and their number format."""
+
+    n_heads: int
+    key_width: int
+    value_width: int
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
 class Port:
     """The engine's view of one decoder.
 
@@ -27,23 +37,19 @@ class Port:
         ropes: rotation of each layer's keys.
         windows: sliding window of each layer, None where a layer sees everything.
         n_kv_heads: heads that a layer caches.
-        widths: dimensions of a cached key and of a cached value, by layer.
-        entry_dtype: number format of both.
-        state_width: dimensions of a final hidden state.
-        state_dtype: its number format.
         vocabulary_size: columns of the logits.
         context_length: longest trained context, None where the configuration does not say.
+        cached: what each layer caches of a token.
+        state_width: width of a final hidden state.
     """
 
     ropes: tuple[LayerRope, ...]
     windows: tuple[int | None, ...]
     n_kv_heads: int
-    widths: tuple[tuple[int, int], ...]
-    entry_dtype: torch.dtype
-    state_width: int
-    state_dtype: torch.dtype
     vocabulary_size: int
     context_length: int | None
+    cached: tuple[Cached, ...]
+    state_width: int
 
     @cached_property
     def n_layers(self) -> int:
@@ -81,19 +87,9 @@ def _prove(model: PreTrainedModel) -> Port:
     ropes = probe_rope(model, context or 128)
     if len(ropes) != len(windows):
         raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
-    cached, state = _check_capture(model, len(windows))
+    cached, state_width = _check_capture(model, len(windows))
     _check_head(model)
-    return Port(
-        ropes=tuple(ropes),
-        windows=windows,
-        n_kv_heads=cached[0][0].shape[1],
-        widths=tuple((keys.shape[-1], values.shape[-1]) for keys, values in cached),
-        entry_dtype=cached[0][0].dtype,
-        state_width=state.shape[-1],
-        state_dtype=state.dtype,
-        vocabulary_size=int(config.vocab_size),
-        context_length=context,
-    )
+    return Port(tuple(ropes), windows, cached[0].n_heads, int(config.vocab_size), context, cached, state_width)
 
 
 def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
@@ -115,8 +111,8 @@ def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
     return tuple(windows)
 
 
-def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """Run a catalyst of two tokens; returns what was cached by layer, (1, K, 2, D) each, and the last state."""
+def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[tuple[Cached, ...], int]:
+    """Run a catalyst of two tokens; returns what was cached in each layer, and the width of a hidden state."""
     ids = torch.tensor([[5, 6]], device=model.device)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
     with captured_votes(model, 0) as votes:
@@ -125,11 +121,14 @@ def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[list[tuple[Te
         raise UnsupportedModelError(
             f"{model.config.model_type} does not run its attention through transformers' interface"
         )
-    layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
-    cached = [(layer.keys, layer.values) for layer in layers if layer.keys is not None and layer.values is not None]
-    if len({keys.shape[1] for keys, _ in cached}) != 1:
+    cached = tuple(
+        Cached(layer.keys.shape[1], layer.keys.shape[3], layer.values.shape[3], layer.keys.dtype)
+        for layer in cache.layers
+        if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None
+    )
+    if len({layer.n_heads for layer in cached}) != 1:
         raise UnsupportedModelError(f"{model.config.model_type} caches different numbers of heads in its layers")
-    return cached, states[0, -1]
+    return cached, states.shape[-1]
 
 
 def _check_head(model: PreTrainedModel) -> None:

@@ -11,7 +11,7 @@ from infinipot_cli.errors import PotError
 
 _ROUNDED = ("keys.", "values.", "unrotated.")
 _SCALE = "scale."
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
 
 
 def to_int8(state: PotState) -> PotState:
@@ -28,7 +28,7 @@ def to_int8(state: PotState) -> PotState:
 
 
 def from_int8(state: PotState, dtype: str) -> PotState:
-    """The opposite, in the model's number format: `fp32`, `bf16` or `fp16`.
+    """The opposite, in the model's number format: such as `bf16`.
 
     Raises:
         PotError: entries and scales do not belong together.

@@ -11,7 +11,7 @@ from infinipot_cli.pots.numbers import are_sound, follow_each_other
 FORMAT = 1
 # How keys and values can be stored, and in which number formats a model can have made them.
 ENTRIES = ("exact", "int8")
-DTYPES = ("fp32", "bf16", "fp16")
+DTYPES = ("fp32", "bf16", "fp16", "fp64")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,8 @@ def from_json(text: str, name: str) -> Header:
     try:
         content = strict.loads(text)
         number = content.pop("format")
+        if type(number) is not int:
+            raise TypeError
         if number != FORMAT:
             raise PotError(
                 f"pot {name} has format {number}, and this infinipot reads format {FORMAT}",
@@ -136,7 +138,8 @@ def _pages(stored: list[list[Any]]) -> tuple[tuple[str, int], ...]:
 
 def _is_sound(header: Header) -> bool:
     """Whether every field is of its type and agrees with the others; JSON could hold anything in its place."""
-    texts: list[object] = [header.model, header.catalyst, *header.questions, *vars(header.fingerprint).values()]
+    texts: list[object] = [header.model, header.catalyst, header.ahead, *header.questions]
+    texts += vars(header.fingerprint).values()
     counts: list[object] = [*header.prefix_ids]
     for source in header.sources:
         texts += [source.name, source.kind, source.sha256, *(label for label, _ in source.pages)]

@@ -95,6 +95,8 @@ def check_target(name: str) -> None:
         OutputError: it is the place of something else, or in a folder that is not there or cannot be written.
     """
     path = path_of(name)
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
     if not is_file_name(name):
         if not is_writable(path.parent):
             raise OutputError(
@@ -103,8 +105,6 @@ def check_target(name: str) -> None:
                 code="output_failed",
             )
         return
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
     if not path.parent.is_dir():
         raise OutputError(
             f"there is no folder {path.parent}", hint="make it first, or name another", code="output_failed"
@@ -235,7 +235,7 @@ def bring(source: Path, name: str | None = None) -> str:
     """
     if name is not None and is_file_name(name):
         raise UsageError(
-            f"{name} is a file, and an imported pot gets a name",
+            f"{name} is a file and no name on the shelf",
             hint=f"--name {Path(name).name.removesuffix(SUFFIX)}; a pot file can be asked where it is: @{source}",
         )
     target = path_of(name or source.name.removesuffix(SUFFIX))
