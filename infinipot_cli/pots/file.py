@@ -83,7 +83,7 @@ def check_structure(data: bytes, name: str) -> None:
     from safetensors import SafetensorError, deserialize
 
     try:
-        deserialize(data)
+        deserialize(data)  # type: ignore[no-untyped-call, unused-ignore]
     except (SafetensorError, ValueError) as error:
         raise PotError(f"pot {name} is damaged", hint=_AGAIN, code="damaged_pot") from error
 
