@@ -1,7 +1,9 @@
 """What all tests share: no network, no user settings, a tiny model made on the spot, and a console that records."""
 
+import atexit
 import io
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -11,6 +13,7 @@ from typing import Any
 
 # Before anything imports the hub library or torch: they look at these only once.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="infinipot-hub-")
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
