@@ -13,13 +13,14 @@ from typing import Any
 
 # Before anything imports the hub library or torch: they look at these only once.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="infinipot-hub-")
-atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from rich.console import Console
+
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 # A shell starts what it sends to the background deaf to Ctrl-C and hang-ups, and every child would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
