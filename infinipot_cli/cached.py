@@ -22,6 +22,7 @@ from infinipot_cli.plan import Task
 from infinipot_cli.policies import distills
 from infinipot_cli.pots import shelf
 from infinipot_cli.pots.file import read_header
+from infinipot_cli.pots.replacing import sweep
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import identity, model_of, resume, save
 from infinipot_cli.session import Session
@@ -161,10 +162,7 @@ def prune(*, days: float | None = None, n_bytes: int | None = None, spared: Path
     Returns:
         How many were deleted.
     """
-    for part in shelf.cached_folder().glob(f".*{shelf.SUFFIX}.*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - part.stat().st_mtime > 3600:  # a saving under way is younger
-                part.unlink()
+    sweep(shelf.cached_folder())
     held = sorted(held_files(), key=lambda one: one[2])
     total, n_gone = sum(size for _, size, _ in held), 0
     for path, size, used in held:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infinipot_cli.choice import PAPER, Choice
+from infinipot_cli.choice import Choice
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.explain.packing import matches_of, matches_to_json, packed, unpacked
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, POLICIES, label
-from infinipot_cli.pots import file, shelf
+from infinipot_cli.pots import file, shelf, strict
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource
 from infinipot_cli.reading import Reading
@@ -22,6 +22,7 @@ from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRe
 from infinipot_cli.sources import Input
 
 if TYPE_CHECKING:
+    from infinipot_cli.engine import PotState
     from infinipot_cli.explain.lookout import Match
 
 TRAIL = "trail"  # name of the tensor that leads from entries back to text
@@ -89,11 +90,10 @@ def adopt(session: Session, header: Header, name: str) -> None:
         UsageError: other sizes were asked for.
     """
     check_same(header.fingerprint, identity(session, _wanted_dtype(session, header)), name)
-    try:
-        stored = _stored_choice(header, session.files.context_length)
-        session.request = _as_stored(session.request, header, stored, name)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PotError(f"pot {name} is damaged: its numbers make no sense", code="damaged_pot") from error
+    longest = session.files.context_length
+    if longest is not None and header.numbers["capacity"] > longest:
+        raise PotError(f"pot {name} is larger than what {session.files.name} was trained for", code="damaged_pot")
+    session.request = _as_stored(session.request, header, name)
 
 
 def resume(
@@ -121,33 +121,45 @@ def resume(
         raise PotError(
             f"pot {name} was read behind another system prompt", hint="give --system as it was then", code="pot_prompt"
         )
-    asides = state.tensors.pop(ASIDES, None)
-    warnings, matches = _asides(asides.numpy().tobytes() if asides is not None else b"")
+    warnings, matches = _asides(_bytes_of(state, ASIDES), header)
     earlier = [
         Input(StoredDocument(source, said), iter(()), source.n_tokens, pages=list(source.pages), was_read=True)
         for source, said in zip(header.sources, [*warnings, *([] for _ in header.sources)], strict=False)
     ]
+    trail = _bytes_of(state, TRAIL)
     if header.entries == Entries.INT8:
         from infinipot_cli.pots.compact import from_int8
 
         state = from_int8(state, header.fingerprint.dtype)
-    trail = state.tensors.pop(TRAIL, None)
-    if trail is None:
-        raise PotError(f"pot {name} lacks the trail of what it has read", code="damaged_pot")
     reading = Reading(session, earlier + session.open(sources, found=found), task, plan, state)
-    reading.trail = unpacked(trail.numpy().tobytes(), len(header.prefix_ids))
+    reading.trail = unpacked(
+        trail,
+        len(header.prefix_ids),
+        n_seen=header.numbers["n_seen"],
+        n_documents=len(header.sources),
+        vocabulary_size=session.tokenizer.vocabulary_size,
+    )
     if not sources:
         reading.recall(matches)
     return reading
 
 
-def _asides(data: bytes) -> tuple[list[list[str]], "dict[str, list[Match]]"]:
+def _bytes_of(state: "PotState", name: str) -> bytes:
+    """Take what is no entry out of a stored pot; nothing where it was stored before there was any."""
+    from infinipot_cli.pots.compact import tensor_as_bytes
+
+    held = state.tensors.pop(name, None)
+    return b"" if held is None else tensor_as_bytes(held)
+
+
+def _asides(data: bytes, header: Header) -> tuple[list[list[str]], "dict[str, list[Match]]"]:
     """Warnings of each document, and by question the passages that match it best, as a stored pot has them."""
     if not data:  # stored before there were any
         return [], {}
     try:
-        held = json.loads(data)
-        return [list(map(str, said)) for said in held["warnings"]], matches_of(held["matches"])
+        held = strict.loads(data)
+        warnings = [list(map(str, said)) for said in held["warnings"]]
+        return warnings, matches_of(held["matches"], n_documents=len(header.sources), n_seen=header.numbers["n_seen"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PotError("what the stored pot says of its documents makes no sense", code="damaged_pot") from error
 
@@ -244,29 +256,7 @@ def _findable(session: Session) -> str:
     return str(path.resolve()) if is_path else session.model_name
 
 
-def _stored_choice(header: Header, context_length: int | None) -> Choice:
-    """What the pot keeps beyond the paper, once its sizes make sense for its model.
-
-    Raises:
-        KeyError, TypeError, ValueError: they are missing, of another kind, or contradict each other.
-    """
-    numbers = header.numbers
-    capacity, budget, ratio = (numbers[name] for name in ("capacity", "budget", "novelty_ratio"))
-    if any(type(size) is not int for size in (capacity, budget)) or type(ratio) not in (int, float):
-        raise TypeError("a size is no number")
-    if not (0 < budget < capacity <= (context_length or capacity) and 0 <= ratio <= 1):
-        raise ValueError("sizes contradict each other")
-    for setting, value in numbers["choice"].items():
-        kind = type(getattr(PAPER, setting))
-        if type(value) is not kind and (kind, type(value)) != (float, int):
-            raise TypeError(f"{setting} is of another kind")
-    try:
-        return Choice(**numbers["choice"])
-    except UsageError as error:
-        raise ValueError(error.message) from error
-
-
-def _as_stored(request: PotRequest, header: Header, choice: Choice, name: str) -> PotRequest:
+def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
     """The user's wishes with the sizes that the pot has; wishes for others cannot be met."""
     numbers = header.numbers
     if request.memory is not None:
@@ -297,5 +287,5 @@ def _as_stored(request: PotRequest, header: Header, choice: Choice, name: str) -
         capacity=numbers["capacity"],
         budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
-        choice=choice,
+        choice=Choice(**numbers["choice"]),
     )

@@ -60,7 +60,7 @@ ARROWS = {
         "templates",
         "errors",
     },
-    "pots": {"engine", "model.files", "places", "errors"},
+    "pots": {"engine", "model.files", "choice", "policies", "places", "errors"},
     "resume": {
         *(
             "session",

@@ -200,9 +200,6 @@ def import_pot(
     infinipot pots import book.pot
     """
     from infinipot_cli.display.listing import put
-    from infinipot_cli.pots.file import read
     from infinipot_cli.pots.shelf import bring
 
-    settings.prepare_environment()
-    read(source, str(source))  # all of it is checked before it gets a name
     put(f"@{bring(source, name)}")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from infinipot_cli.engine.policies import Voters
+from infinipot_cli.engine.policies import Numbering, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import PotError
 from infinipot_cli.model.port import Cached, Port
@@ -20,8 +20,8 @@ COUNTS = ("capacity", "budget", "n_prefix", "n_seen", "n_seen_distilled", "n_cyc
 _PARTS = ("keys", "values", "unrotated")
 
 
-def check_numbers(numbers: Mapping[str, Any]) -> None:
-    """Refuse counts that are none, or that contradict each other.
+def check_numbers(numbers: Mapping[str, Any], port: Port) -> None:
+    """Refuse counts that are none, or that contradict each other or the model.
 
     Raises:
         TypeError: a count is no count.
@@ -34,6 +34,8 @@ def check_numbers(numbers: Mapping[str, Any]) -> None:
         raise TypeError("the novelty ratio is no number")
     if not 0 < numbers["budget"] < numbers["capacity"] or numbers["n_seen_distilled"] > numbers["n_seen"]:
         raise ValueError("sizes contradict each other")
+    if max(numbers["catalyst_ids"]) >= port.vocabulary_size:
+        raise ValueError("the catalyst holds tokens that there are not")
     for name in ("pinned", "favoured"):
         _check_ranges(numbers.get(name, ()), numbers["n_seen"])
 
@@ -75,9 +77,34 @@ def check_tensors(pot: Pot, port: Port, numbers: Mapping[str, Any], tensors: Map
         return
     if pot.policy.voters is Voters.LAST and "votes" not in tensors:
         raise _foreign()
-    steps = origins.diff(dim=-1)
-    if int(origins.min()) < 0 or int(origins.max()) >= numbers["n_seen"] or (n_held > 1 and int(steps.min()) < 1):
+    plain = {name for name in tensors if name.startswith("unrotated.")}
+    if plain != _kept_plain(pot, port, numbers["n_cycles"]):
+        raise _foreign()
+    if not _is_in_order(pot, origins, numbers["n_seen"]):
         raise PotError("the stored pot holds tokens in an order in which none are read", code="damaged_pot")
+    if bool((~tensors["novelty"].isfinite() & ((origins > 0) | (tensors["novelty"] < 0))).any()):
+        raise PotError("the stored pot holds what is no number (novelty)", code="damaged_pot")
+
+
+def _is_in_order(pot: Pot, origins: Tensor, n_seen: int) -> bool:
+    """Whether every head holds entries in the order in which they came, the prefix first."""
+    if int(origins.min()) < 0 or int(origins.max()) >= n_seen or bool((origins.diff(dim=-1) < 1).any()):
+        return False
+    n_prefix = min(pot.n_prefix, origins.shape[-1])
+    seeing_all = [number for number, layer in enumerate(pot.pot_layers) if not layer.is_local]
+    return bool((origins[seeing_all][..., :n_prefix] == torch.arange(n_prefix)).all())
+
+
+def _kept_plain(pot: Pot, port: Port, n_cycles: int) -> set[str]:
+    """Names of what layers in half precision keep before rotation, once the pot was distilled."""
+    if not n_cycles or pot.policy.numbering is not Numbering.RESET:
+        return set()
+    half = zip(port.cached, port.ropes, strict=True)
+    return {
+        f"unrotated.{number}"
+        for number, (layer, rope) in enumerate(half)
+        if layer.dtype != torch.float32 and rope.is_rotary
+    }
 
 
 def _wanted(pot: Pot, port: Port, n_held: int) -> Iterator[tuple[str, tuple[tuple[int, ...], torch.dtype]]]:
@@ -105,7 +132,7 @@ def _check_one(
         fits = (shape[:2], dtype) == (wanted["origins"][0][:2], torch.float32) and shape[-1] >= n_held
     elif name.startswith("unrotated."):
         layer = cached[int(name.removeprefix("unrotated."))]
-        fits = len(shape) == 4 and shape[:2] == (1, layer.n_heads) and shape[2] <= n_held and dtype == layer.dtype
+        fits = len(shape) == 4 and shape[:2] == (1, layer.n_heads) and 0 < shape[2] <= n_held and dtype == layer.dtype
         fits = fits and shape[3] in (layer.key_width, layer.value_width)
     else:
         fits = False

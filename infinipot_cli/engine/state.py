@@ -11,7 +11,7 @@ from infinipot_cli.choice import Choice
 from infinipot_cli.engine.policies import make, settings_of
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.soundness import COUNTS, check_numbers, check_tensors
-from infinipot_cli.errors import PotError, PotSizeError
+from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.model.port import port_of
 from infinipot_cli.policies import DEFAULT
 
@@ -73,13 +73,13 @@ def restore(model: PreTrainedModel, state: PotState) -> Pot:
     """
     try:
         return _restored(model, state)
-    except (*_SENSELESS, PotSizeError) as error:
+    except (*_SENSELESS, UsageError) as error:
         raise PotError("the stored pot holds what no pot of this model holds", code="damaged_pot") from error
 
 
 def _restored(model: PreTrainedModel, state: PotState) -> Pot:
     port, numbers, tensors = port_of(model), state.numbers, state.tensors
-    check_numbers(numbers)
+    check_numbers(numbers, port)
     pot = Pot(
         port.ropes, port.windows, port.n_kv_heads, capacity=numbers["capacity"], budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"], catalyst_ids=tuple(numbers["catalyst_ids"]),

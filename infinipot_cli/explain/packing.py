@@ -8,6 +8,7 @@ import zlib
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 from infinipot_cli.errors import PotError
@@ -31,12 +32,15 @@ def packed(trail: Trail) -> bytes:
     return zlib.compress(json.dumps(content, separators=(",", ":")).encode("ascii"), 6)
 
 
-def unpacked(data: bytes, n_prefix: int) -> Trail:
+def unpacked(data: bytes, n_prefix: int, *, n_seen: int, n_documents: int, vocabulary_size: int) -> Trail:
     """The trail behind `packed` bytes, ready for more documents.
 
     Args:
         data: from a pot whose sum was right.
         n_prefix: tokens that the pot has read before the first document.
+        n_seen: tokens that it has read in all.
+        n_documents: whose tokens are among them; one more may have been opened.
+        vocabulary_size: ids that there are.
 
     Raises:
         PotError: it is no trail.
@@ -46,16 +50,45 @@ def unpacked(data: bytes, n_prefix: int) -> Trail:
         unpacker = zlib.decompressobj()
         content = json.loads(unpacker.decompress(data, _LARGEST))
         for name, kind, first_line, n_chars, pages in content["documents"]:
-            starts = [PageStart(int(char), int(page), label) for char, page, label in pages]
+            starts = [PageStart(int(char), int(page), _label(label)) for char, page, label in pages]
             trail.documents.append(ReadDocument(str(name), str(kind), int(first_line), starts, int(n_chars)))
+        del trail.documents[n_documents:]
         blocks = [
             Block(int(origin), int(document), array("q", ids), array("q", starts), str(text), int(line))
             for origin, document, ids, starts, text, line in content["blocks"]
         ]
         trail.put_back(blocks, int(content["next"]))
-    except (zlib.error, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+        if not (n_prefix <= trail.n_seen <= n_seen and _follow(trail, n_prefix, vocabulary_size)):
+            raise ValueError
+    except (zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise PotError("the stored pot lacks the trail of what it has read", code="damaged_pot") from error
     return trail
+
+
+def _label(stored: object) -> str | None:
+    return None if stored is None else str(stored)
+
+
+def _follow(trail: Trail, n_prefix: int, vocabulary_size: int) -> bool:
+    """Whether the blocks of a trail lie one behind the other, each with as much text as its tokens need."""
+    behind, last_document, last_char = n_prefix, 0, 0
+    for block in trail.blocks:
+        if block.document != last_document:
+            last_char = 0
+        starts, n_ids = block.starts.tolist(), len(block.ids)
+        if not (
+            behind <= block.origin <= trail.n_seen - n_ids
+            and last_document <= block.document < len(trail.documents)
+            and 0 < n_ids == len(starts)
+            and 0 <= min(block.ids) <= max(block.ids) < vocabulary_size
+            and last_char <= starts[0]
+            and starts == sorted(starts)
+            and starts[-1] <= block.char_end
+        ):
+            return False
+        behind, last_document, last_char = block.origin + n_ids, block.document, block.char_end
+    pages = [[start.char for start in document.pages] for document in trail.documents]
+    return all(chars == sorted(chars) and min(chars, default=0) >= 0 for chars in pages)
 
 
 def matches_to_json(matches: Mapping[str, Sequence[Match]]) -> dict[str, list[dict[str, Any]]]:
@@ -63,13 +96,25 @@ def matches_to_json(matches: Mapping[str, Sequence[Match]]) -> dict[str, list[di
     return {question: [asdict(match) for match in found] for question, found in matches.items()}
 
 
-def matches_of(content: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, list[Match]]:
+def matches_of(
+    content: Mapping[str, Sequence[Mapping[str, Any]]], *, n_documents: int, n_seen: int
+) -> dict[str, list[Match]]:
     """The opposite.
+
+    Args:
+        content: as `matches_to_json` gives it.
+        n_documents: that were read.
+        n_seen: tokens that were read in all.
 
     Raises:
         KeyError, TypeError, ValueError: they are no passages.
     """
-    return {str(question): [_match(one) for one in found] for question, found in content.items()}
+    matches = {str(question): [_match(one) for one in found] for question, found in content.items()}
+    for match in chain.from_iterable(matches.values()):
+        is_there = 0 <= match.document < n_documents and 0 <= match.char[0] <= match.char[1]
+        if not (is_there and 0 <= match.origins[0] <= match.origins[1] <= n_seen):
+            raise ValueError
+    return matches
 
 
 def _match(held: Mapping[str, Any]) -> Match:

@@ -11,7 +11,7 @@ from infinipot_cli.errors import PotError
 
 _ROUNDED = ("keys.", "values.", "unrotated.")
 _SCALE = "scale."
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "fp64": torch.float64}
 
 
 def to_int8(state: PotState) -> PotState:
@@ -28,21 +28,34 @@ def to_int8(state: PotState) -> PotState:
 
 
 def from_int8(state: PotState, dtype: str) -> PotState:
-    """The opposite, in the model's number format: `fp32`, `bf16` or `fp16`.
+    """The opposite, in the model's number format: such as `bf16`.
 
     Raises:
-        PotError: entries are not in 8 bits, or their scales are missing.
+        PotError: entries and scales do not belong together.
     """
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in state.tensors.items():
-        if name.startswith(_ROUNDED):
-            scale = state.tensors.get(_SCALE + name)
-            if scale is None or tensor.dtype != torch.int8 or scale.shape != (*tensor.shape[:-1], 1):
-                raise PotError("the stored pot lacks the scales of its entries", code="damaged_pot")
-            tensors[name] = (tensor.float() * scale).to(_DTYPES[dtype])
-        elif not name.startswith(_SCALE):
-            tensors[name] = tensor
+    rounded = {name for name in state.tensors if name.startswith(_ROUNDED)}
+    scales = {name.removeprefix(_SCALE): tensor for name, tensor in state.tensors.items() if name.startswith(_SCALE)}
+    if scales.keys() != rounded:
+        raise PotError("the stored pot lacks the scales of its entries", code="damaged_pot")
+    tensors = {name: tensor for name, tensor in state.tensors.items() if not name.startswith(_SCALE)}
+    for name, scale in scales.items():
+        entries = tensors[name]
+        is_scale = scale.dtype == torch.float32 and scale.shape == (*entries.shape[:-1], 1)
+        if entries.dtype != torch.int8 or not is_scale or not (scale.isfinite() & (scale > 0)).all():
+            raise PotError("the scales of the stored pot are not those of its entries", code="damaged_pot")
+        tensors[name] = (entries.float() * scale).to(_DTYPES[dtype])
     return PotState(state.numbers, tensors)
+
+
+def tensor_as_bytes(tensor: Tensor) -> bytes:
+    """The opposite of `bytes_as_tensor`.
+
+    Raises:
+        PotError: it holds no bytes.
+    """
+    if tensor.ndim != 1 or tensor.dtype != torch.uint8:
+        raise PotError("what the stored pot says of its documents makes no sense", code="damaged_pot")
+    return tensor.numpy().tobytes()
 
 
 def bytes_as_tensor(data: bytes) -> Tensor:

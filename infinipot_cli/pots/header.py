@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from infinipot_cli.errors import PotError
+from infinipot_cli.pots import strict
+from infinipot_cli.pots.numbers import are_sound, follow_each_other
 
-_DTYPES = ("fp32", "bf16", "fp16", "fp64")
-_ENTRIES = ("exact", "int8")
 FORMAT = 1
+# How keys and values can be stored, and in which number formats a model can have made them.
+ENTRIES = ("exact", "int8")
+DTYPES = ("fp32", "bf16", "fp16", "fp64")
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def from_json(text: str, name: str) -> Header:
         PotError: it is no header, or one of another format.
     """
     try:
-        content = strict_json(text)
+        content = strict.loads(text)
         number = content.pop("format")
         if type(number) is not int:
             raise TypeError
@@ -110,13 +113,18 @@ def from_json(text: str, name: str) -> Header:
                 hint="read its documents again",
                 code="pot_version",
             )
-        sources = tuple(
-            StoredSource(**{**source, "pages": tuple((str(label), int(first)) for label, first in source["pages"])})
-            for source in content.pop("sources")
-        )
+        sources = tuple(StoredSource(**{**one, "pages": _pages(one["pages"])}) for one in content.pop("sources"))
         fingerprint = Fingerprint(**content.pop("fingerprint"))
-        prefix_ids, questions = tuple(content.pop("prefix_ids")), tuple(content.pop("questions"))
-        header = Header(fingerprint=fingerprint, sources=sources, prefix_ids=prefix_ids, questions=questions, **content)
+        prefix_ids, questions = content.pop("prefix_ids"), content.pop("questions")
+        if not (isinstance(prefix_ids, list) and isinstance(questions, list)):
+            raise TypeError
+        header = Header(
+            fingerprint=fingerprint,
+            sources=sources,
+            prefix_ids=tuple(prefix_ids),
+            questions=tuple(questions),
+            **content,
+        )
         if not _is_sound(header):
             raise TypeError
         return header
@@ -124,40 +132,25 @@ def from_json(text: str, name: str) -> Header:
         raise PotError(f"pot {name} is damaged: its header makes no sense", code="damaged_pot") from error
 
 
-def strict_json(text: str | bytes) -> Any:
-    """JSON in which no name stands twice and every number is one; what two readers would take differently is refused.
-
-    Raises:
-        ValueError: it is none.
-    """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise ValueError("a name stands twice")
-        return dict(pairs)
-
-    def no_number(word: str) -> float:
-        raise ValueError(f"{word} is no number")
-
-    return json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+def _pages(stored: list[list[Any]]) -> tuple[tuple[str, int], ...]:
+    return tuple((label, first) for label, first in stored)
 
 
 def _is_sound(header: Header) -> bool:
-    """Whether every field is of its type; JSON could hold anything in its place."""
-    texts: list[object] = [header.model, header.catalyst, header.entries, header.ahead]
-    texts += [*vars(header.fingerprint).values(), *header.questions]
-    counts: list[object] = list(header.prefix_ids)
+    """Whether every field is of its type and agrees with the others; JSON could hold anything in its place."""
+    texts: list[object] = [header.model, header.catalyst, header.ahead, *header.questions]
+    texts += vars(header.fingerprint).values()
+    counts: list[object] = [*header.prefix_ids]
     for source in header.sources:
-        texts += [source.name, source.kind, source.sha256]
-        counts += [source.n_tokens, source.first_token]
+        texts += [source.name, source.kind, source.sha256, *(label for label, _ in source.pages)]
+        counts += [source.n_tokens, source.first_token, *(first for _, first in source.pages)]
     # a bool is an int to Python, and a count to nobody
     return (
-        isinstance(header.numbers, dict)
-        and isinstance(header.numbers.get("policy", ""), str)
-        and isinstance(header.numbers.get("policy_settings", {}), dict)
-        and header.fingerprint.dtype in _DTYPES
-        and header.entries in _ENTRIES
-        and type(header.created) in (int, float)
+        type(header.created) in (int, float)
         and all(isinstance(text, str) for text in texts)
         and all(type(count) is int and count >= 0 for count in counts)
+        and header.entries in ENTRIES
+        and header.fingerprint.dtype in DTYPES
+        and are_sound(header.numbers, len(header.prefix_ids))
+        and follow_each_other(header.sources, header.numbers["n_seen"] - len(header.prefix_ids))
     )

@@ -3,17 +3,17 @@
 import contextlib
 import os
 import re
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.places import HOME_VARIABLE, cache_folder, data_folder, is_writable
-from infinipot_cli.pots.file import SUFFIX as SUFFIX
-from infinipot_cli.pots.file import read_header, sweep
+from infinipot_cli.pots.file import check_structure, read_all, read_header
 from infinipot_cli.pots.header import Header
+from infinipot_cli.pots.replacing import put, sweep
 
+SUFFIX = ".pot"
 MARK = "@"
 # What Ctrl-C leaves, and what a reading is called that was kept without a name.
 LAST = "last"
@@ -120,8 +120,9 @@ def names() -> list[str]:
 
 
 def shelved() -> list[Shelved]:
-    """All pots, by name; left-overs of savings that were killed go."""
+    """All pots, by name; what killed savings have left beside them is swept."""
     sweep(shelf_folder())
+    sweep(cached_folder())
     return [look(name) for name in names()]
 
 
@@ -217,42 +218,43 @@ def export(name: str, target: Path) -> Path:
     source = look(name).path
     own = f"{name.removeprefix(MARK)}{SUFFIX}" if not is_file_name(name) else source.name
     target = target / own if target.is_dir() else target
-    _copy(source, target)
+    try:
+        _put_new(target, source.read_bytes())
+    except OSError as error:
+        raise OutputError(f"{source} cannot be read: {error.strerror or error}") from error
     return target
 
 
 def bring(source: Path, name: str | None = None) -> str:
-    """Put a pot file on the shelf; returns its name there.
+    """Put a pot file on the shelf, once all of it was checked that can be without its model; returns its name there.
 
     Raises:
-        PotError: the file is no pot.
-        UsageError: no pot on the shelf can have this name.
+        PotError: the file is no pot, or a damaged one.
+        UsageError: no pot can have this name.
         OutputError: a pot of this name is there already.
     """
-    read_header(source, str(source))
     if name is not None and is_file_name(name):
         raise UsageError(
-            f"{name!r} is a file and no name on the shelf", hint="pots import FILE --name contract; cp copies files"
+            f"{name} is a file and no name on the shelf",
+            hint=f"--name {Path(name).name.removesuffix(SUFFIX)}; a pot file can be asked where it is: @{source}",
         )
     target = path_of(name or source.name.removesuffix(SUFFIX))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _copy(source, target)
+    _, data = read_all(source, str(source))
+    check_structure(data, str(source))
+    _put_new(target, data)
     return target.name.removesuffix(SUFFIX)
 
 
-def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+def _put_new(target: Path, data: bytes) -> None:
+    """Write a file that is not there yet."""
+    if target.exists() or target.is_symlink():
+        raise OutputError(f"{target} is there already", hint="remove it first, or take another name")
     try:
-        if target.exists():
-            raise OutputError(f"{target} is there already", hint="remove it first, or take another name")
-        shutil.copyfile(source, temporary)
-        temporary.chmod(0o600)
-        os.replace(temporary, target)
+        put(target, data, over=False)
+    except FileExistsError as error:
+        raise OutputError(f"{target} is there already", hint="remove it first, or take another name") from error
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _there_are() -> str:

@@ -20,9 +20,13 @@ from infinipot_cli.pots.compact import from_int8, to_int8
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource, from_json
 
 N_KILLS = 200
+NUMBERS = {
+    "capacity": 8, "budget": 4, "novelty_ratio": 0.5, "n_prefix": 2, "n_seen": 9, "n_seen_distilled": 8, "n_cycles": 1,
+    "peak": 8, "catalyst_ids": [3], "choice": {},
+}  # fmt: skip
 HEADER = Header(
     model="tiny", fingerprint=Fingerprint("tiny", "a", "b", "c", "d", "fp32", "none"),
-    numbers={"capacity": 8, "budget": 4}, prefix_ids=(1, 2), catalyst="catalyst-general", questions=('Who said "x"?',),
+    numbers=NUMBERS, prefix_ids=(1, 2), catalyst="catalyst-general", questions=('Who said "x"?',),
     sources=(StoredSource("b\u00f6ok.pdf", "pdf", 7, "0" * 64, 0, (("xii", 0), ("13", 4))),), created=1.5,
 )  # fmt: skip
 

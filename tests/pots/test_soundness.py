@@ -3,9 +3,7 @@
 import copy
 import hashlib
 import json
-import os
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,9 +16,9 @@ from typer.testing import CliRunner
 
 from infinipot_cli.app import app
 from infinipot_cli.engine import PotState, Reader, capture, restore
-from infinipot_cli.errors import InfinipotError, OutputError, PotError, UsageError
+from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.model.load import load as load_model
-from infinipot_cli.pots import file, shelf
+from infinipot_cli.pots import shelf
 from infinipot_cli.session import Session
 
 Change = Callable[[dict[str, Any]], object]
@@ -186,35 +184,6 @@ def test_a_name_that_stands_twice_is_refused(stored: tuple[Path, Path]) -> None:
     assert asked(path)[0] == 6
 
 
-def test_a_link_stays_and_its_target_is_renewed(stored: tuple[Path, Path], story: Path, tmp_path: Path) -> None:
-    path, model = stored
-    before, link = path.read_bytes(), tmp_path / "link.pot"
-    link.symlink_to(path)
-    story.write_text(story.read_text()[:900])
-    read = ["read", str(story), "--save-pot", str(link), "-s", "400", "--budget", "200", "-m", str(model), "-q"]
-    assert CliRunner().invoke(app, read).exit_code == 0
-    assert link.is_symlink() and not path.is_symlink() and path.read_bytes() != before
-    assert asked(link)[0] == 0
-
-
-def test_what_killed_savings_left_goes_with_the_next(
-    stored: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, _ = stored
-    monkeypatch.setenv("INFINIPOT_HOME", str(path.parent / "home"))
-    shelf.bring(path, "night")
-    old, young = (shelf.shelf_folder() / f".night.pot.{name}.part" for name in ("old", "young"))
-    for part in (old, young):
-        part.write_bytes(b"half")
-    os.utime(old, (time.time() - 7200,) * 2)
-    shelf.shelved()
-    assert not old.exists() and young.exists()
-    os.utime(young, (time.time() - 7200,) * 2)
-    header, state = file.read(shelf.path_of("night"), "@night")
-    file.write(shelf.path_of("night"), header, state)
-    assert not young.exists()
-
-
 def test_places_that_cannot_hold_a_pot_are_refused_before_reading(
     stored: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,20 +195,3 @@ def test_places_that_cannot_hold_a_pot_are_refused_before_reading(
     with pytest.raises(UsageError, match="no name on the shelf"):
         shelf.bring(path, str(path.parent / "out.pot"))
     assert not (path.parent / "out.pot").exists()
-
-
-def test_a_file_that_is_replaced_while_it_is_read_is_refused(
-    stored: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, _ = stored
-    check = file._check_sum
-
-    def and_replace(*words: Any) -> None:
-        check(*words)
-        other = path.with_name("other")
-        other.write_bytes(path.read_bytes())
-        os.replace(other, path)
-
-    monkeypatch.setattr(file, "_check_sum", and_replace)
-    with pytest.raises(InfinipotError, match="while it was read"):
-        file.read(path, "@night")
