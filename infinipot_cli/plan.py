@@ -167,7 +167,8 @@ def make_plan(
         model: name of the model, for messages.
         context_length: longest context the model was trained for, None if unknown. Positions run to capacity - 1.
         capacity: pot size unless the user gave one; cut to the trained context.
-        max_tokens: room for the answer unless the user gave one; smaller where the pot has not that much.
+        max_tokens: room for the answer unless the user gave one; smaller where the pot has not that much. A longer one
+            that the user gave is distilled while it is written, as what was read before was.
 
     Raises:
         PotSizeError: pot, budget, prompt and answer do not fit each other.
@@ -184,11 +185,20 @@ def make_plan(
     needed = max(n_catalyst + 1, n_suffix + answer)
     # What it must be able to keep: the prefix, and enough of the document for reading it to make sense.
     smallest_budget = _smallest_budget(n_prefix, size)
+    if needed + smallest_budget > size and distills(request.policy or DEFAULT, request.policy_settings):
+        # the question stays while the answer grows past the pot, and the catalyst must fit behind both
+        needed, answer = n_suffix + max(n_catalyst, SHORTEST_ANSWER) + 1, SHORTEST_ANSWER
+        smallest_budget = max(smallest_budget, n_prefix + n_suffix + SHORTEST_ANSWER)
     if needed + smallest_budget > size:
         raise _too_small(size, n_question=n_suffix, answer=answer, needed=needed + smallest_budget, request=request)
     budget = request.budget or min(size // 2, size - needed)
     if budget <= n_prefix:
         raise PotSizeError(f"a budget of {budget} is smaller than the {n_prefix + 1} entries that are always kept")
+    if answer < (request.max_tokens or answer) and budget < smallest_budget:
+        raise PotSizeError(
+            f"a budget of {budget} cannot hold the question while an answer of {request.max_tokens} tokens is written",
+            hint=f"--budget {smallest_budget} is the least here, or a shorter answer with -n",
+        )
     if budget + needed > size:
         raise PotSizeError(
             f"budget {budget} leaves {size - budget} of {size} places, and question and answer need {needed}",

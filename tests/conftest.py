@@ -1,7 +1,9 @@
 """What all tests share: no network, no user settings, a tiny model made on the spot, and a console that records."""
 
+import atexit
 import io
 import os
+import shutil
 import signal
 import socket
 import tempfile
@@ -17,6 +19,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import pytest
 from rich.console import Console
+
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 # A shell starts what it sends to the background deaf to Ctrl-C and hang-ups, and every child would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

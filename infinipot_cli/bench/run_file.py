@@ -1,6 +1,7 @@
 """A long run in a file: its settings first, then one result a line, so that a stopped run goes on where it was."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -49,8 +50,9 @@ class RunFile(Generic[T]):
     def _resumed(self, path: Path, wanted: dict[str, object]) -> list[dict[str, Any]]:
         try:
             # not splitlines: answers may hold other characters that end a line for it
-            lines = path.read_text(encoding="utf-8").split("\n")
-            known, *rows = [json.loads(line) for line in lines[:-1]]
+            content = path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            known, *rows = [json.loads(line) for line in whole.decode("utf-8").split("\n")[:-1]]
         except (OSError, ValueError) as error:
             raise UsageError(f"{path} is no record of this benchmark", hint="take another --record file") from error
         for name in sorted({*known, *wanted} if isinstance(known, dict) else ["settings"]):
@@ -60,8 +62,8 @@ class RunFile(Generic[T]):
                     f"{path} is of a run with other settings: {name} was {was}, and is {wanted.get(name)}",
                     hint="take another --record file, or the same settings",
                 )
-        # the last line may have been cut off when the run was stopped
-        self._write("w", "".join(line + "\n" for line in lines[:-1]))
+        if len(whole) < len(content):  # the last line was cut off when the run was stopped; no other may be lost
+            self._cut(path, len(whole))
         return rows
 
     def add(self, result: T) -> None:
@@ -69,6 +71,12 @@ class RunFile(Generic[T]):
         self.done.append(result)
         if self.path:
             self._write("a", json.dumps(asdict(result)) + "\n")
+
+    def _cut(self, path: Path, n_bytes: int) -> None:
+        try:
+            os.truncate(path, n_bytes)
+        except OSError as error:
+            raise OutputError(f"the record {path} cannot be written: {error.strerror or error}") from error
 
     def _write(self, mode: str, text: str) -> None:
         assert self.path is not None

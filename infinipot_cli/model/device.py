@@ -142,3 +142,27 @@ def quantization(wanted: Quantization, dtype: torch.dtype) -> object | None:
     if wanted is Quantization.BNB_4BIT:
         return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=dtype)
     return BitsAndBytesConfig(load_in_8bit=True)
+
+
+def check_rounded(model: torch.nn.Module, name: str) -> None:
+    """Refuse layers that bitsandbytes rounds to 4 bits on a CPU and then cannot compute with.
+
+    Args:
+        model: loaded, its weights rounded or not.
+        name: of the model, for the message.
+
+    Raises:
+        DeviceError: a layer's width is no multiple of the block that shares one scale.
+    """
+    for place, layer in model.named_modules():
+        weight = getattr(layer, "weight", None)
+        state = getattr(weight, "quant_state", None)
+        if type(layer).__name__ != "Linear4bit" or state is None or weight is None or weight.device.type != "cpu":
+            continue
+        if layer.in_features % state.blocksize:
+            raise DeviceError(
+                f"{name} cannot be rounded to 4 bits on a CPU: {place} is {layer.in_features} wide, and only multiples"
+                f" of {state.blocksize} can",
+                hint="--quantize bnb-8bit or int8",
+                code="no_kernel",
+            )

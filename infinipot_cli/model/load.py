@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UnsupportedModelError
 from infinipot_cli.model.device import (
+    check_rounded,
     choose_attention,
     choose_device,
     choose_dtype,
@@ -75,6 +76,7 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         if not spread and rounding is None:
             model = model.to(device)
         model = model.eval().requires_grad_(False)
+        check_rounded(model, files.name)
     except InfinipotError:
         raise
     except Exception as error:  # foreign loaders on foreign files: anything may come

@@ -14,8 +14,7 @@ from infinipot_cli.bench.arms import ARMS, distills
 from infinipot_cli.bench.longbench import Runner, middle_cut, official_length
 from infinipot_cli.bench.longbench_record import LongTrial, averages, paper_rows, set_scores
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS, check_libraries, choose, prompts, rows
-from infinipot_cli.bench.run_file import RunFile
-from infinipot_cli.errors import DocumentError, OutputError, PotError, UsageError
+from infinipot_cli.errors import DocumentError, PotError, UsageError
 from infinipot_cli.session import Session
 from infinipot_cli.settings import PotRequest
 
@@ -204,18 +203,6 @@ def test_averages_are_the_papers() -> None:
         assert sum(n * row.groups[group] for group, n in sizes.items()) / 16 == pytest.approx(row.average, abs=0.02)
 
 
-def test_a_record_keeps_characters_that_end_lines_elsewhere(tmp_path: Path) -> None:
-    trial = LongTrial("lcc", 0, "pot", 9, "a\u2028b\x85c\x0cd\r\ne", 0.5, 1, 1, 0.0)
-    path = tmp_path / "run.jsonl"
-    RunFile(path, {"n": 1}, LongTrial).add(trial)
-    assert RunFile(path, {"n": 1}, LongTrial).done == [trial]
-    path.write_text("nonsense\n")
-    with pytest.raises(UsageError, match="no record"):
-        RunFile(path, {"n": 1}, LongTrial)
-    with pytest.raises(OutputError):
-        RunFile(tmp_path / "no" / "run.jsonl", {}, LongTrial)
-
-
 def judge(runner: Runner, folder: Path, name: str, arm: str) -> str:
     row = rows(name, folder)[0][0]
     plan = runner._plan(SETS[name], runner._asked(row, SETS[name], is_whole=True, arm=arm), arm)
@@ -259,23 +246,6 @@ def test_arms_take_any_share_and_say_what_they_are_not(longbench: Path, tiny_mod
         assert (refused.exit_code, type(refused.exception)) == (2, SystemExit), words
     stepwise = run(*base, "--policy", "streaming_llm", "--arms", "infinipot")
     assert stepwise.exit_code == 0, stepwise.output
-
-
-def test_a_run_that_was_stopped_at_its_first_line_starts_again_and_another_versions_is_refused(tmp_path: Path) -> None:
-    path, settings = tmp_path / "run.jsonl", {"n": 1, "arms": ["infinipot"]}
-    trial = LongTrial("lcc", 0, "infinipot", 9, "a", 0.5, 1, 1, 0.0)
-    RunFile(path, settings, LongTrial).add(trial)
-    whole = path.read_text()
-    for n_chars in range(1, whole.index("\n") + 1):
-        path.write_text(whole[:n_chars])
-        assert RunFile(path, settings, LongTrial).done == [], n_chars
-        assert path.read_text() == whole[: whole.index("\n") + 1]
-    path.write_text(whole.replace("capacity", "places"))
-    with pytest.raises(UsageError, match="another version"):
-        RunFile(path, settings, LongTrial)
-    path.write_text('{"x')
-    with pytest.raises(UsageError, match="no record"):
-        RunFile(path, settings, LongTrial)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def talked(*lines: str, words: list[str]) -> Result:
 
 
 def test_pages_with_a_range_are_read_again_in_full(story: Path, tiny_model: Path) -> None:
-    words = [str(story), *SMALL, "-m", str(tiny_model)]
+    words = [str(story), "-s", "500", "--budget", "150", "-n", "20", "-m", str(tiny_model)]
     result = talked("/pages 2-2", "/pages", "/pages 2", "Who?", "/why", words=words)
     assert result.exit_code == 0, result.output
     n_tokens = len(f"\n\nDocument: {story}\n\nThe pass key is 71432.\n".encode())

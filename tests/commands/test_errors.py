@@ -56,7 +56,7 @@ def mistakes(tmp_path: Path, tiny_model: Path) -> dict[str, tuple[list[str], int
         "pot a little too small": ([*ask, *model, "-s", "40"], 2, "smaller than the prompt"),
         "pot too large": ([*ask, *model, "-s", "10000000"], 2, "512 tokens that tiny-llama was trained for"),
         "question too long": (["ask", str(text), "who? " * 100, *model], 2, "the question takes"),
-        "answer too long": ([*ask, *model, "-n", "5000"], 2, "5000 for the answer"),
+        "answer too long": ([*ask, *model, "-n", "5000", "--policy", "truncation"], 2, "5000 for the answer"),
         "budget too large": ([*ask, *model, "-s", "256", "--budget", "250"], 2, "budget 250"),
         "no such size": ([*ask, "-s", "large"], 2, "'large' is not a size"),
         "no such encoding": ([*ask, "--encoding", "utf-99"], 2, "'utf-99' is no encoding"),

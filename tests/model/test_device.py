@@ -1,6 +1,7 @@
 """Wishes about device, numbers and attention against what a machine has."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,14 @@ import torch
 from infinipot_cli.errors import DeviceError, ModelError, UsageError
 from infinipot_cli.model import device as device_module
 from infinipot_cli.model.catalog import find
-from infinipot_cli.model.device import choose_attention, choose_device, choose_dtype, quantization, spread_over_devices
+from infinipot_cli.model.device import (
+    check_rounded,
+    choose_attention,
+    choose_device,
+    choose_dtype,
+    quantization,
+    spread_over_devices,
+)
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.load import load
 from infinipot_cli.settings import Attention, Dtype, Loading, Quantization
@@ -88,6 +96,24 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(UsageError, match="not installed") as caught:
             quantization(wanted, torch.float32)
         assert f"infinipot[{extra}]" in caught.value.hint
+
+
+class Linear4bit(torch.nn.Linear):
+    """As bitsandbytes leaves a layer: what matters of it here."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, 8)
+        self.weight.quant_state = SimpleNamespace(blocksize=64)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("width", "works"), [(128, True), (64, True), (32, False), (96, False)])
+def test_layers_that_cannot_be_rounded_to_4_bits_on_a_cpu_are_named(width: int, works: bool) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(7, width), Linear4bit(width))
+    if works:
+        check_rounded(model, "tiny")
+        return
+    with pytest.raises(DeviceError, match=f"tiny cannot be rounded.* 1 is {width} wide"):
+        check_rounded(model, "tiny")
 
 
 @pytest.mark.parametrize("dtype", [Dtype.FLOAT32, Dtype.BFLOAT16, Dtype.FLOAT16])

@@ -10,7 +10,6 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Record, print_json
-from infinipot_cli.commands.distilling_options import PotSize
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import POLICIES
 
@@ -52,7 +51,17 @@ def cost(
         typer.Option("--repeat", metavar="N", min=1, help="Times to measure; medians are told.", rich_help_panel=TEST),
     ] = 3,
     record: Record = None,
-    pot_size: PotSize = POT_SIZE,
+    pot_size: Annotated[
+        int,
+        typer.Option(
+            "-s",
+            "--pot-size",
+            metavar="N",
+            parser=settings.parse_size,
+            help="Places in the pot, such as 1024 or 4k.",
+            rich_help_panel=TEST,
+        ),
+    ] = POT_SIZE,
     dtype: Annotated[
         settings.Dtype, typer.Option("--dtype", help="Number format.", rich_help_panel=TEST)
     ] = settings.Dtype.FLOAT32,
@@ -67,12 +76,11 @@ def cost(
 
     infinipot bench cost -m pocket -s 1k --tokens 4k --methods infinipot,full,snapkv,streaming_llm
 
-    Each measurement has a process of its own, warmed up, and is taken three times there; medians are told, and between
-    what they lie. Random weights are those of a model of 100 M parameters. Methods that
-    make room token by token, as streaming_llm does, take minutes where the others take seconds, and are only measured
-    where --methods names them. On random weights two
-    promises are measured besides: distilling takes at most 3 % of reading, and what novelty needs of the head adds
-    at most 64 MB to the peak, at a vocabulary of 128 k. Exit code 1 where one is broken.
+    Each measurement has a process of its own, warmed up, and is taken --repeat times there; told are medians, and
+    between what they lie. Random weights are those of a model of 100 M parameters. Methods that make room token by
+    token, as streaming_llm does, take minutes where the others take seconds, and are only measured where --methods
+    names them. On random weights two promises are measured besides: distilling takes at most 3 % of reading, and what
+    novelty needs of the head adds at most 64 MB to the peak, at a vocabulary of 128 k. Exit code 1 where one is broken.
     """
     from infinipot_cli.bench import cost as bench
 
