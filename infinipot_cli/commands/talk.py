@@ -140,11 +140,13 @@ class Talk:
         """Read pages or lines of a document once more, so that all of them are at hand for what is asked next."""
         part, *name = wanted.split(maxsplit=1)
         entry = self._named("".join(name))
-        path, pages, lines = entry.document.name, *((part, None) if entry.pages else (None, part))
+        path, has_pages = entry.document.name, bool(entry.pages)
         if not Path(path).is_file():
             raise UsageError(f"{path} is not here any more, so it cannot be read again")
         again = copy.copy(self._session)  # shares the model that is loaded
-        again.wishes = replace(self._session.wishes, pages=pages, lines=lines)
+        again.wishes = replace(
+            self._session.wishes, pages=part if has_pages else None, lines=None if has_pages else part
+        )
         new, counted = again.open([path])[0], again.open([path])[0]
         try:
             n_tokens = sum(len(again.tokenizer.encode(piece.text)) for piece in counted.pieces)
@@ -155,11 +157,8 @@ class Talk:
             counted.document.close()
         self._reading.count_kept()
         share = percent(new.n_kept / new.n_tokens if new.n_tokens else 0.0)
-        say(
-            self._console,
-            f"read again: {path}, {'pages' if pages else 'lines'} {part}: {new.n_tokens} tokens, {share} held",
-            style="dim",
-        )
+        what = f"{path}, {'pages' if has_pages else 'lines'} {part}"
+        say(self._console, f"read again: {what}: {new.n_tokens} tokens, {share} held", style="dim")
 
     def _named(self, name: str) -> Input:
         """The document that a user means; without a name, the only one.
