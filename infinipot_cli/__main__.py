@@ -44,7 +44,9 @@ def main() -> None:
     try:
         _handle_signals()
         from infinipot_cli.app import app
+        from infinipot_cli.quick_imports import own_process
 
+        own_process()
         app(prog_name="infinipot")
     except KeyboardInterrupt:
         sys.exit(130)

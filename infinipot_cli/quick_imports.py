@@ -1,8 +1,30 @@
-"""Import large libraries without collecting garbage meanwhile, which takes a quarter off the start of every run."""
+"""Import large libraries without collecting garbage meanwhile, and without torch's compiler, which we never use.
 
+Every run that needs a model waits for its imports. The collector would walk over what they make again and again; and
+transformers imports torch's compiler and distributed tensors, a third of all that it brings in, only to decorate
+functions for whoever compiles them or spreads them over machines.
+"""
+
+import functools
 import gc
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import FunctionType, ModuleType
+from typing import Any
+
+COMPILER = "torch._dynamo"
+# What tells the compiler about a function, and does nothing else.
+_MARKS = frozenset({"allow_in_graph", "assume_constant_result", "disable"})
+# A part of it that needs nothing of the whole, and that transformers takes a class from.
+_APART = frozenset({f"{COMPILER}._trace_wrapped_higher_order_op"})
+_owns_process = False
+# Set by those who start one process of many.
+_SPREAD = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
 
 
 @contextmanager
@@ -20,3 +42,125 @@ def without_collecting() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+class Deferred(ModuleType):
+    """Stands for torch's compiler until more of it is needed than its marks; then it is imported, marks and all."""
+
+    def __init__(self, name: str, spec: Any) -> None:
+        super().__init__(name)
+        self.__spec__, self.__package__ = spec, name
+        self.__path__ = spec.submodule_search_locations
+        self.__file__ = spec.origin
+        self._marked: list[Callable[[ModuleType], None]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in _MARKS and sys.modules.get(COMPILER) is self:
+            return functools.partial(self._mark, name)
+        return getattr(self.real(), name)
+
+    def _mark(self, mark: str, function: Any = None, *more: Any, **named: Any) -> Any:
+        """The function, which works as it would; the compiler is told of it once it is there."""
+        if function is None:
+            return lambda later: self._mark(mark, later, *more, **named)
+        if sys.modules.get(COMPILER) is not self or not isinstance(function, FunctionType):
+            return getattr(self.real(), mark)(function, *more, **named)
+        told: list[Any] = [function]
+
+        @functools.wraps(function)
+        def call(*words: Any, **options: Any) -> Any:
+            return told[0](*words, **options)
+
+        def tell(real: ModuleType) -> None:
+            told[0] = getattr(real, mark)(function, *more, **named)
+
+        self._marked.append(tell)
+        return call if mark == "disable" else function
+
+    def real(self) -> ModuleType:
+        """The compiler, imported at the first call."""
+        if sys.modules.get(COMPILER) is self:
+            del sys.modules[COMPILER]
+            real = import_module(COMPILER)
+            for tell in self._marked:
+                tell(real)
+        return sys.modules[COMPILER]
+
+
+class _WholeFirst(MetaPathFinder):
+    """Sees that no part of the compiler is imported before the whole, as `sys.meta_path` asks."""
+
+    def __init__(self, deferred: Deferred) -> None:
+        self._deferred = deferred
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """Where a part is, once the whole is there; None leaves it to the others."""
+        if not name.startswith(f"{COMPILER}.") or name in _APART or sys.modules.get(COMPILER) is not self._deferred:
+            return None
+        self._deferred.real()
+        return ModuleSpec(name, _Imported(sys.modules[name])) if name in sys.modules else None
+
+
+class _Imported(Loader):
+    """Gives a module that has been imported meanwhile."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module itself."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is left to do but to leave it as it was."""
+        module.__spec__ = self._spec
+
+
+def own_process() -> None:
+    """Say that this process is a command's: nobody else wants more of the libraries than commands do."""
+    global _owns_process
+    _owns_process = True
+
+
+def import_libraries() -> None:
+    """Import torch and transformers as a command needs them: in one process, the compiler only if somebody asks for it.
+
+    Does nothing where infinipot is a library of somebody else's process, in one process of many, and where torch was
+    imported before.
+    """
+    if not _owns_process or "torch" in sys.modules or any(name in os.environ for name in _SPREAD):
+        return
+    with without_collecting():
+        torch = import_module("torch")
+        spec = PathFinder.find_spec(COMPILER, torch.__path__)
+        if spec is None or COMPILER in sys.modules:
+            return
+        deferred = Deferred(COMPILER, spec)
+        sys.modules[COMPILER] = deferred
+        sys.meta_path.insert(0, _WholeFirst(deferred))
+        try:
+            distributed = import_module("torch.distributed")
+            _import_transformers(distributed)
+        except Exception:  # of another version: it is imported as it is, by whoever needs it
+            _forget()
+
+
+def _import_transformers(distributed: Any) -> None:
+    """Import what reads models while torch says that it cannot work on several machines, as some builds do."""
+    is_available = distributed.is_available
+    distributed.is_available = lambda: False
+    try:
+        for name in ("modeling_utils", "models.auto.modeling_auto", "integrations.sdpa_attention"):
+            import_module(f"transformers.{name}")
+    finally:
+        distributed.is_available = is_available
+
+
+def _forget() -> None:
+    """Take back what was begun."""
+    if isinstance(sys.modules.get(COMPILER), Deferred):
+        del sys.modules[COMPILER]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "transformers"]:
+        del sys.modules[name]

@@ -16,6 +16,7 @@ from infinipot_cli.policies import DEFAULT, POLICIES, label
 from infinipot_cli.pots import file, shelf, strict
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource
+from infinipot_cli.quick_imports import import_libraries
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRequest, Quantization
@@ -112,6 +113,8 @@ def resume(
         PotError: the pot is damaged, or another model has filled it.
         InfinipotError: anything else that can be known before the weights are needed.
     """
+    header = header_of(name)  # a damaged one is said before torch is imported
+    import_libraries()
     header, state = file.read(shelf.place_of(name), name)
     adopt(session, header, name)
     shelf.mark_used(name)

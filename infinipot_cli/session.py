@@ -18,7 +18,7 @@ from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.footprint import sized
 from infinipot_cli.plan import Plan, Prompt, Task, asked_ahead, make_plan, make_prompt
-from infinipot_cli.quick_imports import without_collecting
+from infinipot_cli.quick_imports import import_libraries, without_collecting
 from infinipot_cli.reading import Reading
 from infinipot_cli.settings import (
     ASK_TOKENS,
@@ -277,6 +277,7 @@ class Session:
         """Import torch and load the weights, once."""
         if self._loaded is None:
             start = time.perf_counter()
+            import_libraries()
             with without_collecting():
                 from infinipot_cli.model.load import load
 

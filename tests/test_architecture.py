@@ -63,6 +63,7 @@ ARROWS = {
     "pots": {"engine", "model.files", "choice", "policies", "places", "errors"},
     "resume": {
         *(
+            "quick_imports",
             "session",
             "reading",
             "explain",
@@ -126,7 +127,7 @@ ARROWS = {
         *("display", "bench", "documents", "logs", "config", "places", "speed", "settings", "errors", "__version__"),
     },
     "app": {"commands", "display", "config", "settings", "errors", "__version__"},
-    "__main__": {"app"},
+    "__main__": {"app", "quick_imports"},
     "recipe": {"session", "bench", "policies", "settings"},
     "__init__": set(),
 }

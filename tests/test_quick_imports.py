@@ -1,6 +1,9 @@
-"""The collector rests while libraries are imported, and is as before afterwards."""
+"""The collector rests while libraries are imported, and the compiler stays away until somebody asks for it."""
 
 import gc
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -24,3 +27,47 @@ def test_the_collector_is_as_before_even_after_a_failure(was_enabled: bool) -> N
     finally:
         gc.enable() if before else gc.disable()
         gc.unfreeze()
+
+
+def said(program: str, **environment: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys\nfrom infinipot_cli import quick_imports\n" + program],
+        capture_output=True, text=True, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+LEAN = "quick_imports.own_process(); quick_imports.import_libraries()\n"
+LOADED = "print('torch._dynamo.symbolic_convert' in sys.modules, 'torch.distributed.tensor' in sys.modules)\n"
+
+
+def test_a_command_imports_no_compiler_until_it_is_asked_for_and_then_it_works() -> None:
+    program = LEAN + (
+        "import torch\nfrom transformers.generation.continuous_batching import PagedAttentionCache\n"
+        + LOADED
+        + "marked = torch.compiler.disable(lambda x: x + 1)\n"
+        "print(marked(torch.ones(1)).item(), torch.distributed.is_available())\n"
+        "print(torch.compile(lambda x: marked(x) * 2, backend='eager')(torch.ones(1)).item())\n"
+        "print(type(sys.modules['torch._dynamo']).__name__, torch._dynamo is sys.modules['torch._dynamo'])\n" + LOADED
+    )
+    assert said(program) == "False False 2.0 True 4.0 module True True True".split()
+
+
+@pytest.mark.parametrize(
+    ("program", "environment"),
+    [
+        ("quick_imports.import_libraries()\nprint('torch' in sys.modules)", {}),
+        (LEAN + "print('torch' in sys.modules)", {"WORLD_SIZE": "2"}),
+        (
+            "quick_imports._import_transformers = lambda _: 1 / 0\n"
+            + LEAN
+            + "print('torch._dynamo' in sys.modules or 'transformers' in sys.modules)",
+            {},
+        ),
+    ],
+)
+def test_nothing_is_deferred_in_somebody_elses_process_or_where_it_fails(
+    program: str, environment: dict[str, str]
+) -> None:
+    assert said(program, **environment) == ["False"]
