@@ -76,7 +76,7 @@ def explain(
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
 
-    made = session.Session(model, request, documents.wishes(), loading=wanted)
+    made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None
     report = explained(made, sources, task, color=color, quiet=quiet)
     show(report, page=page, html=html, json=json, pager=pager, quiet=quiet)
