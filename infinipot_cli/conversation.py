@@ -7,8 +7,10 @@ conversation never ends for lack of room. Without history each question is asked
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from infinipot_cli.progress import Progress
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session, ask
+from infinipot_cli.sources import Input
 
 if TYPE_CHECKING:
     from infinipot_cli.engine import Pot
@@ -38,6 +40,22 @@ class Conversation:
         suffix, catalyst = self._words(question)
         yield from self._reading.answer_from(lambda: self._pot(suffix, catalyst), suffix, watch=True)
         self.n_turns += 1
+
+    def read_more(self, inputs: list[Input], n_tokens: int) -> Iterator[Progress]:
+        """Read documents, or parts of them once more, behind what was read and said.
+
+        Args:
+            inputs: open, nothing of them was read.
+            n_tokens: about as many as they have; room for them is made first, so that what fits is held in full.
+        """
+        from infinipot_cli.engine.distill import distill
+
+        pot = self._reading.pot
+        n_full = pot.capacity - len(pot.catalyst_ids)
+        pot.rewind(min(pot.n_held, n_full))  # a long answer may stand in the way
+        if pot.n_held + n_tokens > n_full and pot.n_held > pot.budget:
+            distill(self._session.load().model, pot)
+        yield from self._reading.read_more(inputs)
 
     def _words(self, question: str) -> tuple[list[int], list[int]]:
         if self.n_turns and self.keeps_history and (turn := self._session.turn(question.strip())):

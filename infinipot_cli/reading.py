@@ -30,6 +30,7 @@ class Reading(Answers):
         stop: ends the reading early; the pot is whole then, and can be asked about what was read.
         rest: of a reading that was ended early, the document it was in and the option that chooses what is left.
         pins: what no distillation may drop.
+        announces: whether a document is announced by its name even where it is the only one.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Reading(Answers):
         self.stop = Stop()
         self.rest = ("", "")
         self.pins = Pins()
+        self.announces = len(inputs) > 1
         self._state = state
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()
@@ -68,14 +70,14 @@ class Reading(Answers):
         from infinipot_cli.engine import Distilled
         from infinipot_cli.model.load import memory_guard
 
-        plan, start = self.plan, time.perf_counter()
+        plan, start, is_first = self.plan, time.perf_counter(), self._pot is None
         with memory_guard(f"read with a pot of {plan.capacity} places"):
             reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
             if self.evictions is not None:
                 self.evictions.begin(self.trail, self.pot.origins)
-            meter = Meter(self.inputs, n_tokens=self.n_tokens)
-            for lookout in self._lookouts:  # a stored pot has been read before, as far as is remembered
+            meter = Meter(self.inputs, n_tokens=self.pot.n_seen - len(plan.prompt.prefix_ids))
+            for lookout in self._lookouts if is_first else ():  # a stored pot was read before, as far as is remembered
                 lookout.see(self.trail.blocks)
             for meter.current, entry in enumerate(self.inputs):
                 if entry.was_read:
@@ -122,9 +124,21 @@ class Reading(Answers):
         assert self._state is not None
         pot = restore(loaded.model, self._state)
         self._state = None  # its tensors have been copied
+        self.trail.skip(max(0, pot.n_seen - self.trail.n_seen))  # what was said in a conversation is of no document
         if pot.n_held + len(self.plan.prompt.catalyst_ids) <= pot.capacity:
             pot.catalyst_ids = self.plan.prompt.catalyst_ids
         return Reader.resumed(loaded.model, pot, chunk=self.plan.chunk)
+
+    def read_more(self, inputs: list[Input]) -> Iterator[Progress]:
+        """Read further documents, or parts of them once more, behind all that the pot holds now."""
+        from infinipot_cli.engine import capture
+
+        for entry in self.inputs:
+            entry.was_read = True
+        self.inputs += inputs
+        self.announces = True
+        self._state = capture(self.pot)
+        yield from self.read()
 
     def count(self) -> None:
         """Count the tokens of all documents instead of reading them into a pot."""
@@ -165,7 +179,7 @@ class Reading(Answers):
         first = next(entry.pieces, None)
         if first is None:
             return
-        if len(self.inputs) > 1:
+        if self.announces:
             gap = "\n\n" if meter.n_tokens else ""
             announced = tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
             meter.n_tokens += len(announced)

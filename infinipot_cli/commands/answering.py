@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infinipot_cli.commands.explaining import report_on, write_html
+from infinipot_cli.commands.explaining import page_lines, report_on, write_html
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.record import Answered, one_answer
-from infinipot_cli.commands.verifying import look_again, places
+from infinipot_cli.commands.verifying import look_again, places, tell_of
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
 from infinipot_cli.display.explain import overview
@@ -56,7 +56,7 @@ class Answering:
             reading.kept_share,
             reading.timing.answer_seconds - before,
             tuple(cite(reading.passages())) if self._form.cite else None,
-            report_on(reading, question, text).to_record() if self._form.explain and self._form.is_json else None,
+            report_on(reading, question, text).to_record() if self._form.shows and self._form.is_json else None,
         )
         lost = reading.overlooked
         if lost is not None and not lost.is_among(cite(reading.passages())):
@@ -101,6 +101,10 @@ class Answering:
         if self._form.explain:
             for line in overview(report_on(reading, answered.question, answered.text)):
                 say(self._console, line)
+        if self._form.page is not None:
+            report = report_on(reading, answered.question, answered.text)
+            for line in page_lines(report, self._form.page):
+                say(self._console, line)
 
     def _say_lost(self, lost: Overlooked, question: str) -> None:
         """Say that the best passage is gone, and how to read it again."""
@@ -124,10 +128,7 @@ class Answering:
         if answered.overlooked is not None:
             cited = [answered.overlooked.as_passage(), *cited]
         look = look_again(self._session, reading.task, answered.question, answered.text, cited)
-        if look is not None and look.agrees:
-            say(self._console, look.line)
-        elif look is not None:
-            show_warning(self._console, look.line)
+        tell_of(look, self._console)
         return replace(answered, verified=look)
 
     def _warn_of_an_end(self, reading: Reading, text: str) -> None:

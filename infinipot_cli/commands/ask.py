@@ -91,6 +91,7 @@ def ask(
     cite: citing_options.Cite = True,
     explain: citing_options.Explain = False,
     html: citing_options.Html = None,
+    page: citing_options.PageText = None,
     verify: citing_options.Verify = False,
     prompt: PromptOptions,
     sampling: SamplingOptions,
@@ -161,6 +162,7 @@ def ask(
         run=run,
         explain=explain,
         html=html,
+        page=page,
         verify=verify,
         cache=None if stopped else caching,
     )

@@ -38,3 +38,13 @@ Verify = Annotated[
         rich_help_panel="Sources",
     ),
 ]
+PageText = Annotated[
+    str | None,
+    typer.Option(
+        "--page",
+        metavar="N",
+        help="Then the text of a page, or of lines, with what was kept of it: 203, xii, 10-12.",
+        show_default=False,
+        rich_help_panel="Sources",
+    ),
+]

@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
+from infinipot_cli.commands import citing_options, options
 from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import model_and_loading
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions
+from infinipot_cli.errors import UsageError
 
 _PANEL = "Report"
 
@@ -42,7 +44,9 @@ def explain(
         bool, typer.Option("--pager/--no-pager", help="Page what a terminal shows.", rich_help_panel=_PANEL)
     ] = True,
     *,
+    verify: citing_options.Verify = False,
     documents: SourceOptions,
+    pins: PinOptions,
     loading: LoadingOptions,
     model: options.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
@@ -66,8 +70,12 @@ def explain(
     A stored pot needs no question: then only what it kept is shown.
     """
     words = documents.words(words)
+    if pins.pin or pins.pin_pages:
+        distilling.request(max_tokens).check_distilling("what is pinned")
     is_pot_alone = len(words) == 1 and words[0].startswith("@") and not Path(words[0]).exists()
     sources, asked = (words, []) if is_pot_alone else sources_and_questions(words, [], None, piped=input_is_piped())
+    if verify and not asked:
+        raise UsageError("--verify asks again, and nothing was asked", hint="give the question last")
     request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
@@ -78,5 +86,5 @@ def explain(
 
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None
-    report = explained(made, sources, task, color=color, quiet=quiet)
-    show(report, page=page, html=html, json=json, pager=pager, quiet=quiet)
+    report, look = explained(made, sources, task, color=color, quiet=quiet, pins=pins.pins(), verify=verify)
+    show(report, look, page=page, html=html, json=json, pager=pager, quiet=quiet)

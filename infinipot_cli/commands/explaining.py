@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.verifying import SecondLook, look_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.explain import overview, page_view, parts_named
@@ -16,6 +17,7 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
 from infinipot_cli.documents import collect
 from infinipot_cli.explain.record import Report
+from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Task
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
@@ -26,8 +28,17 @@ from infinipot_cli.settings import Color
 MOST_CHECKED = 8192
 
 
-def explained(session: Session, words: Sequence[str], task: Task | None, *, color: Color, quiet: bool) -> Report:
-    """Read the documents, answer, and make the report.
+def explained(
+    session: Session,
+    words: Sequence[str],
+    task: Task | None,
+    *,
+    color: Color,
+    quiet: bool,
+    pins: Pins,
+    verify: bool = False,
+) -> tuple[Report, SecondLook | None]:
+    """Read the documents, answer, and make the report, with what a second look at its sources gave.
 
     Args:
         session: model and pot.
@@ -35,21 +46,26 @@ def explained(session: Session, words: Sequence[str], task: Task | None, *, colo
         task: one question; of several, the first; None reports on the pot alone.
         color: when to use colour.
         quiet: say nothing meanwhile.
+        pins: what no distillation may drop.
+        verify: whether the sources are read again and asked again.
     """
     use_utf8()
     console = error_console(color, quiet=quiet)
     pot, words = split_pot(words)
     with _opened(session, pot, words, task or usual_task()) as reading:
         reading.watch_evictions()
+        reading.pins = pins
         with ReadingBar(console, waiting=f"loading {session.files.name}") as bar:
             for progress in reading.read():
                 bar.update(progress)
         for warning in reading.warnings:
             show_warning(console, warning)
         if task is None:
-            return report_on(reading, "", "")
+            return report_on(reading, "", ""), None
         answer = safe("".join(reading.answer(watch=True))).strip()
-        return replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
+        report = replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
+        look = look_again(session, reading.task, task.question, answer, report.cited) if verify else None
+        return report, look
 
 
 def _agreement(session: Session, reading: Reading) -> tuple[float, ...] | None:
@@ -106,21 +122,42 @@ def write_html(report: Report, target: str) -> None:
         out.write(html_report(report))
 
 
-def show(report: Report, *, page: str | None, html: str | None, json: bool, pager: bool, quiet: bool) -> None:
-    """Show a report, or write it.
+def page_lines(report: Report, page: str) -> list[str]:
+    """The text of pages, or of stretches of lines, with what was kept of it.
+
+    Raises:
+        UsageError: there is no such page.
+    """
+    parts = parts_named(report, page)
+    return [line for part in parts for line in (*page_view(report, part), "")][:-1]
+
+
+def show(
+    report: Report,
+    look: SecondLook | None = None,
+    *,
+    page: str | None,
+    html: str | None,
+    json: bool,
+    pager: bool,
+    quiet: bool,
+) -> None:
+    """Show a report, or write it, and say what a second look at its sources gave.
 
     Raises:
         UsageError: there is no such page.
         OutputError: the file cannot be written.
     """
-    parts = parts_named(report, page) if page is not None else []
+    text_of_page = page_lines(report, page) if page is not None else []
     if html is not None:
         write_html(report, html)
         say(error_console(quiet=quiet), f"written to {html}", style="dim")
+    if look is not None and not json:
+        tell_of(look, error_console(quiet=quiet))
     if json:
-        lines = [safe_json(report.to_record())]
-    elif parts:
-        lines = [line for part in parts for line in (*page_view(report, part), "")][:-1]
+        lines = [safe_json(report.to_record() | ({"verified": look.to_record()} if look is not None else {}))]
+    elif text_of_page:
+        lines = text_of_page
     elif html is None:
         lines = [*([f"answer    {report.answer}"] if report.is_answered else []), *overview(report)]
     else:

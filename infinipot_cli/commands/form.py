@@ -36,6 +36,8 @@ class Form:
         explain: whether the report on the answer follows.
         html: a file for the whole report on the answer.
         verify: whether the sources are read again and asked again.
+        page: pages or lines whose text the report shows.
+        announce: whether a document is announced by its name even if it is alone.
         cache: whether what is read is kept unasked; None where that makes no sense.
     """
 
@@ -59,6 +61,8 @@ class Form:
     explain: bool = False
     html: str | None = None
     verify: bool = False
+    page: str | None = None
+    announce: bool = False
     cache: CacheOptions | None = None
 
     @property
@@ -74,7 +78,12 @@ class Form:
     @property
     def reports(self) -> bool:
         """Whether a report on the answer is made."""
-        return self.explain or self.html is not None
+        return self.shows or self.html is not None
+
+    @property
+    def shows(self) -> bool:
+        """Whether any of it is shown beside the answer."""
+        return self.explain or self.page is not None
 
     def __post_init__(self) -> None:
         if self.json and self.jsonl:

@@ -50,6 +50,13 @@ def read(
             show_default=False,
         ),
     ] = None,
+    announce: Annotated[
+        bool,
+        typer.Option(
+            "--announce", rich_help_panel="Stored pots",
+            help="Tell the model a document's name even if it is alone, where more shall follow with --pot.",
+        ),
+    ] = False,
     *,
     documents: SourceOptions,
     pins: PinOptions,
@@ -74,6 +81,9 @@ def read(
     infinipot read appendix.pdf --pot book
 
     tail -n +1 -F app.log | infinipot read - --save-pot app --every 10m
+
+    Several documents are announced by name, one alone only with --announce: then reading the others into its pot later
+    leaves the pot that reading all at once would have left.
 
     Without -Q the pot keeps what matters in general, so that any question may follow.
     """
@@ -101,7 +111,7 @@ def read(
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
         save_pot=name, every=every, entries=stored.entries, answers=False, pins=pins.pins(), run=run,
-        found=stopped.found if stopped else frozenset(),
+        announce=announce, found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     carry_out(made, form, words, stopped.resume(made) if stopped else task)

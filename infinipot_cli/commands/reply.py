@@ -152,6 +152,7 @@ class Reply:
     def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
         with self._prepared(sources, task) as reading:
             reading.pins = self._form.pins
+            reading.announces |= self._form.announce
             if self._form.reports:
                 reading.watch_evictions()
             if self._form.digest:

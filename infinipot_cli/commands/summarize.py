@@ -61,6 +61,7 @@ def summarize(
     cite: citing_options.Cite = True,
     explain: citing_options.Explain = False,
     html: citing_options.Html = None,
+    page: citing_options.PageText = None,
     prompt: PromptOptions,
     sampling: SamplingOptions,
     stored: PotOptions,
@@ -98,8 +99,8 @@ def summarize(
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
         save_pot=stored.save_pot or (stopped.pot if stopped else None), entries=stored.entries, cite=cite,
-        pins=pins.pins(), run=run, explain=explain, html=html, found=stopped.found if stopped else frozenset(),
-        cache=None if stopped else caching,
+        pins=pins.pins(), run=run, explain=explain, html=html, page=page,
+        found=stopped.found if stopped else frozenset(), cache=None if stopped else caching,
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     task = judging.judge(wording.summarize(length), request)

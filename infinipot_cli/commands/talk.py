@@ -1,9 +1,13 @@
 """A conversation over one reading, for `chat` and `ask -i`: a question is answered, a line with a slash is obeyed."""
 
 import contextlib
+import copy
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.remember import Told, remember
@@ -13,16 +17,22 @@ from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.sources import show_sources, source_lines
+from infinipot_cli.display.summary import percent
 from infinipot_cli.errors import InfinipotError, UsageError
 from infinipot_cli.explain.citations import cite
 from infinipot_cli.plan import Task
+from infinipot_cli.pots.shelf import check_target
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
+from infinipot_cli.sources import Input
+
+_ANNOUNCED = 64  # tokens that a document's name may take
+_COMMAND = re.compile(r"/\w*")
 
 COMMANDS = {
     "/why": "what the last answer leans on",
-    "/pages": "how much of each part is still held",
+    "/pages": "how much of each part is still held; 40-44 [FILE]: read these pages or lines again, in full",
     "/save": "NAME: store the pot as it is now",
     "/help": "this list",
     "/exit": "leave, as Ctrl-D does",
@@ -54,16 +64,17 @@ class Talk:
     def run(self, lines: Iterable[str]) -> None:
         """Go through the lines until they end or one says /exit."""
         for line in lines:
-            word, _, rest = line.strip().partition(" ")
+            word, *after = line.split(maxsplit=1)[:2] or [""]
+            rest = "".join(after)
             if word in ("/exit", "/quit", "/bye"):
                 return
             try:
-                if word.startswith("/"):
+                if _COMMAND.fullmatch(word):  # a path in front of a question is none
                     self._obey(word, rest.strip())
                 elif line.strip():
                     self._answer(line.strip())
             except InfinipotError as error:  # a mistake in one line does not end the conversation
-                show_problem(self._console, error.message, error.hint)
+                show_problem(error_console(self._form.color), error.message, error.hint)
 
     def _answer(self, question: str) -> None:
         writer = AnswerWriter(sys.stdout)
@@ -83,20 +94,26 @@ class Talk:
             remember(self._console, self._reading, told, command="chat", model=model, pot=None, no_log=no_log)
 
     def _obey(self, word: str, rest: str) -> None:
+        if word not in COMMANDS:
+            raise UsageError(f"there is no {word}", hint=f"there are {', '.join(COMMANDS)}")
+        if rest and word not in ("/pages", "/save"):
+            raise UsageError(f"{word} stands alone, without {rest!r}")
         if word == "/help":
             for name, what in COMMANDS.items():
                 say(self._console, f"{name:8} {what}")
         elif word == "/why":
             self._why()
         elif word == "/pages":
-            self._pages()
+            self._read_again(rest) if rest else self._pages()
         elif word == "/save":
-            if not rest:
-                raise UsageError("/save wants a name", hint="/save book")
-            save(self._session, self._reading, rest)
-            say(self._console, f"saved @{rest.removeprefix('@')}", style="dim")
-        else:
-            raise UsageError(f"there is no {word}", hint=f"there are {', '.join(COMMANDS)}")
+            self._save(rest)
+
+    def _save(self, name: str) -> None:
+        if not name:
+            raise UsageError("/save wants a name", hint="/save book")
+        check_target(name)
+        save(self._session, self._reading, name)
+        say(self._console, f"saved @{name.removeprefix('@')}", style="dim")
 
     def _why(self) -> None:
         if not self._conversation.n_turns:
@@ -118,6 +135,43 @@ class Talk:
             say(self._console, f"{entry.document.name}: {entry.n_tokens} tokens, {100 * share:.1f} % held")
             for label, held in self._reading.held_by_page(entry):
                 say(self._console, f"  p. {label:6} {'█' * round(20 * held):20} {100 * held:.0f} %")
+
+    def _read_again(self, wanted: str) -> None:
+        """Read pages or lines of a document once more, so that all of them are at hand for what is asked next."""
+        part, *name = wanted.split(maxsplit=1)
+        entry = self._named("".join(name))
+        path, has_pages = entry.document.name, bool(entry.pages)
+        if not Path(path).is_file():
+            raise UsageError(f"{path} is not here any more, so it cannot be read again")
+        again = copy.copy(self._session)  # shares the model that is loaded
+        again.wishes = replace(
+            self._session.wishes, pages=part if has_pages else None, lines=None if has_pages else part
+        )
+        new, counted = again.open([path])[0], again.open([path])[0]
+        try:
+            n_tokens = sum(len(again.tokenizer.encode(piece.text)) for piece in counted.pieces)
+            for _ in self._conversation.read_more([new], n_tokens + _ANNOUNCED):
+                pass
+        finally:
+            new.document.close()
+            counted.document.close()
+        self._reading.count_kept()
+        share = percent(new.n_kept / new.n_tokens if new.n_tokens else 0.0)
+        what = f"{path}, {'pages' if has_pages else 'lines'} {part}"
+        say(self._console, f"read again: {what}: {new.n_tokens} tokens, {share} held", style="dim")
+
+    def _named(self, name: str) -> Input:
+        """The document that a user means; without a name, the only one.
+
+        Raises:
+            UsageError: there is none of this name, or more than one.
+        """
+        known = {entry.document.name: entry for entry in reversed(self._reading.inputs)}
+        found = [entry for path, entry in known.items() if name in ("", path, Path(path).name)]
+        if len(found) != 1:
+            problem = f"no document here is called {name!r}" if name else "there are several documents here"
+            raise UsageError(problem, hint=f"/pages 1-3 {next(reversed(known))}")
+        return found[0]
 
 
 def talk_about(

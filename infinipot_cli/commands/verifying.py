@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from infinipot_cli.display.console import Console, say
+from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.plan import Task
@@ -93,3 +95,11 @@ def places(passages: Sequence[Passage]) -> tuple[str, str]:
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
+
+
+def tell_of(look: SecondLook, console: Console) -> None:
+    """Say whether a second look gave the same answer."""
+    if look.agrees:
+        say(console, look.line)
+    else:
+        show_warning(console, look.line)

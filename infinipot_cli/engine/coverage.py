@@ -1,6 +1,7 @@
 """Where the entries of a pot came from: how much of each stretch of the stream it still holds."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 
@@ -21,4 +22,5 @@ def coverage(pot: Pot, edges: Sequence[int]) -> list[float]:
     counts = torch.bincount(torch.bucketize(origins.flatten(), bounds, right=True), minlength=len(edges) + 1)
     n_heads = origins.shape[0] * origins.shape[1]
     held = counts[1 : len(edges)].tolist()
-    return [number / n_heads / (end - start) for number, start, end in zip(held, edges[:-1], edges[1:], strict=True)]
+    widths = (max(1, end - start) for start, end in pairwise(edges))  # a page may be blank
+    return [number / n_heads / width for number, width in zip(held, widths, strict=True)]

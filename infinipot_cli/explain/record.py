@@ -151,6 +151,7 @@ class Report:
         agreement: for each layer the share of what the pot held that is also among as many entries which the answer's
             first token would have attended to most with everything in memory (paper §3.4); None where that was not
             checked.
+        thirds: share kept of the first, middle and last third of the tokens, wherever parts begin and end.
     """
 
     question: str
@@ -165,6 +166,7 @@ class Report:
     heads: tuple[tuple[float, ...], ...]
     copying: tuple[tuple[float, ...], ...]
     agreement: tuple[float, ...] | None = None
+    thirds: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @property
     def is_answered(self) -> bool:
@@ -179,20 +181,6 @@ class Report:
     def is_cited(self, passage: Passage) -> bool:
         """Whether a source of the answer stands in the same place."""
         return any(source.place == passage.place for source in self.cited)
-
-    @property
-    def thirds(self) -> tuple[float, float, float]:
-        """Share kept of the first, middle and last third of the tokens."""
-        whole = sum(part.n_tokens for part in self.parts)
-        sums, seen = [0.0, 0.0, 0.0], 0
-        counts = [0, 0, 0]
-        for part in self.parts:
-            third = min(2, 3 * (seen + part.n_tokens // 2) // max(1, whole))
-            sums[third] += part.share * part.n_tokens
-            counts[third] += part.n_tokens
-            seen += part.n_tokens
-        first, middle, last = (total / count if count else 0.0 for total, count in zip(sums, counts, strict=True))
-        return first, middle, last
 
     @property
     def longest_gap(self) -> tuple[Part, Part] | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import torch
 from torch import Tensor
@@ -112,7 +112,17 @@ def make_report(
         passes=tuple(passes),
         heads=_by_head(attended.total * inside, rows),
         copying=_by_head(attended.copied * inside, rows),
+        thirds=_thirds(attended.origins, first, end),
     )
+
+
+def _thirds(origins: Tensor, first: int, end: int) -> tuple[float, float, float]:
+    """Share held of each third of the tokens from `first` to `end`, the mean over layers and heads."""
+    edges = [first + (end - first) * number // 3 for number in range(4)]
+    n_slots = origins.shape[0] * origins.shape[1]
+    held = [int(((origins >= start) & (origins < stop)).sum()) / n_slots for start, stop in pairwise(edges)]
+    early, middle, late = (n / max(1, stop - start) for n, (start, stop) in zip(held, pairwise(edges), strict=True))
+    return early, middle, late
 
 
 def unasked(pot: Pot) -> Attended:

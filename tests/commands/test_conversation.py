@@ -1,14 +1,18 @@
 """A conversation answers what `ask` would, remembers where it should, and does not end when the pot is full."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from transformers.utils.chat_template_utils import render_jinja_template
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.model.chat import next_turn
+from infinipot_cli.pots import file, shelf
+from infinipot_cli.resume import resume
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 from tests.conftest import save_tiny_model
@@ -126,3 +130,100 @@ def test_the_words_between_two_turns_are_those_of_the_template() -> None:
     assert whole == f"<|user|>A<|end|>\n<|assistant|>B{frame.prefix}C{frame.suffix}"
     assert next_turn("{{ messages[0].content }}", {}) is None
     assert next_turn("{{ raise_exception('one turn') }}", {}) is None
+
+
+def talked(*lines: str, words: list[str]) -> Result:
+    return run("chat", *words, stdin="\n".join(lines) + "\n")
+
+
+def test_pages_with_a_range_are_read_again_in_full(story: Path, tiny_model: Path) -> None:
+    words = [str(story), "-s", "500", "--budget", "150", "-n", "20", "-m", str(tiny_model)]
+    result = talked("/pages 2-2", "/pages", "/pages 2", "Who?", "/why", words=words)
+    assert result.exit_code == 0, result.output
+    n_tokens = len(f"\n\nDocument: {story}\n\nThe pass key is 71432.\n".encode())
+    said = " ".join(result.stderr.split())
+    assert f"read again: {story}, lines 2-2: {n_tokens} tokens, 100 % held" in said, said
+    assert result.stderr.count("read again") == 2
+    assert "error" not in result.stderr
+
+
+def test_what_is_read_again_is_cited_where_it_stands(story: Path, tiny_model: Path) -> None:
+    session = Session(str(tiny_model), PotRequest(capacity=400, budget=200, max_tokens=20))
+    with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
+        for _ in reading.read():
+            pass
+        talk = Conversation(session, reading, keeps_history=True)
+        assert "".join(talk.ask("Who?")) is not None
+        session.wishes = replace(session.wishes, lines="2")
+        n_seen = reading.pot.n_seen
+        for _ in talk.read_more(session.open([str(story)]), 100):
+            pass
+        trail = reading.trail
+        assert trail.n_seen == reading.pot.n_seen
+        blocks = [block for block in trail.blocks if block.document == 1]
+        assert "".join(block.text for block in blocks) == "The pass key is 71432.\n"
+        assert {block.line for block in blocks} == {2}
+        assert blocks[0].origin > n_seen
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("/pages x", "x"),
+        ("/pages 9-3", "9-3"),
+        ("/pages 0", "0"),
+        ("/pages -", "-"),
+        ("/pages 99999", "lines"),
+        ("/pages 2 other.txt", "no document here is called"),
+        ("/why not", "stands alone"),
+        ("/help me", "stands alone"),
+        ("/save a b", "cannot be the name"),
+        ("/save ../x", "cannot be the name"),
+        ("/save ./none/x.pot", "there is no folder"),
+        ("/save @", "cannot be the name"),
+        ("/", "there is no /"),
+        ("/PAGES", "there is no /PAGES"),
+        ("/pages\t2\tother.txt", "no document here is called"),
+    ],
+)
+def test_a_line_that_cannot_be_obeyed_is_one_error_and_the_talk_goes_on(
+    story: Path, tiny_model: Path, line: str, reason: str
+) -> None:
+    result = talked(line, "Who?", words=[str(story), *SMALL, "-m", str(tiny_model), "-q"])
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("error: ") == 1 and reason in result.stderr, result.stderr
+    assert result.stdout == talked("Who?", words=[str(story), *SMALL, "-m", str(tiny_model), "-q"]).stdout
+
+
+def test_a_path_in_front_of_a_question_is_no_command(story: Path, tiny_model: Path) -> None:
+    result = talked("/etc/passwd is what?", words=[str(story), *SMALL, "-m", str(tiny_model), "-q"])
+    assert (result.exit_code, "error" in result.stderr) == (0, False)
+
+
+def test_a_conversation_that_was_stored_is_read_on(story: Path, tmp_path: Path, tiny_model: Path) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("The wind rose. " * 10, "utf-8")
+    assert talked("Who?", "/save two", words=[str(story), *SMALL, "-m", str(tiny_model)]).exit_code == 0
+    assert run("read", str(more), "--pot", "two", "-q").exit_code == 0
+    session = Session(str(tiny_model))
+    with resume(session, "two", ask("Who?", catalyst="general")) as reading:
+        for _ in reading.read():
+            pass
+        assert reading.trail.n_seen == reading.pot.n_seen
+        assert "".join(block.text for block in reading.trail.blocks if block.document == 1) == "The wind rose. " * 10
+
+
+def test_reading_on_leaves_what_reading_at_once_leaves_if_names_are_announced(
+    story: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("The wind rose. " * 40, "utf-8")
+    model = ["-m", str(tiny_model), *SMALL[:4], "-q"]
+    assert run("read", str(story), str(more), "--save-pot", "whole", *model).exit_code == 0
+    assert run("read", str(story), "--announce", "--save-pot", "parts", *model).exit_code == 0
+    assert run("read", str(more), "--pot", "parts", "-q").exit_code == 0
+    (one, whole), (two, parts) = (file.read(shelf.path_of(name), name) for name in ("whole", "parts"))
+    assert one.sources == two.sources
+    for name in whole.tensors:
+        if name != "asides":
+            assert torch.equal(whole.tensors[name], parts.tensors[name]), name

@@ -207,3 +207,38 @@ def test_an_answer_s_report_is_written_as_a_page(story: Path, tiny_model: Path, 
     for more in (["-Q", "Who?", "-Q", "When?", str(story)], ["--each", str(other), *words]):
         refused = CliRunner().invoke(app, ["ask", *more, "--html", str(page)])
         assert refused.exit_code == 2 and "one answer" in refused.stderr
+
+
+def test_thirds_go_by_tokens_however_few_the_parts(tmp_path: Path, model: list[str]) -> None:
+    text = tmp_path / "short.txt"
+    text.write_text("A line of a short text. " * 25, "utf-8")
+    told = json.loads(run("explain", str(text), "Who?", *SMALL, *model, "--json").stdout)
+    assert not told["passes"] or len(told["parts"]) <= 3
+    whole = sum(told["thirds"]) / 3
+    assert whole == pytest.approx(told["kept_share"], abs=0.01)
+    assert all(told["thirds"]), "the first tokens and the latest are held in a pot of that size"
+
+
+def test_a_page_is_shown_after_the_answer_too(story: Path, model: list[str]) -> None:
+    asked = run("ask", str(story), "Who?", *SMALL, *model, "--page", "2", "--no-cache")
+    assert asked.exit_code == 0, asked.output
+    shown = run("explain", str(story), "Who?", *SMALL, *model, "--page", "2")
+    assert shown.exit_code == 0
+    assert "".join(shown.stdout.split()) in "".join(asked.stderr.split())  # a terminal breaks its lines
+    wrong = run("ask", str(story), "Who?", *SMALL, *model, "--page", "77777", "--no-cache")
+    assert wrong.exit_code == 2 and "there is no page or line 77777" in wrong.stderr
+
+
+def test_explain_pins_and_looks_again(story: Path, model: list[str]) -> None:
+    words = ["explain", str(story), "Who?", *SMALL, *model]
+    told = json.loads(run(*words, "--pin", "pass key", "--json", "--verify").stdout)
+    held = [part for part in told["parts"] if part["lines"] and part["lines"][0] <= 2 <= part["lines"][1]]
+    free = json.loads(run(*words, "--json").stdout)
+    assert sum(part["kept"]["pinned"] for part in held) > sum(
+        part["kept"]["pinned"] for part in free["parts"] if part["lines"] and part["lines"][0] <= 2 <= part["lines"][1]
+    )
+    assert set(told["verified"]) == {"option", "answer", "is_whole", "agrees", "reason"} and "verified" not in free
+    spoken = run(*words, "--verify")
+    assert any(word in spoken.stderr for word in ("verified", "the answers differ"))
+    alone = run("explain", "@none", "--verify")
+    assert (alone.exit_code, "nothing was asked" in alone.output) == (2, True)
