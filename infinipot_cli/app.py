@@ -165,6 +165,8 @@ def _version(wanted: bool) -> None:
 
 # Commands that must work when the settings are broken, since they are what shows it.
 WITHOUT_SETTINGS = {None, "config", "doctor", "schema"}
+# Benchmarks of a model and pot of the user's; `pocket` and `cost` are about sizes of their own.
+CONFIGURED_BENCHES = ("needle", "ruler", "longbench", "hitrate", "citations", "pots", "memory", "screen")
 MANAGE = "Manage"
 
 
@@ -184,11 +186,12 @@ def infinipot(
     found = load_config()
     ctx.meta[options.ALIASES] = found.aliases
     ctx.meta[options.TEMPLATES] = found.templates
+    ctx.meta[options.LOADERS] = tuple(found.loaders.items())
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {
         **dict.fromkeys(("ask", "summarize", "read", "explain", "chat", "info"), defaults),
-        "bench": dict.fromkeys(("needle", "memory"), defaults),
+        "bench": dict.fromkeys(CONFIGURED_BENCHES, defaults),
     }
 
 

@@ -7,6 +7,7 @@ import difflib
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,17 @@ def _bytes(value: object) -> int:
     if not isinstance(value, (int, str)) or isinstance(value, bool):
         raise ValueError("a size such as '512MiB'")
     return settings.parse_bytes(value)
+
+
+def _command(value: object) -> str:
+    wanted = "a command in quotes in which $1 stands for the file"
+    try:
+        words = shlex.split(value) if isinstance(value, str) else []
+    except ValueError:
+        raise ValueError(wanted) from None
+    if not words or not any("$1" in word for word in words[1:]):
+        raise ValueError(wanted)
+    return str(value)
 
 
 def _color(value: object) -> str:
@@ -105,11 +117,13 @@ class Config:
         values: by dotted key, only those that a file sets.
         aliases: short names of models.
         templates: by name, the keys of `TEMPLATE_KEYS`.
+        loaders: commands that turn other formats into text, by the ending of a file's name.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    loaders: dict[str, str] = field(default_factory=dict)
 
     def default_map(self) -> dict[str, object]:
         """Defaults by parameter of a command."""
@@ -144,13 +158,16 @@ def load_config() -> Config:
 
 def _merge(config: Config, text: str, path: Path) -> None:
     tables = _parse(text, path)
-    known = {key.split(".")[0] for key in KEYS} | {"templates"}
+    known = {key.split(".")[0] for key in KEYS} | {"templates", "loaders"}
     for name, table in tables.items():
         if name not in known or not isinstance(table, dict):
             _refuse_unknown(name, known, path)
         if name == "templates":
             for template, entries in table.items():
                 config.templates[template] = _template(template, entries, path)
+            continue
+        if name == "loaders":
+            config.loaders.update(_loaders(table, path))
             continue
         for key, value in table.items():
             dotted = f"{name}.{key}"
@@ -184,6 +201,16 @@ def _aliases(value: object, path: Path) -> dict[str, str]:
     if not isinstance(value, dict):
         raise UsageError(f"model.aliases in {path} must be a table", hint='aliases = { big = "./Qwen3-8B" }')
     return {name: str(_checked(_text, target, f"model.aliases.{name}", path)) for name, target in value.items()}
+
+
+def _loaders(table: Mapping[str, object], path: Path) -> dict[str, str]:
+    if path != user_file():  # a folder that one walks into must not choose what runs
+        raise UsageError(
+            f"[loaders] in {path} would run programs, which only your own settings may",
+            hint=f"write it in {user_file()}",
+            code="config",
+        )
+    return {ending: str(_checked(_command, found, f"loaders.{ending}", path)) for ending, found in table.items()}
 
 
 def _template(name: str, entries: object, path: Path) -> dict[str, Any]:

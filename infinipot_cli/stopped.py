@@ -181,7 +181,9 @@ def _task(held: dict[str, Any]) -> Task:
 
 
 def _wishes(held: dict[str, Any]) -> Wishes:
-    return Wishes(**{**held, "endings": tuple(held["endings"]), "ignore": tuple(held["ignore"])})
+    lists = {name: tuple(held[name]) for name in ("endings", "ignore")}
+    loaders = tuple((str(ending), str(command)) for ending, command in held.get("loaders", ()))
+    return Wishes(**{**held, **lists, "loaders": loaders})
 
 
 def _file() -> Path:

@@ -166,7 +166,7 @@ def ask(
         verify=verify,
         cache=None if stopped else caching,
     )
-    made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
+    made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     if interactive:
         from infinipot_cli.commands.talk import talk_about
 

@@ -72,7 +72,7 @@ def chat(
     from infinipot_cli.commands.reply import Reply
     from infinipot_cli.commands.talk import Talk, typed
 
-    made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
+    made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
     form = Form(
         quiet=quiet,

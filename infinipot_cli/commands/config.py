@@ -43,5 +43,6 @@ def show(
             value, origin = os.environ[variable], variable
         rows.append({"key": key, "value": value, "origin": origin})
     rows += [{"key": f"model.aliases.{name}", "value": target, "origin": ""} for name, target in config.aliases.items()]
+    rows += [{"key": f"loaders.{name}", "value": command, "origin": ""} for name, command in config.loaders.items()]
     rows += [{"key": f"templates.{name}", "value": held, "origin": ""} for name, held in config.templates.items()]
     show_rows(rows, as_json=json, pager=not no_pager, plain=plain)

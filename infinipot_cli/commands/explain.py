@@ -84,7 +84,7 @@ def explain(
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
 
-    made = session.Session(model, request, documents.wishes(), loading=wanted)
+    made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None
     report, look = explained(made, sources, task, color=color, quiet=quiet, pins=pins.pins(), verify=verify)
     show(report, look, page=page, html=html, json=json, pager=pager, quiet=quiet)

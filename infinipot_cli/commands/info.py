@@ -15,6 +15,7 @@ from infinipot_cli.commands.words import input_is_piped, sources_only
 
 @with_groups
 def info(
+    ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
         typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False),
@@ -44,5 +45,5 @@ def info(
 
     # a question of usual length, so that the plan is that of a usual run
     usual = ask("What is the most important thing that is said here?")
-    session = Session(loading.named(model), request, documents.wishes(), loading=loading.loading())
+    session = Session(loading.named(model), request, documents.wishes(ctx.meta), loading=loading.loading())
     show_count(session, chosen, usual, json=json, quiet=quiet, plain=plain, color=color)

@@ -16,6 +16,7 @@ LINES = "lines"
 # What the settings say and where the model came from, for the commands.
 ALIASES = "infinipot.aliases"
 TEMPLATES = "infinipot.templates"
+LOADERS = "infinipot.loaders"
 MODEL_WAS_CHOSEN = "infinipot.model_was_chosen"
 
 

@@ -113,5 +113,5 @@ def read(
         save_pot=name, every=every, entries=stored.entries, answers=False, pins=pins.pins(), run=run,
         announce=announce, found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
-    made = session.Session(model, request, documents.wishes(), loading=wanted)
+    made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     carry_out(made, form, words, stopped.resume(made) if stopped else task)

@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infinipot_cli.commands import options
 from infinipot_cli.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:  # help must stay fast
@@ -140,13 +141,21 @@ class SourceOptions:
             )
         return [*named, *typed]
 
-    def wishes(self) -> "Wishes":
+    def wishes(self, meta: Mapping[str, Any]) -> "Wishes":
         """The same as the documents take it.
+
+        Args:
+            meta: of the command's context, which holds the loaders of the user's settings.
 
         Raises:
             UsageError: a value makes no sense.
+            DocumentError: there is no such password file.
         """
         from infinipot_cli.documents import Wishes
+
+        if self.password_file is not None and not os.path.exists(self.password_file):
+            # reading it is left to the document that needs it: it may be a pipe, which gives its line once
+            raise DocumentError(f"the password file {self.password_file} does not exist", code="password_file")
 
         return Wishes(
             encoding=self.encoding,
@@ -158,4 +167,5 @@ class SourceOptions:
             ignore=tuple(self.ignore or ()),
             hidden=self.hidden,
             no_ignore=self.no_ignore,
+            loaders=meta.get(options.LOADERS, ()),
         )

@@ -102,7 +102,7 @@ def summarize(
         pins=pins.pins(), run=run, explain=explain, html=html, page=page,
         found=stopped.found if stopped else frozenset(), cache=None if stopped else caching,
     )  # fmt: skip
-    made = session.Session(model, request, documents.wishes(), sampling.sampling(), wanted)
+    made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     task = judging.judge(wording.summarize(length), request)
     if stopped is not None:
         task = stopped.resume(made, task if stopped.task.question else None)

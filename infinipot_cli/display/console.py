@@ -27,11 +27,12 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool
     # a closed standard error (2>&-) is None in Python; then there is nobody to tell
     stream = sys.stderr if sys.stderr is not None else io.StringIO()
     is_terminal = stream.isatty() and not plain
+    has_color = color is Color.ALWAYS or (color is Color.AUTO and not plain and _is_forced())
     return Console(
         file=stream,
         no_color={Color.AUTO: None, Color.ALWAYS: False, Color.NEVER: True}[color],
         # Rich and its like take CI variables for terminals; a stream is a terminal when it says so.
-        force_terminal=is_terminal if color is not Color.ALWAYS else True,
+        force_terminal=is_terminal or has_color,
         force_interactive=is_terminal and os.environ.get("TERM") != "dumb",
         highlight=False,
         markup=False,
@@ -40,6 +41,11 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool
         soft_wrap=not is_terminal,
         quiet=quiet,
     )
+
+
+def _is_forced() -> bool:
+    """Whether colour is wanted in a pipe too (force-color.org); NO_COLOR wins."""
+    return os.environ.get("FORCE_COLOR", "") not in ("", "0") and not os.environ.get("NO_COLOR")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from typing import BinaryIO
 
+from infinipot_cli.documents.loaders import load, loader_of
 from infinipot_cli.documents.packed import compression, unpacked
 from infinipot_cli.documents.piece import Document
 from infinipot_cli.documents.plain import TextDocument
@@ -12,7 +13,7 @@ from infinipot_cli.errors import DocumentError
 
 
 def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes = Wishes()) -> Document:  # noqa: B008
-    """Open a document; what it is decides its content, not its name.
+    """Open a document; what it is decides its content, not its name, unless the user has named a loader for that.
 
     Args:
         source: a path as the user typed it, or "-" for standard input.
@@ -23,6 +24,9 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
         DocumentError: missing, a folder, not permitted, empty, binary, or a PDF that does not open.
     """
     opened = open_source(source, stdin)
+    if opened.n_bytes is not None and wishes.type is None and (command := loader_of(source, wishes.loaders)):
+        opened.close()
+        opened = load(source, command)
     try:
         head = opened.peek(HEAD_BYTES)
         if not head:

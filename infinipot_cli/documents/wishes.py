@@ -42,6 +42,7 @@ class Wishes:
         ignore: of these files, none that match, as in `.gitignore`.
         hidden: whether hidden files are among them.
         no_ignore: whether those that `.gitignore` names are.
+        loaders: commands that turn other formats into text, by the ending of the file's name.
     """
 
     encoding: str | None = None
@@ -53,6 +54,7 @@ class Wishes:
     ignore: tuple[str, ...] = ()
     hidden: bool = False
     no_ignore: bool = False
+    loaders: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.encoding is not None:

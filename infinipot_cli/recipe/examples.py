@@ -40,6 +40,8 @@ class Stage:
         n_scored: text places of each text where the language-model loss is taken.
         absent_share: share of texts with a question that they do not answer.
         shown_share: share of texts in front of which some of their questions stand too.
+        bare_share: share of those in front of which one question stands, and of that one the answer is asked for by
+            the header alone: reading must have found it, which asking once more behind the text would make needless.
     """
 
     length: int
@@ -53,6 +55,7 @@ class Stage:
     n_scored: int = 48
     absent_share: float = 0.0
     shown_share: float = 0.0
+    bare_share: float = 0.0
 
 
 Where = slice | list[int]  # places in the text
@@ -79,9 +82,10 @@ class ExampleMaker:
 
     def example(self, stage: Stage) -> dict[str, Array]:
         """Arrays of one text with its rows, as in `reader.Batch` without the batch axis."""
-        n_shown = 0
+        n_shown, is_bare = 0, False
         if self.rng.random() < stage.shown_share:
-            n_shown = self.rng.choices(range(1, len(SHOWN_WEIGHTS) + 1), SHOWN_WEIGHTS)[0]
+            is_bare = self.rng.random() < stage.bare_share
+            n_shown = 1 if is_bare else self.rng.choices(range(1, len(SHOWN_WEIGHTS) + 1), SHOWN_WEIGHTS)[0]
         text, spans = self._text(stage, stage.length - len(HEAD) - n_shown * ROOM_FOR_SHOWN)
         asked = [(where, question, answer) for where, segment in spans for question, answer in segment.questions]
         self.rng.shuffle(asked)
@@ -91,7 +95,8 @@ class ExampleMaker:
         behind = self.material.prose(stage.length - len(text) - len(shown)) if n_shown else []
         text = [*HEAD, *shown, *text[len(HEAD) :], *behind]
         moved = [(_moved(where, len(shown)), question, answer) for where, question, answer in asked]
-        return self._rows(text, moved, stage, len(HEAD) + len(shown))
+        bare = asked[0][1] if is_bare and shown and asked[0][1] else None
+        return self._rows(text, moved, stage, len(HEAD) + len(shown), bare)
 
     def _text(self, stage: Stage, n_tokens: int) -> tuple[list[int], Sequence[Span]]:
         """A text of this many tokens behind the header, and where the segments stand that are asked about."""
@@ -159,7 +164,10 @@ class ExampleMaker:
             moved.append(([len(HEAD) + place for place in held.support], Segment([], [pair])))
         return text, moved
 
-    def _rows(self, text: list[int], asked: Sequence[Asked], stage: Stage, n_protected: int) -> dict[str, Array]:
+    def _rows(
+        self, text: list[int], asked: Sequence[Asked], stage: Stage, n_protected: int, bare: list[int] | None
+    ) -> dict[str, Array]:
+        """Arrays of a text and of the rows that ask, `bare` of them by the answer's header alone."""
         r = stage.n_rows
         out = {
             "text": np.array(text[: stage.length], dtype=np.int64),
@@ -174,7 +182,8 @@ class ExampleMaker:
         asking: list[int] = []
         labels: list[int] = []
         for where, question, answer in asked:
-            opening = (self.lead + question if question else self.rng.choice(self.summary_leads)) + [END, ASSISTANT]
+            words = self.lead + question if question else self.rng.choice(self.summary_leads)
+            opening = [*([] if question is bare else words), END, ASSISTANT]
             rows = opening + answer + [END]
             if used + len(rows) - 1 > r or n_branches == MOST_BRANCHES or len(asking) + len(answer) >= r // 3:
                 continue

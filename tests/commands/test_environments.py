@@ -126,13 +126,28 @@ def test_neither_variables_nor_locked_folders_change_a_pipe(
 ) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
-    forcing = dict.fromkeys(("GITHUB_ACTIONS", "CI", "FORCE_COLOR", "TTY_COMPATIBLE"), "1")
+    forcing = dict.fromkeys(("GITHUB_ACTIONS", "CI", "TTY_COMPATIBLE"), "1") | {"FORCE_COLOR": "0"}
     for home in (str(locked), "/dev/null/nowhere"):
         changes = {"HOME": home, "INFINIPOT_HOME": None, "XDG_CACHE_HOME": None, "HF_HOME": None, **forcing}
         code, answer, said, _ = run(words, clean(**changes))
         assert (code, answer) == (0, expected(words, answers)), said
         assert "Traceback" not in said
         assert ESCAPE not in answer + said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "has_colour"),
+    [({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False), ({"FORCE_COLOR": ""}, False)],
+)
+def test_colour_that_is_forced_reaches_a_pipe_and_nothing_else_does(
+    words: list[str], answers: dict[str, str], changes: dict[str, str], has_colour: bool
+) -> None:
+    code, answer, said, _ = run(words, clean(TERM="xterm-256color", **changes))
+    assert (code, answer) == (0, expected(words, answers)), said
+    assert ESCAPE not in answer
+    assert (ESCAPE in said) == has_colour
+    assert not re.search(rf"{ESCAPE}(?!\[[0-9;]*m)", said), "only colours: nothing is drawn over"
 
 
 @pytest.mark.slow

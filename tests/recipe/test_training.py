@@ -55,17 +55,20 @@ def test_examples_have_exact_length_and_answers_in_their_support(work: Path) -> 
     maker = ExampleMaker(loaded, 0, 3, 2)
     decode = loaded.tokenizer.decode
     n_branches = 0
-    shown_in_front = 0
+    shown_in_front = asked_bare = 0
     for _ in range(80):
-        example = maker.example(replace(STAGE, shown_share=0.5))
+        example = maker.example(replace(STAGE, shown_share=0.5, bare_share=0.5))
         text, rows, branch = example["text"], example["rows"], example["branch"]
         assert len(text) == STAGE.length
         assert tuple(text[:2]) == HEAD
         front = decode(text[2 : example["n_protected"]].tolist())
         questions = [decode(rows[branch == number].tolist()) for number in range(branch.max() + 1)]
+        bare = [number for number in range(branch.max() + 1) if rows[branch == number][0] == END]
         for question in filter(None, front.split("\n\n")):
-            assert any(question in asked for asked in questions)
+            assert any(question in asked for asked in questions) or len(bare) == 1
             shown_in_front += 1
+        assert len(bare) <= front.count("Question:"), "what is not asked behind the text stands in front of it"
+        asked_bare += len(bare)
         for number in range(branch.max() + 1):
             here = rows[branch == number].tolist()
             answer = here[here.index(ASSISTANT) + 1 :]
@@ -75,7 +78,7 @@ def test_examples_have_exact_length_and_answers_in_their_support(work: Path) -> 
             assert re.sub(r"\s", "", decode(answer)) in re.sub(r"\s", "", decode(support))
             assert example["offsets"][branch == number].tolist() == list(range(len(here)))
             n_branches += 1
-    assert n_branches > 40 and shown_in_front > 20
+    assert n_branches > 40 and shown_in_front > 20 and asked_bare > 5
 
 
 def test_a_fact_stands_behind_what_a_pot_held_or_in_its_fragments(work: Path) -> None:
