@@ -20,7 +20,6 @@ from infinipot_cli.explain.citations import Passage, cite
 from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
-from infinipot_cli.settings import PICKING_TOKENS
 
 if TYPE_CHECKING:
     from infinipot_cli.display.console import Console
@@ -83,10 +82,7 @@ class Answering:
 
     def _picked(self, reading: Reading, number: int) -> tuple[str, list[Passage]]:
         """Print the sentences of the text that the model leans on as it begins to answer, instead of its own words."""
-        for _ in reading.answer(number, watch=True):
-            if reading.n_answer >= PICKING_TOKENS:
-                break
-        sentences = reading.key_sentences(self._form.picked)
+        sentences = reading.pick(self._form.picked, number)
         text = safe("\n".join(sentence.quote for sentence in sentences))
         if not self._form.is_json:
             writer = AnswerWriter(self._page.out)

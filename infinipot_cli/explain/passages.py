@@ -12,6 +12,7 @@ from infinipot_cli.explain.trail import ReadDocument, Trail
 _MOST_TOKENS = 256
 # Fewer words are a heading or a cry, more are a list or a table.
 FEWEST_WORDS, MOST_WORDS = 5, 80
+_CLOSES = tuple(".!?。！？")
 
 
 def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
@@ -32,8 +33,8 @@ def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
 def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> list[Passage]:
     """Whole sentences that stand for the documents, in their order: of those attended to, the most important.
 
-    What is left of a sentence, a heading or a stretch without an end is none. A sentence that says the same as another
-    comes once.
+    What is left of a sentence, a heading or a stretch without an end is none; only where there is no other, as in a
+    log, whole lines are taken. A sentence that says the same as another comes once.
 
     Args:
         trail: of what was read.
@@ -42,22 +43,16 @@ def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> li
         most: sentences.
     """
     ordered, whole = _ranked(trail, attended, first)
-    chosen: dict[str, _Found] = {}
-    for sentence in ordered:
-        words = " ".join(sentence.text.split())
-        if _is_whole(sentence, words) and len(chosen) < most:
-            chosen.setdefault(words.lower(), sentence)
-    found = sorted(chosen.values(), key=lambda sentence: (sentence.document, sentence.start))
+    uncut = [sentence for sentence in ordered if not (sentence.is_open or sentence.is_unfinished)]
+    whole_ones = [sentence for sentence in uncut if FEWEST_WORDS <= len(sentence.text.split()) <= MOST_WORDS]
+    closed = [sentence for sentence in whole_ones if sentence.text.rstrip("\"'”’)]*")[-1:] in _CLOSES]
+    chosen = {" ".join(sentence.text.lower().split()): sentence for sentence in reversed(closed or whole_ones)}
+    best = sorted(chosen.values(), key=lambda sentence: sentence.weight, reverse=True)[:most]
+    found = sorted(best, key=lambda sentence: (sentence.document, sentence.start))
     return [
         replace(_passage(trail.documents[sentence.document], sentence, whole), quote=" ".join(sentence.text.split()))
         for sentence in found
     ]
-
-
-def _is_whole(sentence: "_Found", words: str) -> bool:
-    n_words = len(words.split())
-    is_cut = sentence.is_open or sentence.is_unfinished
-    return not is_cut and FEWEST_WORDS <= n_words <= MOST_WORDS and words.rstrip("\"'”’)]*")[-1:] in ".!?。！？"
 
 
 def _ranked(trail: Trail, attended: Attended, first: int) -> "tuple[list[_Found], float]":

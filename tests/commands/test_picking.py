@@ -69,9 +69,16 @@ def test_only_the_small_model_picks_by_itself(book: Path, small: list[str], tmp_
     assert worded.stdout == run(str(book), "-s", "400", "-q", "-t", str(own), "-n", "8", "--write").stdout
 
 
+def test_where_there_are_no_sentences_whole_lines_are_taken(tmp_path: Path, small: list[str]) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"2024-05-03 00:{n:02} disk {n} is {n + 30} % full now\n" for n in range(60)))
+    picked = run(str(path), *small, "--pick", "-q", "--no-digest").stdout.splitlines()
+    assert picked and set(picked) <= set(path.read_text().splitlines())
+
+
 def test_a_text_without_a_sentence_says_so(tmp_path: Path, small: list[str]) -> None:
     path = tmp_path / "words.txt"
-    path.write_text("one two three four five six\n" * 40)
+    path.write_text("one two three four\n\n" * 60)
     result = run(str(path), *small, "--pick")
     assert result.exit_code == 0 and result.stdout.strip() == ""
     assert "no whole sentence" in result.stderr
