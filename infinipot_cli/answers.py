@@ -197,6 +197,14 @@ class Answers:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
 
+    def key_sentences(self, most: int) -> "list[Passage]":
+        """Whole sentences that the latest answer, which was watched, attended to most, as the documents have them."""
+        from infinipot_cli.explain.passages import key_sentences
+
+        if self.attended is None or not self.attended.n_rows:
+            return []
+        return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), most)
+
     def best_matches(self) -> dict[str, list[Match]]:
         """For each question, the passages that match it best in words."""
         n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
