@@ -120,7 +120,7 @@ class Answering:
                 say(self._console, line)
         if self._form.page is not None:
             report = report_on(reading, answered.question, answered.text)
-            for line in page_lines(report, self._form.page):
+            for line in "\n".join(page_lines(report, self._form.page)).split("\n"):
                 say(self._console, line)
 
     def _say_lost(self, lost: Overlooked, question: str) -> None:
