@@ -82,6 +82,9 @@ class Answering:
 
     def _picked(self, reading: Reading, number: int) -> tuple[str, list[Passage]]:
         """Print the sentences of the text that the model leans on as it begins to answer, instead of its own words."""
+        if not self._form.is_json and all(entry.log is not None and entry.log.is_log for entry in reading.inputs):
+            reading.count_kept()
+            return "", []  # under a log's own digest a few of its ordinary lines say nothing more
         sentences = reading.pick(self._form.picked, number)
         text = safe("\n".join(sentence.quote for sentence in sentences))
         if not self._form.is_json:
@@ -154,7 +157,8 @@ class Answering:
             room = f"the model was still reasoning after {reading.n_answer} tokens; -n gives it more room"
             show_warning(self._console, room)
         elif not text and self._form.picked:
-            show_warning(self._console, "no whole sentence of the text is in the pot; --write has the model's words")
+            if not any(entry.log is not None and entry.log.is_log for entry in reading.inputs):
+                show_warning(self._console, "the pot holds no whole sentence of the text; --write gives other words")
         elif not text:
             show_warning(self._console, "the model gave no answer")
         elif reading.is_cut:

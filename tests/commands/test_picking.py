@@ -76,12 +76,22 @@ def test_where_there_are_no_sentences_whole_lines_are_taken(tmp_path: Path, smal
     assert picked and set(picked) <= set(path.read_text().splitlines())
 
 
+def test_a_log_whose_digest_is_shown_says_enough(tmp_path: Path, small: list[str]) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"2024-05-03 00:{n:02}:00 INFO request {n} was served\n" for n in range(60)))
+    shown = run(str(path), *small, "--pick")
+    assert shown.exit_code == 0 and shown.stdout.startswith("Log: 60 lines")
+    assert "warning" not in shown.stderr and not shown.stdout.rstrip().endswith("was served")
+    record = json.loads(run(str(path), *small, "--pick", "--json", "-q").stdout)
+    assert set(record["summary"].splitlines()) <= set(path.read_text().splitlines())
+
+
 def test_a_text_without_a_sentence_says_so(tmp_path: Path, small: list[str]) -> None:
     path = tmp_path / "words.txt"
     path.write_text("one two three four\n\n" * 60)
     result = run(str(path), *small, "--pick")
     assert result.exit_code == 0 and result.stdout.strip() == ""
-    assert "no whole sentence" in result.stderr
+    assert "holds no whole sentence" in result.stderr
 
 
 def test_several_documents_are_named(book: Path, small: list[str], tmp_path: Path) -> None:

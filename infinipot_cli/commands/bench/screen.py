@@ -60,7 +60,8 @@ def screen(
         if log.is_log:
             drawn.answer("\n".join(digest_lines(log)) + "\n")
         if question is None and session.files.name == settings.DEFAULT_MODEL:  # which picks its summaries
-            drawn.answer("\n".join(passage.quote for passage in reading.pick(settings.PICKED[settings.Length.MEDIUM])))
+            picked = [] if log.is_log else reading.pick(settings.PICKED[settings.Length.MEDIUM])
+            drawn.answer("\n".join(passage.quote for passage in picked))
         else:
             drawn.answer("".join(reading.answer()).strip())
         say(drawn.console, kept_line(reading.n_tokens, plan.capacity, reading.kept_share), style="dim")
