@@ -60,6 +60,7 @@ def screen(
         if log.is_log:
             drawn.answer("\n".join(digest_lines(log)) + "\n")
         if question is None and session.files.name == settings.DEFAULT_MODEL:  # which picks its summaries
+            reading.count_kept()
             picked = [] if log.is_log else reading.pick(settings.PICKED[settings.Length.MEDIUM])
             drawn.answer("\n".join(passage.quote for passage in picked))
         else:
