@@ -12,7 +12,7 @@ from infinipot_cli.explain.lookout import Lookout, Match
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task, sought
-from infinipot_cli.settings import Loading, Sampling
+from infinipot_cli.settings import PICKING_TOKENS, Loading, Sampling
 from infinipot_cli.sources import Input
 from infinipot_cli.tokens.detokenize import Detokenizer
 from infinipot_cli.tokens.reasoning import AnswerText
@@ -196,6 +196,22 @@ class Answers:
         if self.attended is None or not self.attended.n_rows:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
+
+    def pick(self, most: int, number: int = 0) -> "list[Passage]":
+        """Begin to answer one question, and take the sentences of the text that the model looks at meanwhile.
+
+        Args:
+            most: sentences.
+            number: which of the task's questions, from 0.
+        """
+        from infinipot_cli.explain.passages import key_sentences
+
+        for _ in self.answer(number, watch=True):
+            if self.n_answer >= PICKING_TOKENS:
+                break
+        if self.attended is None or not self.attended.n_rows:
+            return []
+        return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), most)
 
     def best_matches(self) -> dict[str, list[Match]]:
         """For each question, the passages that match it best in words."""

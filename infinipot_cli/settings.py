@@ -53,6 +53,10 @@ class Length(StrEnum):
     LONG = "long"
 
 
+# A summary that is picked: sentences of it, and tokens of the model's own that are looked at to find them.
+PICKED = {Length.SHORT: 2, Length.MEDIUM: 4, Length.LONG: 10}
+PICKING_TOKENS = 48
+
 # Room for a summary and the template that asks for it.
 SUMMARIES = {
     Length.SHORT: (64, "summarize-short"),

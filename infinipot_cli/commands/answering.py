@@ -15,8 +15,8 @@ from infinipot_cli.display.console import say
 from infinipot_cli.display.explain import overview
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.sources import show_sources, source_lines, where
-from infinipot_cli.explain.citations import cite
+from infinipot_cli.display.sources import places_line, show_sources, source_lines, where
+from infinipot_cli.explain.citations import Passage, cite
 from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
@@ -46,7 +46,11 @@ class Answering:
     def answer(self, reading: Reading, number: int) -> Answered:
         """Answer one of the task's questions, counted from 0."""
         question, before = reading.task.questions[number], reading.timing.answer_seconds
-        text = self._quietly(reading, number) if self._form.is_json else self._aloud(reading, number)
+        picked: list[Passage] = []
+        if self._form.picked:
+            text, picked = self._picked(reading, number)
+        else:
+            text = self._quietly(reading, number) if self._form.is_json else self._aloud(reading, number)
         answered = Answered(
             question,
             text,
@@ -55,7 +59,7 @@ class Answering:
             reading.n_kept,
             reading.kept_share,
             reading.timing.answer_seconds - before,
-            tuple(cite(reading.passages())) if self._form.cite else None,
+            tuple(picked or cite(reading.passages())) if self._form.cite else None,
             report_on(reading, question, text).to_record() if self._form.shows and self._form.is_json else None,
         )
         lost = reading.overlooked
@@ -76,6 +80,19 @@ class Answering:
     def _quietly(self, reading: Reading, number: int) -> str:
         return safe("".join(reading.answer(number, watch=self._form.watch))).strip()
 
+    def _picked(self, reading: Reading, number: int) -> tuple[str, list[Passage]]:
+        """Print the sentences of the text that the model leans on as it begins to answer, instead of its own words."""
+        if not self._form.is_json and all(entry.log is not None and entry.log.is_log for entry in reading.inputs):
+            reading.count_kept()
+            return "", []  # under a log's own digest a few of its ordinary lines say nothing more
+        sentences = reading.pick(self._form.picked, number)
+        text = safe("\n".join(sentence.quote for sentence in sentences))
+        if not self._form.is_json:
+            writer = AnswerWriter(self._page.out)
+            writer.write(text)
+            writer.close()
+        return text, sentences
+
     def _aloud(self, reading: Reading, number: int) -> str:
         """Print the answer while it is being found."""
         if reading.task.further:
@@ -94,7 +111,10 @@ class Answering:
     def _say_grounds(self, reading: Reading, answered: Answered) -> None:
         """Under the answer: its sources, and the report where it was asked for."""
         if answered.sources:
-            lines = source_lines(answered.sources, named=len(reading.inputs) > 1)
+            named = len(reading.inputs) > 1
+            lines = source_lines(answered.sources, named=named)
+            if self._form.picked:  # their words stand above already
+                lines = [places_line(answered.sources, named=named)]
             show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
         if answered.overlooked is not None:
             self._say_lost(answered.overlooked, answered.question)
@@ -103,7 +123,7 @@ class Answering:
                 say(self._console, line)
         if self._form.page is not None:
             report = report_on(reading, answered.question, answered.text)
-            for line in page_lines(report, self._form.page):
+            for line in "\n".join(page_lines(report, self._form.page)).split("\n"):
                 say(self._console, line)
 
     def _say_lost(self, lost: Overlooked, question: str) -> None:
@@ -136,6 +156,9 @@ class Answering:
         if reading.is_reasoning and not text:
             room = f"the model was still reasoning after {reading.n_answer} tokens; -n gives it more room"
             show_warning(self._console, room)
+        elif not text and self._form.picked:
+            if not any(entry.log is not None and entry.log.is_log for entry in reading.inputs):
+                show_warning(self._console, "the pot holds no whole sentence of the text; --write gives other words")
         elif not text:
             show_warning(self._console, "the model gave no answer")
         elif reading.is_cut:

@@ -39,6 +39,7 @@ class Form:
         page: pages or lines whose text the report shows.
         announce: whether a document is announced by its name even if it is alone.
         cache: whether what is read is kept unasked; None where that makes no sense.
+        picked: sentences of the text that stand for an answer in the model's words; 0 for the model's words.
     """
 
     json: bool = False
@@ -64,6 +65,7 @@ class Form:
     page: str | None = None
     announce: bool = False
     cache: CacheOptions | None = None
+    picked: int = 0
 
     @property
     def is_json(self) -> bool:
@@ -73,7 +75,7 @@ class Form:
     @property
     def watch(self) -> bool:
         """Whether what an answer attends to is of use."""
-        return self.cite or self.reports or self.verify
+        return self.cite or self.reports or self.verify or self.picked > 0
 
     @property
     def reports(self) -> bool:

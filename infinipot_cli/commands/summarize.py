@@ -36,6 +36,15 @@ def summarize(
             "--each/--together", help="One summary for every source, or one for all of them.", rich_help_panel="Summary"
         ),
     ] = True,
+    pick: Annotated[
+        bool | None,
+        typer.Option(
+            "--pick/--write",
+            help="Pick sentences of the text, or let the model write; pocket picks, larger models write.",
+            rich_help_panel="Summary",
+            show_default=False,
+        ),
+    ] = None,
     digest: Annotated[
         bool,
         typer.Option(
@@ -77,6 +86,8 @@ def summarize(
 
     cat log.txt | infinipot summarize
 
+    infinipot summarize contract.pdf --pick
+
     infinipot summarize chapters/*.txt --together
 
     infinipot summarize app.log --length short
@@ -91,6 +102,8 @@ def summarize(
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
+    if pick is None:  # the small model finds what matters and cannot word it; whoever words the request wants words
+        pick = model == settings.DEFAULT_MODEL and prompt.template is None
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.carry_out import carry_out
@@ -101,6 +114,7 @@ def summarize(
         save_pot=stored.save_pot or (stopped.pot if stopped else None), entries=stored.entries, cite=cite,
         pins=pins.pins(), run=run, explain=explain, html=html, page=page,
         found=stopped.found if stopped else frozenset(), cache=None if stopped else caching,
+        picked=settings.PICKED[length] if pick else 0,
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     task = judging.judge(wording.summarize(length), request)

@@ -27,6 +27,17 @@ def where(passage: Passage) -> str:
     return f"p. {passage.page}"
 
 
+def places_line(cited: Sequence[Passage], *, named: bool) -> str:
+    """The places of all sources on one line, for passages whose words are seen already.
+
+    Args:
+        cited: the passages.
+        named: whether there are several documents to tell apart.
+    """
+    places = [f"{passage.path} {where(passage)}" if named else where(passage) for passage in cited]
+    return safe_line(_HEAD + " · ".join(places))
+
+
 def source_lines(cited: Sequence[Passage], *, named: bool) -> list[str]:
     """A line for each source.
 

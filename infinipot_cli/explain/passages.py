@@ -1,6 +1,6 @@
 """Sentences that an answer attended to: its attention, mapped back to characters and summed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infinipot_cli.engine import Attended
 from infinipot_cli.explain.citations import Passage
@@ -10,6 +10,9 @@ from infinipot_cli.explain.trail import ReadDocument, Trail
 
 # Tokens looked at: the rest together weighs little, and an answer must not wait for it.
 _MOST_TOKENS = 256
+# Fewer words are a heading or a cry, more are a list or a table.
+FEWEST_WORDS, MOST_WORDS = 5, 80
+_CLOSES = tuple(".!?。！？")
 
 
 def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
@@ -23,13 +26,44 @@ def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
         attended: of one answer.
         first: origin of the first token of the documents.
     """
+    ordered, whole = _ranked(trail, attended, first)
+    return [_passage(trail.documents[sentence.document], sentence, whole) for sentence in ordered]
+
+
+def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> list[Passage]:
+    """Whole sentences that stand for the documents, in their order: of those attended to, the most important.
+
+    What is left of a sentence, a heading or a stretch without an end is none; only where there is no other, as in a
+    log, whole lines are taken. A sentence that says the same as another comes once.
+
+    Args:
+        trail: of what was read.
+        attended: of an answer that was asked for a summary.
+        first: origin of the first token of the documents.
+        most: sentences.
+    """
+    ordered, whole = _ranked(trail, attended, first)
+    uncut = [sentence for sentence in ordered if not (sentence.is_open or sentence.is_unfinished)]
+    whole_ones = [sentence for sentence in uncut if FEWEST_WORDS <= len(sentence.text.split()) <= MOST_WORDS]
+    closed = [sentence for sentence in whole_ones if sentence.text.rstrip("\"'”’)]*")[-1:] in _CLOSES]
+    chosen = {" ".join(sentence.text.lower().split()): sentence for sentence in reversed(closed or whole_ones)}
+    best = sorted(chosen.values(), key=lambda sentence: sentence.weight, reverse=True)[:most]
+    found = sorted(best, key=lambda sentence: (sentence.document, sentence.start))
+    return [
+        replace(_passage(trail.documents[sentence.document], sentence, whole), quote=" ".join(sentence.text.split()))
+        for sentence in found
+    ]
+
+
+def _ranked(trail: Trail, attended: Attended, first: int) -> "tuple[list[_Found], float]":
+    """Sentences by their weight, and the weight of everything."""
     copied = by_origin(attended, attended.copied, first, trail.n_seen)
     origins, weights = (
         copied if float(copied[1].sum()) > 0 else by_origin(attended, attended.total, first, trail.n_seen)
     )
     whole = float(weights.sum())
     if not whole:
-        return []
+        return [], whole
     best = weights.topk(min(_MOST_TOKENS, len(weights)))
     found: dict[tuple[int, int], _Found] = {}
     for origin, weight in zip(origins[best.indices].tolist(), best.values.tolist(), strict=True):
@@ -39,8 +73,7 @@ def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
         if sentence is not None:
             known = found.setdefault((sentence.document, sentence.start), sentence)
             known.weight += weight
-    ordered = sorted(found.values(), key=lambda sentence: sentence.weight, reverse=True)
-    return [_passage(trail.documents[sentence.document], sentence, whole) for sentence in ordered]
+    return sorted(found.values(), key=lambda sentence: sentence.weight, reverse=True), whole
 
 
 @dataclass

@@ -225,6 +225,8 @@ def test_a_page_is_shown_after_the_answer_too(story: Path, model: list[str]) -> 
     shown = run("explain", str(story), "Who?", *SMALL, *model, "--page", "2")
     assert shown.exit_code == 0
     assert "".join(shown.stdout.split()) in "".join(asked.stderr.split())  # a terminal breaks its lines
+    lines = [line.translate(str.maketrans("", "", "‹›()")) for line in asked.stderr.splitlines()]
+    assert "The pass key is 71432." in lines, "and keeps those of the text"
     wrong = run("ask", str(story), "Who?", *SMALL, *model, "--page", "77777", "--no-cache")
     assert wrong.exit_code == 2 and "there is no page or line 77777" in wrong.stderr
 

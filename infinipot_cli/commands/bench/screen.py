@@ -59,7 +59,12 @@ def screen(
                 is_drawn = True
         if log.is_log:
             drawn.answer("\n".join(digest_lines(log)) + "\n")
-        drawn.answer("".join(reading.answer()).strip())
+        if question is None and session.files.name == settings.DEFAULT_MODEL:  # which picks its summaries
+            reading.count_kept()
+            picked = [] if log.is_log else reading.pick(settings.PICKED[settings.Length.MEDIUM])
+            drawn.answer("\n".join(passage.quote for passage in picked))
+        else:
+            drawn.answer("".join(reading.answer()).strip())
         say(drawn.console, kept_line(reading.n_tokens, plan.capacity, reading.kept_share), style="dim")
     svg = drawn.svg(f"infinipot {words.split()[0]}")
     if output is None:

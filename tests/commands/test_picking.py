@@ -1,0 +1,102 @@
+"""`summarize --pick`: sentences of the text, word for word and in its order, instead of the model's own words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+
+TEXT = " ".join(f"The keeper of light number {n} wrote the name of ship {n * 7} in a book." for n in range(60))
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, ["summarize", *words, "--no-cache"])
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_text("LIST OF LIGHTS\n\n" + TEXT.replace(". The", ".\nThe", 20))
+    return path
+
+
+@pytest.fixture
+def small(tiny_model: Path) -> list[str]:
+    return ["-m", str(tiny_model), "-s", "500"]
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("length", "most"), [("short", 2), ("medium", 4), ("long", 10)])
+def test_every_line_is_a_whole_sentence_of_the_text(book: Path, small: list[str], length: str, most: int) -> None:
+    result = run(str(book), *small, "--pick", "--length", length)
+    assert result.exit_code == 0, result.stderr
+    lines, whole = result.stdout.splitlines(), plain(book.read_text())
+    assert 1 <= len(lines) <= most and len(set(lines)) == len(lines)
+    places = [whole.index(line) for line in lines]
+    assert places == sorted(places)
+    assert all(line.startswith("The keeper") and line.endswith("in a book.") for line in lines)
+    (sources,) = (line for line in result.stderr.splitlines() if line.startswith("Sources  "))
+    assert sources.count("l. ") == len(lines)
+
+
+def test_json_has_the_sentences_and_where_they_stand(book: Path, small: list[str]) -> None:
+    record: dict[str, Any] = json.loads(run(str(book), *small, "--pick", "--json", "-q").stdout)
+    assert record["summary"].splitlines() == [source["quote"] for source in record["sources"]]
+    text = book.read_text()
+    for source in record["sources"]:
+        start, end = source["char"]
+        assert plain(text[start:end]) == source["quote"]
+        assert text.count("\n", 0, start) + 1 == source["line"]
+    assert not record["is_cut"]
+
+
+def test_only_the_small_model_picks_by_itself(book: Path, small: list[str], tmp_path: Path) -> None:
+    whole = plain(book.read_text())
+    written = run(str(book), *small, "-n", "12")
+    assert written.stdout == run(str(book), *small, "-n", "12", "--write").stdout
+    assert plain(written.stdout) not in whole
+    with_pocket = run(str(book), "-s", "400", "-q")
+    assert with_pocket.exit_code == 0 and all(plain(line) in whole for line in with_pocket.stdout.splitlines())
+    own = tmp_path / "own.md"
+    own.write_text("{document}\n\nSummarize the text.")
+    worded = run(str(book), "-s", "400", "-q", "-t", str(own), "-n", "8")
+    assert worded.stdout == run(str(book), "-s", "400", "-q", "-t", str(own), "-n", "8", "--write").stdout
+
+
+def test_where_there_are_no_sentences_whole_lines_are_taken(tmp_path: Path, small: list[str]) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"2024-05-03 00:{n:02} disk {n} is {n + 30} % full now\n" for n in range(60)))
+    picked = run(str(path), *small, "--pick", "-q", "--no-digest").stdout.splitlines()
+    assert picked and set(picked) <= set(path.read_text().splitlines())
+
+
+def test_a_log_whose_digest_is_shown_says_enough(tmp_path: Path, small: list[str]) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"2024-05-03 00:{n:02}:00 INFO request {n} was served\n" for n in range(60)))
+    shown = run(str(path), *small, "--pick")
+    assert shown.exit_code == 0 and shown.stdout.startswith("Log: 60 lines")
+    assert "warning" not in shown.stderr and not shown.stdout.rstrip().endswith("was served")
+    record = json.loads(run(str(path), *small, "--pick", "--json", "-q").stdout)
+    assert set(record["summary"].splitlines()) <= set(path.read_text().splitlines())
+
+
+def test_a_text_without_a_sentence_says_so(tmp_path: Path, small: list[str]) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("one two three four\n\n" * 60)
+    result = run(str(path), *small, "--pick")
+    assert result.exit_code == 0 and result.stdout.strip() == ""
+    assert "holds no whole sentence" in result.stderr
+
+
+def test_several_documents_are_named(book: Path, small: list[str], tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text(TEXT.replace("keeper", "master"))
+    result = run(str(book), str(other), *small, "--pick", "--together", "--length", "long")
+    (sources,) = (line for line in result.stderr.splitlines() if line.startswith("Sources  "))
+    assert str(other) in sources
