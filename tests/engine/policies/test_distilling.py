@@ -17,7 +17,9 @@ PREFIX, CATALYST, DOCUMENT, SUFFIX = random_ids(3, 1), random_ids(5, 3), random_
 
 CASES: dict[str, tuple[str, Settings, dict[str, object]]] = {  # policy, its settings, the slow reference's
     "tova": ("tova", (), {"judge": "last", "novelty_ratio": 0.0}),
+    "tova not reset": ("tova", (("reset", False),), {"judge": "last", "novelty_ratio": 0.0, "resets": False}),
     "sirllm": ("sirllm", (), {"judge": "nobody", "novelty_ratio": 1.0}),
+    "sirllm not reset": ("sirllm", (("reset", False),), {"judge": "nobody", "novelty_ratio": 1.0, "resets": False}),
     "sirllm official": ("sirllm", (("official", True),),
                         {"judge": "nobody", "novelty_ratio": 1.0, "first": 4, "latest": 7}),
     "keydiff": ("keydiff", (), {"judge": "keys", "novelty_ratio": 0.0}),
@@ -77,3 +79,11 @@ def test_chance_depends_on_seed_and_stream_alone() -> None:
     assert not torch.equal(first.kept_history[0], other.kept_history[0])
     shares = [(kept < 19).float().mean() for kept in first.kept_history[:1]]
     assert 0.35 < float(shares[0]) < 0.75, "half of what is kept comes from the first half"
+
+
+def test_chance_draws_anew_at_each_distillation_and_stands_where_it_is_told() -> None:
+    reset, original = fast("llama", "random"), fast("llama", "random", (("reset", False),))
+    assert torch.equal(reset.origins, original.origins), "what is drawn does not depend on positions"
+    assert not torch.equal(reset.pot_layers[0].keys, original.pot_layers[0].keys)
+    heads = reset.kept_history[0].flatten(0, 1)
+    assert len({tuple(head.tolist()) for head in heads}) == len(heads), "each head of each layer has its own draws"
