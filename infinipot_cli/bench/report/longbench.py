@@ -16,6 +16,8 @@ CATALYSTS = ("catalyst-p", "catalyst-u", "general", "infinipot", "catalyst-g1", 
 ALPHAS = ("tova", "no-nuc", "alpha-25", "infinipot", "alpha-75", "no-cap")
 _COMMAND = "infinipot bench longbench --data DIR --arms all --json"
 _HEADER = ["row", *GROUPS, "Avg", "95 %"]
+# Rows whose printed average is not that of the 16 scores printed beside it, and what that would be.
+_MISPRINTS = {"L3-InfiniPot-4K": 41.42}
 _TRUNCATIONS = ("full", "truncation", "sliding_window", "infinipot")
 
 
@@ -63,7 +65,17 @@ def table_1(bench: LongBench, llm: str) -> list[Block]:
         title,
         Paragraph(_complete(mine)),
         Grid(_HEADER, [*ours, *rows], n_ours=len(ours)),
+        *_misprinted(llm),
         Grid(["set", "metric", *map(named, arms)], per_set),
+    ]
+
+
+def _misprinted(llm: str) -> list[Block]:
+    """A word on averages of the paper that its own scores do not have."""
+    rows = [row for row in paper_rows(llm) if row.table == "1" and row.name in _MISPRINTS]
+    return [
+        Paragraph(f"The paper prints {row.average:.2f} for {row.name}; its 16 scores average {_MISPRINTS[row.name]}.")
+        for row in rows
     ]
 
 
