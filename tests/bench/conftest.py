@@ -1,4 +1,4 @@
-"""A folder of evaluation sets as the recipe's README lays it out, of a few rows each."""
+"""Folders of evaluation sets of a few rows each: as the recipe's README lays them out, and LongBench's."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,23 @@ from pathlib import Path
 import pytest
 
 from infinipot_cli.bench.pocket_sets import is_held_out
+
+LONG_TEXT = "The night was dark, and nobody had lit the lamp of the harbour. "
+
+
+@pytest.fixture
+def longbench(tmp_path: Path) -> Path:
+    """A folder in the official layout: two rows a set, the second shorter than any pot here."""
+    folder = tmp_path / "longbench"
+    folder.mkdir()
+    for name in ("hotpotqa", "samsum", "trec", "passage_retrieval_en", "lcc"):
+        row = {
+            "input": "Who lit {the} lamp?", "context": LONG_TEXT * 12, "answers": ["Paragraph 3"], "length": 99,
+            "dataset": name, "language": "en", "all_classes": ["Paragraph 3", "no"], "_id": "x",
+        }  # fmt: skip
+        lines = [row, row | {"context": "Dark."}]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "\n")
+    return folder
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from infinipot_cli.bench.report import cost, longbench, plots
 from infinipot_cli.bench.report.blocks import Grid, Heading, Paragraph, to_html, to_markdown
 from infinipot_cli.bench.report.compare import compare
 from infinipot_cli.bench.report.found import find
-from infinipot_cli.bench.report.needles import passkey_blocks
 from infinipot_cli.bench.report.orderings import comparisons, cost_claims
 from infinipot_cli.bench.report.paper import needle_rows
 from infinipot_cli.bench.report.plots import Panel, Plotter
@@ -80,7 +79,7 @@ def test_a_folder_becomes_a_report_with_every_table_and_figure(folder: Path) -> 
     assert all(any(line.startswith("## ") and place in line for line in text.splitlines()) for place in PLACES)
     assert "paper: L3-InfiniPot-4K | 35.57 | 25.29 | 68.17 | 42.24 | 41.50 |" in text
     assert "100/100/100 | 100/100/100" in text and "0/0/100 | 0/0/100" in text
-    assert "Not records, left out: other.json" in text
+    assert "Left out: other.json is no record of a benchmark." in text
     for link in ("figure-4", "figure-5", "figure-6", "figure-7"):
         assert f"(figures/{link}.png)" in text
         assert (folder / "figures" / f"{link}.png").read_bytes().startswith(b"\x89PNG")
@@ -114,8 +113,8 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         assert CliRunner().invoke(app, ["bench", "report", str(path)]).exit_code == 3
     (tmp_path / "needle.json").write_text('{"bench": "needle", "trials": [{"old": 1}]}')
-    with pytest.raises(DocumentError, match="another version"):
-        passkey_blocks(find(tmp_path), Plotter(tmp_path))
+    with pytest.raises(DocumentError, match="was written by another version"):
+        find(tmp_path)
     assert CliRunner().invoke(app, ["bench", "report", str(tmp_path), "--paper", "nobody"]).exit_code == 2
 
 

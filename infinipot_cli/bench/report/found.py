@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from infinipot_cli.bench.report.sound import problem
 from infinipot_cli.errors import DocumentError
 
 BENCHES = ("needle", "ruler", "longbench", "pocket", "cost", "hitrate", "citations", "memory", "all")
 # What the settings of a run file have, and no other's.
 _MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "full_up_to", "cost": "methods",
           "hitrate": "questions", "citations": "books", "memory": "command"}  # fmt: skip
+FOREIGN = "is no record of a benchmark"
 T = TypeVar("T")
 
 
@@ -67,11 +69,11 @@ class Found:
 
     Attributes:
         records: in the order of their names.
-        left_out: JSON files that are no records.
+        left_out: files that could not be taken, and why.
     """
 
     records: list[Record] = field(default_factory=list)
-    left_out: list[Path] = field(default_factory=list)
+    left_out: dict[Path, str] = field(default_factory=dict)
 
     def of(self, bench: str) -> list[Record]:
         """The runs of one benchmark."""
@@ -79,51 +81,83 @@ class Found:
 
 
 def find(folder: Path) -> Found:
-    """Read a folder's records.
+    """Read a folder's records; those that cannot be read are left out by name.
 
     Raises:
-        DocumentError: it is no folder, or holds no record.
+        DocumentError: it is no folder, or holds no record that can be read.
     """
     if not folder.is_dir():
         raise DocumentError(f"{folder} is no folder", hint="infinipot bench all --quick -o DIR makes one")
     found = Found()
     for path in sorted(folder.glob("*.json")):
-        record = _whole(path)
-        found.records.append(record) if record else found.left_out.append(path)
+        _take(found, path, _whole(path))
     whole = [_identity(record) for record in found.records]
     for path in sorted(folder.glob("*.jsonl")):
         record = _run_file(path)
-        if record and _identity(record) not in whole:
-            found.records.append(record)
+        if isinstance(record, str) or (record and _identity(record) not in whole):
+            _take(found, path, record)
     if not found.records:
-        raise DocumentError(
-            f"{folder} holds no record of a benchmark",
-            hint="infinipot bench needle --json > DIR/needle.json writes one",
-        )
+        raise _nothing(folder, found)
     return found
+
+
+def _take(found: Found, path: Path, record: Record | str) -> None:
+    """Add a record, or what keeps it from being one."""
+    if isinstance(record, Record) and (said := problem(record.bench, record.fields)):
+        record = f"was written by another version, or is damaged: {said}"
+    if isinstance(record, Record):
+        found.records.append(record)
+    else:
+        found.left_out[path] = record
+
+
+def _nothing(folder: Path, found: Found) -> DocumentError:
+    spoiled = [f"{path.name} {said}" for path, said in found.left_out.items() if said != FOREIGN]
+    if spoiled:
+        return DocumentError(
+            f"{folder} holds no record that can be read: {spoiled[0]}",
+            hint="measure again into another folder, or take the version that wrote it",
+            code="bad_record",
+        )
+    return DocumentError(
+        f"{folder} holds no record of a benchmark",
+        hint="infinipot bench needle --json > DIR/needle.json writes one",
+    )
 
 
 def _identity(record: Record) -> tuple[str, str]:
     return record.bench, json.dumps(dict(record.settings), sort_keys=True)
 
 
-def _whole(path: Path) -> Record | None:
+def _whole(path: Path) -> Record | str:
+    """What `--json` printed, or why it is none."""
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        return "is cut off, or no JSON"
     if not isinstance(fields, dict) or fields.get("bench") not in BENCHES:
-        return None
+        return FOREIGN
     return Record(path, fields["bench"], fields)
 
 
-def _run_file(path: Path) -> Record | None:
+def _run_file(path: Path) -> Record | str | None:
+    """What `--record` wrote, None for a file of lines that is something else, or what is wrong with it."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        settings, *trials = [json.loads(line) for line in lines[:-1]]
-    except (OSError, ValueError):
+        first, *lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        settings = json.loads(first)
+    except (OSError, ValueError, RecursionError):
         return None
-    if isinstance(settings, dict) and "suite" in settings:
+    if not isinstance(settings, dict) or "suite" in settings:
         return None  # what `bench all` has run, which is no run of any one benchmark
-    bench = next((name for name, mark in _MARKS.items() if isinstance(settings, dict) and mark in settings), None)
-    return Record(path, bench, {"bench": bench, "settings": settings, "trials": trials}) if bench else None
+    bench = next((name for name, mark in _MARKS.items() if mark in settings), None)
+    if bench is None:
+        return None
+    trials = []
+    for number, line in enumerate(lines, start=2):
+        try:
+            trials.append(json.loads(line))
+        except (ValueError, RecursionError):
+            return f"is damaged: line {number} is no JSON"
+    return Record(path, bench, {"bench": bench, "settings": settings, "trials": trials})

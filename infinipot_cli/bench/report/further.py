@@ -36,7 +36,8 @@ def run_blocks(found: Found) -> list[Block]:
         commands = "\n".join(f"{step['command']}    # {step['seconds']:.0f} s{_failed(step)}" for step in steps)
         blocks += [Heading("Commands", 3), *notes, Code(commands)]
     if found.left_out:
-        blocks.append(Paragraph("Not records, left out: " + ", ".join(path.name for path in found.left_out)))
+        told = "; ".join(f"{path.name} {said}" for path, said in found.left_out.items())
+        blocks.append(Paragraph(f"Left out: {told}."))
     return blocks
 
 

@@ -72,6 +72,8 @@ def write(folder: Path, path: Path, paper: str, *, say: Callable[[str], None]) -
     from infinipot_cli.display.output_file import output_file
 
     found = find(folder)
+    for left_out, why in found.left_out.items():
+        say(f"left out: {left_out.name} {why}")
     if not can_plot():
         say(MISSING)
     with output_file(str(path)) as out:
