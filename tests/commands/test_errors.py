@@ -65,6 +65,9 @@ def mistakes(tmp_path: Path, tiny_model: Path) -> dict[str, tuple[list[str], int
         "no such option": ([*ask, "--jsn"], 2, "--json"),
         "no source": (["ask", "who?"], 3, "standard input is empty"),
         "needle without a book": (["bench", "needle", *model], 2, "--book"),
+        "no such device": ([*ask, *model, "--device", "cpu", "--attn", "flash", "-q"], 5, "needs a CUDA device"),
+        "no such pot": (["ask", "@nowhere", "who?", *model], 6, "there is no pot @nowhere"),
+        "no such folder to write to": ([*ask, *model, "-o", str(tmp_path / "no" / "x")], 7, "no/x"),
     }
 
 
@@ -96,6 +99,9 @@ NAMES = [
     "no such option",
     "no source",
     "needle without a book",
+    "no such device",
+    "no such pot",
+    "no such folder to write to",
 ]
 
 
