@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from infinipot_cli.engine import Pot, generate, read
-from infinipot_cli.engine.policies import make
+from infinipot_cli.engine.policies import Evidence, make
 from infinipot_cli.policies import Settings
 from tests.engine.conftest import random_ids, tiny
 from tests.engine.policies.slow import SlowDistilling
@@ -84,6 +84,10 @@ def test_chance_depends_on_seed_and_stream_alone() -> None:
 def test_chance_draws_anew_at_each_distillation_and_stands_where_it_is_told() -> None:
     reset, original = fast("llama", "random"), fast("llama", "random", (("reset", False),))
     assert torch.equal(reset.origins, original.origins), "what is drawn does not depend on positions"
-    assert not torch.equal(reset.pot_layers[0].keys, original.pot_layers[0].keys)
+    one, other = (pot.pot_layers[0].keys[..., : pot.n_held, :] for pot in (reset, original))
+    assert not torch.allclose(one, other, atol=1e-3), "keys stand at other positions"
     heads = reset.kept_history[0].flatten(0, 1)
     assert len({tuple(head.tolist()) for head in heads}) == len(heads), "each head of each layer has its own draws"
+    votes, origins = torch.zeros(1, 2, 9), torch.arange(9).expand(1, 2, 9)
+    early, late = (make("random").rank(Evidence(votes, votes, origins, (), n_seen, 9)) for n_seen in (9, 18))
+    assert not torch.equal(early, late)

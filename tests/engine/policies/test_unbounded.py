@@ -116,7 +116,11 @@ def test_a_window_larger_than_the_pot_is_refused_before_anything_is_read(llama: 
 def test_snapkv_by_hand() -> None:
     """Eight entries, a window of two, places for three more: the neighbours of the highest vote come with it."""
     from infinipot_cli.engine.policies import Evidence
+    from infinipot_cli.engine.policies.snapkv import SnapKV
 
+    assert make("snapkv") == SnapKV(window=32, kernel=7, average=False), (
+        "the defaults of the method's own LongBench runs"
+    )
     votes = torch.tensor([[[0.1, 0.2, 0.9, 0.3, 0.1, 0.8, 0.0, 0.0]]])
     evidence = Evidence(votes, torch.zeros_like(votes), torch.arange(8)[None, None], (), 8, 5)
     assert make("snapkv", (("kernel", 3), ("window", 2))).keep(evidence, 2).tolist() == [[[1, 2, 3, 6, 7]]]
