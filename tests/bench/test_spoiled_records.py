@@ -78,3 +78,15 @@ def test_a_folder_of_spoiled_records_alone_says_what_is_wrong_with_them(tmp_path
     done = report(tmp_path)
     assert done.exit_code == 3
     assert "old.json was written by another version" in " ".join(done.stderr.split())
+
+
+def test_runs_of_two_models_are_not_counted_together(tmp_path: Path) -> None:
+    wrong = TRIAL.__class__(**(asdict(TRIAL) | {"is_right": False, "score": 0.0}))
+    other = NeedleResult("large", 1024, 512, "question", 0, [wrong] * 3, {}, {"kind": "passkey", "seed": 1}).to_record()
+    again = NeedleResult("tiny", 1024, 512, "question", 1, [TRIAL], {}, {"kind": "passkey", "seed": 2}).to_record()
+    for name, record in {"a": GOOD, "b": other, "c": again}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    found = find(tmp_path)
+    assert [record.path.stem for record in found.records] == ["a", "c"]
+    assert "is of large" in found.left_out[tmp_path / "b.json"]
+    assert "left out: b.json is of large, and the others of tiny" in " ".join(report(tmp_path).stderr.split())

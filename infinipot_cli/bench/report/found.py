@@ -17,6 +17,8 @@ BENCHES = ("needle", "ruler", "longbench", "pocket", "cost", "hitrate", "citatio
 # What the settings of a run file have, and no other's.
 _MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "full_up_to", "cost": "methods",
           "hitrate": "questions", "citations": "books", "memory": "command"}  # fmt: skip
+# Benchmarks whose runs are counted together, arm by arm.
+_POOLED = ("needle", "ruler", "pocket")
 FOREIGN = "is no record of a benchmark"
 T = TypeVar("T")
 
@@ -98,7 +100,19 @@ def find(folder: Path) -> Found:
             _take(found, path, record)
     if not found.records:
         raise _nothing(folder, found)
+    _part_models(found)
     return found
+
+
+def _part_models(found: Found) -> None:
+    """Leave out runs of another model where those of one are counted together; the first by name stays."""
+    for bench in _POOLED:
+        runs = found.of(bench)
+        first = next((record.model for record in runs if record.model), "")
+        for record in runs:
+            if record.model not in ("", first):
+                found.records.remove(record)
+                found.left_out[record.path] = f"is of {record.model}, and the others of {first}: a folder for each"
 
 
 def _take(found: Found, path: Path, record: Record | str) -> None:
