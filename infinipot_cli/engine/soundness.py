@@ -17,7 +17,6 @@ from infinipot_cli.errors import PotError
 from infinipot_cli.model.port import Cached, Port
 
 COUNTS = ("capacity", "budget", "n_prefix", "n_seen", "n_seen_distilled", "n_cycles")
-_PARTS = ("keys", "values", "unrotated")
 
 
 def check_numbers(numbers: Mapping[str, Any], port: Port) -> None:

@@ -51,9 +51,9 @@ def planted_facts(book: Path, n: int, rng: random.Random, n_characters: int) -> 
 
 @torch.inference_mode()
 def answer(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str, question: str, *, ahead: bool = True
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, text: str, question: str, *, ahead: bool = False
 ) -> str:
-    """Greedy answer with everything in memory, the question in front of the text too unless `ahead` is off."""
+    """Greedy answer with everything in memory, the question in front of the text too if it shall stand ahead."""
     content = (f"Question: {question}\n\n" if ahead else "") + f"{text}\n\nQuestion: {question}"
     messages = [{"role": "user", "content": content}]
     inputs: Any = tokenizer.apply_chat_template(
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--n", type=int, default=200)
-    parser.add_argument("--behind-only", action="store_true", help="ask behind the text alone")
+    parser.add_argument("--ahead", action="store_true", help="ask in front of the text too, as `--set ahead` does")
     parser.add_argument("--show", type=int, default=0, help="print this many answers of each set")
     options = parser.parse_args()
     tokenizer = AutoTokenizer.from_pretrained(options.model, trust_remote_code=False)
@@ -84,7 +84,7 @@ def main() -> None:
     for name, items in sets.items():
         scores = []
         for number, (text, question, wanted) in enumerate(items):
-            got = answer(model, tokenizer, text, question, ahead=not options.behind_only)
+            got = answer(model, tokenizer, text, question, ahead=options.ahead)
             scores.append((exact_match(got, wanted), f1(got, wanted)))
             if number < options.show:
                 print(f"    {question!r} -> {got!r}   ({wanted[0]!r})")
