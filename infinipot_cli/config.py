@@ -7,7 +7,6 @@ import difflib
 import json
 import os
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +56,8 @@ def _bytes(value: object) -> int:
 
 
 def _command(value: object) -> str:
+    import shlex  # seldom needed, and every command waits for this module
+
     wanted = "a command in quotes in which $1 stands for the file"
     try:
         words = shlex.split(value) if isinstance(value, str) else []

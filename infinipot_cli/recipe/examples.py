@@ -119,7 +119,7 @@ class ExampleMaker:
         return self._lay_out(blocks, filler, fill_inside=kind not in ("wiki", "summary"))
 
     def _shown(self, questions: Sequence[list[int]], most: int) -> list[int]:
-        """The first of the questions as they stand in front of a text, as `prompts/ask-first.md` puts them."""
+        """The first of the questions as they stand in front of a text, as `--set ahead` puts them."""
         shown: list[int] = []
         for question in [question for question in questions if question][:most]:
             ids = [*self.shown_lead, *question, *self.shown_end]

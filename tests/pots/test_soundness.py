@@ -1,16 +1,12 @@
 """A file whose sum is right may still hold what no pot of its model holds: refused with one line, whatever it is."""
 
 import copy
-import hashlib
-import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load, save
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -20,6 +16,7 @@ from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.model.load import load as load_model
 from infinipot_cli.pots import shelf
 from infinipot_cli.session import Session
+from tests.pots import forging
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -55,8 +52,8 @@ def with_tensor(name: str, make: Callable[[Tensor], Tensor]) -> Change:
     return lambda there: there["tensors"].update({name: make(there["tensors"][name]).contiguous()})
 
 
-def with_number(name: str, value: object) -> Change:
-    return lambda there: there["numbers"].update({name: value})
+def with_number(name: str, value: object) -> forging.Change:
+    return lambda content, _: content["numbers"].update({name: value})
 
 
 TENSORS: dict[str, Change] = {
@@ -82,7 +79,7 @@ TENSORS: dict[str, Change] = {
     "a layer too many": lambda there: there["tensors"].update({"keys.7": there["tensors"]["keys.0"]}),
     "something else": lambda there: there["tensors"].update({"extra": torch.zeros(3)}),
 }
-NUMBERS: dict[str, Change] = {
+NUMBERS: dict[str, forging.Change] = {
     f"{name}={value!r}": with_number(name, value)
     for name, values in {
         "capacity": (-1, 0, 17, 10**12, True, 40.0, None),
@@ -121,53 +118,33 @@ def stored(tiny_model: Path, story: Path, tmp_path: Path) -> tuple[Path, Path]:
     return path, tiny_model
 
 
-def signed(raw: bytes, change: Change) -> bytes:
-    """The same pot with something else in its header or tensors, and the sum that belongs to it."""
-    n = struct.unpack("<Q", raw[:8])[0]
-    metadata = json.loads(raw[8 : 8 + n])["__metadata__"]
-    there = {"header": json.loads(metadata["infinipot"]), "tensors": load(raw)}
-    there["numbers"] = there["header"]["numbers"]
-    change(there)
-    metadata |= {"infinipot": json.dumps(there["header"], separators=(",", ":")), "sha256": "0" * 64}
-    return resigned(save(there["tensors"], metadata=metadata))
-
-
-def resigned(raw: bytes) -> bytes:
-    data = bytearray(raw)
-    at = data.index(b'"sha256":"') + len('"sha256":"')
-    data[at : at + 64] = b"0" * 64
-    data[at : at + 64] = hashlib.sha256(data).hexdigest().encode()
-    return bytes(data)
-
-
 def asked(path: Path) -> tuple[int, str]:
     result = CliRunner().invoke(app, ["ask", f"@{path}", "Who?", "-n", "2", "-q", "--no-log"])
     return result.exit_code, result.stderr
 
 
-HEADERS: dict[str, Change] = {
+HEADERS: dict[str, forging.Change] = {
     **{
-        f"{name} {value!r}": lambda there, name=name, value=value: there["header"].update({name: value})
+        f"{name} {value!r}": lambda content, _, name=name, value=value: content.update({name: value})
         for name, value in {
             "format": True, "questions": [3], "prefix_ids": [True], "entries": "int4", "created": None, "ahead": 3,
         }.items()
     },
-    "dtype": lambda there: there["header"]["fingerprint"].update(dtype="x"),
-    "a setting of another kind": lambda there: there["numbers"]["choice"].update(fill="x"),
-    "a setting there is not": lambda there: there["numbers"]["choice"].update(more=1),
-    "a setting out of its range": lambda there: there["numbers"]["choice"].update(sinks=-4),
-    "no trail": lambda there: there["tensors"].pop("trail"),
+    "dtype": lambda content, _: content["fingerprint"].update(dtype="x"),
+    "a setting of another kind": lambda content, _: content["numbers"]["choice"].update(fill="x"),
+    "a setting there is not": lambda content, _: content["numbers"]["choice"].update(more=1),
+    "a setting out of its range": lambda content, _: content["numbers"]["choice"].update(sinks=-4),
+    "no trail": lambda _, tensors: tensors.pop("trail"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["header", "numbers"])
 def test_headers_and_numbers_of_no_pot_end_with_6(stored: tuple[Path, Path], kind: str) -> None:
-    path, _ = stored
-    raw = path.read_bytes()
-    path.write_bytes(signed(raw, lambda _: None))
+    good, path = stored[0], stored[0].with_name("forged.pot")
+    forging.forged(good, path, lambda content, tensors: None)
     assert asked(path)[0] == 0, "what was only signed anew is the same pot"
     for name, change in (HEADERS if kind == "header" else NUMBERS).items():
-        path.write_bytes(signed(raw, change))
+        forging.forged(good, path, change)
         code, said = asked(path)
         assert code == 6 and said.startswith("error: ") and "--debug" not in said, (name, code, said)
         shown = CliRunner().invoke(app, ["pots", "show", str(path)])
@@ -175,12 +152,9 @@ def test_headers_and_numbers_of_no_pot_end_with_6(stored: tuple[Path, Path], kin
 
 
 def test_a_name_that_stands_twice_is_refused(stored: tuple[Path, Path]) -> None:
-    path, _ = stored
-    raw = path.read_bytes()
-    n = struct.unpack("<Q", raw[:8])[0]
-    head = raw[8 : 8 + n].replace(b'"__metadata__":{', b'"__metadata__":{"x":"y","x":"z",', 1)
-    head += b" " * (-len(head) % 8)
-    path.write_bytes(resigned(struct.pack("<Q", len(head)) + head + raw[8 + n :]))
+    path = stored[0].with_name("forged.pot")
+    twice = (b'"__metadata__":{', b'"__metadata__":{"x":"y","x":"z",')
+    forging.reheaded(stored[0], path, lambda head: head.replace(*twice, 1))
     assert asked(path)[0] == 6
 
 
