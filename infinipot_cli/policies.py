@@ -17,8 +17,8 @@ Settings = tuple[tuple[str, Value], ...]
 DEFAULT = "infinipot"
 OFFICIAL = "official"  # the setting that means: as in the method's own code, where the paper ran it otherwise
 
-OF_PROMPT = frozenset({"ahead"})  # of `Choice`, what says how the prompt is put together, whoever decides
-_ANY = OF_PROMPT | {"sinks", "recent", "fill", "words"}  # what every policy that distills can take
+_PROMPT = frozenset({"ahead"})  # of `Choice`, what says how the prompt is put together, whoever decides
+_ANY = _PROMPT | {"sinks", "recent", "fill", "words"}  # what every policy that distills can take
 _VOTES = _ANY | {"pool", "group_max", "mass"}
 _NOVELTY = _ANY | {"decay", "rank", "fresh"}
 
@@ -40,7 +40,7 @@ class Listed:
 
     class_name: str
     summary: str
-    choices: frozenset[str] = OF_PROMPT
+    choices: frozenset[str] = _PROMPT
     settings: Mapping[str, Value] = field(default_factory=dict)
     distills: bool = False
     is_bounded: bool = True

@@ -10,7 +10,7 @@ from infinipot_cli import settings
 from infinipot_cli.choice import NAMES
 from infinipot_cli.commands import complete
 from infinipot_cli.errors import UsageError
-from infinipot_cli.policies import DEFAULT, OF_PROMPT, POLICY_NAMES, has_catalyst, label, parse_settings
+from infinipot_cli.policies import DEFAULT, POLICY_NAMES, has_catalyst, label, parse_settings
 
 if TYPE_CHECKING:  # the plan brings tokenizers with it, and help must stay fast
     from infinipot_cli.plan import Task
@@ -164,8 +164,7 @@ class DistillingOptions(SizeOptions):
 
         Args:
             max_tokens: room for the answer, in tokens; None leaves it to the task.
-            usual: settings as for `--set`, which has the last word; of another policy than the default, only those of
-                the prompt.
+            usual: settings of the default policy, as for `--set`, which has the last word.
 
         Raises:
             PotSizeError: sizes that can hold nothing.
@@ -174,9 +173,7 @@ class DistillingOptions(SizeOptions):
         named = (("sinks", self.keep_first), ("recent", self.keep_last))
         more = [f"{name}={value}" for name, value in named if value is not None]
         policy = self.policy or DEFAULT
-        if policy != DEFAULT:
-            usual = [word for word in usual if word.partition("=")[0] in OF_PROMPT]
-        choice, own = parse_settings(policy, [*usual, *(self.choices or ()), *more])
+        choice, own = parse_settings(policy, [*(usual if policy == DEFAULT else ()), *(self.choices or ()), *more])
         if policy == DEFAULT:
             choice.check_share(self.novelty)
         return settings.PotRequest(
