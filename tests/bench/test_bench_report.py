@@ -79,6 +79,8 @@ def test_a_folder_becomes_a_report_with_every_table_and_figure(folder: Path) -> 
     assert all(any(line.startswith("## ") and place in line for line in text.splitlines()) for place in PLACES)
     assert "paper: L3-InfiniPot-4K | 35.57 | 25.29 | 68.17 | 42.24 | 41.50 |" in text
     assert "The paper prints 41.50 for L3-InfiniPot-4K; its 16 scores average 41.42." in text
+    assert "The paper prints 39.48 for L3-CaP-G1; its 16 scores average 39.52." in text
+    assert text.count("The paper prints ") == 3
     assert "whose last number is lost" in text
     assert "100/100/100 | 100/100/100" in text and "0/0/100 | 0/0/100" in text
     assert "Left out: other.json is no record of a benchmark." in text
