@@ -1,23 +1,16 @@
-"""Every benchmark one after the other, each a command of its own with a record of its own: `infinipot bench all`.
+"""Every benchmark, each a command of its own with a record of its own: the steps of `infinipot bench all`.
 
-The commands run in processes of their own, so that peaks of memory are theirs and each line can be typed again. This
-module starts them and is light: a child begins with the memory of its parent. The quick sizes are for the embedded
-model on two cores; the full ones are the paper's.
+The quick sizes are for the embedded model on two cores; the full ones are the paper's. `steps_run` runs them.
 """
 
-import json
-import os
 import shlex
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.bench.arms import ARMS, distills
 from infinipot_cli.bench.cost import METHODS
-from infinipot_cli.errors import InfinipotError, OutputError
+from infinipot_cli.errors import InfinipotError
 from infinipot_cli.policies import listed
 
 ABLATIONS = ("infinipot", "no-nuc", "tova", "no-cr-rope", "bare")
@@ -51,11 +44,13 @@ class Step:
         name: of its record, `NAME.json`.
         words: behind `infinipot bench`.
         is_resumed: whether `--record` keeps what a stopped run had.
+        is_timed: whether its figures are times or memory, which a neighbour would spoil.
     """
 
     name: str
     words: tuple[str, ...]
     is_resumed: bool = True
+    is_timed: bool = False
 
     @property
     def command(self) -> str:
@@ -103,8 +98,9 @@ def _quick(subject: Subject) -> list[Step]:
         Step("longbench-pots", ("longbench", *rows, "--arms", "infinipot,truncation", "--pots", "256,384,768", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "2", *model)),
         Step("citations", ("citations", *book, "--books", "3", "--pages", "8", *model)),
-        Step("memory", ("memory", *book, "--tokens", "2k,16k", *model)),
-        Step("cost", ("cost", "--tokens", "768,1536", "--repeat", "1", *pot, "--methods", _methods(), *model)),
+        Step("memory", ("memory", *book, "--tokens", "2k,16k", *model), is_timed=True),
+        Step("cost", ("cost", "--tokens", "768,1536", "--repeat", "1", *pot, "--methods", _methods(), *model),
+             is_timed=True),
     ]  # fmt: skip
     if slow:
         sets = "hotpotqa,multifieldqa_en,qasper,narrativeqa"
@@ -132,11 +128,9 @@ def _full(subject: Subject) -> list[Step]:
         Step("longbench-pots", ("longbench", *rows, "--arms", "infinipot,truncation", "--pots", "1k,2k,8k", *model)),
         Step("hitrate", ("hitrate", *book, "--trials", "20", *model)),
         Step("citations", ("citations", *book, *model)),
-        Step("memory", ("memory", *book, "--tokens", "20k,200k", *model)),
-        Step(
-            "cost",
-            ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods(), *model),
-        ),
+        Step("memory", ("memory", *book, "--tokens", "20k,200k", *model), is_timed=True),
+        Step("cost", ("cost", "--tokens", "10k,20k,50k,100k", "-s", "4k", "--methods", _methods(), *model),
+             is_timed=True),
     ]  # fmt: skip
 
 
@@ -155,57 +149,6 @@ def _of_the_paper(names: str) -> str:
 
 def _methods() -> str:
     return ",".join(METHODS)
-
-
-def run(step: Step, folder: Path, *, is_quiet: bool) -> StepDone:
-    """Run a command and keep its record; what it says of itself goes to standard error as ever.
-
-    Args:
-        step: the command.
-        folder: of the records.
-        is_quiet: whether it shall say nothing but errors.
-
-    Raises:
-        OutputError: the record cannot be written.
-    """
-    start = time.perf_counter()
-    words = [*step.words, "--json", *(["-q"] if is_quiet else [])]
-    if step.is_resumed:
-        words += ["--record", str(folder / f"{step.name}.jsonl")]
-    command = [sys.executable, "-m", "infinipot_cli", "bench", *words]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment)
-    record = _record(done.stdout)
-    if record is None or "bench" not in record:
-        status = f"failed with exit code {done.returncode}"
-    else:
-        # a broken promise ends in code 1 with a whole record, which says so itself
-        status = "done" if not done.returncode else f"done, exit code {done.returncode}"
-        keep(folder / f"{step.name}.json", record)
-    return StepDone(step.name, step.command, round(time.perf_counter() - start, 1), status)
-
-
-def keep(path: Path, record: dict[str, object]) -> None:
-    """Write a record, whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part")
-        partial.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _record(text: str) -> dict[str, object] | None:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def failures(done: Sequence[StepDone]) -> list[StepDone]:

@@ -1,5 +1,6 @@
 """The report: every table and figure has its place, numbers are those of the trials, verdicts follow from them."""
 
+import itertools
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -79,6 +80,8 @@ def test_a_folder_becomes_a_report_with_every_table_and_figure(folder: Path) -> 
     assert all(any(line.startswith("## ") and place in line for line in text.splitlines()) for place in PLACES)
     assert "paper: L3-InfiniPot-4K | 35.57 | 25.29 | 68.17 | 42.24 | 41.50 |" in text
     assert "The paper prints 41.50 for L3-InfiniPot-4K; its 16 scores average 41.42." in text
+    assert "The paper prints 39.48 for L3-CaP-G1; its 16 scores average 39.52." in text
+    assert text.count("The paper prints ") == 3
     assert "whose last number is lost" in text
     assert "100/100/100 | 100/100/100" in text and "0/0/100 | 0/0/100" in text
     assert "Left out: other.json is no record of a benchmark." in text
@@ -242,3 +245,12 @@ def test_a_plots_bars_have_names_and_lengths_between_points_have_none(tmp_path: 
         drawn = (tmp_path / "figures" / f"{name}.svg").read_text()
         assert all(f"<!-- {word} -->" in drawn for word in said), name
         assert "<!-- 0.5 -->" not in drawn or name == "heat"
+
+
+def test_lines_with_equal_scores_stand_apart_and_stay_at_their_length() -> None:
+    for n in (2, 7, 19):
+        shifts = [plots._shift(number, n) for number in range(n)]
+        assert all(later > sooner for sooner, later in itertools.pairwise(shifts))
+        # a length twice as large is a factor of 2 away; no point comes half as near to it
+        assert 2**-0.3 < shifts[0] < 1 < shifts[-1] < 2**0.3
+    assert plots._shift(0, 1) == 1

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
-from infinipot_cli.bench import longbench_small, suite
+from infinipot_cli.bench import longbench_small, steps_run, suite
 from infinipot_cli.bench.arms import ARMS, distills
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS, choose, rows
 from infinipot_cli.bench.suite import Step, StepDone, Subject, check, steps
@@ -95,15 +95,16 @@ def test_a_stopped_run_goes_on_and_ends_in_a_report(tmp_path: Path, monkeypatch:
         Step("bad", ("needle", "--nope")),
     ]
 
-    def run(step: Step, folder: Path, *, is_quiet: bool) -> StepDone:
+    def run(step: Step, folder: Path, *, is_quiet: bool, n_threads: int | None = None) -> StepDone:
         ran.append(step.name)
         if step.name == "bad":
             return StepDone(step.name, step.command, 1.0, "failed with exit code 2")
-        suite.keep(folder / f"{step.name}.json", {"bench": "memory", "rows": []})
+        steps_run.keep(folder / f"{step.name}.json", {"bench": "memory", "rows": []})
         return StepDone(step.name, step.command, 2.0, "done")
 
     monkeypatch.setattr(suite, "steps", lambda subject: chosen)
-    monkeypatch.setattr(suite, "run", run)
+    monkeypatch.setattr(steps_run, "run", run)
+    monkeypatch.setattr(steps_run, "cores", lambda: 1)
     words = ["bench", "all", "--quick", "--book", str(BOOK), "-o", str(tmp_path / "runs")]
     first = CliRunner().invoke(app, words)
     assert first.exit_code == 1
@@ -122,10 +123,10 @@ def test_a_stopped_run_goes_on_and_ends_in_a_report(tmp_path: Path, monkeypatch:
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(step: Step, folder: Path, *, is_quiet: bool) -> StepDone:
+    def stopped(step: Step, folder: Path, *, is_quiet: bool, n_threads: int | None = None) -> StepDone:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(suite, "run", stopped)
+    monkeypatch.setattr(steps_run, "run", stopped)
     done = CliRunner().invoke(app, ["bench", "all", "--quick", "--book", str(BOOK), "-o", str(tmp_path)])
     assert done.exit_code == 130
     assert "the same command goes on" in " ".join(done.stderr.split())
@@ -136,9 +137,9 @@ def test_a_step_runs_in_a_process_of_its_own_and_leaves_its_record(
     story: Path, tmp_path: Path, tiny_model: Path
 ) -> None:
     words = ("needle", "--book", str(story), "--kind", "passkey", "--trials", "1", "-s", "400", "--max-tokens", "16")
-    done = suite.run(Step("needle", (*words, "-m", str(tiny_model))), tmp_path, is_quiet=True)
+    done = steps_run.run(Step("needle", (*words, "-m", str(tiny_model))), tmp_path, is_quiet=True)
     assert done.status == "done"
     assert json.loads((tmp_path / "needle.json").read_text())["bench"] == "needle"
     assert len((tmp_path / "needle.jsonl").read_text().splitlines()) == 2
-    bad = suite.run(Step("bad", ("needle", "--nope")), tmp_path, is_quiet=True)
+    bad = steps_run.run(Step("bad", ("needle", "--nope")), tmp_path, is_quiet=True)
     assert bad.status == "failed with exit code 2"

@@ -65,7 +65,7 @@ class Plotter:
         drawn = [panel for panel in panels if any(panel.curves.values())]
         if not self.is_able or not drawn:
             return []
-        figure = self._figure(len(drawn) + any(len(panel.curves) > _MOST_INSIDE for panel in drawn), 1)
+        figure = self._figure(len(drawn) + 2 * any(len(panel.curves) > _MOST_INSIDE for panel in drawn), 1)
         for place, panel in enumerate(drawn, start=1):
             self._panel(figure.add_subplot(1, len(drawn), place), panel)
         return self._saved(figure, name, caption)
@@ -126,9 +126,11 @@ class Plotter:
 
         colours = colormaps["tab20"].colors  # type: ignore[attr-defined]  # a listed map has them
         for number, (label, points) in enumerate(panel.curves.items()):
-            xs, ys = [x for x, _ in points], [y for _, y in points]
+            shift = _shift(number, len(panel.curves)) if panel.is_log else 1.0
+            xs, ys = [x * shift for x, _ in points], [y for _, y in points]
             if label.startswith("paper"):
-                axes.plot(xs, ys, "--", color="0.6", marker=".", linewidth=1, label=label)
+                grey = str(0.45 + 0.25 * (number % 2))
+                axes.plot(xs, ys, "--", color=grey, marker="sD^v"[number % 4], markersize=3, linewidth=1, label=label)
             else:
                 colour = colours[(2 * number + number // 10) % len(colours)]
                 wide, height = (2.5, 4) if number == 0 else (1, 3)  # the first lies above what runs along with it
@@ -147,6 +149,9 @@ class Plotter:
         axes.set_xlabel(panel.x)
         axes.set_ylabel(panel.y)
         axes.set_ylim(bottom=0, top=panel.top)
+        # points at the ends of the scale are drawn whole
+        for line in axes.lines:
+            line.set_clip_on(False)
         axes.set_title(panel.title, fontsize=9)
         place = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)} if len(panel.curves) > _MOST_INSIDE else {}
         axes.legend(fontsize=6, **place)
@@ -163,3 +168,8 @@ class Plotter:
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
         return [Picture(f"{FOLDER}/{name}.svg", caption)]
+
+
+def _shift(number: int, n: int) -> float:
+    """How far, as a factor, the points of one of `n` lines stand from their length, so that equal scores stay apart."""
+    return 2.0 ** ((number - (n - 1) / 2) * min(0.04, 0.5 / n))

@@ -13,6 +13,7 @@ from infinipot_cli.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from infinipot_cli.bench.run_file import RunFile
     from infinipot_cli.bench.suite import Step, StepDone, Subject
+    from infinipot_cli.display.console import Console
 
 TEST = "Test"
 FOLDER = "infinipot-bench"
@@ -63,11 +64,10 @@ def run_all(
     infinipot bench all --quick -o runs
     """
     check_paper(paper)
-    from infinipot_cli.bench import suite
+    from infinipot_cli.bench import steps_run, suite
     from infinipot_cli.commands.bench.report import NAME, write
     from infinipot_cli.display.answer import AnswerWriter
     from infinipot_cli.display.console import error_console, say
-    from infinipot_cli.display.summary import duration
 
     console = error_console(color, quiet=quiet)
     subject, notes = _subject(model, book, data, questions, output, is_quick=quick)
@@ -75,27 +75,55 @@ def run_all(
     kept = _kept(output, setting)
     done = {one.name: one for one in kept.done if one.status.startswith("done")}
     chosen = suite.steps(subject)
-    try:
-        for number, step in enumerate(chosen, start=1):
-            if step.name in done and (output / f"{step.name}.json").is_file():
-                say(console, f"{number}/{len(chosen)}  {step.name}: done before", style="dim")
-                continue
-            say(console, f"{number}/{len(chosen)}  {step.command}")
-            one = suite.run(step, output, is_quiet=quiet)
-            kept.add(one)
-            done[step.name] = one
-            say(console, f"{step.name}: {one.status}, {duration(one.seconds)}", style="dim")
-    except KeyboardInterrupt:
-        say(console, f"stopped; the same command goes on with what {output} holds")
-        raise
+    _run(chosen, done, kept, output, console, is_quick=quick)
     ran = [_ran(step, done, kept.done) for step in chosen]
-    suite.keep(output / "all.json", _record(setting, ran, notes))
+    steps_run.keep(output / "all.json", _record(setting, ran, notes))
     for name in (NAME, "report.html"):
         write(output, output / name, paper, say=lambda line: say(console, line))
     writer = AnswerWriter()
     writer.write(str(output / NAME))
     writer.close()
     suite.check(ran)
+
+
+def _run(
+    chosen: list["Step"],
+    done: dict[str, "StepDone"],
+    kept: "RunFile[StepDone]",
+    output: Path,
+    console: "Console",
+    *,
+    is_quick: bool,
+) -> None:
+    """Run the steps that have no record yet, and keep what each came to in `done` and `kept`."""
+    import time
+    from contextlib import closing
+
+    from infinipot_cli.bench import steps_run
+    from infinipot_cli.bench.suite import Step
+    from infinipot_cli.display.console import say
+    from infinipot_cli.display.summary import duration
+
+    start = time.perf_counter()
+    missing = [step for step in chosen if step.name not in done or not (output / f"{step.name}.json").is_file()]
+    if n_before := len(chosen) - len(missing):
+        say(console, f"{n_before} of {len(chosen)} done before", style="dim")
+    is_wide = is_quick and steps_run.cores() > 1
+    try:
+        # closed at once when stopped, so that no command goes on beside
+        with closing(steps_run.run_steps(missing, output, is_quiet=console.quiet, is_wide=is_wide)) as running:
+            for one in running:
+                if isinstance(one, Step):
+                    say(console, f"{chosen.index(one) + 1}/{len(chosen)}  {one.command}")
+                    continue
+                kept.add(one)
+                done[one.name] = one
+                say(console, f"{one.name}: {one.status}, {duration(one.seconds)}", style="dim")
+    except KeyboardInterrupt:
+        say(console, f"stopped; the same command goes on with what {output} holds")
+        raise
+    if missing:
+        say(console, f"{len(missing)} benchmarks in {duration(time.perf_counter() - start)}")
 
 
 def _subject(
