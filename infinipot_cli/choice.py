@@ -4,10 +4,9 @@ Each is off by default, and then it is the paper's procedure to the token; only 
 that know a question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task that
 was measured; `infinipot bench needle --set NAME=VALUE` measures one.
 
-Two ideas that were considered are not here. Budgets that differ between the heads of a layer: entries of all heads
+One idea that was considered is not here. Budgets that differ between the heads of a layer: entries of all heads
 share one place in one tensor, so a head with fewer would hold padding that attention has to be told to skip, by a mask
-that transformers builds per layer and not per head. Novelty scored again after each distillation (the paper's Eq. 4,
-second case): heads then hold different tokens, so there is no one text left that could be read again.
+that transformers builds per layer and not per head.
 """
 
 import dataclasses
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from infinipot_cli.errors import UsageError
 
 LARGEST_POOL = 101
-_OF_NOVELTY = frozenset({"decay", "rank", "fresh"})
+_OF_NOVELTY = frozenset({"decay", "rank", "fresh", "renew"})
 _OF_CAP = frozenset({"pool", "group_max", "mass"})
 
 
@@ -35,6 +34,9 @@ class Choice:
             at least a quarter of what was asked for; 0 turns this off.
         decay: Differs: what an entry's novelty is multiplied with at each distillation that it survives.
         rank: Differs: novelty is a token's rank among those of its chunk, from 0 to 1, instead of nats.
+        renew: Differs: novelty of what stays is found again at each distillation, given what the pot then holds of what
+            came before (Eq. 4, second case), instead of being carried from when it was read; every token that any head
+            holds is read once more for it, which takes longer than reading does.
         words: Differs: passages that hold words of the question keep up to this share of |C| in every head, the best of
             all that was read so far, by how rare the words are (as BM25 weighs them); reading knows the text, the
             catalyst need not guess.
@@ -53,6 +55,7 @@ class Choice:
     decay: float = 1.0
     rank: bool = False
     fresh: float = 0.0
+    renew: bool = False
     words: float = 0.0
     ahead: bool = False
 
@@ -65,6 +68,11 @@ class Choice:
         for name, share in (("mass", self.mass), ("decay", self.decay), ("fresh", self.fresh), ("words", self.words)):
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} must lie between 0 and 1, not {share}")
+        if self.renew and self.decay != 1.0:
+            raise UsageError(
+                "decay fades novelty that is carried from one distillation to the next, and with renew none is",
+                hint="leave one of them out",
+            )
 
     def check_share(self, novelty_ratio: float) -> None:
         """Refuse settings of a score that chooses nothing.

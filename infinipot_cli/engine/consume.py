@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from infinipot_cli.engine.grouped import grouped_attention
 from infinipot_cli.engine.policies import Numbering, Timing, Voters
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.renewal import ranked
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row, captured_votes
 from infinipot_cli.model.head import negative_log_likelihood
@@ -97,7 +98,7 @@ def _forward(
         raise
     if behind:
         pot.rewind(n_before + len(ids))
-    pot.note(novelty)
+    pot.note(novelty, ids)
     pot.latest_ids.extend(ids)
     pot.last_state = states[-1].clone()  # a view would keep the whole chunk alive
     return pot.last_state
@@ -116,8 +117,9 @@ def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, state
     """Novelty under Compression of new tokens: −log P given the pot that read them, (T,), nats, fp32.
 
     Paper: InfiniPot §3.3.2, Eq. 4. Differs: entries of the compressed region keep the score from when they were read,
-    since after the first cycle heads hold different tokens and no sequence is left to score again. The very first token
-    of all counts as most novel; the first after a distillation is scored by the state before it.
+    since after the first cycle heads hold different tokens and no sequence is left to score again; `Choice.renew` scores
+    them as far as that can be done. The very first token of all counts as most novel; the first after a distillation is
+    scored by the state before it.
     """
     if pot.novelty_ratio == 0:
         return torch.zeros(len(tokens), device=states.device)
@@ -128,7 +130,7 @@ def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, state
         first = torch.empty(0, device=states.device)
         predicting, targets = torch.cat((pot.last_state[None], states[:-1])), tokens
     found = torch.cat((first, negative_log_likelihood(model, predicting, targets, port.vocabulary_size)))
-    return found.argsort().argsort() / max(1, len(found) - 1) if pot.choice.rank else found
+    return ranked(found) if pot.choice.rank else found
 
 
 def by_kv_head(rows: Mapping[int, Tensor], n_kv_heads: int, *, group_max: bool = False) -> Tensor:

@@ -12,9 +12,10 @@ from infinipot_cli.engine.events import Distilled
 from infinipot_cli.engine.importance import concentrated_budget, pooled, select
 from infinipot_cli.engine.policies import Evidence, Voters
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.renewal import renewed_novelty
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import AllHeard, captured_votes
-from infinipot_cli.model.port import body
+from infinipot_cli.model.port import body, port_of
 
 
 @torch.no_grad()
@@ -55,6 +56,8 @@ def distill(
         capacity=pot.capacity,
     )
     pot.keep(_survivors(pot, evidence, protected, n_kept))
+    if pot.choice.renew and pot.novelty_ratio:
+        pot.overwrite_notes(pot.origins, renewed_novelty(model, port_of(model), pot))
     return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
 
 

@@ -36,6 +36,7 @@ class Pot(Cache):
         choice: what is kept, where that differs from the paper.
         pinned: origins that no distillation may drop, as ranges without their ends, ascending.
         favoured: the same for the next distillation; whoever reads may put others in their place.
+        token_ids: of every token that any head holds, by origin, where `choice.renew` reads them again.
         kept_history: `origins` after each distillation, when recording.
         policy: who decides what stays.
         rows: what the token read last attends to, by layer, (H, n_held), where only the policy can tell.
@@ -88,6 +89,7 @@ class Pot(Cache):
         self.withheld: Withheld | None = None
         self.latest_ids: deque[int] = deque(maxlen=policy.n_window)
         self.rows: dict[int, Tensor] = {}
+        self.token_ids: dict[int, int] = {}
         self.kept_history: list[Tensor] = []
         self.record = record
         self._origins: Tensor | None = None
@@ -135,14 +137,16 @@ class Pot(Cache):
             t.numel() * t.element_size() for t in carried if t is not None
         )
 
-    def note(self, novelty: Tensor) -> None:
-        """Write down origin and novelty of the T entries that a forward has just appended; novelty (T,)."""
+    def note(self, novelty: Tensor, ids: Sequence[int] = ()) -> None:
+        """Write down origin, novelty (T,) and ids of the T entries that a forward has just appended."""
         n_new = novelty.shape[0]
         self._reserve_notes()
         assert self._origins is not None and self._novelty is not None
         here = slice(self.n_held - n_new, self.n_held)
         self._origins[..., here] = torch.arange(self.n_seen, self.n_seen + n_new, device=self._origins.device)
         self._novelty[..., here] = novelty.to(self._novelty.device)
+        if self.choice.renew:
+            self.token_ids.update(enumerate(ids, start=self.n_seen))
         self.n_seen += n_new
 
     def _reserve_notes(self) -> None:
@@ -220,6 +224,8 @@ class Pot(Cache):
             layer.keep(indices[number], resets=self.policy.numbering is Numbering.RESET)
         self.n_cycles += 1
         self.n_seen_distilled = self.n_seen
+        if self.choice.renew:
+            self.token_ids = {origin: self.token_ids[origin] for origin in self.origins.unique().tolist()}
         if self.record:
             self.kept_history.append(self.origins)
 

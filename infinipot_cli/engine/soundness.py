@@ -68,6 +68,8 @@ def check_tensors(pot: Pot, port: Port, numbers: Mapping[str, Any], tensors: Map
     if n_held > pot.capacity or n_held > numbers["n_seen"]:
         raise _foreign()
     wanted = dict(_wanted(pot, port, n_held))
+    if pot.choice.renew:
+        wanted["token_ids"] = ((len(origins.unique()),), torch.int64)
     if n_held and (tensors.keys() - {"votes"}) - {f"unrotated.{n}" for n in range(port.n_layers)} != wanted.keys():
         raise _foreign()
     for name, tensor in tensors.items():
@@ -79,6 +81,9 @@ def check_tensors(pot: Pot, port: Port, numbers: Mapping[str, Any], tensors: Map
     plain = {name for name in tensors if name.startswith("unrotated.")}
     if plain != _kept_plain(pot, port, numbers["n_cycles"]):
         raise _foreign()
+    ids = tensors.get("token_ids", origins.new_zeros(1))
+    if not 0 <= int(ids.min()) <= int(ids.max()) < port.vocabulary_size:
+        raise PotError("the stored pot holds tokens that there are not", code="damaged_pot")
     if not _is_in_order(pot, origins, numbers["n_seen"]):
         raise PotError("the stored pot holds tokens in an order in which none are read", code="damaged_pot")
     if bool((~tensors["novelty"].isfinite() & ((origins > 0) | (tensors["novelty"] < 0))).any()):

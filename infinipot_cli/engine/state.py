@@ -28,7 +28,8 @@ class PotState:
         numbers: sizes, counters, catalyst and settings; plain JSON values.
         tensors: by name, on the CPU: `keys.0`, `values.0`, … of shape (1, K, N, D); `unrotated.0` where the layer keeps
             keys before rotation; `origins` and `novelty`, (L, K, N); `last_state`, (width,);
-            `votes`, (L, K, N), where the policy asks for them.
+            `votes`, (L, K, N), where the policy asks for them; `token_ids`, (U,), of the U tokens that any head holds, by
+            origin, where `choice.renew` reads them again.
     """
 
     numbers: dict[str, Any]
@@ -47,6 +48,9 @@ def capture(pot: Pot) -> PotState:
     for name, part in (("last_state", pot.last_state), ("votes", pot.votes)):
         if part is not None:
             tensors[name] = part.detach().cpu().contiguous().clone()
+    if pot.choice.renew:
+        held = tensors["origins"].unique().tolist()
+        tensors["token_ids"] = torch.tensor([pot.token_ids[origin] for origin in held], dtype=torch.int64)
     policy, settings = settings_of(pot.policy)
     numbers: dict[str, Any] = {name: getattr(pot, name) for name in _NUMBERS}
     numbers |= {
@@ -98,6 +102,9 @@ def _restored(model: PreTrainedModel, state: PotState) -> Pot:
         if pot.n_held:
             pot.note(torch.zeros(pot.n_held, device=model.device))
             pot.overwrite_notes(tensors["origins"], tensors["novelty"])
+        if pot.choice.renew:
+            held = tensors["origins"].unique().tolist()
+            pot.token_ids = dict(zip(held, tensors["token_ids"].tolist(), strict=True))
         for name in ("last_state", "votes"):
             if name in tensors:
                 setattr(pot, name, tensors[name].to(model.device))
