@@ -62,15 +62,16 @@ ARROWS = {
         "errors",
     },
     "pots": {"engine", "model.files", "choice", "policies", "places", "errors"},
+    "stored_documents": {"reading", "explain", "pots", "documents", "sources", "errors"},
     "resume": {
         *(
+            "stored_documents",
             "quick_imports",
             "session",
             "reading",
             "explain",
             "pots",
             "engine",
-            "documents",
             "sources",
             "plan",
             "choice",
