@@ -153,6 +153,7 @@ class DistillingOptions(SizeOptions):
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
+            autocompletion=complete.choices,
             help=f"Keep other entries than the paper does: {', '.join(NAMES)}.",
             rich_help_panel=_PANEL,
             show_default=False,
