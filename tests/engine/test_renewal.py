@@ -1,5 +1,7 @@
 """Novelty that is found again against what the pot holds (`--set renew`)."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -32,7 +34,7 @@ class RenewingReference(Reference):
         full, peak = self.pot, self.outcome.peak
         text = sorted({entry[2] for layer in full for head in layer for entry in head})
         fresh: dict[int, float] = {}
-        for before, after in zip(text, text[1:], strict=False):
+        for before, after in pairwise(text):
             if after >= n_prefix:
                 self.pot = [[[entry for entry in head if entry[2] < before] for head in layer] for layer in full]
                 logits, _, _ = self.forward([self.stream[before]])
