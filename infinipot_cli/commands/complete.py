@@ -2,7 +2,7 @@
 
 from infinipot_cli.config import Config, load_config
 from infinipot_cli.errors import InfinipotError
-from infinipot_cli.policies import POLICY_NAMES
+from infinipot_cli.policies import DEFAULT, POLICIES, POLICY_NAMES
 from infinipot_cli.settings import DEFAULT_MODEL
 from infinipot_cli.templates import CATALYSTS, template_names
 
@@ -22,6 +22,12 @@ def templates(incomplete: str) -> list[str]:
 def policies(incomplete: str) -> list[str]:
     """Names that `--policy` takes."""
     return _starting(incomplete, [*POLICY_NAMES])
+
+
+def choices(incomplete: str) -> list[str]:
+    """Settings that `--set` takes under the policy that is nearly always meant."""
+    here = POLICIES[DEFAULT]
+    return _starting(incomplete, [f"{name}=" for name in sorted({*here.settings, *here.choices})])
 
 
 def catalysts(incomplete: str) -> list[str]:

@@ -154,6 +154,7 @@ class DistillingOptions(SizeOptions):
             "--set",
             metavar="NAME=VALUE",
             help=f"Keep other entries than the paper does: {', '.join(NAMES)}.",
+            autocompletion=complete.choices,
             rich_help_panel=_PANEL,
             show_default=False,
         ),

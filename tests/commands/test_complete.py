@@ -17,6 +17,7 @@ HEAVY = ("torch", "transformers", "tokenizers", "huggingface_hub", "pypdf")
         ("infinipot ask -m bi", ["big"]),
         ("infinipot ask -m Qw", ["Qwen/Qwen3-0.6B"]),
         ("infinipot ask -t minu", ["minutes"]),
+        ("infinipot ask --set gr", ["group_max="]),
     ],
 )
 def test_the_shell_is_told_what_there_is(tmp_path: Path, line: str, wanted: list[str]) -> None:
