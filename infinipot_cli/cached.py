@@ -8,7 +8,6 @@ Nothing is kept of a pipe, of what a password opens, or of documents that change
 
 import contextlib
 import hashlib
-import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from infinipot_cli.plan import Task
 from infinipot_cli.policies import distills
 from infinipot_cli.pots import shelf
 from infinipot_cli.pots.file import read_header
+from infinipot_cli.pots.originals import state_of
 from infinipot_cli.pots.replacing import sweep
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import identity, model_of, resume, save
@@ -58,7 +58,7 @@ class Recipe:
     @property
     def is_unchanged(self) -> bool:
         """Whether the documents are still those that were looked at."""
-        return all(_state(path) == (size, changed) for path, size, changed in self.files)
+        return all(state_of(path) == (size, changed) for path, size, changed in self.files)
 
 
 def recipe(
@@ -78,7 +78,7 @@ def recipe(
         return None
     files, digest = [], hashlib.sha256()
     for entry in reading.inputs:
-        state = _state(entry.document.name)
+        state = state_of(entry.document.name)
         if state is None or entry.was_read or not _take(digest, entry.document.name):
             return None
         files.append((entry.document.name, *state))
@@ -194,15 +194,6 @@ def _room(limit: int) -> int:
     with contextlib.suppress(OSError):
         return min(limit, int(_SHARE_OF_DISK * (shutil.disk_usage(folder).free + held)))
     return limit
-
-
-def _state(path: str) -> tuple[int, int] | None:
-    """Size and time of the last change of a regular file."""
-    with contextlib.suppress(OSError, ValueError):
-        state = os.stat(path)
-        if os.path.isfile(path) and state.st_size:  # proc files say 0 whatever they hold
-            return state.st_size, state.st_mtime_ns
-    return None
 
 
 def _take(digest: "hashlib._Hash", path: str) -> bool:

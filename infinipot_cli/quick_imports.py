@@ -17,6 +17,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
+from infinipot_cli.remembered_scan import remember_scan
+
 COMPILER = "torch._dynamo"
 # What tells the compiler about a function, and does nothing else.
 _MARKS = frozenset({"allow_in_graph", "assume_constant_result", "disable"})
@@ -133,6 +135,8 @@ def import_libraries() -> None:
     if not _owns_process or "torch" in sys.modules or any(name in os.environ for name in _SPREAD):
         return
     with without_collecting():
+        if "transformers" not in sys.modules:
+            remember_scan()
         torch = import_module("torch")
         spec = PathFinder.find_spec(COMPILER, torch.__path__)
         if spec is None or COMPILER in sys.modules:

@@ -179,7 +179,7 @@ class Reading(Answers):
         first = next(entry.pieces, None)
         if first is None:
             return
-        if self.announces:
+        if self.announces and not entry.goes_on:
             gap = "\n\n" if meter.n_tokens else ""
             announced = tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
             meter.n_tokens += len(announced)

@@ -1,51 +1,32 @@
 """Readings that are stored as pots and taken up again, by this or another process."""
 
-import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinipot_cli.choice import Choice
-from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotError, UsageError
-from infinipot_cli.explain.packing import matches_of, matches_to_json, packed, unpacked
+from infinipot_cli.explain.packing import packed, unpacked
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, POLICIES, label
-from infinipot_cli.pots import file, shelf, strict
+from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
-from infinipot_cli.pots.header import Fingerprint, Header, StoredSource
+from infinipot_cli.pots.header import Fingerprint, Header
 from infinipot_cli.quick_imports import import_libraries
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRequest, Quantization
 from infinipot_cli.sources import Input
+from infinipot_cli.stored_documents import StoredDocument, asides, asides_of, stored_sources
 
 if TYPE_CHECKING:
     from infinipot_cli.engine import PotState
-    from infinipot_cli.explain.lookout import Match
 
 TRAIL = "trail"  # name of the tensor that leads from entries back to text
 ASIDES = "asides"  # of the one with what was said about the documents, and where the questions' words were found
 _DTYPES = {"fp32": Dtype.FLOAT32, "bf16": Dtype.BFLOAT16, "fp16": Dtype.FLOAT16}
-
-
-class StoredDocument(Document):
-    """A document that a stored pot has read; its text is not here any more."""
-
-    def __init__(self, source: StoredSource, warnings: Sequence[str] = ()) -> None:
-        self.name, self.kind = source.name, source.kind
-        self.n_pages, self.n_bytes = len(source.pages) or None, None
-        self.warnings = list(warnings)
-        self.stored = source
-
-    def pieces(self) -> Iterator[TextPiece]:
-        """Nothing."""
-        return iter(())
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def is_pot(word: str) -> bool:
@@ -124,7 +105,7 @@ def resume(
         raise PotError(
             f"pot {name} was read behind another system prompt", hint="give --system as it was then", code="pot_prompt"
         )
-    warnings, matches = _asides(_bytes_of(state, ASIDES), header)
+    warnings, matches = asides_of(_bytes_of(state, ASIDES), header)
     earlier = [
         Input(StoredDocument(source, said), iter(()), source.n_tokens, pages=list(source.pages), was_read=True)
         for source, said in zip(header.sources, [*warnings, *([] for _ in header.sources)], strict=False)
@@ -153,27 +134,6 @@ def _bytes_of(state: "PotState", name: str) -> bytes:
 
     held = state.tensors.pop(name, None)
     return b"" if held is None else tensor_as_bytes(held)
-
-
-def _asides(data: bytes, header: Header) -> tuple[list[list[str]], "dict[str, list[Match]]"]:
-    """Warnings of each document, and by question the passages that match it best, as a stored pot has them."""
-    if not data:  # stored before there were any
-        return [], {}
-    try:
-        held = strict.loads(data)
-        warnings = [list(map(str, said)) for said in held["warnings"]]
-        return warnings, matches_of(held["matches"], n_documents=len(header.sources), n_seen=header.numbers["n_seen"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PotError("what the stored pot says of its documents makes no sense", code="damaged_pot") from error
-
-
-def _said(reading: Reading) -> bytes:
-    """The same as bytes, of a reading that is about to be stored."""
-    said = {
-        "warnings": [entry.document.warnings for entry in reading.inputs],
-        "matches": matches_to_json(reading.best_matches()),
-    }
-    return json.dumps(said, separators=(",", ":")).encode("ascii")
 
 
 def save(
@@ -205,7 +165,7 @@ def save(
     state = to_int8(state) if entries is Entries.INT8 else state
     reading.forget_what_is_gone()
     state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail.until(reading.pot.n_seen)))
-    state.tensors[ASIDES] = bytes_as_tensor(_said(reading))
+    state.tensors[ASIDES] = bytes_as_tensor(asides(reading))
     tell(sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values()))
     header = Header(
         model=_findable(session),
@@ -214,29 +174,12 @@ def save(
         prefix_ids=reading.plan.prompt.prefix_ids,
         catalyst=reading.task.catalyst,
         questions=tuple(question for question in reading.task.questions if question),
-        sources=tuple(_stored_sources(reading.inputs)),
+        sources=tuple(stored_sources(reading.inputs)),
         ahead=reading.task.ahead or "",
         created=time.time(),
         entries=entries.value,
     )
     return file.write(path, header, state)
-
-
-def _stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
-    first = 0
-    for entry in inputs:
-        if isinstance(entry.document, StoredDocument):
-            yield entry.document.stored
-        elif entry.n_tokens:  # of those still to be read there is nothing to say
-            yield StoredSource(
-                name=entry.document.name,
-                kind=entry.document.kind,
-                n_tokens=entry.n_tokens,
-                sha256=entry.text_hash.hexdigest(),
-                first_token=first,
-                pages=tuple(page for page in entry.pages if page[1] <= first + entry.n_tokens),
-            )
-        first += entry.n_tokens
 
 
 def identity(session: Session, dtype: str) -> Fingerprint:

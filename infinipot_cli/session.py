@@ -100,7 +100,7 @@ class Session:
         loading: how the model is brought into memory.
 
     Attributes:
-        apart: documents of which something else was asked than of the others.
+        apart: documents of which something else was asked than of the others: the rest of what was begun.
     """
 
     def __init__(
@@ -196,7 +196,8 @@ class Session:
                     document = LateDocument(source, wishes, may_fail=may_fail)
                 else:
                     document = open_document(source, stdin=stdin, wishes=wishes)
-                inputs.append(Input(document, document.pieces(), first_line=wishes.first_line))
+                goes_on = wishes != self.wishes
+                inputs.append(Input(document, document.pieces(), first_line=wishes.first_line, goes_on=goes_on))
                 if not isinstance(document, LateDocument):
                     _take_first(inputs[-1])
         except BaseException:

@@ -23,6 +23,7 @@ class Input:
         text_hash: of the text that was read.
         was_read: it is in the pot already.
         first_line: number of its first line.
+        goes_on: its beginning was read before, and announced if it had to be.
     """
 
     document: Document
@@ -34,6 +35,7 @@ class Input:
     text_hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     was_read: bool = False
     first_line: int = 1
+    goes_on: bool = False
 
 
 # Columns of the picture that shows what was kept.

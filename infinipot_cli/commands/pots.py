@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, label
+
+if TYPE_CHECKING:
+    from infinipot_cli.pots.header import Header
 
 app = typer.Typer(no_args_is_help=True, help="List, look into, copy and delete stored pots.")
 
@@ -42,7 +45,7 @@ def list_pots(
             "model": pot.header.fingerprint.model if pot.header else "",
             "size": pot.n_bytes if json else size(pot.n_bytes),
             "used": round(pot.used) if json else f"{duration(time.time() - pot.used)} ago",
-            "state": pot.problem or "ok",
+            "state": pot.problem or _state(pot.header),
         }
         for pot in shelved()
     ]
@@ -57,6 +60,13 @@ def list_pots(
         say(error_console(settings.Color.AUTO), line, style="dim")
 
 
+def _state(header: "Header | None") -> str:
+    from infinipot_cli.pots.originals import fate_of_all
+
+    fate = fate_of_all(header.sources) if header else "unknown"
+    return f"source {fate}" if fate in ("changed", "gone") else "ok"
+
+
 @app.command()
 def show(name: Name, json: options.Json = False, debug: options.Debug = False) -> None:
     """Everything a stored pot says about itself.
@@ -69,6 +79,7 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
     from infinipot_cli.display.safe import safe, safe_json
     from infinipot_cli.display.summary import size
     from infinipot_cli.pots.file import read_header
+    from infinipot_cli.pots.originals import fate_of
     from infinipot_cli.pots.shelf import look
 
     pot = look(name)
@@ -93,6 +104,7 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
         *(
             f"read       {source.name}  {source.n_tokens} tokens"
             + (f", {len(source.pages)} pages" if source.pages else "")
+            + (f", {fate} since" if (fate := fate_of(source)) in ("changed", "gone") else "")
             for source in header.sources
         ),
     ]

@@ -117,8 +117,8 @@ def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, state
 
     Paper: InfiniPot §3.3.2, Eq. 4. Differs: entries of the compressed region keep the score from when they were read,
     since after the first cycle heads hold different tokens and no sequence is left to score again; `Choice.renew` does
-    what can be done. The very first token of all counts as most novel; the first after a distillation is scored by the
-    state before it.
+    so as far as that goes. The very first token of all counts as most novel; the first after a distillation is
+    scored by the state before it.
     """
     if pot.novelty_ratio == 0:
         return torch.zeros(len(tokens), device=states.device)

@@ -28,8 +28,8 @@ class PotState:
         numbers: sizes, counters, catalyst and settings; plain JSON values.
         tensors: by name, on the CPU: `keys.0`, `values.0`, … of shape (1, K, N, D); `unrotated.0` where the layer keeps
             keys before rotation; `origins` and `novelty`, (L, K, N); `last_state`, (width,);
-            `votes`, (L, K, N), where the policy asks for them; `token_ids`, (U,), of what any head holds, by origin,
-            where `choice.renew` reads it again.
+            `votes`, (L, K, N), where the policy asks for them; `token_ids`, (U,), of the U tokens that any head holds,
+            by origin, where `choice.renew` reads them again.
     """
 
     numbers: dict[str, Any]

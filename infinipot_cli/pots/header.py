@@ -48,6 +48,9 @@ class StoredSource:
         sha256: of its text as it was read.
         first_token: number of its first token among all document tokens.
         pages: number or label of each page and its first token, counted as above; empty where there are no pages.
+        path: where the file lay, in full; empty of what was no file.
+        size: of the file when it was read, bytes.
+        modified: when it had been changed last, nanoseconds since 1970.
     """
 
     name: str
@@ -56,6 +59,9 @@ class StoredSource:
     sha256: str
     first_token: int
     pages: tuple[tuple[str, int], ...] = ()
+    path: str = ""
+    size: int = 0
+    modified: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,14 @@ def _is_sound(header: Header) -> bool:
     texts += vars(header.fingerprint).values()
     counts: list[object] = [*header.prefix_ids]
     for source in header.sources:
-        texts += [source.name, source.kind, source.sha256, *(label for label, _ in source.pages)]
-        counts += [source.n_tokens, source.first_token, *(first for _, first in source.pages)]
+        texts += [source.name, source.kind, source.sha256, source.path, *(label for label, _ in source.pages)]
+        counts += [
+            source.n_tokens,
+            source.first_token,
+            source.size,
+            source.modified,
+            *(first for _, first in source.pages),
+        ]
     # a bool is an int to Python, and a count to nobody
     return (
         type(header.created) in (int, float)

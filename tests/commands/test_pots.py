@@ -64,6 +64,35 @@ def test_reading_on_equals_reading_at_once(tmp_path: Path, story: Path, tiny_mod
     assert [source["first_token"] for source in shown["sources"]] == [0, shown["sources"][0]["n_tokens"]]
 
 
+def test_a_document_that_changed_since_is_said(
+    tmp_path: Path, story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def state() -> str:
+        (row,) = json.loads(run("pots", "list", "--json").stdout)["rows"]
+        return str(row["state"])
+
+    monkeypatch.chdir(story.parent)
+    assert run("read", story.name, "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
+    monkeypatch.chdir("/")  # a name that was given from another folder is still found
+    assert state() == "ok" and "was changed" not in run("ask", "@one", "Who?", "-n", "4").stderr
+    assert ", changed since" not in run("pots", "show", "one").stdout
+    with story.open("a") as file:
+        file.write("One line more.\n")
+    assert state() == "source changed"
+    assert "tokens, changed since" in run("pots", "show", "one").stdout
+    asked = run("ask", "@one", "Who?", "-n", "4")
+    assert asked.exit_code == 0
+    line = f"warning: {story.name} was changed after it was read; what is asked is answered from what it was then"
+    assert asked.stderr.count(" ".join(line.split())) == 1
+    # and it is not stored with the pot, which may be older than the next change
+    assert run("read", str(story), "--pot", "one", "-q").exit_code == 0
+    shown = json.loads(run("pots", "show", "one", "--json").stdout)["pot"]["sources"]
+    assert [source["size"] for source in shown] == [story.stat().st_size - 15, story.stat().st_size]
+    story.unlink()
+    assert state() == "source gone"
+    assert run("ask", "@one", "Who?", "-n", "4").exit_code == 0
+
+
 def test_another_model_damage_and_absence_end_with_6(tmp_path: Path, story: Path, tiny_model: Path) -> None:
     assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
     save_tiny_model(tmp_path / "other", context_length=500)

@@ -1,6 +1,6 @@
 """Novelty that is found again against what the pot holds (`--set renew`)."""
 
-from itertools import pairwise
+import itertools
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ class RenewingReference(Reference):
         full, peak = self.pot, self.outcome.peak
         text = sorted({entry[2] for layer in full for head in layer for entry in head})
         fresh: dict[int, float] = {}
-        for before, after in pairwise(text):
+        for before, after in itertools.pairwise(text):
             if after >= n_prefix:
                 self.pot = [[[entry for entry in head if entry[2] < before] for head in layer] for layer in full]
                 logits, _, _ = self.forward([self.stream[before]])

@@ -27,7 +27,8 @@ NUMBERS = {
 HEADER = Header(
     model="tiny", fingerprint=Fingerprint("tiny", "a", "b", "c", "d", "fp32", "none"),
     numbers=NUMBERS, prefix_ids=(1, 2), catalyst="catalyst-general", questions=('Who said "x"?',),
-    sources=(StoredSource("b\u00f6ok.pdf", "pdf", 7, "0" * 64, 0, (("xii", 0), ("13", 4))),), created=1.5,
+    sources=(StoredSource("b\u00f6ok.pdf", "pdf", 7, "0" * 64, 0, (("xii", 0), ("13", 4)), "/b.pdf", 9, 10**18),),
+    created=1.5,
 )  # fmt: skip
 
 

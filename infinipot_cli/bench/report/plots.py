@@ -172,4 +172,4 @@ class Plotter:
 
 def _shift(number: int, n: int) -> float:
     """How far, as a factor, the points of one of `n` lines stand from their length, so that equal scores stay apart."""
-    return 2.0 ** ((number - (n - 1) / 2) * min(0.04, 0.5 / n))
+    return float(2.0 ** ((number - (n - 1) / 2) * min(0.04, 0.5 / n)))

@@ -1,0 +1,89 @@
+"""What a stored pot says of the documents it has read: their names, pages and warnings, and if they changed since."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infinipot_cli.documents.piece import Document, TextPiece
+from infinipot_cli.documents.source import STDIN_NAME
+from infinipot_cli.errors import PotError
+from infinipot_cli.explain.packing import matches_of, matches_to_json
+from infinipot_cli.pots import strict
+from infinipot_cli.pots.header import Header, StoredSource
+from infinipot_cli.pots.originals import fate_of, state_of
+from infinipot_cli.reading import Reading
+from infinipot_cli.sources import Input
+
+if TYPE_CHECKING:
+    from infinipot_cli.explain.lookout import Match
+
+
+class StoredDocument(Document):
+    """A document that a stored pot has read; its text is not here any more."""
+
+    def __init__(self, source: StoredSource, warnings: Sequence[str] = ()) -> None:
+        self.name, self.kind = source.name, source.kind
+        self.n_pages, self.n_bytes = len(source.pages) or None, None
+        self.said = list(warnings)
+        self.warnings = [*self.said, *_changed(source)]
+        self.stored = source
+
+    def pieces(self) -> Iterator[TextPiece]:
+        """Nothing."""
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _changed(source: StoredSource) -> list[str]:
+    """A word about a file that is not any more what was read."""
+    if fate_of(source) != "changed":
+        return []
+    return [f"{source.name} was changed after it was read; what is asked is answered from what it was then"]
+
+
+def asides_of(data: bytes, header: Header) -> tuple[list[list[str]], "dict[str, list[Match]]"]:
+    """Warnings of each document, and by question the passages that match it best, as a stored pot has them."""
+    if not data:  # stored before there were any
+        return [], {}
+    try:
+        held = strict.loads(data)
+        warnings = [list(map(str, said)) for said in held["warnings"]]
+        return warnings, matches_of(held["matches"], n_documents=len(header.sources), n_seen=header.numbers["n_seen"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PotError("what the stored pot says of its documents makes no sense", code="damaged_pot") from error
+
+
+def asides(reading: Reading) -> bytes:
+    """The same as bytes, of a reading that is about to be stored."""
+    documents = [entry.document for entry in reading.inputs]
+    said = {
+        "warnings": [one.said if isinstance(one, StoredDocument) else one.warnings for one in documents],
+        "matches": matches_to_json(reading.best_matches()),
+    }
+    return json.dumps(said, separators=(",", ":")).encode("ascii")
+
+
+def stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
+    """What is to be stored of the documents of a reading."""
+    first = 0
+    for entry in inputs:
+        if isinstance(entry.document, StoredDocument):
+            yield entry.document.stored
+        elif entry.n_tokens:  # of those still to be read there is nothing to say
+            name = entry.document.name
+            size, modified = (state_of(name) if name != STDIN_NAME else None) or (0, 0)
+            yield StoredSource(
+                name=name,
+                kind=entry.document.kind,
+                n_tokens=entry.n_tokens,
+                sha256=entry.text_hash.hexdigest(),
+                first_token=first,
+                pages=tuple(page for page in entry.pages if page[1] <= first + entry.n_tokens),
+                path=str(Path(name).resolve()) if size else "",
+                size=size,
+                modified=modified,
+            )
+        first += entry.n_tokens
