@@ -3,10 +3,6 @@
 Each is off by default, and then it is the paper's procedure to the token; only `words` is set by commands
 that know a question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task that
 was measured; `infinipot bench needle --set NAME=VALUE` measures one.
-
-One idea that was considered is not here. Budgets that differ between the heads of a layer: entries of all heads
-share one place in one tensor, so a head with fewer would hold padding that attention has to be told to skip, by a mask
-that transformers builds per layer and not per head.
 """
 
 import dataclasses
@@ -16,7 +12,7 @@ from infinipot_cli.errors import UsageError
 
 LARGEST_POOL = 101
 _OF_NOVELTY = frozenset({"decay", "rank", "fresh", "renew"})
-_OF_CAP = frozenset({"pool", "group_max", "mass"})
+_OF_CAP = frozenset({"pool", "group_max", "mass", "spread"})
 
 
 @dataclass(frozen=True)
@@ -32,6 +28,9 @@ class Choice:
         fill: Differs: the distillation in front of the question keeps as much as fits instead of |C|.
         mass: Differs: |C| is only as large as it must be to hold this share of the CaP scores, on average over heads,
             at least a quarter of what was asked for; 0 turns this off.
+        spread: Differs: of the places that the catalyst gives away, this share is not each head's own but goes to the
+            highest scores of the whole layer (after Ada-KV); the rest is what every head has for certain. A layer keeps
+            as many as ever, but the pot is as long as its longest head, so less is read between two distillations.
         decay: Differs: what an entry's novelty is multiplied with at each distillation that it survives.
         rank: Differs: novelty is a token's rank among those of its chunk, from 0 to 1, instead of nats.
         renew: Differs: novelty of what stays is found again at each distillation, given what the pot then holds of what
@@ -52,6 +51,7 @@ class Choice:
     group_max: bool = False
     fill: bool = False
     mass: float = 0.0
+    spread: float = 0.0
     decay: float = 1.0
     rank: bool = False
     fresh: float = 0.0
@@ -65,7 +65,8 @@ class Choice:
                 raise UsageError(f"{name} must be 0 or more, not {value}")
         if not (1 <= self.pool <= LARGEST_POOL and self.pool % 2):
             raise UsageError(f"pool must be an odd number from 1 to {LARGEST_POOL}, not {self.pool}")
-        for name, share in (("mass", self.mass), ("decay", self.decay), ("fresh", self.fresh), ("words", self.words)):
+        for name in ("mass", "spread", "decay", "fresh", "words"):
+            share = getattr(self, name)
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} must lie between 0 and 1, not {share}")
         if self.renew and self.decay != 1.0:

@@ -153,8 +153,8 @@ class DistillingOptions(SizeOptions):
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            autocompletion=complete.choices,
             help=f"Keep other entries than the paper does: {', '.join(NAMES)}.",
+            autocompletion=complete.choices,
             rich_help_panel=_PANEL,
             show_default=False,
         ),

@@ -32,6 +32,7 @@ class Attended:
             to what they copy, others seldom do.
         n_rows: tokens that were chosen.
         n_cycles: distillations before the answer.
+        n_seen_distilled: tokens that the latest of them had seen.
     """
 
     def __init__(self, token_at: TokenLookup | None = None) -> None:
@@ -41,6 +42,7 @@ class Attended:
         self.copied = torch.zeros((0, 0, 0))
         self.n_rows = 0
         self.n_cycles = 0
+        self.n_seen_distilled = 0
         self._token_at = token_at
         self._tokens: Tensor | None = None
         self._row: Tensor | None = None
@@ -58,7 +60,8 @@ class Attended:
         rows = rows or pot.rows
         if rows:
             if not self.n_rows:
-                self.novelty, self.n_cycles = pot.novelty.cpu(), pot.n_cycles
+                self.novelty = pot.novelty.cpu()
+                self.n_cycles, self.n_seen_distilled = pot.n_cycles, pot.n_seen_distilled
             taken = torch.stack([rows[number].cpu() for number in sorted(rows)])
             if pot.reordered is not None:
                 taken = taken.gather(-1, pot.reordered.cpu().repeat_interleave(taken.shape[1] // pot.n_kv_heads, dim=1))

@@ -13,10 +13,11 @@ from infinipot_cli.engine.grouped import grouped_attention
 from infinipot_cli.engine.policies import Numbering, Timing, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.renewal import ranked
+from infinipot_cli.engine.sharing import fed
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row, captured_votes
 from infinipot_cli.model.head import negative_log_likelihood
-from infinipot_cli.model.port import Port, body
+from infinipot_cli.model.port import Port
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,7 @@ def _forward(
     tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
     pot.reordered = None
     try:
-        fed = torch.tensor([[*ids, *behind]], device=model.device)
-        output = body(model)(input_ids=fed, past_key_values=pot, use_cache=True, **pot.positions(fed))
-        states: Tensor = output.last_hidden_state[0, : len(ids)]
+        states = fed(model, pot, torch.tensor([[*ids, *behind]], device=model.device))[0, : len(ids)]
         if novelty is None:
             novelty = _novelty(model, port, pot, tokens, states)
     except BaseException:

@@ -13,15 +13,16 @@ from infinipot_cli.engine.importance import concentrated_budget, pooled, select
 from infinipot_cli.engine.policies import Evidence, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.renewal import renewed_novelty
+from infinipot_cli.engine.sharing import fed, select_shared, widest_head
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import AllHeard, captured_votes
-from infinipot_cli.model.port import body, port_of
+from infinipot_cli.model.port import port_of
 
 
 @torch.no_grad()
 def distill(
     model: PreTrainedModel, pot: Pot, *, hearing: Hearing | None = None, protected: Tensor | None = None,
-    n_kept: int | None = None,
+    n_kept: int | None = None, n_places: int | None = None,
 ) -> Distilled:  # fmt: skip
     """Reduce a pot to its budget; the catalyst leaves no trace.
 
@@ -31,6 +32,7 @@ def distill(
         hearing: what the catalyst has said of these entries already; it is not run again then.
         protected: entries to keep beside the prefix (question and answer while generating), (L, K, n_held).
         n_kept: entries to keep where that is not the budget.
+        n_places: most places of a head where heads differ, if that is less than `widest_head` says.
 
     Raises:
         PotSizeError: an answer has taken the places of the catalyst, or what must stay fills the pot.
@@ -55,7 +57,7 @@ def distill(
         n_seen=pot.n_seen,
         capacity=pot.capacity,
     )
-    pot.keep(_survivors(pot, evidence, protected, n_kept))
+    pot.keep(_survivors(pot, evidence, protected, n_kept, n_places))
     if pot.choice.renew and pot.novelty_ratio:
         pot.overwrite_notes(pot.origins, renewed_novelty(model, port_of(model), pot))
     return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
@@ -74,38 +76,53 @@ def catalyst_votes(model: PreTrainedModel, pot: Pot) -> Tensor:
             captured_votes(model, n_before, group_max=pot.choice.group_max, n_layers=len(pot.layers)) as votes,
             suppress(AllHeard),
         ):
-            body(model)(input_ids=ids, past_key_values=pot, use_cache=True, **pot.positions(ids))
+            fed(model, pot, ids)
     finally:
         pot.rewind(n_before)
     return votes_by_head(votes, pot.n_kv_heads)
 
 
-def _survivors(pot: Pot, evidence: Evidence, protected: Tensor | None, n_kept: int | None) -> Tensor:
+def _survivors(
+    pot: Pot, evidence: Evidence, protected: Tensor | None, n_kept: int | None, n_places: int | None
+) -> Tensor:
     """The entries to keep, (L, K, C): those of the policy, with what `pot.choice` changes about it."""
     budget = n_kept or pot.budget
     _check_pins(pot, evidence.origins)
     choice, scores, origins = pot.choice, pot.policy.rank(evidence), evidence.origins
-    device = scores.device
-    fresh = origins >= pot.n_seen_distilled
-    first, latest = pot.policy.always(pot.budget)
-    first, latest = max(first, choice.sinks), max(latest, choice.recent)
-    if first or latest:
-        kept = (origins < pot.n_prefix + first) | (origins >= pot.n_seen - latest)
-        kept &= origins >= pot.n_prefix
-        protected = kept if protected is None else kept | protected.to(device)
-    for ranges in filter(None, (pot.pinned, pot.favoured)):
-        kept = inside(ranges, origins) & (origins >= pot.n_prefix)
-        protected = kept if protected is None else kept | protected.to(device)
+    fresh, protected = origins >= pot.n_seen_distilled, _must_stay(pot, origins, protected)
     if choice.pool > 1:
-        scores = pooled(scores, choice.pool)
+        scores = pooled(scores, choice.pool).masked_fill(origins < 0, 0.0)
     if choice.mass and n_kept is None:  # else as much shall stay as fits
         budget = concentrated_budget(scores, choice.mass, pot.novelty_ratio, budget)
     if protected is not None:  # what must stay comes before what should
         budget = max(budget, _places(pot, protected))
+    if choice.spread or pot.n_empty is not None:
+        prefix = (origins >= 0) & (origins < pot.n_prefix)
+        widest = widest_head(pot) if n_places is None else min(widest_head(pot), n_places)
+        return select_shared(
+            scores, evidence.novelty, origins, budget=min(budget, scores.shape[-1]), novelty_ratio=pot.novelty_ratio,
+            protected=prefix if protected is None else prefix | protected, spread=choice.spread,
+            widest=max(budget, widest), fresh=fresh, fresh_share=choice.fresh,
+            local=[number for number, layer in enumerate(pot.pot_layers) if layer.is_local],
+        )  # fmt: skip
     return select(
         scores, evidence.novelty, budget=min(budget, scores.shape[-1]), novelty_ratio=pot.novelty_ratio,
         n_prefix=pot.n_prefix, protected=protected, fresh=fresh, fresh_share=choice.fresh,
     )  # fmt: skip
+
+
+def _must_stay(pot: Pot, origins: Tensor, protected: Tensor | None) -> Tensor | None:
+    """What stays behind the prefix whatever its scores, boolean, (L, K, N); None if nothing does."""
+    first, latest = pot.policy.always(pot.budget)
+    first, latest = max(first, pot.choice.sinks), max(latest, pot.choice.recent)
+    if first or latest:
+        kept = (origins < pot.n_prefix + first) | (origins >= pot.n_seen - latest)
+        kept &= origins >= pot.n_prefix
+        protected = kept if protected is None else kept | protected.to(origins.device)
+    for ranges in filter(None, (pot.pinned, pot.favoured)):
+        kept = inside(ranges, origins) & (origins >= pot.n_prefix)
+        protected = kept if protected is None else kept | protected.to(origins.device)
+    return protected
 
 
 def _places(pot: Pot, protected: Tensor) -> int:

@@ -67,7 +67,8 @@ def _make_room_for(model: PreTrainedModel, pot: Pot, n_suffix: int, max_new_toke
     _check_room(pot, pot.budget if must_distill else pot.n_held, n_suffix, max_new_tokens)
     if must_distill:
         n_room = pot.capacity - n_suffix - max_new_tokens
-        distill(model, pot, n_kept=max(pot.budget, min(n_room, pot.n_held)) if pot.choice.fill else None)
+        n_kept = max(pot.budget, min(n_room, pot.n_held)) if pot.choice.fill else None
+        distill(model, pot, n_kept=n_kept, n_places=max(n_room, 0))
 
 
 def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> None:

@@ -50,15 +50,22 @@ def select(
     """
     stays = torch.zeros_like(votes, dtype=torch.bool) if protected is None else protected.clone()
     stays[..., :n_prefix] = True
+    stays = novel_too(novelty, stays, budget=budget, novelty_ratio=novelty_ratio, fresh=fresh, fresh_share=fresh_share)
+    chosen = torch.zeros_like(stays).scatter_(-1, top(votes.masked_fill(stays, float("inf")), budget), True)
+    return chosen.nonzero()[:, -1].view(*votes.shape[:-1], budget)
+
+
+def novel_too(
+    novelty: Tensor, stays: Tensor, *, budget: int, novelty_ratio: float, fresh: Tensor | None, fresh_share: float
+) -> Tensor:
+    """What stays, boolean, (L, K, N), and the most novel entries besides; arguments as for `select`."""
     n_novel = (budget - stays.sum(-1, keepdim=True)).clamp(max=int(novelty_ratio * budget))
     if fresh is not None and fresh_share:
         n_fresh = (n_novel * fresh_share).long()
         before = stays.sum(-1, keepdim=True)
-        stays |= most_novel(novelty, stays | ~fresh, n_fresh) & fresh
+        stays = stays | most_novel(novelty, stays | ~fresh, n_fresh) & fresh
         n_novel = n_novel - (stays.sum(-1, keepdim=True) - before)
-    stays |= most_novel(novelty, stays, n_novel)
-    chosen = torch.zeros_like(stays).scatter_(-1, top(votes.masked_fill(stays, float("inf")), budget), True)
-    return chosen.nonzero()[:, -1].view(*votes.shape[:-1], budget)
+    return stays | most_novel(novelty, stays, n_novel)
 
 
 def most_novel(novelty: Tensor, taken: Tensor, n: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from infinipot_cli.engine.policies import Numbering, Policy, Timing, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.stepwise import stable_length, step_through
 from infinipot_cli.errors import UnsupportedModelError, UsageError
+from infinipot_cli.model.masks import check_takes_masks_by_head
 from infinipot_cli.model.port import Port, port_of
 
 CHUNK = 512
@@ -96,7 +97,7 @@ class Reader:
             taken = [*ahead, *islice(stream, min(self.chunk, room or 1) - len(ahead))]
             if not taken:
                 return
-            if not room:  # pins may keep more than the budget: how much can follow is known once room has been made
+            if not room:  # more than the budget may be kept: how much can follow is known once room has been made
                 yield distill(self.model, pot, hearing=hearing)
                 hearing, room = None, n_full - pot.n_held
                 taken += islice(stream, min(self.chunk, room) - 1)
@@ -129,6 +130,8 @@ def _check_model(model: PreTrainedModel, port: Port, pot: Pot) -> None:
             f"some layers of {name} see {narrow} tokens only, and under this policy no pot can be larger",
             hint=f"-s {narrow}, or another --policy",
         )
+    if pot.choice.spread:
+        check_takes_masks_by_head(model)
     if pot.policy.numbering is not Numbering.GROUPED:
         return
     if windows:

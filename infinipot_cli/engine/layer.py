@@ -90,19 +90,30 @@ class PotLayer(CacheLayerMixin):
         the new one in fp32; turning by the difference would add up rounding over hundreds of cycles.
 
         Args:
-            indices: ascending, shape (K, C).
+            indices: ascending, shape (K, C); -1 leaves a place empty, which holds zeros then, since attention that is
+                told to skip a place still multiplies what is there by 0.
             resets: turn keys to their new places; else they stay turned as they are.
         """
         if not self.is_initialized:
             return
         assert self.keys is not None and self.values is not None
         indices = indices.to(self.keys.device)
-        n = indices.shape[-1]
-        if not resets:
+        n, is_empty = indices.shape[-1], (indices < 0)[None, :, :, None]
+        indices = indices.clamp(min=0)
+        if resets:
+            self._renumber(indices)
+        else:
             for part in (self.keys, self.values):
                 part[:, :, :n] = _chosen(part, indices)
-            self.n = n
-            return
+        if bool(is_empty.any()):
+            for part in (self.keys, self.values):
+                part[:, :, :n].masked_fill_(is_empty, 0.0)
+        self.n = n
+
+    def _renumber(self, indices: Tensor) -> None:
+        """Bring these entries, (K, C), to the front, turned to their new places."""
+        assert self.keys is not None and self.values is not None
+        n = indices.shape[-1]
         turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
         bound = turning.shape[2]
         plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True, n_positions=bound)
@@ -115,7 +126,6 @@ class PotLayer(CacheLayerMixin):
         places = torch.arange(n, device=turning.device)
         turning[:, :, :n] = self.rope.rotate(plain, places, n_positions=bound).to(turning.dtype)
         still[:, :, :n] = _chosen(still, indices)
-        self.n = n
 
     @property
     def turning(self) -> Tensor:

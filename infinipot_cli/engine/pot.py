@@ -1,7 +1,8 @@
 """The pot: a KV cache of fixed capacity that knows where each of its entries came from.
 
 Position and place are one: entry i of every head stands at position i, so shrinking the pot is all that CR-RoPE needs
-from the model's side (paper §3.5). Heads hold different tokens but equally many.
+from the model's side (paper §3.5). Heads hold different tokens but equally many, unless `Choice.spread` lets some hold
+more and others stand behind empty places.
 """
 
 import copy
@@ -36,6 +37,7 @@ class Pot(Cache):
         choice: what is kept, where that differs from the paper.
         pinned: origins that no distillation may drop, as ranges without their ends, ascending.
         favoured: the same for the next distillation; whoever reads may put others in their place.
+        n_empty: empty places in front of each head, (L, K), where heads hold unequally many; None if none has any.
         token_ids: of every token that any head holds, by origin, where `choice.renew` reads them again.
         kept_history: `origins` after each distillation, when recording.
         policy: who decides what stays.
@@ -89,6 +91,7 @@ class Pot(Cache):
         self.withheld: Withheld | None = None
         self.latest_ids: deque[int] = deque(maxlen=policy.n_window)
         self.rows: dict[int, Tensor] = {}
+        self.n_empty: Tensor | None = None
         self.token_ids: dict[int, int] = {}
         self.kept_history: list[Tensor] = []
         self.record = record
@@ -102,7 +105,7 @@ class Pot(Cache):
 
     @property
     def n_held(self) -> int:
-        """Entries held per layer and KV head."""
+        """Entries held per layer and KV head; of the longest, if some hold fewer."""
         return self.pot_layers[0].n
 
     def positions(self, ids: Tensor) -> dict[str, Tensor]:
@@ -118,8 +121,18 @@ class Pot(Cache):
 
     @property
     def origins(self) -> Tensor:
-        """Where each entry came from, counted over prefix then document; int, ascending, (L, K, n_held)."""
+        """Where each entry came from, counted over prefix then document; int, ascending, (L, K, n_held).
+
+        Empty places, which stand in front, come from -1.
+        """
         return self._empty() if self._origins is None else self._origins[..., : self.n_held].clone()
+
+    @property
+    def text(self) -> list[int]:
+        """Origins that any head holds, ascending."""
+        origins = self.origins
+        found: list[int] = origins[origins >= 0].unique().tolist()
+        return found
 
     @property
     def novelty(self) -> Tensor:
@@ -209,14 +222,21 @@ class Pot(Cache):
             layer.n = n_held
 
     def keep(self, indices: Tensor) -> None:
-        """Keep these entries of each layer and head, ascending, (L, K, C); local layers keep their most recent."""
+        """Keep these entries of each layer and head, ascending, (L, K, C); local layers keep their most recent.
+
+        Indices of -1 in front leave places empty.
+        """
         assert self._origins is not None and self._novelty is not None
         n = indices.shape[-1]
         for number, layer in enumerate(self.pot_layers):
             if layer.is_local:
-                indices[number] = torch.arange(self.n_held - n, self.n_held, device=indices.device)
-        self._origins[..., :n] = self._origins.gather(-1, indices)
-        novelty = self._novelty.gather(-1, indices)
+                latest = torch.arange(self.n_held - n, self.n_held, device=indices.device)
+                indices[number] = latest.where(indices[number] >= 0, -1)
+        is_empty = indices < 0
+        self.n_empty = is_empty.sum(-1) if bool(is_empty.any()) else None
+        chosen = indices.clamp(min=0)
+        self._origins[..., :n] = self._origins.gather(-1, chosen).masked_fill(is_empty, -1)
+        novelty = self._novelty.gather(-1, chosen).masked_fill(is_empty, 0.0)
         if self.choice.decay != 1:  # the first token of all stays endlessly novel, faded to nothing or not
             novelty = torch.where(novelty.isinf(), novelty, novelty * self.choice.decay)
         self._novelty[..., :n] = novelty
@@ -225,7 +245,7 @@ class Pot(Cache):
         self.n_cycles += 1
         self.n_seen_distilled = self.n_seen
         if self.choice.renew:
-            self.token_ids = {origin: self.token_ids[origin] for origin in self.origins.unique().tolist()}
+            self.token_ids = {origin: self.token_ids[origin] for origin in self.text}
         if self.record:
             self.kept_history.append(self.origins)
 

@@ -39,8 +39,9 @@ def renewed_novelty(model: PreTrainedModel, port: Port, pot: Pot) -> Tensor:
     """
     carried = pot.novelty
     origins = pot.origins.to(carried.device)
-    text = origins.unique()
-    ids = torch.tensor([pot.token_ids[origin] for origin in text.tolist()], device=model.device)
+    known = pot.text
+    text = torch.tensor(known, device=origins.device)
+    ids = torch.tensor([pot.token_ids[origin] for origin in known], device=model.device)
     first = max(0, int((text < pot.n_prefix).sum()) - 1)
     scored = text[first + 1 :]
     if not len(scored):
@@ -86,13 +87,16 @@ class _Looking:
 
     def __init__(self, port: Port, pot: Pot, rows: Tensor) -> None:
         self.port, self.pot, self.n_held = port, pot, pot.n_held
-        self.is_older = pot.origins.to(rows.device)[:, :, None] < rows[:, None]  # (L, K, R, N)
+        origins = pot.origins.to(rows.device)[:, :, None]
+        self.is_before = origins < rows[:, None]  # (L, K, R, N), empty places as well
+        self.is_there = origins >= 0
 
     def attend(self, heard: Heard) -> Tensor:
         """Output of one layer, (1, R, H, E)."""
         layer, n = self.pot.pot_layers[heard.layer], self.n_held
-        seen = self.is_older[heard.layer].to(heard.query.device)
-        at = seen.sum(-1)  # where each row's token stands or would stand, (K, R)
+        before = self.is_before[heard.layer].to(heard.query.device)
+        at = before.sum(-1)  # where each row's token stands or would stand, (K, R)
+        seen = before & self.is_there[heard.layer].to(before.device)
         window = self.port.windows[heard.layer]
         if window is not None:
             seen = seen & (torch.arange(n, device=at.device) > at[..., None] - window)

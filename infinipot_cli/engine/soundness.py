@@ -69,7 +69,7 @@ def check_tensors(pot: Pot, port: Port, numbers: Mapping[str, Any], tensors: Map
         raise _foreign()
     wanted = dict(_wanted(pot, port, n_held))
     if pot.choice.renew:
-        wanted["token_ids"] = ((len(origins.unique()),), torch.int64)
+        wanted["token_ids"] = ((len(origins[origins >= 0].unique()),), torch.int64)
     if n_held and (tensors.keys() - {"votes"}) - {f"unrotated.{n}" for n in range(port.n_layers)} != wanted.keys():
         raise _foreign()
     for name, tensor in tensors.items():
@@ -91,12 +91,21 @@ def check_tensors(pot: Pot, port: Port, numbers: Mapping[str, Any], tensors: Map
 
 
 def _is_in_order(pot: Pot, origins: Tensor, n_seen: int) -> bool:
-    """Whether every head holds entries in the order in which they came, the prefix first."""
-    if int(origins.min()) < 0 or int(origins.max()) >= n_seen or bool((origins.diff(dim=-1) < 1).any()):
+    """Whether every head holds entries in the order in which they came, the prefix first, behind places left empty."""
+    is_empty = origins == -1
+    if not pot.choice.spread and bool(is_empty.any()):
+        return False
+    if int(origins.min()) < -1 or int(origins.max()) >= n_seen:
+        return False
+    if bool(((origins.diff(dim=-1) < 1) & ~(is_empty[..., 1:] & is_empty[..., :-1])).any()):
         return False
     n_prefix = min(pot.n_prefix, origins.shape[-1])
+    n_there = (~is_empty).sum(-1)
     seeing_all = [number for number, layer in enumerate(pot.pot_layers) if not layer.is_local]
-    return bool((origins[seeing_all][..., :n_prefix] == torch.arange(n_prefix)).all())
+    if bool((n_there[seeing_all] < n_prefix).any()):
+        return False
+    first = is_empty.sum(-1, keepdim=True) + torch.arange(n_prefix)
+    return bool((origins.gather(-1, first)[seeing_all] == torch.arange(n_prefix)).all())
 
 
 def _kept_plain(pot: Pot, port: Port, n_cycles: int) -> set[str]:

@@ -49,8 +49,7 @@ def capture(pot: Pot) -> PotState:
         if part is not None:
             tensors[name] = part.detach().cpu().contiguous().clone()
     if pot.choice.renew:
-        held = tensors["origins"].unique().tolist()
-        tensors["token_ids"] = torch.tensor([pot.token_ids[origin] for origin in held], dtype=torch.int64)
+        tensors["token_ids"] = torch.tensor([pot.token_ids[origin] for origin in pot.text], dtype=torch.int64)
     policy, settings = settings_of(pot.policy)
     numbers: dict[str, Any] = {name: getattr(pot, name) for name in _NUMBERS}
     numbers |= {
@@ -102,9 +101,10 @@ def _restored(model: PreTrainedModel, state: PotState) -> Pot:
         if pot.n_held:
             pot.note(torch.zeros(pot.n_held, device=model.device))
             pot.overwrite_notes(tensors["origins"], tensors["novelty"])
+            n_empty = (pot.origins < 0).sum(-1)
+            pot.n_empty = n_empty if bool(n_empty.any()) else None
         if pot.choice.renew:
-            held = tensors["origins"].unique().tolist()
-            pot.token_ids = dict(zip(held, tensors["token_ids"].tolist(), strict=True))
+            pot.token_ids = dict(zip(pot.text, tensors["token_ids"].tolist(), strict=True))
         for name in ("last_state", "votes"):
             if name in tensors:
                 setattr(pot, name, tensors[name].to(model.device))

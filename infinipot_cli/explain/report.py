@@ -32,7 +32,8 @@ def saved_by(pot: Pot, attended: Attended) -> Tensor:
 
     What is pinned is known from where it stood; of the rest the most novel are chosen first and stay the most novel of
     those kept, so no record of the choice is needed.
-    Entries read after the last distillation, and those of layers with a window, were never judged.
+    Entries read after the last distillation, and those of layers with a window, were never judged, and where novelty is
+    renewed only what is pinned is known.
 
     Args:
         pot: that was asked.
@@ -41,23 +42,25 @@ def saved_by(pot: Pot, attended: Attended) -> Tensor:
     rules = torch.full_like(attended.origins, _UNJUDGED)
     if not attended.n_cycles or pot.policy.timing is not Timing.WHEN_FULL:
         return rules
-    judged = slice(0, _n_judged(pot, attended))
+    judged = slice(0, _n_judged(attended))
     origins = attended.origins[..., judged].contiguous()
-    stays = _pinned(pot, origins)
-    n_novel = (origins.shape[-1] - stays.sum(-1, keepdim=True)).clamp(max=int(pot.novelty_ratio * origins.shape[-1]))
-    novel = most_novel(attended.novelty[..., judged], stays, n_novel)
-    rules[..., judged] = torch.full_like(origins, _CAP).masked_fill(novel, _NUC).masked_fill(stays, _PINNED)
+    stays, is_there = _pinned(pot, origins), origins >= 0
+    budget = int(is_there.sum(dim=(1, 2)).max()) // origins.shape[1]  # what a head holds on average
+    n_novel = (budget - stays.sum(-1, keepdim=True)).clamp(min=0, max=int(pot.novelty_ratio * budget))
+    novel = most_novel(attended.novelty[..., judged].masked_fill(~is_there, float("-inf")), stays, n_novel)
+    scored = torch.full_like(origins, _CAP).masked_fill(novel, _NUC)
+    if pot.choice.renew:  # what chose them has been found again since
+        scored = torch.full_like(origins, _UNJUDGED)
+    rules[..., judged] = scored.masked_fill(stays, _PINNED)
     for number, layer in enumerate(pot.pot_layers):
         if layer.is_local:
             rules[number] = _UNJUDGED
     return rules
 
 
-def _n_judged(pot: Pot, attended: Attended) -> int:
-    """Entries of each slot that the last distillation before the answer has kept."""
-    if pot.n_cycles != attended.n_cycles:  # the answer was long and distilled again
-        return min(pot.budget, attended.origins.shape[-1])
-    return int((attended.origins[0, 0] < pot.n_seen_distilled).sum())
+def _n_judged(attended: Attended) -> int:
+    """Places of each slot that the last distillation before the answer has filled."""
+    return int((attended.origins[0, 0] < attended.n_seen_distilled).sum())
 
 
 def _pinned(pot: Pot, origins: Tensor) -> Tensor:
@@ -67,7 +70,7 @@ def _pinned(pot: Pot, origins: Tensor) -> Tensor:
     stays |= origins >= pot.n_seen_distilled - max(latest, pot.choice.recent)
     for ranges in filter(None, (pot.pinned, pot.favoured)):
         stays |= inside(ranges, origins)
-    return stays
+    return stays & (origins >= 0)
 
 
 def make_report(
@@ -130,7 +133,7 @@ def unasked(pot: Pot) -> Attended:
     nothing = Attended()
     nothing.origins, nothing.novelty = pot.origins.cpu(), pot.novelty.cpu()
     nothing.total = nothing.copied = torch.zeros(nothing.origins.shape)
-    nothing.n_cycles = pot.n_cycles
+    nothing.n_cycles, nothing.n_seen_distilled = pot.n_cycles, pot.n_seen_distilled
     return nothing
 
 

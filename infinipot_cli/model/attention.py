@@ -35,7 +35,8 @@ class Heard:
         query: shape (1, H, P, D).
         key: shape (1, K, N, D), after rotation.
         value: shape (1, K, N, E).
-        mask: what the model hands its attention, boolean or additive, broadcastable to (1, 1, P, N); None: causal.
+        mask: what the model hands its attention, boolean or additive, broadcastable to (1, 1, P, N), or
+            of each query head; None: causal.
         scoring: scaling, window, softcap and sinks, as `attention_weights` takes them.
     """
 
@@ -148,7 +149,7 @@ def _overheard(model: PreTrainedModel, hear: Callable[[Heard], Tensor | None]) -
     transformers' own SDPA is a product of those weights and the values, and is then not run again; any other
     implementation, somebody's own above all, is called as always.
     """
-    name = _implementation(model)
+    name = implementation(model)
     original = ALL_ATTENTION_FUNCTIONS.get(name)
 
     def override(
@@ -162,7 +163,7 @@ def _overheard(model: PreTrainedModel, hear: Callable[[Heard], Tensor | None]) -
         output: tuple[Tensor, Tensor | None] = plain(module, query, key, value, attention_mask, **options)
         return output
 
-    with _swapped(name, override):
+    with swapped(name, override):
         yield
 
 
@@ -175,16 +176,17 @@ def replaced_attention(model: PreTrainedModel, attend: Callable[[Heard], Tensor]
     ) -> tuple[Tensor, Tensor | None]:
         return attend(Heard(int(module.layer_idx), query, key, value, attention_mask, _scoring(options))), None  # type: ignore[arg-type]
 
-    with _swapped(_implementation(model), override):
+    with swapped(implementation(model), override):
         yield
 
 
-def _implementation(model: PreTrainedModel) -> str:
+def implementation(model: PreTrainedModel) -> str:
+    """Name of the attention in use, by which the table knows it."""
     return model.config.get_text_config(decoder=True)._attn_implementation or "eager"
 
 
 @contextmanager
-def _swapped(name: str, override: Callable[..., tuple[Tensor, Tensor | None]]) -> Iterator[None]:
+def swapped(name: str, override: Callable[..., tuple[Tensor, Tensor | None]]) -> Iterator[None]:
     """Put a function into the table of implementations, and what was there back afterwards."""
     original = ALL_ATTENTION_FUNCTIONS.get(name)
     ALL_ATTENTION_FUNCTIONS[name] = override
@@ -244,7 +246,7 @@ def attention_weights(
     Args:
         query: after rotation, shape (1, H, P, D).
         key: shape (1, K, N, D), the keys of the P rows at its end.
-        mask: broadcastable to (1, 1, P, N).
+        mask: broadcastable to (1, 1, P, N), or of each query head.
         scaling: factor on the products.
         window: sliding window of the layer, used where no mask is given.
         softcap: tanh cap on the products.
@@ -265,6 +267,14 @@ def products(query: Tensor, key: Tensor, scaling: float, softcap: float | None =
     return found if softcap is None else softcap * torch.tanh(found / softcap)
 
 
+def causal(n_rows: int, n_keys: int, window: int | None, device: torch.device) -> Tensor:
+    """What the last rows see where no mask says otherwise, boolean, (P, N)."""
+    rows = torch.arange(n_keys - n_rows, n_keys, device=device)[:, None]
+    columns = torch.arange(n_keys, device=device)
+    seen = columns <= rows
+    return seen if window is None else seen & (columns > rows - window)
+
+
 def weighed(found: Tensor, mask: Tensor | None, *, window: int | None = None, sinks: Tensor | None = None) -> Tensor:
     """The softmax over what each row sees of products (K, H / K, P, N), which are overwritten.
 
@@ -272,16 +282,13 @@ def weighed(found: Tensor, mask: Tensor | None, *, window: int | None = None, si
     """
     n_kv, _, n_rows, n_keys = found.shape
     if mask is None:
-        rows = torch.arange(n_keys - n_rows, n_keys, device=found.device)[:, None]
-        columns = torch.arange(n_keys, device=found.device)
-        seen = columns <= rows
-        if window is not None:
-            seen &= columns > rows - window
-        found.masked_fill_(~seen, float("-inf"))
-    elif mask.dtype == torch.bool:
-        found.masked_fill_(~mask[0, :, None, :, :n_keys], float("-inf"))
+        found.masked_fill_(~causal(n_rows, n_keys, window, found.device), float("-inf"))
     else:
-        found += mask[0, :, None, :, :n_keys].float()
+        mask = mask[0, ..., :n_keys].unflatten(0, (1 if mask.shape[1] == 1 else n_kv, -1))
+        if mask.dtype == torch.bool:
+            found.masked_fill_(~mask, float("-inf"))
+        else:
+            found += mask.float()
     if sinks is not None:
         extra = sinks.float().view(n_kv, -1, 1, 1).expand(-1, -1, n_rows, 1)
         found = torch.cat((found, extra), dim=-1)

@@ -51,6 +51,7 @@ LINES = [
     ("infinipot read --pot le", ["letters"]),
     ("infinipot ask --policy sl", ["sliding_window"]),
     ("infinipot ask --set po", ["pool="]),
+    ("infinipot ask --set gr", ["group_max="]),
     ("infinipot ask --policy h2o --set h", ["heavy="]),
     ("infinipot ask --catalyst ge", ["general"]),
     # files are the shell's to complete: nothing is said
@@ -67,7 +68,7 @@ def test_the_shell_is_told_what_there_is(home: Path, line: str, wanted: list[str
 
 
 @pytest.mark.parametrize("shell", PROTOCOLS)
-@pytest.mark.parametrize(("line", "wanted"), [LINES[0], LINES[4], LINES[10], LINES[13]])
+@pytest.mark.parametrize(("line", "wanted"), [LINES[0], LINES[4], LINES[10], LINES[14]])
 def test_every_shell_is_told_in_its_own_way(home: Path, shell: str, line: str, wanted: list[str]) -> None:
     said = completed(home, _TYPER_COMPLETE_ARGS=line, **PROTOCOLS[shell]).stdout
     if shell == "fish":

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
+from transformers import PreTrainedModel
 
 from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
 from infinipot_cli.choice import Choice
@@ -14,7 +14,7 @@ from infinipot_cli.engine.policies import make
 from infinipot_cli.engine.renewal import renewed_novelty
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.model.port import port_of
-from tests.engine.conftest import SHAPE, random_ids, tiny
+from tests.engine.conftest import random_ids, some_windows, tiny
 from tests.engine.reference import Reference
 
 CATALYST, PREFIX = random_ids(4, 3), random_ids(3, 1)
@@ -45,16 +45,6 @@ class RenewingReference(Reference):
         self.n_reread.append(len(fresh))
         self.outcome.peak = peak
         self.outcome.novelty[-1] = [[[entry[3] for entry in head] for head in layer] for layer in self.pot]
-
-
-def some_windows() -> PreTrainedModel:
-    """The first layer sees everything, the others the latest entries."""
-    torch.manual_seed(2)
-    shape = SHAPE | {"use_sliding_window": True, "sliding_window": 14, "max_window_layers": 1}
-    model = Qwen2ForCausalLM(Qwen2Config(**shape)).eval()
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.25) if parameter.ndim > 1 else None
-    return model
 
 
 @pytest.mark.parametrize("n_prefix", [3, 0])

@@ -51,8 +51,11 @@ def hitrate(
     """
     request = distilling.request()
     request.check_distilling("a hit rate by distillation")
-    if "mass" in request.choice.changed:
-        raise UsageError("--set mass lets every way keep a number of its own; hit rates compare equal numbers")
+    for name, keeps in (("mass", "way"), ("spread", "head")):
+        if name in request.choice.changed:
+            raise UsageError(
+                f"--set {name} lets every {keeps} keep a number of its own; hit rates compare equal numbers"
+            )
     from dataclasses import replace
 
     from infinipot_cli.bench import haystack
