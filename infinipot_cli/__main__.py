@@ -1,5 +1,6 @@
 """The program's first step: signals are dealt with before anything else is imported."""
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -39,10 +40,18 @@ def _handle_signals() -> None:
             signal.signal(number, _terminate)
 
 
+def _leave_colour_out_of_pipes() -> None:
+    """Typer colours help in a pipe too where CI is at work; as elsewhere, only FORCE_COLOR may want that."""
+    is_forced = os.environ.get("FORCE_COLOR", "") not in ("", "0") and not os.environ.get("NO_COLOR")
+    if not is_forced and (sys.stdout is None or not sys.stdout.isatty()):
+        os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
+
+
 def main() -> None:
     """Run the command line; Ctrl-C and SIGTERM end it without a traceback at every moment, imports included."""
     try:
         _handle_signals()
+        _leave_colour_out_of_pipes()
         from infinipot_cli.app import app
         from infinipot_cli.quick_imports import own_process
 

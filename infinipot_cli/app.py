@@ -1,5 +1,6 @@
 """The command line: its commands, and the one boundary where an exception becomes a message and an exit code."""
 
+import os
 import sys
 import traceback
 from inspect import cleandoc
@@ -27,7 +28,7 @@ from infinipot_cli.commands import (
     templates,
 )
 from infinipot_cli.config import load_config
-from infinipot_cli.errors import DeviceError, InfinipotError, OutputError
+from infinipot_cli.errors import DeviceError, InfinipotError, OutputError, UsageError
 from infinipot_cli.settings import Color
 
 BROKEN_PIPE = 141
@@ -50,6 +51,13 @@ class InfinipotGroup(TyperGroup):
             raise typer.Exit(_report(ctx, error)) from error
         except (BrokenPipeError, SystemExit) as end:  # --version and --help print while words are being parsed
             raise typer.Exit(_reader_is_gone(end)) from None
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # as below
+        """Find the command; a document in its place is what somebody types who does not know `ask` yet."""
+        word = args[0]
+        if word not in self.commands and (word == "-" or word.startswith("@") or os.path.exists(word)):
+            raise UsageError(f"{word} stands where a command is wanted", hint=f'infinipot ask {word} "…"')
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own name of this type is private
         """Run the command the user named."""
@@ -114,7 +122,7 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     from infinipot_cli.display.problem import problem_record, show_problem
     from infinipot_cli.display.safe import safe_json
 
-    known = _known(error)
+    known = _known(error, f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip())
     if ctx.meta.get(options.DEBUG):
         traceback.print_exception(error)
     if known.message:  # a command without any words has shown its help
@@ -135,13 +143,13 @@ _PLAINLY = {
 }
 
 
-def _known(error: Exception) -> InfinipotError:
-    """The error as one of ours, for its message, hint and code."""
+def _known(error: Exception, command: str) -> InfinipotError:
+    """The error of a command as one of ours, for its message, hint and code."""
     if isinstance(error, InfinipotError):
         return error
     if isinstance(error, typer.TyperException):
-        where = getattr(error, "ctx", None)  # the subcommand, where there is one
-        command = where.command_path if where else "infinipot"
+        where = getattr(error, "ctx", None)  # of a nested command, where there is one
+        command = where.command_path if where else command
         message = error.format_message()
         for theirs, ours in _PLAINLY.items():
             message = message.replace(theirs, ours)

@@ -13,7 +13,7 @@ from infinipot_cli.display.listing import put, show_rows
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.safe import safe_json
 from infinipot_cli.display.silence import tell_if_silent
-from infinipot_cli.display.summary import duration, size
+from infinipot_cli.display.summary import counted, duration, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError
 from infinipot_cli.plan import Plan, Task
@@ -150,7 +150,7 @@ def _row(
     n_tokens: int = 0,
     error: str = "",
 ) -> dict[str, object]:
-    row: dict[str, object] = {"source": name, "type": kind, "pages": n_pages, "bytes": n_bytes, "tokens": n_tokens}
+    row: dict[str, object] = {"path": name, "type": kind, "pages": n_pages, "bytes": n_bytes, "tokens": n_tokens}
     return {**row, **({"error": error} if error else {})}
 
 
@@ -192,7 +192,8 @@ def _line(session: Session, count: Count, plan: Plan) -> str:
     """All of it in one line."""
     seconds, n_bytes = _seconds(session, count, plan), _pot_bytes(session, plan)
     if count.n_cycles:
-        passes = f"{count.n_cycles} distillations, 1 : {count.n_tokens / plan.capacity / count.n_readings:.0f}"
+        ratio = count.n_tokens / plan.capacity / count.n_readings
+        passes = f"{counted(count.n_cycles, 'distillation')}, 1 : {ratio:.0f}"
     else:
         passes = "fits, nothing is dropped"
     time = f"about {duration(seconds)} to read" if seconds is not None else "no reading yet to estimate time from"

@@ -171,13 +171,14 @@ def prune(
     infinipot pots prune --cached
     """
     from infinipot_cli.display.listing import put
+    from infinipot_cli.display.summary import counted
     from infinipot_cli.pots import shelf
 
     if cached:
         from infinipot_cli.cached import prune as prune_cached
 
         n_gone = prune_cached(days=days, n_bytes=0 if days is None and keep is None else keep)
-        put(f"{n_gone} readings deleted")
+        put(f"{counted(n_gone, 'reading')} deleted")
         return
     if days is None and keep is None:
         raise UsageError("say what may go: --days N, --keep SIZE or --cached", hint="infinipot pots prune --days 30")

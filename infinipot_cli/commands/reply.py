@@ -24,7 +24,7 @@ from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
-from infinipot_cli.display.summary import duration, kept_line, larger_model_line, size
+from infinipot_cli.display.summary import counted, duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
 from infinipot_cli.logs import Digest
@@ -253,6 +253,7 @@ class Reply:
         else:
             say(self._console, kept)
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
+        n_answer = sum(answered.n_tokens for answered in answers)
         took = ""
         if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
@@ -261,8 +262,8 @@ class Reply:
             took = f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), "
         say(
             self._console,
-            f"{took}{reading.pot.n_cycles} distillations"
-            f" · answer {sum(answered.n_tokens for answered in answers)} tokens, {duration(timing.answer_seconds)}"
+            f"{took}{counted(reading.pot.n_cycles, 'distillation')}"
+            f" · answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}"
             f" · pot {size(reading.pot.nbytes)}{' as @last' if self._is_kept else ''}, peak {reading.pot.peak} entries",
             style="dim",
         )

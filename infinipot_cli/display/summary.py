@@ -47,6 +47,11 @@ def size(n_bytes: int) -> str:
     return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things, one of which has no s."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Seconds for people."""
     if seconds < 60:

@@ -34,7 +34,8 @@ def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> li
     """Whole sentences that stand for the documents, in their order: of those attended to, the most important.
 
     What is left of a sentence, a heading or a stretch without an end is none; only where there is no other, as in a
-    log, whole lines are taken. A sentence that says the same as another comes once.
+    log, whole lines are taken, and where there are none of these either, sentences of very few words. A sentence that
+    says the same as another comes once.
 
     Args:
         trail: of what was read.
@@ -45,8 +46,11 @@ def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> li
     ordered, whole = _ranked(trail, attended, first)
     uncut = [sentence for sentence in ordered if not (sentence.is_open or sentence.is_unfinished)]
     whole_ones = [sentence for sentence in uncut if FEWEST_WORDS <= len(sentence.text.split()) <= MOST_WORDS]
-    closed = [sentence for sentence in whole_ones if sentence.text.rstrip("\"'”’)]*")[-1:] in _CLOSES]
-    chosen = {" ".join(sentence.text.lower().split()): sentence for sentence in reversed(closed or whole_ones)}
+    closed, cries = (
+        [one for one in among if one.text.rstrip("\"'”’)]*")[-1:] in _CLOSES] for among in (whole_ones, uncut)
+    )
+    candidates = closed or whole_ones or [cry for cry in cries if len(cry.text.split()) < FEWEST_WORDS]
+    chosen = {" ".join(sentence.text.lower().split()): sentence for sentence in reversed(candidates)}
     best = sorted(chosen.values(), key=lambda sentence: sentence.weight, reverse=True)[:most]
     found = sorted(best, key=lambda sentence: (sentence.document, sentence.start))
     return [

@@ -144,7 +144,7 @@ def test_they_take_no_more_room_than_they_may(story: Path, tiny_model: Path, hom
     asked("ask", str(story), "Two?", *SMALL, *model, "--cache-limit", str(first.stat().st_size * 3 // 2))
     (second,) = kept(home)
     assert second != first
-    assert "1 readings deleted" in run("pots", "prune", "--cached").output
+    assert "1 reading deleted" in run("pots", "prune", "--cached").output
     assert kept(home) == []
 
 

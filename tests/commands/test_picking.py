@@ -94,6 +94,14 @@ def test_a_text_without_a_sentence_says_so(tmp_path: Path, small: list[str]) -> 
     assert "holds no whole sentence" in result.stderr
 
 
+def test_a_text_of_very_short_sentences_is_summarized_by_them(tmp_path: Path, small: list[str]) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text("The night was dark. " * 20 + "\n\nThe sea was calm. " * 10)
+    result = run(str(path), *small, "--pick")
+    assert result.stdout and set(result.stdout.splitlines()) <= {"The night was dark.", "The sea was calm."}
+    assert "holds no whole sentence" not in result.stderr
+
+
 def test_several_documents_are_named(book: Path, small: list[str], tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_text(TEXT.replace("keeper", "master"))

@@ -1,0 +1,229 @@
+"""Rows of the contract that only a process of its own can show: its terminal, its pipes, and the next process."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.test_environments import ESCAPE, clean
+
+PROGRAM = [sys.executable, "-m", "infinipot_cli"]
+SMALL = ["-s", "400", "-n", "20"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def done(*words: str, stdin: bytes = b"", **changes: str | None) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*PROGRAM, *words], input=stdin, capture_output=True, check=False, env=clean(**changes))
+
+
+def on_a_keyboard(*words: str) -> tuple[int, str]:
+    """Run where standard input is a terminal at which nobody types."""
+    ours, theirs = pty.openpty()
+    try:
+        ended = subprocess.run([*PROGRAM, *words], stdin=theirs, capture_output=True, text=True, check=False)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr.splitlines()[0]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["ask", "-h"], ["aks"]])
+def test_a_log_of_ci_is_given_no_colour_unless_it_is_forced(words: list[str]) -> None:
+    for changes in ({"GITHUB_ACTIONS": "true"}, {"FORCE_COLOR": "0"}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
+        ended = done(*words, **changes)
+        assert ESCAPE.encode() not in ended.stdout + ended.stderr, changes
+    forced = done(*words, FORCE_COLOR="1", NO_COLOR=None)
+    assert ESCAPE.encode() in forced.stdout + forced.stderr
+
+
+def test_what_a_word_means_depends_on_what_stands_at_standard_input(story: Path) -> None:
+    name = str(story)
+    assert on_a_keyboard("ask", name) == (2, f"error: there is no question about {name}")
+    assert on_a_keyboard("ask", "Who?") == (2, "error: there is nothing to read: give a document before the question")
+    assert on_a_keyboard("summarize") == (2, "error: there is nothing to read")
+    assert on_a_keyboard("ask", "missing.txt", "Who?") == (3, "error: missing.txt does not exist")
+    piped = done("ask", name, stdin=b"text")
+    assert piped.returncode == 2
+    assert f"{name} is a file and standard input is not a terminal: give the question last" in piped.stderr.decode()
+    twice = done("ask", "-", "-", "Who?", stdin=b"text")
+    assert (twice.returncode, b"only once" in twice.stderr) == (2, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "n_bytes"),
+    [
+        ("naïve façade €".encode(), len("naïve façade €".encode())),
+        ("naïve €".encode("utf-16"), len("naïve €".encode())),
+        (b"na\xefve fa\xe7ade, d\xe9j\xe0 vu \x96 encore", len("naïve façade, déjà vu – encore".encode())),
+        (b"text" + bytes(20), None),
+    ],
+)
+def test_a_pipe_that_comes_byte_by_byte_is_read_as_what_it_is(
+    data: bytes, n_bytes: int | None, tiny_model: Path
+) -> None:
+    words = [*PROGRAM, "info", "-", "-m", str(tiny_model), "--json"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None
+        for byte in data:
+            child.stdin.write(bytes([byte]))
+            child.stdin.flush()
+            time.sleep(0.005)
+        child.stdin.close()
+        record, said = json.load(child.stdout), child.stderr.read()
+        code = child.wait(timeout=60)
+    if n_bytes is None:
+        assert (code, record["error"]["code"]) == (3, "binary"), said
+    else:
+        assert (code, record["tokens"]) == (0, n_bytes), said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["{story}", "Who?"], 0),
+        (["{story}", "Who?", "--nope"], 2),
+        (["{story}.missing", "Who?"], 3),
+        (["{story}", "Who?", "-m", "acme/none"], 4),
+        (["{story}", "Who?", "--device", "cuda:99"], 5),
+        (["@none", "Who?"], 6),
+        (["{story}", "Who?", "-o", "{story}/x"], 7),
+    ],
+)
+def test_a_script_can_tell_what_went_wrong(words: list[str], code: int, story: Path, tiny_model: Path) -> None:
+    words = ["ask", "-m", str(tiny_model), *SMALL, *(word.format(story=story) for word in words)]
+    plain, told = done(*words), done(*words, "--json")
+    assert (plain.returncode, told.returncode) == (code, code), plain.stderr
+    assert b"Traceback" not in plain.stderr + told.stderr
+    if code == 7:  # where the answer cannot be written, nor can what went wrong
+        assert told.stdout == b""
+    else:
+        record = json.loads(told.stdout)
+        assert record["error"]["exit_code"] == code if code else record["answer"].encode() + b"\n" == plain.stdout
+    assert b"error: " in plain.stderr if code else plain.stdout
+
+
+@pytest.mark.slow
+def test_a_line_of_json_is_there_before_the_next_document_is(story: Path, tiny_model: Path) -> None:
+    words = [*PROGRAM, "ask", str(story), "-", "-Q", "Who?", *SMALL, "-m", str(tiny_model), "--jsonl", "-q"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None and child.stdout is not None
+        assert select.select([child.stdout], [], [], 60)[0], "standard input is open still"
+        assert json.loads(child.stdout.readline())["input"][0]["path"] == str(story)
+        child.stdin.write(b"Another story.")
+        child.stdin.close()
+        assert json.loads(child.stdout.readline())["input"][0]["tokens"] == len("Another story.")
+        assert child.wait(timeout=60) == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_an_answer_and_gives_the_cursor_back(story: Path, tiny_model: Path, home: Path) -> None:
+    # random weights stop now and then: a hot draw of so many tokens takes long enough
+    words = ["ask", str(story), "Who?", "-s", "400", "-n", "100000", "-m", str(tiny_model), "--temperature", "2"]
+    ours, theirs = pty.openpty()
+    ended_by_itself = True
+    for seed in range(4):
+        child = subprocess.Popen([*PROGRAM, *words, "--seed", str(seed)], stdin=theirs, stdout=-1, stderr=theirs)
+        assert child.stdout is not None
+        first = os.read(child.stdout.fileno(), 10)
+        child.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        rest = child.stdout.read()
+        code = child.wait(timeout=30)
+        child.stdout.close()
+        shown = os.read(ours, 65536).decode()
+        assert time.monotonic() - sent < 10
+        assert first and "Traceback" not in shown
+        ended_by_itself = code == 0
+        if not ended_by_itself:
+            break
+    os.close(theirs)
+    os.close(ours)
+    assert not ended_by_itself and code == 130
+    assert (first + rest).endswith(b"\n")
+    assert re.search(r"stopped at \d+ tokens of the answer", shown)
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
+@pytest.mark.slow
+def test_the_next_process_goes_on_and_answers_alike(story: Path, tiny_model: Path, home: Path, tmp_path: Path) -> None:
+    """A reading is stopped, taken up by a second process, and its pot asked by a third."""
+    long = tmp_path / "long.txt"
+    long.write_text(story.read_text() * 60)
+    words = ["ask", str(long), "Who?", *SMALL, "-m", str(tiny_model)]
+    child = subprocess.Popen([*PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=-1, stderr=-1)
+    assert child.stderr is not None and child.stdout is not None
+    said = b""
+    while b" tok, " not in said and (more := os.read(child.stderr.fileno(), 4096)):
+        said += more
+    child.send_signal(signal.SIGINT)
+    said += child.stderr.read()
+    assert child.wait(timeout=60) == 130, said
+    child.stdout.close()
+    child.stderr.close()
+    assert said.decode().splitlines()[-1] == "the rest: infinipot ask --resume"
+    rest: dict[str, Any] = json.loads(done("ask", "--resume", "-n", "20", "--json", "-q").stdout)
+    assert rest["retention"]["read"] >= long.stat().st_size
+    direct = done("ask", str(story), "Who?", *SMALL, "-m", str(tiny_model), "--save-pot", "kept", "-q")
+    later = done("ask", "@kept", "Who?", "-n", "20", "-q")
+    assert (later.returncode, later.stdout) == (0, direct.stdout) and later.stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_long_report_goes_to_less_and_a_terminal_is_never_acted_upon(
+    story: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "less").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/flags\ncat\n')
+    (tmp_path / "less").chmod(0o755)
+    evil = "[p. 203] array[i] [/foo] [red]x \x1b]0;owned\x07\x1b[2J end"
+    patched = (
+        "import sys\nfrom infinipot_cli.reading import Reading\nfrom infinipot_cli.__main__ import main\n"
+        "plain = Reading.answer\n"
+        "def answer(self, *a, **k):\n"
+        f"    list(plain(self, *a, **k))\n    yield {evil!r}\n"
+        "Reading.answer = answer\n"
+        f"words = ['infinipot', 'ask', {str(story)!r}, 'Who?', '-m', {str(tiny_model)!r}, *{SMALL!r}]\n"
+        "sys.argv = [*words, *sys.argv[1:]]\n"
+        "main()\n"
+    )
+    environment = clean(PAGER=None, PATH=f"{tmp_path}:{os.environ['PATH']}", TERM="xterm-256color", LINES="10")
+    for words, is_paged in ((["--explain"], True), (["--explain", "--no-pager"], False)):
+        (tmp_path / "flags").unlink(missing_ok=True)
+        screen = on_a_screen([sys.executable, "-c", patched, *words], environment)
+        assert "[p. 203] array[i] [/foo] [red]x " in screen
+        assert "\x1b]0;" not in screen and "\x07" not in screen and "\x1b[2J" not in screen
+        assert "kept most" in screen
+        flags = (tmp_path / "flags").read_text() if (tmp_path / "flags").exists() else ""
+        assert flags == ("-FIRX\n" if is_paged else "")
+
+
+def on_a_screen(words: list[str], environment: dict[str, str]) -> str:
+    """Run with all three streams on one terminal; returns what it showed."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    shown = b""
+    while select.select([ours], [], [], 60)[0]:
+        try:
+            shown += os.read(ours, 65536)
+        except OSError:
+            break
+    os.close(ours)
+    assert child.wait(timeout=60) == 0, shown
+    return shown.decode()
