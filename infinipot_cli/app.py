@@ -4,6 +4,7 @@ import os
 import sys
 import traceback
 from inspect import cleandoc
+from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,7 @@ from infinipot_cli.settings import Color
 
 BROKEN_PIPE = 141
 INTERRUPTED = 130
+_AS_TYPED = "infinipot.words"
 
 
 class InfinipotGroup(TyperGroup):
@@ -43,6 +45,7 @@ class InfinipotGroup(TyperGroup):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as below
         """Take what stands before the command's name; what is wrong there is said as anything else is."""
+        ctx.meta[_AS_TYPED] = tuple(args)
         if ctx.parent is not None or not args:  # the outermost group deals with the inner ones; nothing at all is help
             return super().parse_args(ctx, args)
         try:
@@ -128,11 +131,19 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     if known.message:  # a command without any words has shown its help
         show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
     code = getattr(error, "exit_code", known.exit_code)
-    if ctx.meta.get(options.JSON) and not isinstance(known, OutputError):
+    if (wanted := _wanted_json(ctx, error)) and not isinstance(known, OutputError):
         record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
-        sys.stdout.write(safe_json(record, one_line=ctx.meta[options.JSON] == options.LINES) + "\n")
+        sys.stdout.write(safe_json(record, one_line=wanted == options.LINES) + "\n")
         sys.stdout.flush()
     return int(code)
+
+
+def _wanted_json(ctx: typer.Context, error: Exception) -> object:
+    """How JSON was asked for, if it was; words that could not be parsed are searched for it as they were typed."""
+    if options.JSON in ctx.meta or not isinstance(error, typer.TyperException):
+        return ctx.meta.get(options.JSON)
+    flags = list(takewhile(lambda word: word != "--", ctx.meta.get(_AS_TYPED, ())))
+    return options.LINES if "--jsonl" in flags else "--json" in flags
 
 
 # Words of the library that reads values, and what a user would say.

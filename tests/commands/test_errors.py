@@ -140,7 +140,19 @@ def test_every_mistake_is_tried(mistakes: dict[str, tuple[list[str], int, str]])
     assert list(mistakes) == NAMES
 
 
-@pytest.mark.parametrize("name", ["missing file", "empty question", "unknown model", "pot too large", "no such size"])
+JSON_NAMES = [
+    "missing file",
+    "empty question",
+    "unknown model",
+    "pot too large",
+    "no such size",
+    "no such option",
+    "no such command",
+    "no number",
+]
+
+
+@pytest.mark.parametrize("name", JSON_NAMES)
 def test_with_json_a_mistake_is_one_json_document(mistakes: dict[str, tuple[list[str], int, str]], name: str) -> None:
     words, code, message = mistakes[name]
     for order in ([*words, "--json"], [words[0], "--json", *words[1:]]):

@@ -28,6 +28,7 @@ class Hub:
         self.status = 200
         self.error = ""
         self.asked: list[str] = []
+        self.tokens: set[str | None] = set()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -41,6 +42,7 @@ class Hub:
 
             def _answer(self, *, body: bool) -> None:
                 hub.asked.append(self.path)
+                hub.tokens.add(self.headers.get("Authorization"))
                 path = self.path.partition("?")[0]
                 content = b"{}"
                 if hub.status != 200:
@@ -148,8 +150,9 @@ def test_a_proxy_is_asked_where_one_is_named_and_nobody_is_told_who_asks(hub: Hu
     named = {"HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": proxy, "http_proxy": proxy, "DO_NOT_TRACK": "1"}
     for name in ("no_proxy", "NO_PROXY"):
         environment.pop(name, None)
-    done = pull({**environment, **named}, "--yes")
+    done = pull({**environment, **named, "HF_TOKEN": "hf_of_the_tests"}, "--yes")
     assert done.returncode == 0, done.stderr
+    assert hub.tokens == {"Bearer hf_of_the_tests"}
     assert hub.asked and all(path.startswith("http://hub.invalid/") for path in hub.asked)
     # what is asked for is the model and nothing else: there is no word about the use of it
     assert all(NAME in path for path in hub.asked), hub.asked
