@@ -127,6 +127,14 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     return int(code)
 
 
+# Words of the library that reads values, and what a user would say.
+_PLAINLY = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "a whole number is wanted",
+    "Input should be a valid number, unable to parse string as a number": "a number is wanted",
+}
+
+
 def _known(error: Exception) -> InfinipotError:
     """The error as one of ours, for its message, hint and code."""
     if isinstance(error, InfinipotError):
@@ -134,7 +142,10 @@ def _known(error: Exception) -> InfinipotError:
     if isinstance(error, typer.TyperException):
         where = getattr(error, "ctx", None)  # the subcommand, where there is one
         command = where.command_path if where else "infinipot"
-        return InfinipotError(error.format_message(), hint=f"{command} --help lists what there is", code="usage")
+        message = error.format_message()
+        for theirs, ours in _PLAINLY.items():
+            message = message.replace(theirs, ours)
+        return InfinipotError(message, hint=f"{command} --help lists what there is", code="usage")
     if isinstance(error, OSError) and sys.stdout is not None and error.filename is None:
         return OutputError(f"the answer cannot be written: {error.strerror or error}", code="output_failed")
     if isinstance(error, MemoryError):

@@ -2,6 +2,7 @@
 
 import atexit
 import io
+import json
 import os
 import shutil
 import signal
@@ -100,6 +101,24 @@ def save_tiny_model(folder: Path, *, context_length: int, chat_template: str | N
     for weight in model.parameters():  # larger than usual, so that attention and answers differ from place to place
         torch.nn.init.normal_(weight, std=0.3) if weight.dim() > 1 else None
     model.save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def model_with_code(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model under a type that only code in its own folder knows; the code leaves a file when it runs."""
+    folder = tmp_path_factory.mktemp("models") / "coded"
+    shutil.copytree(tiny_model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    own = {"AutoConfig": "own.CodedConfig", "AutoModelForCausalLM": "own.CodedForCausalLM"}
+    config |= {"model_type": "coded", "architectures": ["CodedForCausalLM"], "auto_map": own}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(
+        "from pathlib import Path\nfrom transformers import LlamaConfig, LlamaForCausalLM\n"
+        f"Path({str(folder / 'ran')!r}).touch()\n"
+        'class CodedConfig(LlamaConfig):\n    model_type = "coded"\n'
+        "class CodedForCausalLM(LlamaForCausalLM):\n    config_class = CodedConfig\n"
+    )
+    return folder
 
 
 @pytest.fixture

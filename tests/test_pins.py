@@ -1,5 +1,6 @@
 """Pinned parts stay in every head for ever, however the text is cut, and what is not there is said."""
 
+import json
 import random
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from infinipot_cli.errors import PotSizeError, UsageError
 from infinipot_cli.pins import Pins
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
+from tests.documents.small_pdf import pdf
 
 TEXT = "One two three. " * 30 + "The pass\n  key is 71432." + " Four five six." * 30
 
@@ -84,3 +86,25 @@ def test_what_was_not_found_is_said(story: Path, tiny_model: Path) -> None:
     result = CliRunner().invoke(app, ["ask", str(story), "Who?", *small, "--pin", "never said"])
     assert result.exit_code == 0
     assert "nothing was pinned for 'never said'" in " ".join(result.output.split())
+
+
+def test_pages_are_pinned_from_the_command_line(tmp_path: Path, tiny_model: Path) -> None:
+    path = tmp_path / "book.pdf"
+    path.write_bytes(pdf(*[f"Page {n} holds {n * 7} coins. " + "Words and more words. " * 5 for n in range(1, 13)]))
+
+    def kept(*words: str) -> dict[int, float]:
+        base = ["explain", str(path), "Who?", "-s", "400", "--budget", "300", "--json", "-q", "-m", str(tiny_model)]
+        done = CliRunner().invoke(app, [*base, *words])
+        assert done.exit_code == 0, done.output
+        return {part["page"]: part["kept"]["pinned"] for part in json.loads(done.stdout)["parts"]}
+
+    pinned = kept("--pin-pages", "2")
+    # all but the blank between two pages, which is of neither
+    assert pinned[2] > 0.97 and max(share for page, share in pinned.items() if page != 2) < 0.05
+    assert max(kept().values()) < 0.05
+    missing = CliRunner().invoke(
+        app, ["ask", str(path), "Who?", "-s", "400", "-n", "5", "-m", str(tiny_model), "--pin-pages", "40"]
+    )
+    assert missing.exit_code == 0 and "40" in missing.stderr
+    wrong = CliRunner().invoke(app, ["ask", str(path), "Who?", "--pin-pages", "3-1", "-m", str(tiny_model)])
+    assert wrong.exit_code == 2

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import citing_options, options
+from infinipot_cli.commands import citing_options, complete, options
 from infinipot_cli.commands.caching import CacheOptions
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
@@ -32,6 +32,7 @@ def ask(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE... QUESTION",
+            autocompletion=complete.sources,
             help=f"{SOURCE_HELP} Or a stored pot, @NAME. The question last, unless -Q or --questions gives it.",
             show_default=False,
         ),

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
+from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.distilling_options import DistillingOptions
 from infinipot_cli.commands.groups import with_groups
@@ -23,7 +23,12 @@ def chat(
     ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help=f"{SOURCE_HELP} Or a stored pot, @NAME.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE...",
+            help=f"{SOURCE_HELP} Or a stored pot, @NAME.",
+            autocompletion=complete.sources,
+            show_default=False,
+        ),
     ] = None,
     history: Annotated[
         bool | None,

@@ -1,4 +1,6 @@
-"""Values that a shell completes: models, templates, policies. It runs at every press of the key: nothing heavy."""
+"""Values that a shell completes: models, templates, policies, pots. It runs at each press of the key: nothing heavy."""
+
+from typer import Context
 
 from infinipot_cli.config import Config, load_config
 from infinipot_cli.errors import InfinipotError
@@ -24,12 +26,6 @@ def policies(incomplete: str) -> list[str]:
     return _starting(incomplete, [*POLICY_NAMES])
 
 
-def choices(incomplete: str) -> list[str]:
-    """Settings that `--set` takes under the policy that is nearly always meant."""
-    here = POLICIES[DEFAULT]
-    return _starting(incomplete, [f"{name}=" for name in sorted({*here.settings, *here.choices})])
-
-
 def catalysts(incomplete: str) -> list[str]:
     """Names that `--catalyst` takes."""
     return _starting(incomplete, [*CATALYSTS])
@@ -41,6 +37,20 @@ def pots(incomplete: str) -> list[str]:
 
     mark = "@" if incomplete.startswith("@") else ""
     return _starting(incomplete, [mark + name for name in [*names(), *([LAST] if cached() else [])]])
+
+
+def sources(ctx: Context, incomplete: str) -> list[str]:
+    """Stored pots behind an `@`; files are the shell's to complete."""
+    typed = [words[-1:] for words in ctx.params.values() if isinstance(words, list)]
+    # bash breaks words at an @, and completes what is behind it
+    return pots(incomplete) if incomplete.startswith("@") or ["@"] in typed else []
+
+
+def choices(ctx: Context, incomplete: str) -> list[str]:
+    """What `--set` takes under the policy that was typed, each up to its value."""
+    policy = ctx.params.get("policy") or DEFAULT
+    known = POLICIES.get(policy)
+    return _starting(incomplete, [f"{name}=" for name in sorted(known.choices | {*known.settings})] if known else [])
 
 
 def _config() -> Config:

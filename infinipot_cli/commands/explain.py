@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import citing_options, options
+from infinipot_cli.commands import citing_options, complete, options
 from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
@@ -26,6 +26,7 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE... QUESTION",
+            autocompletion=complete.sources,
             help=f"{SOURCE_HELP} Or a stored pot, @NAME. The question last.",
             show_default=False,
         ),
@@ -83,6 +84,10 @@ def explain(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
+    from infinipot_cli.display.output_file import check_output
+
+    if html is not None:
+        check_output(html)
 
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None

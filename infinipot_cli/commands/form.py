@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from infinipot_cli.commands.caching import CacheOptions
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.run_options import RunOptions
+from infinipot_cli.display.output_file import check_output
 from infinipot_cli.errors import UsageError
 from infinipot_cli.pins import Pins
 from infinipot_cli.pots.shelf import check_target
@@ -92,3 +93,5 @@ class Form:
             raise UsageError("--json and --jsonl cannot go together", hint="--jsonl prints one document a line")
         if self.save_pot is not None:
             check_target(self.save_pot)  # a place that no pot can have is a mistake before anything is read
+        if self.html is not None:
+            check_output(self.html)

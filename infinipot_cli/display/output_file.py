@@ -24,13 +24,8 @@ def output_file(path: str, *, by_line: bool = False) -> Iterator[TextIO]:
     Raises:
         OutputError: the file cannot be made or written.
     """
-    with _said(path):
-        target = Path(os.path.realpath(path))
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            raise OutputError(f"{path} is no regular file", hint="-o wants the name of a file", code="output_failed")
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
-        stream = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n")
-    temporary = Path(name)
+    target, handle, temporary = _begun(path)
+    stream = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n")
     try:
         try:
             yield stream
@@ -44,6 +39,27 @@ def output_file(path: str, *, by_line: bool = False) -> Iterator[TextIO]:
         with contextlib.suppress(OSError, ValueError):
             stream.close()
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: str) -> None:
+    """Find out before the work begins whether a file can be made, for one that is written when all is done.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    _, handle, temporary = _begun(path)
+    os.close(handle)
+    temporary.unlink(missing_ok=True)
+
+
+def _begun(path: str) -> tuple[Path, int, Path]:
+    """Where the text shall stand in the end, and an open file beside it."""
+    with _said(path):
+        target = Path(os.path.realpath(path))
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+            raise OutputError(f"{path} is no regular file", hint="name a file to write", code="output_failed")
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    return target, handle, Path(name)
 
 
 def _commit(stream: TextIO, temporary: Path, target: Path, path: str) -> None:

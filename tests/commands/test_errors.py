@@ -19,7 +19,7 @@ def run(*words: str, stdin: bytes | None = None) -> Result:
 
 
 @pytest.fixture
-def mistakes(tmp_path: Path, tiny_model: Path) -> dict[str, tuple[list[str], int, str]]:
+def mistakes(tmp_path: Path, tiny_model: Path, model_with_code: Path) -> dict[str, tuple[list[str], int, str]]:
     """Name of a mistake → (words, exit code, part of the message)."""
     text, empty, blank, binary = (tmp_path / name for name in ("text.txt", "empty.txt", "blank.txt", "x.bin"))
     text.write_text("Some text. " * 200)
@@ -61,11 +61,20 @@ def mistakes(tmp_path: Path, tiny_model: Path) -> dict[str, tuple[list[str], int
         "no such size": ([*ask, "-s", "large"], 2, "'large' is not a size"),
         "no such encoding": ([*ask, "--encoding", "utf-99"], 2, "'utf-99' is no encoding"),
         "no such type": ([*ask, "--type", "docs"], 2, "'docs' is no type of document"),
+        "no such word": ([*ask, "--dtype", "float7"], 2, "Invalid value for '--dtype': 'float7' is not one of 'auto'"),
+        "no number": ([*ask, "--temperature", "hot"], 2, "Invalid value for '--temperature': a number is wanted"),
+        "no whole number": ([*ask, "--seed", "x"], 2, "Invalid value for '--seed': a whole number is wanted"),
         "no such command": (["aks", str(text)], 2, "Did you mean 'ask'"),
         "no such option": ([*ask, "--jsn"], 2, "--json"),
         "no source": (["ask", "who?"], 3, "standard input is empty"),
         "needle without a book": (["bench", "needle", *model], 2, "--book"),
         "no such device": ([*ask, *model, "--device", "cpu", "--attn", "flash", "-q"], 5, "needs a CUDA device"),
+        "too narrow for four bits": ([*ask, *model, "--quantize", "bnb-4bit", "-q"], 5, "only multiples of 64 can"),
+        "endless zeros": (["ask", "/dev/zero", "who?", *model], 3, "/dev/zero looks binary"),
+        "answer into a device": ([*ask, *model, "-o", "/dev/full"], 7, "/dev/full is no regular file"),
+        "report into a device": ([*ask, *model, "--html", "/dev/full"], 7, "/dev/full is no regular file"),
+        "report into no folder": ([*ask, *model, "--html", str(tmp_path / "no" / "x")], 7, "no/x"),
+        "code of its own": ([*ask, "-m", str(model_with_code), "-q"], 4, "coded needs code from its own folder to run"),
         "no such pot": (["ask", "@nowhere", "who?", *model], 6, "there is no pot @nowhere"),
         "no such folder to write to": ([*ask, *model, "-o", str(tmp_path / "no" / "x")], 7, "no/x"),
     }
@@ -95,11 +104,20 @@ NAMES = [
     "no such size",
     "no such encoding",
     "no such type",
+    "no such word",
+    "no number",
+    "no whole number",
     "no such command",
     "no such option",
     "no source",
     "needle without a book",
     "no such device",
+    "too narrow for four bits",
+    "endless zeros",
+    "answer into a device",
+    "report into a device",
+    "report into no folder",
+    "code of its own",
     "no such pot",
     "no such folder to write to",
 ]
@@ -255,3 +273,16 @@ def test_the_script_of_completion_is_printed() -> None:
     command = [sys.executable, "-m", "infinipot_cli", "--show-completion", "bash"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, b"_INFINIPOT_COMPLETE" in done.stdout) == (0, True)
+
+
+def test_code_of_a_model_runs_only_when_it_is_trusted(
+    story: Path, tiny_model: Path, model_with_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
+    words = ["ask", str(story), "Who?", "-s", "400", "-n", "8", "--no-log", "--no-cache"]
+    plain = run(*words, "-m", str(tiny_model))
+    assert run(*words, "-m", str(model_with_code)).exit_code == 4
+    assert not (model_with_code / "ran").exists()
+    trusted = run(*words, "-m", str(model_with_code), "--trust-remote-code")
+    assert trusted.exit_code == 0, trusted.stderr
+    assert (model_with_code / "ran").exists() and trusted.stdout == plain.stdout

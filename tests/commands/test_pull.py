@@ -143,6 +143,18 @@ def test_failures_are_one_line(hub: Hub, environment: dict[str, str], status: in
     assert done.stdout == ""
 
 
+def test_a_proxy_is_asked_where_one_is_named_and_nobody_is_told_who_asks(hub: Hub, environment: dict[str, str]) -> None:
+    proxy = f"http://127.0.0.1:{hub.server.server_port}"
+    named = {"HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": proxy, "http_proxy": proxy, "DO_NOT_TRACK": "1"}
+    for name in ("no_proxy", "NO_PROXY"):
+        environment.pop(name, None)
+    done = pull({**environment, **named}, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert hub.asked and all(path.startswith("http://hub.invalid/") for path in hub.asked)
+    # what is asked for is the model and nothing else: there is no word about the use of it
+    assert all(NAME in path for path in hub.asked), hub.asked
+
+
 def converse(command: list[str], environment: dict[str, str], reply: bytes) -> tuple[int, str]:
     """Run a command on a terminal and answer its question."""
     ours, theirs = pty.openpty()

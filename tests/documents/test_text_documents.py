@@ -348,3 +348,20 @@ def test_an_endless_pipe_is_left_behind_the_last_line_that_was_asked_for() -> No
             return b"line after line\n" * 10
 
     assert chosen("-", "5-6", NeverEnding(b"", 1))[0] == "line after line\n" * 2
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_to_where_it_ends_then(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    first, more = "".join(f"line {n}\n" for n in range(200_000)), "one line more\n"
+    path.write_text(first)
+    said, at = [], 0
+    with open_document(str(path)) as document, path.open("a") as log:
+        for piece in document.pieces():
+            assert piece.char_start == at
+            assert piece.done is not None and 0 <= piece.done <= 1, "more may come than there was when it was opened"
+            at += len(piece.text)
+            said.append(piece.text)
+            if len(said) <= 3:
+                log.write(more)
+                log.flush()
+    assert "".join(said) == first + 3 * more
