@@ -65,6 +65,7 @@ class Answers:
         plan: the sizes.
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
+        said: its text so far.
         is_reasoning: the latest answer ended while the model was still reasoning.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
@@ -81,6 +82,7 @@ class Answers:
         self.plan = plan
         self.n_tokens = sum(entry.n_tokens for entry in inputs)
         self.n_answer = 0
+        self.said = ""
         self.is_reasoning = False
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
@@ -158,6 +160,7 @@ class Answers:
             if self._model.loading.think
             else AnswerText(self._model.tokenizer, suffix)
         )
+        self.said = ""
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
             pot = pot_to_ask()
@@ -182,11 +185,13 @@ class Answers:
                 self.n_answer += 1
                 self._answer_seconds = before + time.perf_counter() - start
                 if text := detokenizer.push(step.token_id):
+                    self.said += text
                     yield text
                 step = next(steps, None)
         self._answer_seconds = before + time.perf_counter() - start
         self.is_reasoning = isinstance(detokenizer, AnswerText) and detokenizer.is_reasoning
         if text := detokenizer.flush():
+            self.said += text
             yield text
 
     def passages(self) -> "list[Passage]":
@@ -196,6 +201,12 @@ class Answers:
         if self.attended is None or not self.attended.n_rows:
             return []
         return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids))
+
+    def cited(self) -> "list[Passage]":
+        """Those of them that are worth citing; none where the answer is that there is none."""
+        from infinipot_cli.explain.citations import cite, is_refusal
+
+        return [] if is_refusal(self.said) else cite(self.passages())
 
     def pick(self, most: int, number: int = 0) -> "list[Passage]":
         """Begin to answer one question, and take the sentences of the text that the model looks at meanwhile.

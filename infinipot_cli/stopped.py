@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.places import state_folder
 from infinipot_cli.plan import Task
+from infinipot_cli.pots.header import Header
+from infinipot_cli.pots.originals import fate_of
 from infinipot_cli.pots.shelf import LAST, is_file_name, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
@@ -155,9 +158,26 @@ def load() -> Stopped:
         raise UsageError("no reading was stopped", hint="--resume goes on after Ctrl-C", code="not_stopped") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{_file()} cannot be read", hint="delete it", code="not_stopped") from error
-    if header_of(str(path_of(made.pot))).created != made.created:
+    header = header_of(str(path_of(made.pot)))
+    if header.created != made.created:
         raise PotError(f"@{made.pot} is not the pot that was stopped any more", hint="read the documents again")
+    _check_unchanged(made, header)
     return made
+
+
+def _check_unchanged(made: Stopped, header: Header) -> None:
+    """See that the document whose rest shall be read is still the one that was begun."""
+    begun = os.path.realpath(made.sources[0])
+    if not any(source.path == begun and fate_of(source) == "changed" for source in header.sources):
+        return
+    chosen = (("--pages", made.first.pages), ("--lines", made.first.lines))
+    rest = next(([option, value] for option, value in chosen if value), [])
+    raise PotError(
+        f"{made.sources[0]} was changed since its reading was stopped",
+        hint="read it again, or what is left of it all the same: "
+        + shlex.join(["infinipot", "read", made.sources[0], *rest, "--pot", made.pot]),
+        code="source_changed",
+    )
 
 
 def forget(pot: str) -> None:

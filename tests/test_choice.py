@@ -1,6 +1,9 @@
+import json
+
 import pytest
 
 from infinipot_cli.choice import NAMES, PAPER, Choice
+from infinipot_cli.commands.schema import SCHEMA_FILE
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import parse_settings
 
@@ -16,6 +19,12 @@ def test_nothing_asked_for_is_the_paper() -> None:
     assert PAPER.changed == {}
     assert all(name in (Choice.__doc__ or "") for name in NAMES)
     assert (Choice.__doc__ or "").count("Differs:") == len(NAMES)
+
+
+def test_answers_in_json_may_name_every_setting() -> None:
+    schema = json.loads(SCHEMA_FILE.read_text())["properties"]["pot"]["properties"]["choice"]["properties"]
+    kinds = {"int": "integer", "bool": "boolean", "float": "number"}
+    assert schema == {name: {"type": kinds[type(getattr(PAPER, name)).__name__]} for name in NAMES}
 
 
 def test_settings_are_read_by_their_type() -> None:

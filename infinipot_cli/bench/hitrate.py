@@ -125,13 +125,20 @@ def agreement(model: PreTrainedModel, plan: Plan, document: Sequence[int], held:
         model: that filled the pot.
         plan: of the reading; its first question is asked.
         document: token ids, all of them; they should fit the trained context.
-        held: origins of the pot's entries, ascending, (L, K, N); those behind the document do not count.
+        held: origins of the pot's entries, ascending, (L, K, N); those behind the document do not count, nor do empty
+            places, and a head that has some is held against as many entries as it holds.
     """
     n_prefix, n = len(plan.prompt.prefix_ids), len(plan.prompt.prefix_ids) + len(document)
     votes = everything(model, plan, document).votes
     found = held[..., : int((held[0, 0] < n).sum())]
-    shares = overlap_share(found, global_choice(votes, found.shape[-1], n_prefix), n, n_prefix)
-    return tuple(round(share, 4) for share in shares.tolist())
+    shares = torch.zeros(found.shape[:2])
+    for number, n_empty in enumerate((found < 0).sum(-1)):
+        for size in n_empty.unique().tolist():
+            alike = n_empty == size
+            mine, seen = found[number, alike, size:][None], votes[number, alike][None]
+            wanted = global_choice(seen, mine.shape[-1], n_prefix)
+            shares[number, alike] = overlap_share(mine.swapdims(0, 1), wanted.swapdims(0, 1), n, n_prefix)
+    return tuple(round(share, 4) for share in shares.mean(-1).tolist())
 
 
 def by_catalyst(model: PreTrainedModel, plan: Plan, document: Sequence[int], novelty_ratio: float) -> Kept:
@@ -167,7 +174,7 @@ def overlap_share(first: Tensor, second: Tensor, n_seen: int, n_prefix: int) -> 
         torch.zeros((*found.shape[:2], n_seen)).scatter_(-1, found.long(), 1.0)[..., n_prefix:]
         for found in (first, second)
     ]
-    return ((masks[0] * masks[1]).sum(-1) / (first.shape[-1] - n_prefix)).mean(-1)
+    return ((masks[0] * masks[1]).sum(-1) / max(1, first.shape[-1] - n_prefix)).mean(-1)
 
 
 def _reader(

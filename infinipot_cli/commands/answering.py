@@ -16,7 +16,7 @@ from infinipot_cli.display.explain import overview
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.sources import places_line, show_sources, source_lines, where
-from infinipot_cli.explain.citations import Passage, cite
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
@@ -59,11 +59,11 @@ class Answering:
             reading.n_kept,
             reading.kept_share,
             reading.timing.answer_seconds - before,
-            tuple(picked or cite(reading.passages())) if self._form.cite else None,
+            tuple(picked or reading.cited()) if self._form.cite else None,
             report_on(reading, question, text).to_record() if self._form.shows and self._form.is_json else None,
         )
         lost = reading.overlooked
-        if lost is not None and not lost.is_among(cite(reading.passages())):
+        if lost is not None and not lost.is_among(reading.cited()):
             answered = replace(answered, overlooked=lost)
         if not self._form.is_json:
             self._say_grounds(reading, answered)
@@ -144,7 +144,7 @@ class Answering:
 
     def _verified(self, reading: Reading, answered: Answered) -> Answered:
         """Ask the cited places alone, and what was overlooked, and say whether the answer is the same."""
-        cited = cite(reading.passages())
+        cited = reading.cited()
         if answered.overlooked is not None:
             cited = [answered.overlooked.as_passage(), *cited]
         look = look_again(self._session, reading.task, answered.question, answered.text, cited)

@@ -19,7 +19,6 @@ from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.sources import show_sources, source_lines
 from infinipot_cli.display.summary import percent
 from infinipot_cli.errors import InfinipotError, UsageError
-from infinipot_cli.explain.citations import cite
 from infinipot_cli.plan import Task
 from infinipot_cli.pots.shelf import check_target
 from infinipot_cli.reading import Reading
@@ -123,7 +122,7 @@ class Talk:
 
     def _show_sources(self) -> bool:
         """The sources of the latest answer; whether it has any."""
-        lines = source_lines(cite(self._reading.passages()), named=len(self._reading.inputs) > 1)
+        lines = source_lines(self._reading.cited(), named=len(self._reading.inputs) > 1)
         if lines:
             show_sources(lines, self._console, sys.stdout, quiet=False)
         return bool(lines)

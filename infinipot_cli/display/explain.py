@@ -22,9 +22,8 @@ def overview(report: Report) -> Iterator[str]:
     first, middle, last = (percent(share) for share in report.thirds)
     yield f"kept      {percent(report.kept_share)} of {report.n_tokens} tokens, and {report.protected} protected"
     yield f"coverage  first third {first} · middle {middle} · last third {last}"
-    gap = report.longest_gap
-    if gap:
-        yield safe_line(f"longest gap: {place_of(report, gap[0])} to {place_of(report, gap[1])} (nothing kept)")
+    if gap := longest_gap(report):
+        yield safe_line(f"longest gap: {gap} (nothing kept)")
     yield f"kept      {_strip([part.share for part in report.parts])}"
     if report.is_answered:
         yield f"attended  {_strip([part.attended for part in report.parts])}"
@@ -83,6 +82,12 @@ def place_of(report: Report, what: Part | Passage) -> str:
     """Where a part or a passage stands, behind the name of its document where there are several."""
     place = what.title if isinstance(what, Part) else where(what)
     return f"{what.path} {place}" if report.is_of_several else place
+
+
+def longest_gap(report: Report) -> str:
+    """From where to where nothing was kept; empty where something was kept everywhere."""
+    ends = report.longest_gap or ()
+    return " to ".join(dict.fromkeys(place_of(report, end) for end in ends))
 
 
 def facts(report: Report, part: Part) -> str:

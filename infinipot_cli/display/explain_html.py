@@ -7,7 +7,7 @@ document cannot act in the reader's browser.
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from infinipot_cli.display.explain import agreement, facts, place_of
+from infinipot_cli.display.explain import agreement, facts, longest_gap, place_of
 from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.summary import percent
@@ -172,13 +172,14 @@ def _target(report: Report, passage: Passage) -> str:
 
 def _facts(report: Report) -> str:
     first, middle, last = (percent(share) for share in report.thirds)
-    gap = report.longest_gap
+    gap = longest_gap(report)
+    dropped = sum(done.n_before - done.n_held for done in report.passes)
     return (
         f"{percent(report.kept_share)} of {report.n_tokens} tokens kept;"
         f" first third {first}, middle {middle}, last {last}."
-        + (f" Longest gap: {place_of(report, gap[0])} to {place_of(report, gap[1])}." if gap else "")
-        + f" {len(report.passes)} distillations dropped {sum(done.n_before - done.n_held for done in report.passes)}"
-        " entries of each slot." + (f" Agreement: {agreement(report)}." if report.agreement else "")
+        + (f" Longest gap: {gap}." if gap else "")
+        + (f" {len(report.passes)} distillations dropped {dropped} entries of each slot." if report.passes else "")
+        + (f" Agreement: {agreement(report)}." if report.agreement else "")
     )
 
 

@@ -20,6 +20,9 @@ from infinipot_cli.model.attention import ROWS_AT_ONCE, Heard, products, replace
 from infinipot_cli.model.head import negative_log_likelihood
 from infinipot_cli.model.port import Port, body
 
+# Tokens of one forward, which bounds what it needs beside the pot; as many as a chunk that is read.
+ROWS = 512
+
 
 @torch.no_grad()
 def renewed_novelty(model: PreTrainedModel, port: Port, pot: Pot) -> Tensor:
@@ -27,7 +30,8 @@ def renewed_novelty(model: PreTrainedModel, port: Port, pot: Pot) -> Tensor:
 
     Paper: InfiniPot §3.3.2, Eq. 4, second case. The prefix, which stays whatever its novelty, and the first of all
     tokens, before which there is nothing, keep theirs. Costs one forward of as many rows as tokens are held by any
-    head, at most L · K · |C|, in pieces that fit the free places of the pot, and the head over them.
+    head, at most L · K · |C|, in pieces that fit the free places of the pot and are no longer than a chunk, and the
+    head over them. Beside the pot it takes what reading a chunk takes, and K · 512 · |C| bytes while a layer runs.
 
     Args:
         model: the model that filled the pot.
@@ -61,7 +65,7 @@ def ranked(novelty: Tensor) -> Tensor:
 def _reread(model: PreTrainedModel, port: Port, pot: Pot, origins: Tensor, ids: Tensor) -> Tensor:
     """Final states of tokens that were read before, (R, width), by origin and id; each sees what came before it."""
     n_held, states = pot.n_held, []
-    size = pot.capacity - n_held
+    size = min(pot.capacity - n_held, ROWS)
     assert size > 0
     for at in range(0, len(ids), size):
         rows, fed = origins[at : at + size], ids[None, at : at + size]
@@ -87,16 +91,15 @@ class _Looking:
 
     def __init__(self, port: Port, pot: Pot, rows: Tensor) -> None:
         self.port, self.pot, self.n_held = port, pot, pot.n_held
-        origins = pot.origins.to(rows.device)[:, :, None]
-        self.is_before = origins < rows[:, None]  # (L, K, R, N), empty places as well
-        self.is_there = origins >= 0
+        self.origins, self.rows = pot.origins, rows
 
     def attend(self, heard: Heard) -> Tensor:
         """Output of one layer, (1, R, H, E)."""
         layer, n = self.pot.pot_layers[heard.layer], self.n_held
-        before = self.is_before[heard.layer].to(heard.query.device)
-        at = before.sum(-1)  # where each row's token stands or would stand, (K, R)
-        seen = before & self.is_there[heard.layer].to(before.device)
+        origins, rows = self.origins[heard.layer].to(heard.query.device)[:, None], self.rows.to(heard.query.device)
+        seen = origins < rows[:, None]  # (K, R, N), empty places as well
+        at = seen.sum(-1)  # where each row's token stands or would stand, (K, R)
+        seen = seen & (origins >= 0)
         window = self.port.windows[heard.layer]
         if window is not None:
             seen = seen & (torch.arange(n, device=at.device) > at[..., None] - window)

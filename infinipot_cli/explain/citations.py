@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 MOST_CITED = 3
 # A place is cited if it has this much of the evidence of the best one. Chosen on books of `bench citations --seed 100`.
 THRESHOLD = 0.5
+REFUSAL = "not in the text"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Passage:
             "quote": self.quote,
             "score": self.score,
         }
+
+
+def is_refusal(answer: str) -> bool:
+    """Whether an answer is what the embedded reader says when it finds nothing; that stands on no passage."""
+    return answer.strip().rstrip(".").casefold() == REFUSAL
 
 
 def cite(ranked: list[Passage], *, threshold: float = THRESHOLD, most: int = MOST_CITED) -> list[Passage]:

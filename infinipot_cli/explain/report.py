@@ -12,7 +12,7 @@ from infinipot_cli.engine import Attended, Pot
 from infinipot_cli.engine.distill import inside
 from infinipot_cli.engine.importance import most_novel
 from infinipot_cli.engine.policies import Timing
-from infinipot_cli.explain.citations import Passage, cite
+from infinipot_cli.explain.citations import Passage, cite, is_refusal
 from infinipot_cli.explain.evictions import Evictions
 from infinipot_cli.explain.evidence import by_origin
 from infinipot_cli.explain.passages import passages
@@ -98,7 +98,7 @@ def make_report(
     """
     first, end = pot.n_prefix, trail.n_seen
     ranked = passages(trail, attended, first)
-    cited = cite(ranked)
+    cited = [] if is_refusal(answer) else cite(ranked)
     facts = _facts(attended, saved_by(pot, attended), first, end)
     n_kept = sum(sum(kept) for kept, _ in facts.values())
     rows = max(1, attended.n_rows)

@@ -14,6 +14,7 @@ from infinipot_cli.bench.hitrate import (
     NO_NOVELTY,
     QUESTION,
     RECENT,
+    agreement,
     everything,
     global_choice,
     measure,
@@ -52,6 +53,21 @@ def test_the_choice_and_the_overlap_by_hand() -> None:
     assert global_choice(votes, 3, 1).tolist() == [[[0, 2, 4]]]
     kept = torch.tensor([[[0, 2, 5]]])
     assert overlap_share(kept, global_choice(votes, 3, 1), 6, 1).tolist() == [0.5]
+
+
+def test_heads_of_unequal_size_are_held_against_as_many_as_they_hold() -> None:
+    held = torch.tensor([[[-1, -1, 0, 1, 40], [0, 1, 7, 33, 80]], [[0, 1, 2, 3, 4]] * 2, [[-1, 0, 1, 50, 91]] * 2])
+    votes = everything(model("Llama"), plan(), DOCUMENT).votes
+    wanted = []
+    for layer, heads in enumerate(held.tolist()):
+        shares = []
+        for kv, head in enumerate(heads):
+            own = [origin for origin in head if origin >= 2]
+            best = sorted(range(2, 92), key=lambda at: float(-votes[layer, kv, at]))[: len(own)]
+            shares.append(len(set(own) & set(best)) / len(own))
+        wanted.append(round(sum(shares) / 2, 4))
+    assert agreement(model("Llama"), plan(), DOCUMENT, held) == pytest.approx(tuple(wanted), abs=1e-4)
+    assert max(wanted) > 0
 
 
 def test_the_last_token_judges_what_it_attends_to() -> None:
@@ -110,6 +126,7 @@ def test_the_command_prints_tables_or_one_record(story: Path, tiny_model: Path) 
         (["--tokens", "1m"], "trained for"),
         (["--tokens", "100", "-s", "300"], "fit the pot"),
         (["--set", "mass=0.9"], "equal numbers"),
+        (["--set", "spread=0.5"], "every head keep a number of its own"),
     ],
 )
 def test_what_cannot_be_compared_is_said(words: list[str], reason: str, story: Path, tiny_model: Path) -> None:

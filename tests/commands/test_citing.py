@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from infinipot_cli.app import app
 from infinipot_cli.display.sources import _folded, show_sources, source_lines
 from infinipot_cli.documents import open_document
+from infinipot_cli.explain import citations
 from infinipot_cli.explain.citations import Passage
 
 SMALL = ["-s", "400", "-n", "20"]
@@ -57,6 +58,21 @@ def test_sources_stand_beside_an_answer_that_is_piped_on(story: Path, model: lis
     assert "Sources  l. " in cited.stderr
     assert "Sources" not in plain.stderr and quiet.stderr == ""
     assert "sources" not in json.loads(run(*words, "--no-cite", "--json").stdout)
+
+
+def test_an_answer_that_there_is_none_cites_nothing(
+    story: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["ask", str(story), "What is the pass key?", *SMALL, *model]
+    found = json.loads(run(*words, "--json", "--explain").stdout)
+    assert found["sources"] and any(part["cited"] for part in found["explain"]["parts"])
+    # whatever this model says shall be what a reader says that finds nothing
+    monkeypatch.setattr(citations, "REFUSAL", found["answer"].strip().rstrip(".").casefold())
+    none = json.loads(run(*words, "--json", "--explain").stdout)
+    assert none["answer"] == found["answer"] and none["sources"] == []
+    assert not any(part["cited"] for part in none["explain"]["parts"])
+    assert none["explain"]["passages"] == found["explain"]["passages"], "what it attended to is a fact all the same"
+    assert "Sources" not in run(*words).stderr
 
 
 def test_each_of_several_answers_has_its_sources(story: Path, model: list[str]) -> None:

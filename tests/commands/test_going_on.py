@@ -151,6 +151,21 @@ def test_what_cannot_go_on_says_why(
     assert run("ask", "--resume").exit_code == 2
 
 
+def test_what_was_changed_meanwhile_is_not_gone_on_with(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 12)
+    run("read", pages[0], "--save-pot", "mine", *SMALL[:2], "--chunk", "40", "-m", str(tiny_model))
+    with Path(pages[0]).open("a") as file:
+        file.write("One line more.\n")
+    refused = run("read", "--resume")
+    assert refused.exit_code == 6, refused.output
+    assert "was changed since its reading was stopped" in refused.stderr
+    hint = refused.stderr.split("hint:", 1)[1]
+    words = " ".join(hint.split()).split("all the same: infinipot ")[1].split()
+    assert run(*words).exit_code == 0, "what is offered works"
+
+
 @given(first=st.integers(1, 99), more=st.integers(0, 99), at=st.integers(1, 99), is_open=st.booleans())
 def test_what_is_left_of_a_range_is_what_is_left(first: int, more: int, at: int, is_open: bool) -> None:
     last = None if is_open else first + more
