@@ -191,19 +191,18 @@ def test_a_long_report_goes_to_less_and_a_terminal_is_never_acted_upon(
         "def answer(self, *a, **k):\n"
         f"    list(plain(self, *a, **k))\n    yield {evil!r}\n"
         "Reading.answer = answer\n"
-        f"words = ['infinipot', 'ask', {str(story)!r}, 'Who?', '-m', {str(tiny_model)!r}, *{SMALL!r}]\n"
-        "sys.argv = [*words, *sys.argv[1:]]\n"
+        f"sys.argv += [{str(story)!r}, 'Who?', '-m', {str(tiny_model)!r}, *{SMALL!r}]\n"
         "main()\n"
     )
     environment = clean(PAGER=None, PATH=f"{tmp_path}:{os.environ['PATH']}", TERM="xterm-256color", LINES="10")
-    for words, is_paged in ((["--explain"], True), (["--explain", "--no-pager"], False)):
-        (tmp_path / "flags").unlink(missing_ok=True)
+    flags = tmp_path / "flags"
+    for words, is_paged in ((["ask"], False), (["explain", "--no-pager"], False), (["explain"], True)):
         screen = on_a_screen([sys.executable, "-c", patched, *words], environment)
         assert "[p. 203] array[i] [/foo] [red]x " in screen
         assert "\x1b]0;" not in screen and "\x07" not in screen and "\x1b[2J" not in screen
-        assert "attended most" in screen
-        flags = (tmp_path / "flags").read_text() if (tmp_path / "flags").exists() else ""
-        assert flags == ("-FIRX\n" if is_paged else "")
+        assert ("attended most" in screen) == ("explain" in words)
+        assert flags.exists() == is_paged
+    assert flags.read_text() == "-FIRX\n"
 
 
 def on_a_screen(words: list[str], environment: dict[str, str]) -> str:
