@@ -64,7 +64,9 @@ def chat(
     """
     sources = going_on.words(sources or [])
     if not sources or "-" in sources or documents.null:
-        raise UsageError("standard input is for the questions: name a document or a stored pot", hint="chat @book")
+        raise UsageError(
+            "standard input is for the questions: name a document or a stored pot", hint="infinipot chat book.pdf"
+        )
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())

@@ -100,7 +100,7 @@ def accelerator() -> str:
     """What torch can compute on here."""
     if torch.cuda.is_available():
         return f"cuda: {torch.cuda.get_device_name(0)}"
-    return f"none, the CPU is used ({torch.get_num_threads()} threads)"
+    return f"none, the CPU is used (threads: {torch.get_num_threads()})"
 
 
 def tokenizer_json(files: ModelFiles) -> str:

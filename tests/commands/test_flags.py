@@ -226,3 +226,5 @@ def test_one_of_a_thing_has_no_plural(tmp_path: Path, model: list[str]) -> None:
     path.write_text("The sea was calm.")
     said = run("ask", str(path), "Who?", *model, "-s", "400", "-n", "1").stderr
     assert "answer 1 token," in said and " 0 distillations " in said
+    only_read = run("read", str(path), "--save-pot", "calm", *model, "-s", "400").stderr
+    assert "0 distillations · pot " in only_read and "answer" not in only_read, "nothing was asked"
