@@ -97,9 +97,12 @@ if sys.argv[1] == "lean":
     quick_imports.import_libraries()
 import transformers
 from transformers.utils.import_utils import define_import_structure
-found = define_import_structure(Path(transformers.__file__).parent / "models", prefix="models")
+# transformers adds its own names to what its cached scan has returned; without the cache it scans anew
+scan = getattr(define_import_structure, "__wrapped__", define_import_structure)
+found = scan(Path(transformers.__file__).parent / "models", prefix="models")
 print(json.dumps(sorted([sorted(k), sorted([m, sorted(n)] for m, n in v.items())] for k, v in found.items())))
 print(transformers.LlamaForCausalLM.__name__, transformers.models.llama.LlamaConfig.__name__)
+print(sorted(dir(transformers)) == sorted(set(dir(transformers))), len(dir(transformers)))
 """
 
 
