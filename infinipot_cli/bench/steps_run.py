@@ -70,7 +70,7 @@ def run(step: Step, folder: Path, *, is_quiet: bool, n_threads: int | None = Non
     with _start(step, folder, is_quiet=is_quiet, n_threads=n_threads) as process:
         try:
             text, _ = process.communicate()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: a command must not go on when nobody waits for it any more
             process.terminate()
             raise
     return _ended(step, folder, text, process.returncode, time.perf_counter() - start)
