@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.terminals import shown_on
+
 pytestmark = pytest.mark.slow
 
 SMALL = ["-s", "400", "-n", "20"]
@@ -216,14 +218,8 @@ def test_plain_on_a_terminal_is_as_in_a_pipe(command: list[str], story: Path) ->
     words = [*command, str(story), "What is the pass key?", "--plain", "--no-log"]
     child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
-    shown = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            shown += os.read(ours, 65536)
-        except OSError:
-            break
+    shown = shown_on(ours)
     answer, _ = child.communicate(timeout=60)
-    os.close(ours)
     piped = subprocess.run(words, capture_output=True, check=True)
     assert (child.returncode, answer) == (0, piped.stdout)
 

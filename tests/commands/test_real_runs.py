@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.commands.terminals import shown_on
 from tests.commands.test_environments import ESCAPE, clean
 from tests.commands.test_process import on_a_terminal
 
@@ -210,12 +211,6 @@ def on_a_screen(words: list[str], environment: dict[str, str]) -> str:
     ours, theirs = pty.openpty()
     child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
-    shown = b""
-    while select.select([ours], [], [], 60)[0]:
-        try:
-            shown += os.read(ours, 65536)
-        except OSError:
-            break
-    os.close(ours)
+    shown = shown_on(ours)
     assert child.wait(timeout=60) == 0, shown
     return shown.decode()
