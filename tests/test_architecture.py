@@ -140,7 +140,7 @@ LIBRARIES = {
     "typer": {"app", "commands"},
     "torch": {"model", "engine", "pots", "explain", "bench", "recipe"},
     "transformers": {"model", "engine", "bench", "recipe"},
-    "safetensors": {"pots", "recipe"},
+    "safetensors": {"model", "pots", "recipe"},
     "jieba": {"bench"},
     "matplotlib": {"bench"},
     "tokenizers": {"tokens", "recipe"},

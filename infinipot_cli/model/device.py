@@ -57,7 +57,7 @@ def choose_dtype(wanted: Dtype, device: torch.device, stored: object) -> torch.d
     return found
 
 
-def choose_attention(wanted: Attention, device: torch.device, dtype: torch.dtype, *, caps_scores: bool) -> str:
+def choose_attention(wanted: Attention, device: torch.device, dtype: torch.dtype, *, caps_scores: bool = False) -> str:
     """The implementation of attention by transformers' name.
 
     Args:

@@ -14,6 +14,7 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UnsupportedModelError
+from infinipot_cli.model import embedded
 from infinipot_cli.model.device import (
     check_rounded,
     choose_attention,
@@ -72,7 +73,12 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
     rounding = quantization(loading.quantize, dtype)
     spread = spread_over_devices(files, device, loading.device)
     try:
-        model, report = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
+        model: Any = None
+        missing: set[str] = set()
+        if embedded.is_embedded(files.folder) and rounding is None and not spread:
+            model = embedded.build(files.folder, dtype, choose_attention(loading.attention, device, dtype))
+        if model is None:
+            model, missing = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
         if not spread and rounding is None:
             model = model.to(device)
         model = model.eval().requires_grad_(False)
@@ -81,10 +87,9 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         raise
     except Exception as error:  # foreign loaders on foreign files: anything may come
         raise _translated(error, files) from error
-    missing = sorted(report["missing_keys"])
     if missing:  # transformers fills them with random numbers and says so only in its log
         raise ModelError(
-            f"{files.name} is damaged: {len(missing)} weights are missing, {missing[0]} first", code="damaged_model"
+            f"{files.name} is damaged: {len(missing)} weights are missing, {min(missing)} first", code="damaged_model"
         )
     return LoadedModel(
         model,
@@ -149,7 +154,8 @@ def _is_exhausted(error: Exception) -> bool:
 
 def _from_pretrained(
     files: ModelFiles, loading: Loading, device: torch.device, dtype: torch.dtype, rounding: object, *, spread: bool
-) -> Any:
+) -> tuple[Any, set[str]]:
+    """Any model, and the names of the weights that its files lack."""
     source: dict[str, Any] = {"trust_remote_code": files.trust_remote_code, "local_files_only": True}
     if files.gguf_file:
         source["gguf_file"] = files.gguf_file
@@ -161,7 +167,7 @@ def _from_pretrained(
         more["device_map"] = "auto" if spread else {"": str(device)}
     if not files.gguf_file:
         more["use_safetensors"] = not (files.allow_pickle and not any(files.folder.glob("*.safetensors")))
-    return AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         files.folder,
         config=config,
         dtype=dtype,
@@ -170,6 +176,8 @@ def _from_pretrained(
         **source,
         **more,
     )
+    model, report = loaded
+    return model, set(report["missing_keys"])
 
 
 def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
