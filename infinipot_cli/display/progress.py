@@ -75,8 +75,8 @@ class ReadingBar:
 
     def say_stopped(self) -> None:
         """Say how far a reading got that was stopped."""
-        if self.reached is not None:
-            say(self._console, f"stopped at {self._where(self.reached)}")
+        where = "before anything was read" if self.reached is None else f"at {self._where(self.reached)}"
+        say(self._console, f"stopped {where}")
 
     def update(self, reached: Progress) -> None:
         """Show a new state; cheap enough to be called after every forward pass."""

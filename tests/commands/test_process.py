@@ -112,6 +112,42 @@ def test_signals_end_it_at_any_moment(
     assert out == b""
 
 
+CTRL_C_AT = """
+import os, signal, sys
+place = sys.argv.pop(1)
+def press():
+    os.kill(os.getpid(), signal.SIGINT)
+class Import:
+    def find_spec(self, name, path, target=None):
+        if name == place:
+            sys.meta_path.remove(self)
+            press()
+sys.meta_path.insert(0, Import())
+if place == "weights":
+    from infinipot_cli import session
+    import_libraries = session.import_libraries
+    def then():
+        import_libraries()
+        import safetensors.torch
+        load_file = safetensors.torch.load_file
+        safetensors.torch.load_file = lambda *words: (press(), load_file(*words))[1]
+    session.import_libraries = then
+from infinipot_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("place", ["torch.nn", "transformers.modeling_utils", "infinipot_cli.model.load", "weights"])
+def test_ctrl_c_while_the_model_is_loading_is_one_line_and_130(place: str, story: Path) -> None:
+    """The process presses it itself, at that very place."""
+    code, shown = on_a_terminal([sys.executable, "-c", CTRL_C_AT, place, "ask", str(story), "Who?"])
+    assert code == 130, shown
+    assert "Traceback" not in shown and "error" not in shown
+    *_, last = shown.splitlines()
+    assert "stopped before anything was read" in last
+    assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
+
+
 def test_a_reader_that_leaves_is_141_and_quiet(command: list[str], story: Path) -> None:
     words = " ".join(f"'{word}'" for word in [*command, str(story), "Who?", "-q"])
     done = subprocess.run(
