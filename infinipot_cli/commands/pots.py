@@ -8,7 +8,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
-from infinipot_cli.errors import UsageError
+from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, label
 
 if TYPE_CHECKING:
@@ -215,4 +215,8 @@ def import_pot(
     from infinipot_cli.display.listing import put
     from infinipot_cli.pots.shelf import bring
 
+    if not source.exists():
+        raise DocumentError(
+            f"{source} does not exist", hint="a file is wanted that infinipot pots export wrote", code="not_found"
+        )
     put(f"@{bring(source, name)}")

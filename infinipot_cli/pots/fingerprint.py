@@ -51,6 +51,12 @@ def check_same(stored: Fingerprint, here: Fingerprint, name: str) -> None:
         "dtype": "number format", "quantization": "rounding",
     }  # fmt: skip
     different = [word for field, word in named.items() if getattr(stored, field) != getattr(here, field)]
+    if different == ["weights"] and stored.model == here.model:
+        raise PotError(
+            f"pot {name} was read by {stored.model} with other weights than it has now",
+            hint="read its documents again: infinipot pots show names them",
+            code="foreign_pot",
+        )
     if different:
         raise PotError(
             f"pot {name} was read by {stored.model} ({stored.dtype}); it cannot be used with {here.model}"

@@ -1,14 +1,18 @@
 """Stored pots from the command line: asked without reading again, read on, listed, carried, refused."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
 from infinipot_cli.commands import keeping
+from infinipot_cli.model.catalog import POCKET_FOLDER
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
@@ -152,6 +156,9 @@ def test_eight_bits_take_less_room_and_answer(story: Path, tiny_model: Path, hom
     assert run("pots", "rm", "small", "exact").exit_code == 0
     assert run("pots", "import", exported.stdout.strip(), "--name", "again").stdout.strip() == "@again"
     assert run("pots", "list", "-q").stdout.split() == ["@again"]
+    missing = run("pots", "import", str(home / "missing.pot"))
+    assert (missing.exit_code, missing.stdout) == (3, "")
+    assert missing.stderr.splitlines()[0] == f"error: {home / 'missing.pot'} does not exist"
 
 
 def test_what_is_asked_later_is_cited_as_it_was_then(story: Path, tiny_model: Path) -> None:
@@ -190,3 +197,25 @@ def test_a_time_between_storings_must_be_one() -> None:
     for wrong in ("0", "-1s", "soon", "10 days"):
         result = run("read", "x.txt", "--save-pot", "x", "--every", wrong)
         assert result.exit_code == 2 and "is no time" in result.output
+
+
+def test_a_pot_of_pocket_is_refused_once_pocket_has_other_weights(
+    tmp_path: Path, story: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("read", str(story), "--save-pot", "one", "-q").exit_code == 0
+    assert run("ask", str(story), "Who?", "-n", "2", "-q").exit_code == 0  # is kept unasked
+    newer = tmp_path / "pocket"
+    shutil.copytree(POCKET_FOLDER, newer)
+    weights = load_file(newer / "model.safetensors")
+    weights["model.norm.weight"][0] += 0.5
+    save_file(weights, newer / "model.safetensors", metadata={"format": "pt"})
+    monkeypatch.setattr("infinipot_cli.model.catalog.POCKET_FOLDER", newer)
+    for words in (["ask", "@one", "Who?"], ["ask", "@last", "Who?"], ["read", str(story), "--pot", "one"]):
+        result = run(*words)
+        assert (result.exit_code, result.stdout) == (6, "")
+        error, hint = result.stderr.splitlines()
+        assert re.fullmatch(r"error: pot @?(one|last) was read by pocket with other weights than it has now", error)
+        assert "read its documents again" in hint
+    again = run("ask", str(story), "Who?", "-n", "2")
+    assert again.exit_code == 0
+    assert "distillation" in again.stderr and "tok/s" in again.stderr, "what an older pocket read is not asked"

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from infinipot_cli.app import app
 from tests.commands.terminals import shown_on
 from tests.commands.test_environments import ESCAPE, clean
 from tests.commands.test_process import on_a_terminal
@@ -30,6 +32,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def done(*words: str, stdin: bytes = b"", **changes: str | None) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([*PROGRAM, *words], input=stdin, capture_output=True, check=False, env=clean(**changes))
+
+
+def here(*words: str) -> str:
+    """What a command says that runs in this process, which has imported everything."""
+    ended = CliRunner().invoke(app, list(words))
+    assert ended.exit_code == 0, ended.output
+    return ended.stdout
 
 
 def on_a_keyboard(*words: str) -> tuple[int, str]:
@@ -214,3 +223,62 @@ def on_a_screen(words: list[str], environment: dict[str, str]) -> str:
     shown = shown_on(ours)
     assert child.wait(timeout=60) == 0, shown
     return shown.decode()
+
+
+MEETING = """
+import os, sys, time
+from pathlib import Path
+from infinipot_cli.pots import replacing
+meeting = Path(sys.argv.pop(1))
+class System:
+    def __getattr__(self, name):
+        return getattr(os, name)
+    def replace(self, *paths):
+        (meeting / str(os.getpid())).touch()
+        end = time.monotonic() + 60
+        while len(list(meeting.iterdir())) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        os.replace(*paths)
+replacing.os = System()
+from infinipot_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flag", ["--save-pot", "--pot"])
+def test_of_two_processes_that_write_one_pot_at_once_one_wins_whole(
+    flag: str, story: Path, tiny_model: Path, home: Path, tmp_path: Path
+) -> None:
+    """Both have written their pot beside the old one before either gives it the name."""
+    small = ["-s", "400", "-m", str(tiny_model)]
+    told = {}
+    earlier = []
+    if flag == "--pot":
+        assert here("read", str(story), "--save-pot", "ours", *small) == ""
+        earlier = [str(story)]
+    for name, text in (("one", "The wind rose. "), ("two", "The rain fell. ")):
+        path = tmp_path / f"{name}.txt"
+        path.write_text(text * 60)
+        if earlier:
+            (home / "pots" / f"{name}.pot").write_bytes((home / "pots" / "ours.pot").read_bytes())
+        assert here("read", str(path), flag, name, *small) == ""
+        told[str(path)] = here("ask", f"@{name}", "Who?", "-n", "20")
+    (tmp_path / "meeting").mkdir()
+    program = [sys.executable, "-c", MEETING, str(tmp_path / "meeting"), "read"]
+    writers = [
+        subprocess.Popen(
+            [*program, path, flag, "ours", *small, "-q"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=clean()
+        )
+        for path in told
+    ]
+    said = [writer.communicate(timeout=100)[1] for writer in writers]
+    assert ([writer.returncode for writer in writers], said) == ([0, 0], [b"", b""])
+    listed = json.loads(here("pots", "list", "--json"))["rows"]
+    assert {row["name"]: row["state"] for row in listed} == {"@ours": "ok", "@one": "ok", "@two": "ok"}
+    pot = json.loads(here("pots", "show", "@ours", "--json"))["pot"]
+    *before, winner = (source["name"] for source in pot["sources"])
+    assert before == earlier and winner in told
+    assert here("ask", "@ours", "Who?", "-n", "20") == told[winner]
+    assert [path.name for path in (home / "pots").iterdir() if path.suffix != ".pot"] == []
