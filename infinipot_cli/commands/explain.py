@@ -74,7 +74,9 @@ def explain(
     if pins.pin or pins.pin_pages:
         distilling.request(max_tokens).check_distilling("what is pinned")
     is_pot_alone = len(words) == 1 and words[0].startswith("@") and not Path(words[0]).exists()
-    sources, asked = (words, []) if is_pot_alone else sources_and_questions(words, [], None, piped=input_is_piped())
+    sources, asked = words, list[str]()
+    if not is_pot_alone:
+        sources, asked = sources_and_questions(words, [], None, piped=input_is_piped(), command="explain")
     if verify and not asked:
         raise UsageError("--verify asks again, and nothing was asked", hint="give the question last")
     request = distilling.request(max_tokens, usual=settings.ASK_CHOICES)

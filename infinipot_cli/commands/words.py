@@ -8,7 +8,7 @@ from pathlib import Path
 from infinipot_cli.errors import DocumentError, UsageError
 
 STDIN = "-"
-_EXAMPLE = 'infinipot ask book.txt "Who found the map?"'
+ASK = "ask"
 
 
 def input_is_piped() -> bool:
@@ -16,8 +16,8 @@ def input_is_piped() -> bool:
     return sys.stdin is not None and not sys.stdin.closed and not sys.stdin.isatty()
 
 
-def sources_and_question(words: Sequence[str], *, piped: bool) -> tuple[list[str], str]:
-    """Split the words of `ask` into sources and the question.
+def sources_and_question(words: Sequence[str], *, piped: bool, command: str = ASK) -> tuple[list[str], str]:
+    """Split the words of a command that asks into sources and the question.
 
     Standard input is read only if it is named, or if no source is named and it is no terminal; a program that merely
     inherited a pipe is thus never kept waiting.
@@ -25,16 +25,17 @@ def sources_and_question(words: Sequence[str], *, piped: bool) -> tuple[list[str
     Args:
         words: arguments as typed.
         piped: whether standard input is no terminal.
+        command: its name, for hints.
 
     Raises:
         UsageError: there is no question, no source, or standard input would be read twice.
     """
     *sources, last = words
     if not sources:
-        return _single(last, piped=piped)
+        return _single(last, piped=piped, command=command)
     if os.path.exists(last):
         what = f"{last} is a {_kind(last)}"
-        raise UsageError(f"the last word must be the question, and {what}", hint=_EXAMPLE, code="no_question")
+        raise UsageError(f"the last word must be the question, and {what}", hint=_example(command), code="no_question")
     _check_once(sources)
     return sources, last
 
@@ -52,9 +53,15 @@ def sources_only(words: Sequence[str], *, piped: bool, example: str = "infinipot
 
 
 def sources_and_questions(
-    words: Sequence[str], questions: Sequence[str], listed: str | None, *, piped: bool, interactive: bool = False
+    words: Sequence[str],
+    questions: Sequence[str],
+    listed: str | None,
+    *,
+    piped: bool,
+    interactive: bool = False,
+    command: str = ASK,
 ) -> tuple[list[str], list[str]]:
-    """Sources and questions of `ask`, wherever the questions stand.
+    """Sources and questions of a command that asks, wherever the questions stand.
 
     Args:
         words: arguments as typed; all of them are sources if a question stands elsewhere.
@@ -62,6 +69,7 @@ def sources_and_questions(
         listed: a file with one question a line, `-` for standard input, None without one.
         piped: whether standard input is no terminal.
         interactive: whether questions follow on standard input; there need be none yet then.
+        command: its name, for hints.
 
     Raises:
         UsageError: there is no question, no source, or standard input would be read twice.
@@ -71,8 +79,8 @@ def sources_and_questions(
         if interactive and words and _is_source(words[-1]):
             return sources_only(words, piped=False), []
         if not words:
-            raise UsageError("there is no question", hint=_EXAMPLE, code="no_question")
-        sources, question = sources_and_question(words, piped=piped)
+            raise UsageError("there is no question", hint=_example(command), code="no_question")
+        sources, question = sources_and_question(words, piped=piped, command=command)
         return sources, [question]
     if listed == STDIN and (not words or STDIN in words):
         raise UsageError(
@@ -125,24 +133,32 @@ def _listed_questions(path: str) -> list[str]:
     return found
 
 
-def _single(word: str, *, piped: bool) -> tuple[list[str], str]:
+def _single(word: str, *, piped: bool, command: str) -> tuple[list[str], str]:
     if word == STDIN:
-        raise UsageError("there is no question", hint='infinipot ask - "Which error came first?"', code="no_question")
+        hint = f'infinipot {command} - "Which error came first?"'
+        raise UsageError("there is no question", hint=hint, code="no_question")
+    from shlex import quote  # seldom needed, and help must stay fast
+
+    example = f'infinipot {command} {quote(word)} "…"'
     if not os.path.exists(word):
         if word.startswith("@"):
-            raise UsageError(f"there is no question about {word}", hint=f'infinipot ask {word} "…"', code="no_question")
+            raise UsageError(f"there is no question about {word}", hint=example, code="no_question")
         if piped:
             return [STDIN], word
         raise UsageError(
-            "there is nothing to read: give a document before the question", hint=_EXAMPLE, code="no_source"
+            "there is nothing to read: give a document before the question", hint=_example(command), code="no_source"
         )
     if piped:
         raise UsageError(
             f"{word} is a {_kind(word)} and standard input is not a terminal: give the question last",
-            hint=f'infinipot ask {word} "…", or … | infinipot ask - "…"',
+            hint=f'{example}, or … | infinipot {command} - "…"',
             code="no_question",
         )
-    raise UsageError(f"there is no question about {word}", hint=f'infinipot ask {word} "…"', code="no_question")
+    raise UsageError(f"there is no question about {word}", hint=example, code="no_question")
+
+
+def _example(command: str) -> str:
+    return f'infinipot {command} book.txt "Who found the map?"'
 
 
 def _check_once(sources: Sequence[str]) -> None:

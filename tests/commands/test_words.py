@@ -1,10 +1,11 @@
 """The grammar of `ask SOURCE... QUESTION`, row by row."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
-from infinipot_cli.commands.words import sources_and_question, sources_only
+from infinipot_cli.commands.words import sources_and_question, sources_and_questions, sources_only
 from infinipot_cli.errors import UsageError
 
 
@@ -43,6 +44,21 @@ def test_what_cannot_be_meant_is_said(words: list[str], piped: bool, message: st
     with pytest.raises(UsageError) as caught:
         sources_and_question(words, piped=piped)
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("words", [["a.pdf"], ["-"], ["a.pdf", "b.md"], ["@pot"], ["my notes.md"], []])
+def test_a_hint_is_the_command_to_type(words: list[str], piped: bool) -> None:
+    Path("my notes.md").write_text("text")
+    hints = {}
+    for command in ("ask", "explain"):
+        with pytest.raises(UsageError) as caught:
+            sources_and_questions(words, [], None, piped=piped, command=command)
+        hints[command] = caught.value.hint or ""
+        assert shlex.split(hints[command])[:2] == ["infinipot", command]
+        if len(words) == 1:
+            assert shlex.split(hints[command])[2] == words[0]
+    assert hints["explain"] == hints["ask"].replace("infinipot ask", "infinipot explain")
 
 
 def test_a_summary_needs_a_source_or_a_pipe() -> None:
