@@ -15,6 +15,7 @@ from infinipot_cli.bench.cost import CostRun
 from infinipot_cli.bench.cost_record import CostRow
 from infinipot_cli.engine import Distilled, Reader, generate
 from infinipot_cli.engine.policies import make
+from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.port import body
 from infinipot_cli.settings import Dtype, Loading
 
@@ -79,15 +80,15 @@ def through_a_pot(model: PreTrainedModel, run: CostRun, ids: list[int], base: in
 def with_everything_kept(model: PreTrainedModel, run: CostRun, ids: list[int], base: int = 0) -> CostRow:
     """Read and answer with transformers' own growing cache, in chunks of the same size."""
     start = now()
-    cache = DynamicCache(config=model.config)
+    decoder, cache = body(model), DynamicCache(config=model.config)
     for at in range(0, len(ids), CHUNK):
         part = torch.tensor([ids[at : at + CHUNK]], device=model.device)
-        body(model)(input_ids=part, past_key_values=cache, use_cache=True)
+        decoder(input_ids=part, use_cache=True, **handed(decoder, cache))
     read = now() - start
     start = now()
     fed, first = torch.tensor([list(range(10, 10 + N_CATALYST))], device=model.device), 0.0
     for number in range(run.n_answer):
-        logits = model(input_ids=fed, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
+        logits = model(input_ids=fed, use_cache=True, logits_to_keep=1, **handed(model, cache)).logits
         fed = logits[:, -1:].argmax(-1)
         int(fed)  # wait for the device
         first = first if number else now() - start

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Cache, DynamicCache, PreTrainedModel
 
+from infinipot_cli.model.cache_name import handed
+
 
 @dataclass
 class Outcome:
@@ -68,12 +70,13 @@ class Attentions:
     def __init__(self, model: PreTrainedModel, n_places: int) -> None:
         found = {int(m.layer_idx): m for m in model.modules() if _is_attention(m)}  # type: ignore[arg-type]
         self.modules = [found[number] for number in sorted(found)]
-        self._cache_name = "past_key_values"
+        self._cache_name = ""
         self._embeddings: list[Any] = [None] * len(self.modules)
         self.states: list[Tensor] = [torch.empty(0)] * len(self.modules)
         with torch.no_grad(), self.watched():
             model(
-                input_ids=torch.arange(2, 2 + n_places, device=model.device)[None] % 89, past_key_values=DynamicCache()
+                input_ids=torch.arange(2, 2 + n_places, device=model.device)[None] % 89,
+                **handed(model, DynamicCache()),
             )
 
     @contextmanager
@@ -154,7 +157,10 @@ class Replay:
         places = torch.arange(n, n + len(ids))[None]
         with self.attentions.watched():
             output = self.model(
-                input_ids=torch.tensor([list(ids)]), position_ids=places, past_key_values=cache, output_attentions=True
+                input_ids=torch.tensor([list(ids)]),
+                position_ids=places,
+                output_attentions=True,
+                **handed(self.model, cache),
             )
         self.outcome.peak = max(self.outcome.peak, n + len(ids))
         votes = [weights[0, :, :, :n].sum(1).unflatten(0, (self.n_kv, -1)).sum(1) for weights in output.attentions]

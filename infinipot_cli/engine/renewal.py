@@ -17,6 +17,7 @@ from infinipot_cli.engine.policies import Numbering
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.attention import ROWS_AT_ONCE, Heard, products, replaced_attention
+from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.head import negative_log_likelihood
 from infinipot_cli.model.port import Port, body
 
@@ -64,7 +65,7 @@ def ranked(novelty: Tensor) -> Tensor:
 
 def _reread(model: PreTrainedModel, port: Port, pot: Pot, origins: Tensor, ids: Tensor) -> Tensor:
     """Final states of tokens that were read before, (R, width), by origin and id; each sees what came before it."""
-    n_held, states = pot.n_held, []
+    decoder, n_held, states = body(model), pot.n_held, []
     size = min(pot.capacity - n_held, ROWS)
     assert size > 0
     for at in range(0, len(ids), size):
@@ -73,7 +74,7 @@ def _reread(model: PreTrainedModel, port: Port, pot: Pot, origins: Tensor, ids: 
         looking = _Looking(port, pot, rows)
         try:
             with replaced_attention(model, looking.attend):
-                output = body(model)(input_ids=fed, past_key_values=pot, use_cache=True, **numbered)
+                output = decoder(input_ids=fed, use_cache=True, **handed(decoder, pot), **numbered)
         finally:
             pot.rewind(n_held)
         states.append(output.last_hidden_state[0])

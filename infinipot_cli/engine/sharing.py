@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from infinipot_cli.engine.importance import novel_too, top
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.masks import columns_hidden
 from infinipot_cli.model.port import body
 
@@ -27,7 +28,7 @@ def fed(model: PreTrainedModel, pot: Pot, ids: Tensor) -> Tensor:
     decoder: nn.Module = body(model)
     with hidden:
         states: Tensor = decoder(
-            input_ids=ids, past_key_values=pot, use_cache=True, **pot.positions(ids)
+            input_ids=ids, use_cache=True, **handed(decoder, pot), **pot.positions(ids)
         ).last_hidden_state
     return states
 

@@ -18,6 +18,7 @@ from infinipot_cli.engine.policies import Evidence, Numbering, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.attention import captured_columns, captured_last_row
+from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.port import body
 
 # Rotations whose angles depend on how many positions there are.
@@ -68,8 +69,9 @@ def step_through(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor
 def _fill(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor:
     tokens, n_before = torch.tensor([ids], device=model.device), pot.n_held
     with _voters(model, pot) as rows:
-        states: Tensor = body(model)(
-            input_ids=tokens, past_key_values=pot, use_cache=True, **pot.positions(tokens)
+        decoder = body(model)
+        states: Tensor = decoder(
+            input_ids=tokens, use_cache=True, **handed(decoder, pot), **pot.positions(tokens)
         ).last_hidden_state[0]
     pot.note(torch.zeros(len(ids), device=states.device))
     if pot.policy.numbering is Numbering.RESET:
@@ -98,7 +100,7 @@ class _Steps:
     """
 
     def __init__(self, model: PreTrainedModel, pot: Pot) -> None:
-        self.model, self.pot = model, pot
+        self.model, self.decoder, self.pot = model, body(model), pot
         self.resets = pot.policy.numbering is Numbering.RESET
         self.origins = pot.origins
         self.no_scores = torch.zeros_like(self.origins, dtype=torch.float32)
@@ -132,9 +134,9 @@ class _Steps:
             ids = torch.tensor([[token]], device=self.model.device)
             position = self.first if self.resets else pot.n_seen
             with _voters(self.model, pot) as rows:
-                states: Tensor = body(self.model)(
-                    input_ids=ids, past_key_values=pot, use_cache=True,
-                    position_ids=torch.full_like(ids, position),
+                states: Tensor = self.decoder(
+                    input_ids=ids, use_cache=True, position_ids=torch.full_like(ids, position),
+                    **handed(self.decoder, pot),
                 ).last_hidden_state  # fmt: skip
         except BaseException:
             pot.rewind(n_before)

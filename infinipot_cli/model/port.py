@@ -11,6 +11,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.attention import captured_votes
+from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.head import head
 from infinipot_cli.model.rope import LayerRope, probe_rope
 
@@ -116,7 +117,8 @@ def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[tuple[Cached,
     ids = torch.tensor([[5, 6]], device=model.device)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
     with captured_votes(model, 0) as votes:
-        states: Tensor = body(model)(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
+        decoder = body(model)
+        states: Tensor = decoder(input_ids=ids, use_cache=True, **handed(decoder, cache)).last_hidden_state
     if sorted(votes) != list(range(n_layers)):
         raise UnsupportedModelError(
             f"{model.config.model_type} does not run its attention through transformers' interface"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
 from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.model.cache_name import handed
 
 PROBE_POSITIONS = (0, 1, 2, 3, 7, 19, 43, 101)
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -125,7 +126,9 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     ids = torch.full(
         (len(positions), 1), 7 % model.config.get_text_config(decoder=True).vocab_size, device=model.device
     )
-    logits = model(input_ids=ids, position_ids=positions[:, None], past_key_values=cache, use_cache=True).logits.float()
+    logits = model(
+        input_ids=ids, position_ids=positions[:, None], use_cache=True, **handed(model, cache)
+    ).logits.float()
     tolerance = TOLERANCE.get(model.dtype, 3e-2)
     if _error(logits, logits[:1].expand_as(logits)) > 10 * tolerance:
         raise UnsupportedModelError(

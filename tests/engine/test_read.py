@@ -14,6 +14,7 @@ from infinipot_cli.engine.distill import catalyst_votes, distill
 from infinipot_cli.engine.pot import PotLayer
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import captured_votes
+from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.head import rows_per_slice
 from infinipot_cli.model.port import body
 from infinipot_cli.model.rope import LayerRope
@@ -92,7 +93,7 @@ def test_the_catalyst_leaves_no_trace(llama: PreTrainedModel) -> None:
     """A distillation with nothing to evict changes neither entries, novelty nor what comes next."""
     pots = [read(llama, random_ids(20, 3), catalyst_ids=[9, 10, 11], capacity=40, budget=19) for _ in range(2)]
     with captured_votes(llama, 20), torch.no_grad():
-        body(llama)(input_ids=torch.tensor([[9, 10, 11]]), past_key_values=pots[1], use_cache=True)
+        body(llama)(input_ids=torch.tensor([[9, 10, 11]]), use_cache=True, **handed(body(llama), pots[1]))
     pots[1].rewind(20)
     pots[1].keep(torch.arange(20).repeat(3, 2, 1))
     assert torch.equal(pots[0].origins, pots[1].origins)

@@ -8,6 +8,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from infinipot_cli.engine import Pot, Reader, generate, read
 from infinipot_cli.errors import PotSizeError, UsageError
+from infinipot_cli.model.cache_name import handed
 from tests.engine.conftest import random_ids, tiny
 
 SIZES = {"catalyst_ids": [3, 4, 5], "capacity": 40, "budget": 20}
@@ -147,6 +148,6 @@ def test_survivors_keys_are_the_model_s_own_after_many_cycles(name: str, dtype: 
     for head, origins in enumerate(pot.origins[0].tolist()):
         cache = DynamicCache()
         with torch.inference_mode():
-            model.model(torch.tensor([[document[origin] for origin in origins]]), past_key_values=cache)
+            model.model(torch.tensor([[document[origin] for origin in origins]]), **handed(model.model, cache))
         wanted = cache.layers[0].keys[0, head].float()
         assert (keys[head] - wanted).norm() / wanted.norm() < tolerance

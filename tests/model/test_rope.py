@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.rope import LayerRope, _fit, probe_rope
 
 SMALL = {
@@ -43,7 +44,7 @@ def cached_keys(model: PreTrainedModel, token: int, places: list[int]) -> list[t
     with torch.inference_mode():
         model(
             input_ids=torch.full((len(places), 1), token), position_ids=torch.tensor(places)[:, None],
-            past_key_values=cache, use_cache=True,
+            use_cache=True, **handed(model, cache),
         )  # fmt: skip
     return [layer.keys[:, :, 0].float() for layer in cache.layers]
 
