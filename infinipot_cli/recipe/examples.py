@@ -6,17 +6,17 @@ where the tokenizer cuts as well, so the ids are those that the finished text wo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from infinipot_cli.recipe.corpus import Corpus
+from infinipot_cli.recipe.matched import matched
 from infinipot_cli.recipe.material import Array, Material, Segment
 
 BOS, USER, ASSISTANT, END, PAD = 0, 3, 4, 5, 1
 HEAD = (BOS, USER)
 MOST_BRANCHES = 10
-SHOWN_WEIGHTS = (5, 3, 2)  # of one, two and three questions in front of a text
-ROOM_FOR_SHOWN = 24  # tokens that each of them may take
 ABSENT = " not in the text"
 SUMMARY_WORDINGS = (  # those of prompts/summarize.md and prompts/catalyst-general.md
     "Summarize the text.",
@@ -39,9 +39,6 @@ class Stage:
         residue_share: share of texts that begin with the leavings of an earlier reading.
         n_scored: text places of each text where the language-model loss is taken.
         absent_share: share of texts with a question that they do not answer.
-        shown_share: share of texts in front of which some of their questions stand too.
-        bare_share: share of those in front of which one question stands, and of that one the answer is asked for by
-            the header alone: reading must have found it, which asking once more behind the text would make needless.
     """
 
     length: int
@@ -54,8 +51,6 @@ class Stage:
     residue_share: float = 0.0
     n_scored: int = 48
     absent_share: float = 0.0
-    shown_share: float = 0.0
-    bare_share: float = 0.0
 
 
 Where = slice | list[int]  # places in the text
@@ -73,7 +68,6 @@ class ExampleMaker:
         self.n_layers, self.n_kv = n_layers, n_kv_heads
         encode = self.material.encode
         self.lead = encode("\n\nQuestion:")
-        self.shown_lead, self.shown_end = encode("Question:"), encode("\n\n")
         self.summary_leads = [encode("\n\n" + wording) for wording in SUMMARY_WORDINGS]
 
     def _filler(self, n_tokens: int, residue_share: float) -> list[int]:
@@ -82,21 +76,12 @@ class ExampleMaker:
 
     def example(self, stage: Stage) -> dict[str, Array]:
         """Arrays of one text with its rows, as in `reader.Batch` without the batch axis."""
-        n_shown, is_bare = 0, False
-        if self.rng.random() < stage.shown_share:
-            is_bare = self.rng.random() < stage.bare_share
-            n_shown = 1 if is_bare else self.rng.choices(range(1, len(SHOWN_WEIGHTS) + 1), SHOWN_WEIGHTS)[0]
-        text, spans = self._text(stage, stage.length - len(HEAD) - n_shown * ROOM_FOR_SHOWN)
+        text, spans = self._text(stage, stage.length - len(HEAD))
         asked = [(where, question, answer) for where, segment in spans for question, answer in segment.questions]
         self.rng.shuffle(asked)
         if self.rng.random() < stage.absent_share:
             asked.insert(0, ([], self.material.absent_question(), self.material.encode(ABSENT)))
-        shown = self._shown([question for _, question, _ in asked], n_shown)
-        behind = self.material.prose(stage.length - len(text) - len(shown)) if n_shown else []
-        text = [*HEAD, *shown, *text[len(HEAD) :], *behind]
-        moved = [(_moved(where, len(shown)), question, answer) for where, question, answer in asked]
-        bare = asked[0][1] if is_bare and shown and asked[0][1] else None
-        return self._rows(text, moved, stage, len(HEAD) + len(shown), bare)
+        return self._rows(text, asked, stage)
 
     def _text(self, stage: Stage, n_tokens: int) -> tuple[list[int], Sequence[Span]]:
         """A text of this many tokens behind the header, and where the segments stand that are asked about."""
@@ -109,6 +94,7 @@ class ExampleMaker:
             "keyed": self.material.keyed,
             "log": self.material.log,
             "wiki": self.material.wiki,
+            "matched": partial(matched, self.material),
             "tale": self.material.tale,
             "glossary": self.material.glossary,
             "summary": self.material.summary,
@@ -116,16 +102,7 @@ class ExampleMaker:
         blocks = makers[kind](n_tokens)
         free = max(0, n_tokens - sum(len(segment.ids) for block in blocks for segment in block))
         filler = self._filler(free, stage.residue_share)
-        return self._lay_out(blocks, filler, fill_inside=kind not in ("wiki", "summary"))
-
-    def _shown(self, questions: Sequence[list[int]], most: int) -> list[int]:
-        """The first of the questions as they stand in front of a text, as `--set ahead` puts them."""
-        shown: list[int] = []
-        for question in [question for question in questions if question][:most]:
-            ids = [*self.shown_lead, *question, *self.shown_end]
-            if len(shown) + len(ids) <= most * ROOM_FOR_SHOWN:
-                shown += ids
-        return shown
+        return self._lay_out(blocks, filler, fill_inside=kind not in ("wiki", "matched", "summary"))
 
     def _lay_out(
         self, blocks: list[list[Segment]], filler: list[int], *, fill_inside: bool
@@ -164,14 +141,12 @@ class ExampleMaker:
             moved.append(([len(HEAD) + place for place in held.support], Segment([], [pair])))
         return text, moved
 
-    def _rows(
-        self, text: list[int], asked: Sequence[Asked], stage: Stage, n_protected: int, bare: list[int] | None
-    ) -> dict[str, Array]:
-        """Arrays of a text and of the rows that ask, `bare` of them by the answer's header alone."""
+    def _rows(self, text: list[int], asked: Sequence[Asked], stage: Stage) -> dict[str, Array]:
+        """Arrays of a text and of the rows that ask."""
         r = stage.n_rows
         out = {
             "text": np.array(text[: stage.length], dtype=np.int64),
-            "n_protected": np.array(n_protected, dtype=np.int64),
+            "n_protected": np.array(len(HEAD), dtype=np.int64),
             "rows": np.full(r, PAD, dtype=np.int64),
             "offsets": np.zeros(r, dtype=np.int64),
             "branch": np.full(r, -1, dtype=np.int64),
@@ -183,7 +158,7 @@ class ExampleMaker:
         labels: list[int] = []
         for where, question, answer in asked:
             words = self.lead + question if question else self.rng.choice(self.summary_leads)
-            opening = [*([] if question is bare else words), END, ASSISTANT]
+            opening = [*words, END, ASSISTANT]
             rows = opening + answer + [END]
             if used + len(rows) - 1 > r or n_branches == MOST_BRANCHES or len(asking) + len(answer) >= r // 3:
                 continue
@@ -200,7 +175,7 @@ class ExampleMaker:
         spare = r // 3 - len(asking)
         out["asked"] = np.array(asking + [0] * spare, dtype=np.int64)
         out["labels"] = np.array(labels + [-1] * spare, dtype=np.int64)
-        out["scored"] = self.numpy.integers(n_protected - 1, stage.length - 1, size=stage.n_scored)
+        out["scored"] = self.numpy.integers(len(HEAD) - 1, stage.length - 1, size=stage.n_scored)
         return out
 
     def batch(self, stage: Stage) -> dict[str, Array]:
@@ -229,10 +204,3 @@ class ExampleMaker:
         score += 2.0 * (support[None, :, None] & found)
         score += 9.0 * (np.arange(n) < batch["n_protected"][:, None])[None, :, None]
         return np.sort(np.argpartition(-score, budget - 1, axis=-1)[..., :budget], axis=-1).astype(np.int64)
-
-
-def _moved(where: Where, n: int) -> Where:
-    """The same places behind so many more tokens; the header stays in front of these."""
-    if isinstance(where, slice):
-        return slice(where.start + n, where.stop + n)
-    return [place + n for place in where]

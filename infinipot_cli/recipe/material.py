@@ -74,7 +74,8 @@ class Material:
         ids: list[int] = self.corpus.tokenizer.encode(text).ids
         return ids
 
-    def _fact(self, fact: Fact, *, line: bool = False, most: int = 2) -> Segment:
+    def fact(self, fact: Fact, *, line: bool = False, most: int = 2) -> Segment:
+        """A fact with at most so many of its questions."""
         text = ("\n" if line else " ") + fact.text
         asked = self.rng.sample(fact.questions, min(len(fact.questions), most))
         pairs = [(self.encode(" " + reword(self.rng, fact, q)), self.encode(" " + answer)) for q, answer in asked]
@@ -82,7 +83,7 @@ class Material:
 
     def invented(self) -> Segment:
         """An invented fact with up to two of its questions."""
-        return self._fact(make_fact(self.rng))
+        return self.fact(make_fact(self.rng))
 
     def _sentence(self) -> Segment:
         passage = self.rng.choice(self.sentences)
@@ -123,7 +124,7 @@ class Material:
             elif kind < REAL_SHARE + 0.15 and self.sentences:
                 group = [self._sentence()]
             elif self.rng.random() < RIVAL_SHARE:
-                group = [self._fact(fact) for fact in make_rivals(self.rng)]
+                group = [self.fact(fact) for fact in make_rivals(self.rng)]
             else:
                 group = [self.invented()]
             used += sum(len(segment.ids) for segment in group)
@@ -135,15 +136,18 @@ class Material:
     def real_sentence(self) -> Segment:
         """A sentence of an encyclopedia with up to two of its questions."""
         passage = self.rng.choice(self.by_title[self.rng.choice(self.titles)])
-        number = self.rng.choice(passage.questions).sentence
+        return self.sentence(passage, self.rng.choice(passage.questions).sentence, most=2)
+
+    def sentence(self, passage: Passage, number: int, *, most: int) -> Segment:
+        """A sentence of a passage with at most so many of its questions."""
         here = [question for question in passage.questions if question.sentence == number]
-        pairs = [(self._question(q.ids), q.answer) for q in self.rng.sample(here, min(len(here), 2))]
+        pairs = [(self._question(q.ids), q.answer) for q in self.rng.sample(here, min(len(here), most))]
         return Segment(list(passage.sentences[number]), pairs)
 
     def keyed(self, n_tokens: int) -> list[list[Segment]]:
         """One pass key or key and value."""
         passkeys = [relation for relation in relations() if "{key}" in relation.statements[0]]
-        return [[self._fact(make_fact(self.rng, self.rng.choice(passkeys)), most=1)]]
+        return [[self.fact(make_fact(self.rng, self.rng.choice(passkeys)), most=1)]]
 
     def log(self, n_tokens: int) -> list[list[Segment]]:
         """One block of log-like lines, questions on four of them."""
@@ -156,7 +160,7 @@ class Material:
             used += len(self.encode("\n" + facts[-1].text))
         if used > n_tokens * 0.9:
             facts.pop()
-        block = [self._fact(fact, line=True, most=1) for fact in told_apart(facts)]
+        block = [self.fact(fact, line=True, most=1) for fact in told_apart(facts)]
         for segment in self.rng.sample(block, max(0, len(block) - 4)):
             segment.questions.clear()
         return [block]

@@ -12,14 +12,16 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from infinipot_cli.recipe import corpus, train_model
+from infinipot_cli.recipe import corpus, muon, train_model
 from infinipot_cli.recipe.examples import ASSISTANT, END, HEAD, ExampleMaker, Stage
 from infinipot_cli.recipe.export import export
+from infinipot_cli.recipe.matched import matched
+from infinipot_cli.recipe.material import Material
 
 BOOK = Path(__file__).parents[1] / "data" / "treasure-island.txt"
 STAGE = Stage(
-    96, 64, 4, 1_536, {"planted": 1.0, "keyed": 1.0, "log": 1.0, "wiki": 1.0, "summary": 1.0}, kept_share=0.5,
-    budget=48, residue_share=0.5, n_scored=8,
+    96, 64, 4, 1_536, {"planted": 1.0, "keyed": 1.0, "log": 1.0, "wiki": 1.0, "matched": 1.0, "summary": 1.0},
+    kept_share=0.5, budget=48, residue_share=0.5, n_scored=8,
 )  # fmt: skip
 
 
@@ -55,20 +57,11 @@ def test_examples_have_exact_length_and_answers_in_their_support(work: Path) -> 
     maker = ExampleMaker(loaded, 0, 3, 2)
     decode = loaded.tokenizer.decode
     n_branches = 0
-    shown_in_front = asked_bare = 0
     for _ in range(80):
-        example = maker.example(replace(STAGE, shown_share=0.5, bare_share=0.5))
+        example = maker.example(STAGE)
         text, rows, branch = example["text"], example["rows"], example["branch"]
         assert len(text) == STAGE.length
         assert tuple(text[:2]) == HEAD
-        front = decode(text[2 : example["n_protected"]].tolist())
-        questions = [decode(rows[branch == number].tolist()) for number in range(branch.max() + 1)]
-        bare = [number for number in range(branch.max() + 1) if rows[branch == number][0] == END]
-        for question in filter(None, front.split("\n\n")):
-            assert any(question in asked for asked in questions) or len(bare) == 1
-            shown_in_front += 1
-        assert len(bare) <= front.count("Question:"), "what is not asked behind the text stands in front of it"
-        asked_bare += len(bare)
         for number in range(branch.max() + 1):
             here = rows[branch == number].tolist()
             answer = here[here.index(ASSISTANT) + 1 :]
@@ -78,7 +71,7 @@ def test_examples_have_exact_length_and_answers_in_their_support(work: Path) -> 
             assert re.sub(r"\s", "", decode(answer)) in re.sub(r"\s", "", decode(support))
             assert example["offsets"][branch == number].tolist() == list(range(len(here)))
             n_branches += 1
-    assert n_branches > 40 and shown_in_front > 20 and asked_bare > 5
+    assert n_branches > 40
 
 
 def test_a_fact_stands_behind_what_a_pot_held_or_in_its_fragments(work: Path) -> None:
@@ -114,6 +107,33 @@ def test_distilled_views_keep_header_order_and_budget(work: Path) -> None:
         assert (places[..., :2] == [0, 1]).all()
 
 
+def test_passages_alike_in_the_words_of_a_question_stand_around_the_one_that_answers(work: Path) -> None:
+    loaded = corpus.load(work)
+    material = Material(loaded, 0)
+    n_others = 0
+    for _ in range(40):
+        (block,) = matched(material, 200)
+        assert sum(len(segment.ids) for segment in block) <= 200 or len(block) == 1
+        asked = [segment for segment in block if segment.questions]
+        assert asked
+        for segment in asked:
+            text = loaded.tokenizer.decode(segment.ids)
+            assert all(loaded.tokenizer.decode(answer).strip() in text for _, answer in segment.questions)
+        n_others += len(block) - 1
+    assert n_others > 40
+
+
+def test_muon_in_fp32_makes_a_matrix_nearly_orthogonal() -> None:
+    coefficients = (3.4445, -4.7750, 2.0315)
+    for shape in ((24, 60), (60, 24)):
+        found = muon.orthogonalised(
+            torch.randn(shape, generator=torch.Generator().manual_seed(1)), coefficients, 5, 1e-7
+        )
+        assert found.shape == shape and found.dtype is torch.float32
+        values = torch.linalg.svdvals(found)
+        assert float(values.min()) > 0.3 and float(values.max()) < 1.3
+
+
 @pytest.mark.slow
 def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -130,6 +150,8 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
         no_compile=True,
         stages=1,
         cool_down=False,
+        begin=None,
+        behind=0,
     )
     stopped = train_model.Trainer(options)
     stopped.run()  # its time is up after the first step
@@ -146,6 +168,12 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "pocket", trust_remote_code=False)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "pocket", trust_remote_code=False)
     assert model.config.max_position_embeddings == resumed.config.context
+    begun = train_model.Trainer(argparse.Namespace(**vars(options) | {"work": tmp_path, "begin": tmp_path / "pocket"}))
+    assert begun.state.tokens == 0
+    for name, value in resumed.model.state_dict().items():
+        assert torch.equal(begun.model.state_dict()[name], value.bfloat16().float()), name
+    begun = train_model.Trainer(argparse.Namespace(**vars(begun.options) | {"behind": 1}))
+    assert begun.state.tokens == STAGE.tokens
     text = "<s><|user|>The boat is old.<|end|><|assistant|>"
     messages = [{"role": "user", "content": "The boat is old."}]
     assert tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False) == text
