@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from infinipot_cli.explain.lookout import Lookout, Match
+from infinipot_cli.explain.lookout import Lookout, Match, apart
 from infinipot_cli.explain.record import Pass
-from infinipot_cli.explain.trail import Trail
+from infinipot_cli.explain.trail import Again, Trail
 from infinipot_cli.plan import Plan, Task, sought
 from infinipot_cli.settings import PICKING_TOKENS, Loading, Sampling
 from infinipot_cli.sources import Input
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot
     from infinipot_cli.explain.citations import Passage
     from infinipot_cli.explain.evictions import Evictions
+    from infinipot_cli.explain.held import Held
     from infinipot_cli.explain.overlooked import Overlooked
     from infinipot_cli.model.load import LoadedModel
 
@@ -71,6 +72,8 @@ class Answers:
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
         passes: the latest distillations while documents were read.
+        n_reread: tokens of the documents that the pot read once more for the latest question.
+        held: what it held when that question came, and these passages; None where there were none.
         last_pass: the distillation that made room for the latest question and its answer, if there was one.
         evictions: what each distillation while reading took; None unless it was asked for.
         evicted: the same with that last one.
@@ -88,6 +91,8 @@ class Answers:
         self.attended: Attended | None = None
         self.overlooked: Overlooked | None = None
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
+        self.n_reread = 0
+        self.held: Held | None = None
         self.last_pass: Pass | None = None
         self.evictions: Evictions | None = None
         self.evicted: Evictions | None = None
@@ -110,7 +115,7 @@ class Answers:
 
     @property
     def n_kept(self) -> float:
-        """Document tokens held in the pot when the answer began, the mean over layers and heads."""
+        """Document tokens held in the pot when the question came, the mean over layers and heads."""
         return sum(entry.n_kept for entry in self.inputs)
 
     @property
@@ -165,6 +170,7 @@ class Answers:
         with memory_guard("answer"):
             pot = pot_to_ask()
             before_it = (pot.n_cycles, pot.n_seen, pot.n_held)
+            self._reread(pot, lookout)
             self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
@@ -193,6 +199,33 @@ class Answers:
         if text := detokenizer.flush():
             self.said += text
             yield text
+
+    def _reread(self, pot: "Pot", lookout: Lookout | None) -> None:
+        """Read the passages that match a question best once more, where the pot may have lost what they say.
+
+        A pot in which nothing was distilled holds them as they are.
+        """
+        from infinipot_cli.engine import reread
+        from infinipot_cli.explain.held import held_at, unasked, with_reread
+
+        self.n_reread, self.held = 0, None
+        self.trail.again = [again for again in self.trail.again if again.origin < pot.n_seen]
+        most = int(self.plan.choice.reread * pot.budget)
+        if not most or lookout is None or not pot.n_cycles:
+            return
+        gap = self._model.tokenizer.encode("\n")
+        spans = {span: ids for span in apart(lookout.to_reread(most)) if (ids := self.trail.ids(*span))}
+        passages = [[*gap, *ids] for ids in spans.values()]
+        held = held_at(self.trail, pot, unasked(pot))
+        self._see_before_rereading(pot)
+        n_most = max(pot.n_prefix + 1, int(self.plan.choice.rest * pot.budget))
+        n_kept = min(n_most, pot.budget - sum(map(len, passages)))
+        read = reread(self._model.load().model, pot, passages, n_kept=n_kept)
+        starts = [(*list(spans)[one.number], one.origin + len(gap)) for one in read]
+        again = [Again(start, origin, end - start) for start, end, origin in starts]
+        if again:
+            self.trail.again += again
+            self.n_reread, self.held = sum(one.n_tokens for one in again), with_reread(held, again)
 
     def passages(self) -> "list[Passage]":
         """Sentences that the latest answer attended to, the most important first."""
@@ -236,23 +269,35 @@ class Answers:
 
     def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
         """The passage that should have answered, if the pot that was asked has lost it."""
+        from infinipot_cli.explain.held import origins_held
         from infinipot_cli.explain.overlooked import overlooked
 
         n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
-        return overlooked(lookout.best(n_seen), self.trail.documents, pot.origins)
+        return overlooked(lookout.best(n_seen), self.trail.documents, origins_held(self.trail, pot, self.held))
 
     def _see_last_pass(self, pot: "Pot", n_cycles: int, n_seen: int, n_held: int) -> None:
         """Note the distillation that made room for a question, which the pot that was asked has behind it now.
 
         A copy of the pot may have been asked: what was noted while reading stays as it is for the next question.
         """
-        self.last_pass, self.evicted = None, self.evictions
+        self.last_pass = None
+        if self.held is None:
+            self.evicted = self.evictions
         if pot.n_cycles == n_cycles:
             return
         self.last_pass = Pass(pot.n_cycles, n_seen, n_held, pot.n_held - (pot.n_seen - n_seen))
-        if self.evictions is not None:
+        if self.evictions is not None and self.held is None:
             self.evicted = deepcopy(self.evictions)
             self.evicted.see(pot.n_cycles, self.trail, pot.origins, n_seen)
+
+    def _see_before_rereading(self, pot: "Pot") -> None:
+        """Note what the latest distillation took of text that had not been read as a whole then.
+
+        What making room for passages takes is no loss of this kind: reports are on the pot as the question found it.
+        """
+        if self.evictions is not None:
+            self.evicted = deepcopy(self.evictions)
+            self.evicted.see(pot.n_cycles, self.trail, pot.origins, pot.n_seen)
 
     def _watcher(self) -> "Attended":
         from infinipot_cli.engine import Attended
@@ -282,7 +327,9 @@ class Answers:
 
     def _count_kept(self, pot: "Pot") -> None:
         """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""
-        origins = pot.origins
+        from infinipot_cli.explain.held import origins_held
+
+        origins = origins_held(self.trail, pot, self.held)
         n_heads = origins.shape[0] * origins.shape[1]
         start = len(self.plan.prompt.prefix_ids)
         for entry in self.inputs:

@@ -1,8 +1,8 @@
 """Named settings of what a distillation keeps, beyond the paper. No torch.
 
-Each is off by default, and then it is the paper's procedure to the token; only `words` is set by commands
-that know a question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task that
-was measured; `infinipot bench needle --set NAME=VALUE` measures one.
+Each is off by default, and then it is the paper's procedure to the token; only `words` and `reread` are set, by
+commands that know a question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task
+that was measured; `infinipot bench needle --set NAME=VALUE` measures one.
 """
 
 import dataclasses
@@ -25,7 +25,8 @@ class Choice:
         pool: Differs: CaP scores are replaced by the highest among so many neighbours (an odd number), so that whole
             phrases stay (SnapKV pools so, over what one prefill attends to).
         group_max: Differs: a KV head's score is the highest of its query heads' instead of their sum.
-        fill: Differs: the distillation in front of the question keeps as much as fits instead of |C|.
+        fill: Differs: the distillation in front of the question keeps as much as fits instead of |C|; where passages
+            are read once more it has been made already.
         mass: Differs: |C| is only as large as it must be to hold this share of the CaP scores, on average over heads,
             at least a quarter of what was asked for; 0 turns this off.
         spread: Differs: of the places that the catalyst gives away, this share is not each head's own but goes to the
@@ -39,6 +40,10 @@ class Choice:
         words: Differs: passages that hold words of the question keep up to this share of |C| in every head, the best of
             all that was read so far, by how rare the words are (as BM25 weighs them); reading knows the text, the
             catalyst need not guess.
+        reread: Differs: before a question is asked, the passages that hold its words are read once more, in full,
+            behind what the pot then holds; they take up to this share of |C|, and the pot is distilled once more to
+            make room for them.
+        rest: Differs: beside what is read once more the pot keeps no more than this share of |C|.
         fresh: Differs: this share of the places for novel tokens is open only to what was read since the last
             distillation.
         ahead: Differs: the questions stand in front of the document too, and stay, so that a causal model reads it with
@@ -57,6 +62,8 @@ class Choice:
     fresh: float = 0.0
     renew: bool = False
     words: float = 0.0
+    reread: float = 0.0
+    rest: float = 1.0
     ahead: bool = False
 
     def __post_init__(self) -> None:
@@ -65,7 +72,7 @@ class Choice:
                 raise UsageError(f"{name} must be 0 or more, not {value}")
         if not (1 <= self.pool <= LARGEST_POOL and self.pool % 2):
             raise UsageError(f"pool must be an odd number from 1 to {LARGEST_POOL}, not {self.pool}")
-        for name in ("mass", "spread", "decay", "fresh", "words"):
+        for name in ("mass", "spread", "decay", "fresh", "words", "reread", "rest"):
             share = getattr(self, name)
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} must lie between 0 and 1, not {share}")

@@ -165,13 +165,16 @@ class Reading(Answers):
     def _forget(self) -> None:
         """Let go of text that the pot holds little of, so that an endless pipe takes no more memory than a book."""
         if self.trail.is_full:
-            self.forget_what_is_gone()
+            self.shorten_trail()
 
-    def forget_what_is_gone(self) -> None:
-        """Let the trail forget text of which the pot holds nothing."""
+    def shorten_trail(self) -> None:
+        """Let the trail forget text of which the pot holds little, if it is long; what may be read again stays."""
         from infinipot_cli.explain.evidence import held_counts
 
-        self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen)
+        if self.trail.is_long:
+            most = int(self.plan.choice.reread * self.plan.budget)
+            spared = [span for lookout in self._lookouts for span in lookout.to_reread(most)]
+            self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen, spared)
 
     def _ids(self, entry: Input, meter: Meter) -> Iterator[int]:
         """The tokens of one document, behind its name where there are several."""

@@ -163,7 +163,7 @@ def save(
     path = shelf.path_of(name)
     state = capture(reading.pot)
     state = to_int8(state) if entries is Entries.INT8 else state
-    reading.forget_what_is_gone()
+    reading.shorten_trail()
     state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail.until(reading.pot.n_seen)))
     state.tensors[ASIDES] = bytes_as_tensor(asides(reading))
     tell(sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values()))
@@ -233,5 +233,6 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
         capacity=numbers["capacity"],
         budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
-        choice=Choice(**numbers["choice"]),
+        # how it was read is as it was; what is read again is a matter of the question
+        choice=replace(Choice(**numbers["choice"]), reread=request.choice.reread, rest=request.choice.rest),
     )

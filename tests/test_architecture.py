@@ -30,7 +30,7 @@ ARROWS = {
     "engine": {"model", "choice", "policies", "errors"},
     "choice": {"errors"},
     "policies": {"choice", "errors"},
-    "conversation": {"engine", "reading", "session", "sources", "progress"},
+    "conversation": {"engine", "explain", "reading", "session", "sources", "progress"},
     "pins": {"documents.piece", "errors"},
     "plan": {"settings", "choice", "policies", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},

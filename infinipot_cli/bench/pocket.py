@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from infinipot_cli.bench.citations import PagedBook
 from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.metrics import exact_match, f1, first_sentences, rouge_l
 from infinipot_cli.bench.plants import is_right
@@ -19,7 +20,9 @@ from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.policies import make
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Task
+from infinipot_cli.policies import DEFAULT, parse_settings
 from infinipot_cli.session import Session, ask, summarize
+from infinipot_cli.settings import usual_choices
 from infinipot_cli.tokens import Detokenizer
 
 NOT_DISTILLING = ("full", "truncated")
@@ -65,8 +68,8 @@ class Runner:
     def _applies(self, item: Item, arm: str) -> bool:
         if arm == "lead":
             return item.task == "summarize"
-        if arm == "general" and item.task != "ask":
-            return False  # it is the arm `pot` there
+        if arm in ("general", "ask") and item.task != "ask":
+            return False  # they are the arm `pot` there
         return arm != "full" or len(self._ids(item)) <= self.full_up_to
 
     def _ids(self, item: Item) -> list[int]:
@@ -82,6 +85,8 @@ class Runner:
         if item.task == "predict":
             pot, nats = self._predicted(item, arm)
             return pot, "", {"nats": nats}
+        if arm == "ask":
+            return self._as_the_command(item)
         plan = self.session.plan(self.session.settle(_task(item, arm)))
         pot = self._read(item, arm, plan)
         if arm not in NOT_DISTILLING:
@@ -96,6 +101,20 @@ class Runner:
         )
         given = ("".join(detokenizer.push(step.token_id) for step in steps) + detokenizer.flush()).strip()
         return pot, given, _scores(item, given)
+
+    def _as_the_command(self, item: Item) -> tuple[Pot, str, dict[str, float]]:
+        """What `ask` would answer, with its own settings wherever none were asked for."""
+        wished = self.session.request
+        usual = parse_settings(DEFAULT, usual_choices(self.session.files.name, knows_question=True))[0]
+        self.session.request = replace(wished, choice=replace(usual, **wished.choice.changed))  # type: ignore[arg-type]
+        try:
+            with self.session.reading_of([PagedBook((item.text(),))], ask(item.question)) as reading:
+                for _ in reading.read():
+                    pass
+                given = "".join(reading.answer()).strip()
+                return reading.pot, given, _scores(item, given)
+        finally:
+            self.session.request = wished
 
     def _read(self, item: Item, arm: str, plan: Plan) -> Pot:
         """A pot that holds what this arm holds of the text; its own copy where another question may follow."""

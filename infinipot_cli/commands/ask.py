@@ -137,10 +137,11 @@ def ask(
         sources, asked = sources_and_questions(
             words, question or [], questions, piped=input_is_piped(), interactive=interactive
         )
-    request = distilling.request(max_tokens, usual=settings.ASK_CHOICES if asked or not interactive else ())
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
+    knows_question = bool(asked or not interactive)
+    request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=knows_question))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.carry_out import carry_out

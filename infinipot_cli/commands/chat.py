@@ -70,7 +70,7 @@ def chat(
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
-    request = distilling.request(max_tokens)
+    request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=False))
     request.check_distilling("a conversation")
     from dataclasses import replace
 

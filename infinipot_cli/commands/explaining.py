@@ -78,7 +78,8 @@ def _agreement(session: Session, reading: Reading) -> tuple[float, ...] | None:
     from infinipot_cli.bench.hitrate import agreement
 
     assert reading.attended is not None
-    return agreement(session.load().model, reading.plan, ids, reading.attended.origins)
+    origins = reading.attended.origins if reading.held is None else reading.held.origins
+    return agreement(session.load().model, reading.plan, ids, origins)
 
 
 def _opened(session: Session, pot: str | None, words: Sequence[str], task: Task) -> Reading:
@@ -98,7 +99,8 @@ def usual_task() -> Task:
 def report_on(reading: Reading, question: str, answer: str) -> Report:
     """The report on the latest answer of a reading, which was watched; without one, on its pot."""
     # torch is here by now: the model has read
-    from infinipot_cli.explain.report import make_report, unasked
+    from infinipot_cli.explain.held import unasked
+    from infinipot_cli.explain.report import make_report
 
     return make_report(
         reading.trail,
@@ -109,6 +111,7 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
         answer=answer,
         n_tokens=reading.n_tokens,
         evictions=reading.evicted or reading.evictions,
+        held=reading.held,
     )
 
 

@@ -98,7 +98,7 @@ def read(
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     model, wanted = model_and_loading(words, model, was_chosen=was_chosen, loading=loading.loading())
-    request = distilling.request(usual=settings.ASK_CHOICES if question else ())
+    request = distilling.request(usual=settings.usual_choices(model, knows_question=True) if question else ())
     from dataclasses import replace
 
     from infinipot_cli import session

@@ -148,6 +148,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "kept": round(answered.n_kept, 2),
             "places": plan.capacity,
             "share": round(answered.kept_share, 6),
+            "reread": reading.n_reread,
         },
         "input": [
             {

@@ -255,6 +255,7 @@ class Reply:
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
         n_answer = sum(answered.n_tokens for answered in answers)
         wrote = f" · answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}" if n_answer else ""
+        again = f" · {counted(reading.n_reread, 'token')} read again" if reading.n_reread else ""
         took = ""
         if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
@@ -263,7 +264,7 @@ class Reply:
             took = f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), "
         say(
             self._console,
-            f"{took}{counted(reading.pot.n_cycles, 'distillation')}{wrote}"
+            f"{took}{counted(reading.pot.n_cycles, 'distillation')}{again}{wrote}"
             f" · pot {size(reading.pot.nbytes)}{' as @last' if self._is_kept else ''}, peak {reading.pot.peak} entries",
             style="dim",
         )

@@ -10,7 +10,7 @@ def kept_line(n_tokens: int, capacity: int, share: float) -> str:
     Args:
         n_tokens: document tokens read.
         capacity: places of the pot.
-        share: part of the tokens that was still in the pot when the answer began, 0 to 1.
+        share: part of the tokens that was still in the pot when the question came, 0 to 1.
     """
     return f"read {n_tokens} tokens into {capacity} places; {percent(share)} kept"
 

@@ -10,6 +10,7 @@ from infinipot_cli.engine.events import Consumed, Distilled, Step
 from infinipot_cli.engine.generate import generate
 from infinipot_cli.engine.ingest import Reader, read
 from infinipot_cli.engine.pot import Pot
+from infinipot_cli.engine.reread import Reread, reread
 from infinipot_cli.engine.state import PotState, capture, restore
 
 __all__ = [
@@ -19,10 +20,12 @@ __all__ = [
     "Pot",
     "PotState",
     "Reader",
+    "Reread",
     "Step",
     "capture",
     "coverage",
     "generate",
     "read",
+    "reread",
     "restore",
 ]

@@ -38,7 +38,7 @@ def distill(
         PotSizeError: an answer has taken the places of the catalyst, or what must stay fills the pot.
     """
     start, n_before = time.perf_counter(), pot.n_held
-    assert pot.budget < n_before
+    assert (n_kept or pot.budget) < n_before
     if n_before > pot.capacity - len(pot.catalyst_ids):
         raise PotSizeError(
             f"{n_before} entries leave no room for a catalyst of {len(pot.catalyst_ids)} tokens"

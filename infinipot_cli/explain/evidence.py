@@ -7,6 +7,39 @@ from infinipot_cli.engine import Attended
 from infinipot_cli.explain.trail import Trail
 
 
+def originals(trail: Trail, origins: Tensor) -> Tensor:
+    """Where entries of a pot first came from: the origins of what was read once more are those of the first time.
+
+    Args:
+        trail: of what was read.
+        origins: int64, any shape.
+    """
+    found = origins.clone() if trail.again else origins
+    for again in trail.again:
+        found[(origins >= again.origin) & (origins < again.origin + again.n_tokens)] -= again.origin - again.first
+    return found
+
+
+def originals_once(trail: Trail, origins: Tensor) -> Tensor:
+    """The same of slots that may hold a token twice, which then counts once, as it was read last; -1 for the other.
+
+    Args:
+        trail: of what was read.
+        origins: int64, (L, K, N).
+    """
+    if not trail.again:
+        return origins
+    ordered, places = originals(trail, origins).sort(dim=-1, stable=True)
+    is_older = torch.zeros_like(ordered, dtype=torch.bool)
+    is_older[..., :-1] = ordered[..., :-1] == ordered[..., 1:]
+    return torch.empty_like(ordered).scatter_(-1, places, ordered.masked_fill(is_older, -1))
+
+
+def was_read_again(trail: Trail, origins: Tensor) -> Tensor:
+    """Which entries of a pot are of what was read once more, boolean, of the same shape."""
+    return originals(trail, origins) != origins
+
+
 def token_lookup(trail: Trail, origins: Tensor) -> Tensor:
     """The token that each entry of a pot was; -1 where the trail does not know.
 
@@ -14,7 +47,7 @@ def token_lookup(trail: Trail, origins: Tensor) -> Tensor:
         trail: of what was read.
         origins: int64, any shape.
     """
-    distinct, inverse = origins.unique(return_inverse=True)
+    distinct, inverse = originals(trail, origins).unique(return_inverse=True)
     tokens = torch.full_like(distinct, -1)
     for place, origin in enumerate(distinct.tolist()):
         number = trail.find(origin)
@@ -36,10 +69,11 @@ def held_counts(origins: Tensor, edges: list[int]) -> list[int]:
     return [int(count) for count in counts[1 : len(edges) + 1].tolist()]
 
 
-def by_origin(attended: Attended, weights: Tensor, first: int, end: int) -> tuple[Tensor, Tensor]:
+def by_origin(trail: Trail, attended: Attended, weights: Tensor, first: int, end: int) -> tuple[Tensor, Tensor]:
     """Weights summed over layers and heads, for each token of the documents that is held anywhere.
 
     Args:
+        trail: of what was read.
         attended: of one answer.
         weights: `attended.total` or `attended.copied`, or a weighing of them, shape (L, H, N).
         first: origin of the first token of the documents.
@@ -48,7 +82,7 @@ def by_origin(attended: Attended, weights: Tensor, first: int, end: int) -> tupl
     Returns:
         Distinct origins, ascending, int64, (U,), and their weights, fp32, (U,).
     """
-    origins = attended.origins.repeat_interleave(attended.n_groups, dim=1)
+    origins = originals(trail, attended.origins).repeat_interleave(attended.n_groups, dim=1)
     inside = (origins >= first) & (origins < end)
     distinct, inverse = origins[inside].unique(return_inverse=True)
     return distinct, torch.zeros(len(distinct)).index_add_(0, inverse, weights[inside].float())

@@ -89,7 +89,7 @@ class Lookout:
         self.recalled: list[Match] | None = None
 
     def see(self, blocks: Iterable[Block]) -> bool:
-        """The next blocks of what is read; returns whether there is a passage among them to remember."""
+        """The next blocks of what is read; returns whether there is a passage of several of the words among them."""
         n_found = sum(self._see(block) for block in blocks)
         return n_found > 0
 
@@ -105,7 +105,7 @@ class Lookout:
         for word in words:
             self._counts[word] += 1
         rare = self._rare() & words
-        if len(rare) < FEWEST_WORDS or (near and rare <= near[1] and not rare <= here):
+        if not rare or (near and rare <= near[1] and not rare <= here):
             return was_open  # nothing, or nothing that the block before had not alone
         group = self._groups.setdefault(rare, _Group())
         group.n += 1
@@ -114,7 +114,7 @@ class Lookout:
         if len(self._groups) > MOST_GROUPS:
             best = sorted(self._groups, key=self._weight, reverse=True)[: MOST_GROUPS // 2]
             self._groups = {words: self._groups[words] for words in best}
-        return True
+        return was_open or len(rare) >= FEWEST_WORDS
 
     def _found(self, text: str) -> dict[int, tuple[int, int]]:
         """Numbers of the question's words that a text holds, with the place of the last of each."""
@@ -155,19 +155,25 @@ class Lookout:
         """Sum of the inverse document frequencies."""
         return sum(math.log(1 + self._n_blocks / self._counts[word]) for word in words)
 
-    def favoured(self, most: int) -> list[tuple[int, int]]:
+    def favoured(self, most: int, *, fewest: int = FEWEST_WORDS) -> list[tuple[int, int]]:
         """Origins of the passages that match best so far, as ranges, the best first.
 
         Args:
             most: tokens, in all.
+            fewest: words of the question that a passage must hold.
         """
         rare, chosen = self._rare(), list[tuple[int, int]]()
-        for words in sorted(self._groups, key=lambda words: self._weight(words & rare), reverse=True):
+        groups = [words for words in self._groups if len(words) >= fewest]
+        for words in sorted(groups, key=lambda words: self._weight(words & rare), reverse=True):
             for match in self._groups[words].matches:
                 if (most := most - (match.origins[1] - match.origins[0])) < 0:
                     return chosen
                 chosen.append(match.origins)
         return chosen
+
+    def to_reread(self, most: int) -> list[tuple[int, int]]:
+        """The same of passages that shall be read once more: one word is enough where no other says where to look."""
+        return self.favoured(most, fewest=min(FEWEST_WORDS, len(self._rare())))
 
     def best(self, n_seen: int) -> list[Match]:
         """The passages that match best, all alike; none if nothing matches well, or too much matches as well.
@@ -179,7 +185,8 @@ class Lookout:
             return self.recalled
         rare = self._rare()
         alike: dict[frozenset[int], _Group] = {}
-        for words, group in self._groups.items():  # words may have become common since
+        several = ((words, group) for words, group in self._groups.items() if len(words) >= FEWEST_WORDS)
+        for words, group in several:  # words may have become common since
             merged = alike.setdefault(words & rare, _Group())
             merged.n += group.n
             merged.matches += [match for match in group.matches if match.origins[1] <= n_seen]
@@ -208,6 +215,21 @@ def _passage(blocks: list[Block], first: int, last: int) -> tuple[Match, bool]:
         quote=quote(text[start:end], first - start, is_open=start == 0 and offset > 0, is_unfinished=not is_whole),
     )
     return match, is_whole
+
+
+def apart(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in the order given, each joined to the first that it overlaps, so that nothing is in two of them."""
+    found: list[tuple[int, int]] = []
+    for start, end in ranges:
+        near = [other for other in found if start < other[1] and other[0] < end]
+        if near:
+            place = found.index(near[0])
+            whole = (min(start, *(other[0] for other in near)), max(end, *(other[1] for other in near)))
+            found = [other for other in found if other not in near]
+            found.insert(place, whole)
+        else:
+            found.append((start, end))
+    return found
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

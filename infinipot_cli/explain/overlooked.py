@@ -77,7 +77,7 @@ def overlooked(
     Args:
         matches: as `Lookout.best` gives them.
         documents: what was read.
-        origins: of the pot's entries when the answer began, (L, K, N).
+        origins: of the pot's entries when the question came, (L, K, N).
         threshold: share of a passage's entries below which it is lost.
     """
     shares = [_share(match, origins) for match in matches]

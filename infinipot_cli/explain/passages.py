@@ -61,9 +61,9 @@ def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> li
 
 def _ranked(trail: Trail, attended: Attended, first: int) -> "tuple[list[_Found], float]":
     """Sentences by their weight, and the weight of everything."""
-    copied = by_origin(attended, attended.copied, first, trail.n_seen)
+    copied = by_origin(trail, attended, attended.copied, first, trail.n_seen)
     origins, weights = (
-        copied if float(copied[1].sum()) > 0 else by_origin(attended, attended.total, first, trail.n_seen)
+        copied if float(copied[1].sum()) > 0 else by_origin(trail, attended, attended.total, first, trail.n_seen)
     )
     whole = float(weights.sum())
     if not whole:

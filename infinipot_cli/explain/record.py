@@ -1,6 +1,6 @@
 """What a report says: three facts that are never mixed, for every page and every token of it.
 
-*Kept*: the share of layer × head slots of the pot that still held it when the answer began, split by what saved it.
+*Kept*: the share of layer × head slots of the pot that still held it when the question came, split by what saved it.
 *Attended*: the share of the answer's attention to the documents that lay on it. *Cited*: it passed the threshold.
 """
 
@@ -12,13 +12,13 @@ from infinipot_cli.explain.citations import Passage
 
 MOST_LOSSES = 4
 _LEAST_LOSS = 0.005  # less is shown as nothing
-RULES = ("cap", "nuc", "pinned", "unjudged")
-RULE_NAMES = ("CaP", "NuC", "pinned", "unjudged")
+RULES = ("cap", "nuc", "pinned", "reread", "unjudged")
+RULE_NAMES = ("CaP", "NuC", "pinned", "read again", "unjudged")
 LEGEND = (
-    "kept: share of layer and head slots that still held it when the answer began; by CaP (the question asked for it),"
-    " NuC (it was surprising), pinned (by you, or it holds the question's words), or not yet judged. attended: share of"
-    " the answer's attention to the documents. cited: passed the threshold. A citation is evidence of use, not proof of"
-    " truth."
+    "kept: share of layer and head slots that still held it when the question came; by CaP (the question asked for it),"
+    " NuC (it was surprising), pinned (by you, or it holds the question's words), read again in front of the question"
+    " (it holds its words), or not yet judged. attended: share of the answer's attention to the documents. cited:"
+    " passed the threshold. A citation is evidence of use, not proof of truth."
 )
 
 
@@ -140,7 +140,7 @@ class Report:
         question: what was asked; empty for a summary, and where nothing was.
         answer: what came; empty where nothing was asked.
         n_tokens: document tokens read.
-        kept_share: part of them that the pot held when the answer began.
+        kept_share: part of them that the pot held when the question came.
         protected: entries of each slot that always stay.
         parts: pages or stretches of lines, in reading order.
         passages: sentences that the answer attended to, the most important first.

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 
 from infinipot_cli.engine import Attended, Pot
-from infinipot_cli.engine.distill import inside
-from infinipot_cli.engine.importance import most_novel
-from infinipot_cli.engine.policies import Timing
 from infinipot_cli.explain.citations import Passage, cite, is_refusal
 from infinipot_cli.explain.evictions import Evictions
-from infinipot_cli.explain.evidence import by_origin
+from infinipot_cli.explain.evidence import by_origin, originals
+from infinipot_cli.explain.held import Held, held_at
 from infinipot_cli.explain.passages import passages
 from infinipot_cli.explain.record import RULES, Part, Pass, Report, Span
 from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
@@ -22,55 +20,8 @@ from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
 # Blocks of a text that make one part where there are no pages.
 PART_BLOCKS = 8
 MOST_PASSAGES = 20
-_CAP, _NUC, _PINNED, _UNJUDGED = range(4)
 Facts = dict[int, tuple[tuple[float, ...], float]]
 _NOTHING = ((0.0,) * len(RULES), 0.0)
-
-
-def saved_by(pot: Pot, attended: Attended) -> Tensor:
-    """What saved each entry that the answer began with: its place in `RULES`, int64, (L, K, N).
-
-    What is pinned is known from where it stood; of the rest the most novel are chosen first and stay the most novel of
-    those kept, so no record of the choice is needed.
-    Entries read after the last distillation, and those of layers with a window, were never judged, and where novelty is
-    renewed only what is pinned is known.
-
-    Args:
-        pot: that was asked.
-        attended: of its answer.
-    """
-    rules = torch.full_like(attended.origins, _UNJUDGED)
-    if not attended.n_cycles or pot.policy.timing is not Timing.WHEN_FULL:
-        return rules
-    judged = slice(0, _n_judged(attended))
-    origins = attended.origins[..., judged].contiguous()
-    stays, is_there = _pinned(pot, origins), origins >= 0
-    budget = int(is_there.sum(dim=(1, 2)).max()) // origins.shape[1]  # what a head holds on average
-    n_novel = (budget - stays.sum(-1, keepdim=True)).clamp(min=0, max=int(pot.novelty_ratio * budget))
-    novel = most_novel(attended.novelty[..., judged].masked_fill(~is_there, float("-inf")), stays, n_novel)
-    scored = torch.full_like(origins, _CAP).masked_fill(novel, _NUC)
-    if pot.choice.renew:  # what chose them has been found again since
-        scored = torch.full_like(origins, _UNJUDGED)
-    rules[..., judged] = scored.masked_fill(stays, _PINNED)
-    for number, layer in enumerate(pot.pot_layers):
-        if layer.is_local:
-            rules[number] = _UNJUDGED
-    return rules
-
-
-def _n_judged(attended: Attended) -> int:
-    """Places of each slot that the last distillation before the answer has filled."""
-    return int((attended.origins[0, 0] < attended.n_seen_distilled).sum())
-
-
-def _pinned(pot: Pot, origins: Tensor) -> Tensor:
-    """Which entries no score could evict, boolean: the prefix, pins, passages with the question's words, ends."""
-    first, latest = pot.policy.always(pot.budget)
-    stays = origins < pot.n_prefix + max(first, pot.choice.sinks)
-    stays |= origins >= pot.n_seen_distilled - max(latest, pot.choice.recent)
-    for ranges in filter(None, (pot.pinned, pot.favoured)):
-        stays |= inside(ranges, origins)
-    return stays & (origins >= 0)
 
 
 def make_report(
@@ -83,8 +34,9 @@ def make_report(
     answer: str,
     n_tokens: int,
     evictions: Evictions | None = None,
+    held: Held | None = None,
 ) -> Report:
-    """Everything that is known about one answer, or with `unasked` about a pot of which nothing was asked.
+    """Everything that is known about one answer, or with `held.unasked` about a pot of which nothing was asked.
 
     Args:
         trail: of what was read.
@@ -95,27 +47,30 @@ def make_report(
         answer: what came.
         n_tokens: document tokens read.
         evictions: what the distillations took, if that was watched.
+        held: what the pot held when the question came, where something was done to it before the answer began.
     """
+    held = held or held_at(trail, pot, attended)
     first, end = pot.n_prefix, trail.n_seen
     ranked = passages(trail, attended, first)
     cited = [] if is_refusal(answer) else cite(ranked)
-    facts = _facts(attended, saved_by(pot, attended), first, end)
+    facts = _facts(trail, attended, held, first, end)
     n_kept = sum(sum(kept) for kept, _ in facts.values())
     rows = max(1, attended.n_rows)
-    inside = ((attended.origins >= first) & (attended.origins < end)).repeat_interleave(attended.n_groups, dim=1)
+    origins = originals(trail, attended.origins)
+    inside = ((origins >= first) & (origins < end)).repeat_interleave(attended.n_groups, dim=1)
     return Report(
         question=question,
         answer=answer,
         n_tokens=n_tokens,
         kept_share=n_kept / n_tokens if n_tokens else 0.0,
         protected=pot.n_prefix,
-        parts=tuple(_with_slots(list(_parts(trail, facts, cited, evictions)), trail, attended.origins)),
+        parts=tuple(_with_slots(list(_parts(trail, facts, cited, evictions)), trail, held.origins)),
         passages=tuple(ranked[:MOST_PASSAGES]),
         cited=tuple(cited),
         passes=tuple(passes),
         heads=_by_head(attended.total * inside, rows),
         copying=_by_head(attended.copied * inside, rows),
-        thirds=_thirds(attended.origins, first, end),
+        thirds=_thirds(held.origins, first, end),
     )
 
 
@@ -126,15 +81,6 @@ def _thirds(origins: Tensor, first: int, end: int) -> tuple[float, float, float]
     held = [int(((origins >= start) & (origins < stop)).sum()) / n_slots for start, stop in pairwise(edges)]
     early, middle, late = (n / max(1, stop - start) for n, (start, stop) in zip(held, pairwise(edges), strict=True))
     return early, middle, late
-
-
-def unasked(pot: Pot) -> Attended:
-    """What a report needs of an answer, where there was none: the entries as they are, attended to by nobody."""
-    nothing = Attended()
-    nothing.origins, nothing.novelty = pot.origins.cpu(), pot.novelty.cpu()
-    nothing.total = nothing.copied = torch.zeros(nothing.origins.shape)
-    nothing.n_cycles, nothing.n_seen_distilled = pot.n_cycles, pot.n_seen_distilled
-    return nothing
 
 
 def _with_slots(parts: list[Part], trail: Trail, origins: Tensor) -> Iterator[Part]:
@@ -159,19 +105,17 @@ def _by_head(weights: Tensor, rows: int) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(round(value, 4) for value in layer) for layer in (weights.sum(-1) / rows).tolist())
 
 
-def _facts(attended: Attended, rules: Tensor, first: int, end: int) -> Facts:
-    """For each token held anywhere: the share of slots by rule, and the share of attention."""
-    distinct, weights = by_origin(attended, attended.total, first, end)
-    n_slots = attended.origins.shape[0] * attended.origins.shape[1]
-    inside = (attended.origins >= first) & (attended.origins < end)
-    places = torch.searchsorted(distinct, attended.origins[inside])
-    counts = torch.bincount(places * len(RULES) + rules[inside], minlength=len(distinct) * len(RULES))
-    shares = (counts.view(-1, len(RULES)) / max(1, n_slots)).tolist()
-    whole = float(weights.sum()) or 1.0
-    attention = (weights / whole).tolist()
+def _facts(trail: Trail, attended: Attended, held: Held, first: int, end: int) -> Facts:
+    """For each token held or attended to: the share of slots by rule, and the share of attention."""
+    inside = (held.origins >= first) & (held.origins < end)
+    origins, places = held.origins[inside].unique(return_inverse=True)
+    counts = torch.bincount(places * len(RULES) + held.rules[inside], minlength=len(origins) * len(RULES))
+    shares = (counts.view(-1, len(RULES)) / max(1, held.origins.shape[0] * held.origins.shape[1])).tolist()
+    kept = {origin: tuple(share) for origin, share in zip(origins.tolist(), shares, strict=True)}
+    seen, weights = by_origin(trail, attended, attended.total, first, end)
+    attention = dict(zip(seen.tolist(), (weights / (float(weights.sum()) or 1.0)).tolist(), strict=True))
     return {
-        origin: (tuple(share), weight)
-        for origin, share, weight in zip(distinct.tolist(), shares, attention, strict=True)
+        origin: (kept.get(origin, _NOTHING[0]), attention.get(origin, 0.0)) for origin in sorted({*kept, *attention})
     }
 
 

@@ -86,17 +86,32 @@ class Block:
         return self.starts[0] + len(self.text)
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Tokens that a pot has read once more: origin of the first when it was read, and now; and how many."""
+
+    first: int
+    origin: int
+    n_tokens: int
+
+
 class Trail:
     """What was read, token by token.
 
     Args:
         n_prefix: tokens that the pot has read before the first document.
         most_blocks: blocks to remember.
+
+    Attributes:
+        documents: that were read.
+        blocks: their text and tokens, as far as they are remembered.
+        again: what of it the pot that was asked last has read once more.
     """
 
     def __init__(self, n_prefix: int, *, most_blocks: int = MOST_BLOCKS) -> None:
         self.documents: list[ReadDocument] = []
         self.blocks: list[Block] = []
+        self.again: list[Again] = []
         self._next = n_prefix
         self._most = most_blocks
         self._text = ""
@@ -157,15 +172,23 @@ class Trail:
         """Whether it is time to forget; well above the limit, so that it is seldom."""
         return len(self.blocks) > 2 * self._most
 
-    def forget(self, counts: Sequence[int], n_seen: int) -> None:
+    @property
+    def is_long(self) -> bool:
+        """Whether more is remembered than is worth storing."""
+        return len(self.blocks) > self._most
+
+    def forget(self, counts: Sequence[int], n_seen: int, spared: Iterable[tuple[int, int]] = ()) -> None:
         """Forget blocks of which little is held, never those next to one that stays or not yet read by the model.
 
         Args:
             counts: for each block, entries of the pot that came from it, over all layers and heads.
             n_seen: tokens that the model has read; the trail is ahead of it.
+            spared: ranges of origins that are wanted whatever the pot holds of them.
         """
         ranked = sorted(range(len(counts)), key=lambda number: counts[number], reverse=True)[: self._most // 3]
         stays = {near for number in ranked if counts[number] for near in (number - 1, number, number + 1)}
+        for start, end in spared:
+            stays.update(range(bisect_right(self._origins, start) - 1, bisect_right(self._origins, end - 1)))
         self.blocks = [
             block
             for number, block in enumerate(self.blocks)
@@ -225,6 +248,16 @@ class Trail:
         if number < 0 or origin >= self.blocks[number].origin + len(self.blocks[number].ids):
             return None
         return number
+
+    def ids(self, start: int, end: int) -> list[int]:
+        """The tokens of a range of origins; empty if any of them is forgotten."""
+        found: list[int] = []
+        while start < end and (number := self.find(start)) is not None:
+            block = self.blocks[number]
+            part = block.ids[start - block.origin : end - block.origin]
+            found += part
+            start += len(part)
+        return found if start == end else []
 
     def stretch(self, number: int) -> tuple[int, int]:
         """First and last block, inclusive, of the unbroken text around a block, at most two blocks to each side."""

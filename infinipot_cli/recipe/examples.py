@@ -4,7 +4,7 @@ Everything is done on token ids. A planted statement starts with a space and goe
 where the tokenizer cuts as well, so the ids are those that the finished text would have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,7 +88,7 @@ class ExampleMaker:
         kind = self.rng.choices(list(stage.mix), list(stage.mix.values()))[0]
         if kind == "leavings" and self.corpus.leavings:
             return self._behind_leavings(n_tokens)
-        makers = {
+        makers: dict[str, Callable[[int], list[list[Segment]]]] = {
             "leavings": self.material.planted,  # until there are any
             "planted": self.material.planted,
             "keyed": self.material.keyed,

@@ -24,7 +24,7 @@ from infinipot_cli.recipe import corpus
 from infinipot_cli.recipe.corpus import Corpus, Leavings
 from infinipot_cli.recipe.material import Material, Segment
 from infinipot_cli.session import Session, ask
-from infinipot_cli.settings import ASK_CHOICES, PotRequest
+from infinipot_cli.settings import DEFAULT_MODEL, PotRequest, usual_choices
 
 CAPACITY, BUDGET = 1024, 512
 SHORTEST, LONGEST = 2_000, 9_000
@@ -36,7 +36,8 @@ class Recorder:
     """Reads with a model, as `ask` does, and keeps what its heads hold."""
 
     def __init__(self, model: Path, texts: Corpus, seed: int) -> None:
-        request = PotRequest(CAPACITY, BUDGET, choice=parse_settings(DEFAULT, ASK_CHOICES)[0])
+        usual = usual_choices(DEFAULT_MODEL, knows_question=True)
+        request = PotRequest(CAPACITY, BUDGET, choice=parse_settings(DEFAULT, usual)[0])
         self.session = Session(str(model), request)
         self.tokenizer = texts.tokenizer
         self.material = Material(texts, seed)

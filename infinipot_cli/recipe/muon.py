@@ -10,20 +10,20 @@ def in_fp32() -> None:
     _muon._zeropower_via_newtonschulz = orthogonalised
 
 
-def orthogonalised(grad: Tensor, coefficients: tuple[float, float, float], n_steps: int, eps: float) -> Tensor:
+def orthogonalised(grad: Tensor, ns_coefficients: tuple[float, float, float], ns_steps: int, eps: float) -> Tensor:
     """The matrix with about the same singular vectors and singular values near 1, by Newton and Schulz's iteration.
 
     Args:
         grad: 2-D.
-        coefficients: of the quintic polynomial that each step puts the singular values through.
-        n_steps: times.
+        ns_coefficients: of the quintic polynomial that each step puts the singular values through.
+        ns_steps: times.
         eps: least norm that is divided by.
     """
-    a, b, c = coefficients
+    a, b, c = ns_coefficients
     is_tall = grad.shape[0] > grad.shape[1]
-    x = grad.float().T if is_tall else grad.float()
+    x: Tensor = grad.float().T if is_tall else grad.float()
     x = x / x.norm().clamp(min=eps)
-    for _ in range(n_steps):
+    for _ in range(ns_steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x.T if is_tall else x

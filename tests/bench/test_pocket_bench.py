@@ -20,6 +20,7 @@ from infinipot_cli.bench.pocket_record import (
 )
 from infinipot_cli.bench.pocket_sets import Choice, Item, Sets
 from infinipot_cli.bench.run_file import RunFile
+from infinipot_cli.display.safe import safe
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.policies import parse_settings
 from infinipot_cli.session import Session, ask
@@ -79,10 +80,22 @@ def test_without_a_distillation_the_arms_are_the_same(runner: Runner, task: str)
 
 def test_only_the_pots_distill_and_they_differ(runner: Runner) -> None:
     trials = {trial.arm: trial for trial in runner.run(item_of(TEXT), list(ARMS))}
-    assert set(trials) == {"pot", "full", "truncated", "general", "cap", "nuc"}
+    assert set(trials) == {"pot", "ask", "full", "truncated", "general", "cap", "nuc"}
     for arm, trial in trials.items():
-        assert (trial.n_distilled > 0) == (arm in ("pot", "general", "cap", "nuc")), arm
+        assert (trial.n_distilled > 0) == (arm in ("pot", "ask", "general", "cap", "nuc")), arm
     assert len({trial.given for trial in trials.values()}) > 2
+
+
+def test_the_arm_ask_is_the_command(runner: Runner, tiny_model: Path, tmp_path: Path) -> None:
+    text = f"{TEXT}Ann Weir hid the key. {TEXT}"
+    (trial,) = runner.run(item_of(text, question="Who hid the key?"), ["ask"])
+    path = tmp_path / "text.txt"
+    path.write_text(text)
+    words = ["ask", str(path), trial.question, "-m", str(tiny_model), "-s", "256", "--json", "--no-cache"]
+    record = json.loads(CliRunner().invoke(app, words).stdout)
+    assert record["answer"] == safe(trial.given).strip()
+    assert record["pot"]["distillations"] == trial.n_distilled
+    assert record["retention"]["reread"] > 0
 
 
 def test_another_question_on_the_same_text_is_answered_as_if_it_were_the_first(

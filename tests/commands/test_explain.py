@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.explain.record import RULES
 
 SMALL = ["-s", "400", "-n", "20"]
 EVIL = '</div></section><script>alert(1)</script><img src=x onerror="alert(2)"><style>*{display:none}</style>'
@@ -53,7 +54,7 @@ def test_what_is_said_to_be_kept_is_what_the_answer_had(story: Path, model: list
     assert kept == pytest.approx(asked["retention"]["kept"], abs=0.05)
     assert sum(part["tokens"] for part in told["parts"]) == story.stat().st_size
     for part in told["parts"]:
-        by_rule = sum(part["kept"][rule] for rule in ("cap", "nuc", "pinned", "unjudged"))
+        by_rule = sum(part["kept"][rule] for rule in RULES)
         assert part["kept"]["share"] == pytest.approx(by_rule, abs=1e-5)
     assert sum(part["attended"] for part in told["parts"]) == pytest.approx(1.0, abs=1e-4)
     assert all(any(part["cited"] for part in told["parts"]) for _ in told["sources"])
@@ -80,7 +81,7 @@ def test_places_in_several_documents_name_theirs(tmp_path: Path, model: list[str
 def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(
     story: Path, model: list[str], ahead: str
 ) -> None:
-    words = [str(story), "What is the pass key?", *SMALL, *model, "--set", f"ahead={ahead}"]
+    words = [str(story), "What is the pass key?", *SMALL, *model, "--set", f"ahead={ahead}", "--set", "reread=0"]
     told = json.loads(run("explain", *words, "--json").stdout)
     n_passes = len(told["passes"])
     for part in told["parts"]:
@@ -91,6 +92,16 @@ def test_what_layers_and_heads_hold_and_what_each_distillation_took_adds_up(
         assert part["kept"]["share"] + lost == pytest.approx(1.0, abs=0.07)
         assert all(1 <= cycle <= n_passes for cycle, _ in part["evicted"])
     assert told["parts"][0]["evicted"]
+
+
+def test_what_was_read_again_counts_as_held_and_takes_nothing_from_the_rest(story: Path, model: list[str]) -> None:
+    told = json.loads(run("explain", str(story), "What is the pass key?", *SMALL, *model, "--json").stdout)
+    for part in told["parts"]:
+        shares = [share for heads in part["slots"] for share in heads]
+        assert sum(shares) / len(shares) == pytest.approx(part["kept"]["share"], abs=1e-3)
+        lost = sum(share for _, share in part["evicted"])
+        assert 0.93 <= part["kept"]["share"] + lost <= 1.07 + part["kept"]["reread"]
+    assert sum(part["kept"]["reread"] for part in told["parts"]) > 0
 
 
 def test_a_short_text_is_held_against_full_attention(story: Path, tmp_path: Path, model: list[str]) -> None:
@@ -129,7 +140,7 @@ def test_everything_is_kept_and_nothing_judged_where_the_pot_is_large_enough(tmp
     path.write_text("The pass key is 71432.")
     told = json.loads(run("explain", str(path), "Which?", *SMALL, *model, "--json").stdout)
     (part,) = told["parts"]
-    assert part["kept"] == {"share": 1.0, "cap": 0.0, "nuc": 0.0, "pinned": 0.0, "unjudged": 1.0}
+    assert part["kept"] == {"share": 1.0, "cap": 0.0, "nuc": 0.0, "pinned": 0.0, "reread": 0.0, "unjudged": 1.0}
     assert told["longest_gap"] is None and told["passes"] == []
 
 

@@ -14,7 +14,7 @@ from infinipot_cli.engine.importance import select
 from infinipot_cli.engine.renewal import renewed_novelty
 from infinipot_cli.engine.sharing import select_shared, widest_head
 from infinipot_cli.errors import PotError, UnsupportedModelError
-from infinipot_cli.explain.report import saved_by
+from infinipot_cli.explain.held import saved_by
 from infinipot_cli.model.port import port_of
 from tests.engine.conftest import random_ids, some_windows, tiny
 from tests.engine.reference import Reference

@@ -11,10 +11,10 @@ import infinipot_cli.engine.distill as distilling
 from infinipot_cli.choice import Choice
 from infinipot_cli.engine import Attended, Reader, generate, read
 from infinipot_cli.engine.importance import most_novel
-from infinipot_cli.explain.report import saved_by
+from infinipot_cli.explain.held import saved_by
 from tests.engine.conftest import random_ids, tiny
 
-_CAP, _NUC, _PINNED, _UNJUDGED = range(4)
+_CAP, _NUC, _PINNED, _, _UNJUDGED = range(5)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,59 @@
+"""Passages read once more in front of a question: what a pot holds of them was read long ago, among other entries.
+
+Differs from the paper, which asks a pot as its last distillation has left it. The passages come from whoever has the
+text; here they are token ids, and take places of the budget.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from infinipot_cli.engine.consume import consume
+from infinipot_cli.engine.distill import distill
+from infinipot_cli.engine.pot import Pot
+from infinipot_cli.model.port import port_of
+
+
+@dataclass(frozen=True)
+class Reread:
+    """A passage that was read again: which of those given, and the origin of its first token now."""
+
+    number: int
+    origin: int
+
+
+@torch.no_grad()
+def reread(model: PreTrainedModel, pot: Pot, passages: Sequence[Sequence[int]], *, n_kept: int) -> list[Reread]:
+    """Distil a pot and read passages behind what stays, the best last and so next to the question.
+
+    Args:
+        model: the model that filled the pot.
+        pot: one that was distilled before; with these passages it holds no more than its budget, unless more must stay.
+        passages: token ids, the best first; those that find no room are left out.
+        n_kept: entries that the pot keeps of its own.
+
+    Returns:
+        The passages that were read, in the order of reading.
+
+    Raises:
+        PotSizeError: what must stay fills the pot.
+    """
+    room, chosen = pot.budget - n_kept, list[int]()
+    for number, passage in enumerate(passages):
+        if len(passage) <= room:
+            chosen.append(number)
+            room -= len(passage)
+    if not chosen:
+        return []
+    pot.favoured = []  # what was kept of them gives way to them
+    if pot.n_held > n_kept:
+        distill(model, pot, n_kept=n_kept)
+    port, read = port_of(model), list[Reread]()
+    for number in reversed(chosen):
+        if pot.n_held + len(passages[number]) > pot.capacity - len(pot.catalyst_ids):
+            continue  # heads that share their places, and pins, may hold more than was wished
+        read.append(Reread(number, pot.n_seen))
+        consume(model, port, pot, passages[number])
+    return read

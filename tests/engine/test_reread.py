@@ -1,0 +1,64 @@
+"""Passages read again stand behind what the pot keeps, whole in every head, and never beyond the budget."""
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from infinipot_cli.engine import Reader, generate, reread
+from infinipot_cli.engine.consume import consume
+from infinipot_cli.engine.distill import distill
+from infinipot_cli.model.port import port_of
+
+SIZES = {"catalyst_ids": [5, 6, 7], "prefix_ids": [1], "capacity": 64, "budget": 40}
+PASSAGES = [[11, 12, 13, 14, 15, 16], [21, 22, 23], [31, 32, 33, 34, 35]]
+
+
+def filled(model: PreTrainedModel, n_tokens: int = 200) -> Reader:
+    reader = Reader(model, **SIZES)  # type: ignore[arg-type]
+    ids = torch.randint(8, 90, (n_tokens,), generator=torch.Generator().manual_seed(3))
+    for _ in reader.feed(ids):
+        pass
+    return reader
+
+
+def test_it_is_a_distillation_and_then_reading(llama: PreTrainedModel) -> None:
+    pot, by_hand = filled(llama).pot, filled(llama).pot
+    n_seen = pot.n_seen
+    read = reread(llama, pot, PASSAGES, n_kept=26)
+    assert [(one.number, one.origin) for one in read] == [(2, n_seen), (1, n_seen + 5), (0, n_seen + 8)], "best last"
+    distill(llama, by_hand, n_kept=26)
+    for passage in reversed(PASSAGES):
+        consume(llama, port_of(llama), by_hand, passage)
+    assert torch.equal(pot.origins, by_hand.origins)
+    for one, other in zip(pot.pot_layers, by_hand.pot_layers, strict=True):
+        assert torch.equal(one.keys[:, :, : pot.n_held], other.keys[:, :, : pot.n_held])
+    assert pot.n_held == 40
+    answers = [[step.token_id for step in generate(llama, held, [9, 10], max_new_tokens=8)] for held in (pot, by_hand)]
+    assert answers[0] == answers[1]
+
+
+def test_what_finds_no_room_is_left_out(llama: PreTrainedModel) -> None:
+    pot = filled(llama).pot
+    read = reread(llama, pot, PASSAGES, n_kept=31)
+    assert [one.number for one in read] == [1, 0], "nine places, best first: six, then three of them"
+    assert pot.n_held == 40
+
+
+@pytest.mark.parametrize("passages", [[], [[50] * 30]])
+def test_where_nothing_can_be_read_again_the_pot_stays(llama: PreTrainedModel, passages: list[list[int]]) -> None:
+    pot = filled(llama).pot
+    before, n_cycles = pot.origins, pot.n_cycles
+    assert reread(llama, pot, passages, n_kept=26) == []
+    assert torch.equal(pot.origins, before) and pot.n_cycles == n_cycles
+
+
+def test_favoured_entries_give_way_and_pins_stay(llama: PreTrainedModel) -> None:
+    reader = filled(llama)
+    pot = reader.pot
+    held = pot.origins[0, 0].tolist()
+    last = held[-1]
+    pot.pinned, pot.favoured = [(last, last + 1)], [(held[5], held[5] + 1)]
+    reread(llama, pot, PASSAGES, n_kept=2)
+    assert pot.favoured == []
+    assert all(last in head for layer in pot.origins.tolist() for head in layer)
+    assert pot.n_held <= pot.budget

@@ -1,0 +1,164 @@
+"""`--set reread`: passages that hold a question's words stand whole in the pot when it is asked."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from infinipot_cli.choice import Choice
+from infinipot_cli.conversation import Conversation
+from infinipot_cli.explain.evidence import originals, originals_once
+from infinipot_cli.explain.lookout import apart
+from infinipot_cli.explain.record import RULES
+from infinipot_cli.explain.report import make_report
+from infinipot_cli.explain.trail import Again, Trail
+from infinipot_cli.reading import Reading
+from infinipot_cli.resume import resume, save
+from infinipot_cli.session import SUMMARIZE, Session, ask, ask_all
+from infinipot_cli.settings import PotRequest
+
+FACT = "Maren Holt was made keeper of Skerry in 1873."
+OTHER = "The ferryman of Dunmarsh was Silas Threlfall."
+QUESTION = "Who was keeper of Skerry, Maren Holt?"
+ANOTHER = "Who was the ferryman of Dunmarsh?"
+DULL = "The night was dark. " * 40
+
+
+def session(tiny_model: Path, reread: float = 0.5) -> Session:
+    return Session(str(tiny_model), PotRequest(capacity=500, budget=250, max_tokens=8, choice=Choice(reread=reread)))
+
+
+def held_everywhere(reading: Reading, text: str, whole: str) -> bool:
+    """Whether every layer and head holds every character of a text, as it was read first or again."""
+    at = whole.index(text) + len(reading.plan.prompt.prefix_ids)
+    wanted = torch.arange(at, at + len(text))
+    held = originals(reading.trail, reading.pot.origins)
+    return all(bool(torch.isin(wanted, head).all()) for layer in held for head in layer)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "book.txt"
+    path.write_text(DULL + FACT + " " + DULL + OTHER + " " + DULL)
+    return path
+
+
+def test_a_matching_passage_is_whole_when_the_question_comes(book: Path, tiny_model: Path) -> None:
+    with session(tiny_model).prepare([str(book)], ask(QUESTION)) as reading:
+        for _ in reading.read():
+            pass
+        assert not held_everywhere(reading, FACT, book.read_text())
+        n_cycles = reading.pot.n_cycles
+        "".join(reading.answer(watch=True))
+        assert held_everywhere(reading, FACT, book.read_text())
+        assert reading.pot.n_cycles == n_cycles + 1
+        assert len(FACT) <= reading.n_reread <= 125
+        assert reading.pot.peak <= 500
+        assert reading.last_pass is not None
+        line_ends = len(reading.trail.again)  # one in front of each passage
+        assert reading.last_pass.n_held == 250 - reading.n_reread - line_ends
+        assert reading.overlooked is None, "nothing of it is lost"
+
+
+def test_nothing_is_counted_twice_and_reports_say_what_was_read_again(book: Path, tiny_model: Path) -> None:
+    with session(tiny_model).prepare([str(book)], ask(QUESTION)) as reading:
+        for _ in reading.read():
+            pass
+        before = reading.pot.n_held - len(reading.plan.prompt.prefix_ids)
+        said = "".join(reading.answer(watch=True))
+        assert reading.attended is not None
+        report = make_report(
+            reading.trail, reading.pot, reading.attended, reading.all_passes, question=QUESTION, answer=said,
+            n_tokens=reading.n_tokens, held=reading.held,
+        )  # fmt: skip
+        (part,) = [part for part in report.parts if FACT in "".join(span.text for span in part.spans)]
+        place = RULES.index("reread")
+        marked = "".join(span.text for span in part.spans if span.kept[place] == pytest.approx(1))
+        assert marked.strip() == FACT
+        assert all(span.share <= 1 + 1e-6 for part in report.parts for span in part.spans)
+        n_kept = sum(part.share * part.n_tokens for part in report.parts)
+        assert n_kept == pytest.approx(reading.n_kept, abs=0.6)
+        assert before < reading.n_kept < before + reading.n_reread, "what was held of the passages counts once"
+        assert all(passage.char[1] <= len(book.read_text()) for passage in reading.passages())
+
+
+def test_what_fits_is_not_read_again(tmp_path: Path, tiny_model: Path) -> None:
+    short = tmp_path / "short.txt"
+    short.write_text(DULL[:100] + FACT)
+    answers = []
+    for share in (0.5, 0.0):
+        with session(tiny_model, share).prepare([str(short)], ask(QUESTION)) as reading:
+            for _ in reading.read():
+                pass
+            answers.append("".join(reading.answer()))
+            assert reading.n_reread == 0
+    assert answers[0] == answers[1]
+
+
+def test_each_of_several_questions_has_its_own_passages(book: Path, tiny_model: Path) -> None:
+    with session(tiny_model).prepare([str(book)], ask_all([QUESTION, ANOTHER])) as reading:
+        for _ in reading.read():
+            pass
+        together = ["".join(reading.answer(number)) for number in range(2)]
+        assert held_everywhere(reading, OTHER, book.read_text())
+        assert together[0] != together[1]
+    with session(tiny_model).prepare([str(book)], ask_all([QUESTION, ANOTHER])) as reading:
+        for _ in reading.read():
+            pass
+        reading._n_asked = 1  # the second alone, of the pot itself
+        assert "".join(reading.answer(1)) == together[1]
+
+
+def test_a_stored_pot_that_was_read_without_a_question_finds_its_passages(
+    book: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    made = session(tiny_model, 0.0)
+    with made.prepare([str(book)], SUMMARIZE) as reading:
+        for _ in reading.read():
+            pass
+        save(made, reading, "book")
+    said = {}
+    for share in (0.0, 0.5):
+        with resume(session(tiny_model, share), "@book", ask(QUESTION), []) as again:
+            for _ in again.read():
+                pass
+            said[share] = "".join(again.answer())
+            assert held_everywhere(again, FACT, book.read_text()) is (share > 0)
+            assert (again.n_reread > 0) is (share > 0)
+
+
+def test_a_conversation_looks_for_the_words_of_every_question(book: Path, tiny_model: Path) -> None:
+    made = session(tiny_model)
+    with made.prepare([str(book)], SUMMARIZE) as reading:
+        for _ in reading.read():
+            pass
+        talk = Conversation(made, reading, keeps_history=False)
+        for question, fact in ((QUESTION, FACT), (ANOTHER, OTHER)):
+            "".join(talk.ask(question))
+            best = reading.trail.again[-1]
+            start = best.first - len(reading.plan.prompt.prefix_ids)
+            assert fact in book.read_text()[start : start + best.n_tokens], "the best is read last"
+
+
+def test_a_summary_asks_for_no_words(book: Path, tiny_model: Path) -> None:
+    with session(tiny_model).prepare([str(book)], SUMMARIZE) as reading:
+        for _ in reading.read():
+            pass
+        "".join(reading.answer())
+        assert reading.n_reread == 0
+
+
+def test_origins_lead_back_to_the_first_reading() -> None:
+    trail = Trail(2)
+    trail.again = [Again(first=10, origin=50, n_tokens=3), Again(first=20, origin=53, n_tokens=2)]
+    origins = torch.tensor([[[9, 10, 12, 20, 50, 51, 52, 53, 55]]])
+    assert originals(trail, origins).tolist() == [[[9, 10, 12, 20, 10, 11, 12, 20, 55]]]
+    assert originals_once(trail, origins).tolist() == [[[9, -1, -1, -1, 10, 11, 12, 20, 55]]]
+    assert originals(Trail(2), origins) is origins
+
+
+def test_overlapping_ranges_are_read_once() -> None:
+    assert apart([(10, 20), (40, 50), (15, 30), (0, 5)]) == [(10, 30), (40, 50), (0, 5)]
+    assert apart([(10, 20), (40, 50), (15, 45)]) == [(10, 50)]
+    assert apart([(10, 20), (20, 30)]) == [(10, 20), (20, 30)], "those that only touch have an order of their own"
