@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from infinipot_cli.explain.lookout import Lookout, Match, apart
+from infinipot_cli.explain.lookout import Found, Lookout, apart
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Again, Trail
 from infinipot_cli.plan import Plan, Task, sought
@@ -257,15 +257,16 @@ class Answers:
             return []
         return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), most)
 
-    def best_matches(self) -> dict[str, list[Match]]:
-        """For each question, the passages that match it best in words."""
-        n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
-        return {words: lookout.best(n_seen) for words, lookout in zip(sought(self.task), self._lookouts, strict=True)}
+    def found(self) -> dict[str, Found]:
+        """For each question, the passages that match it in words."""
+        n_seen, most = len(self.plan.prompt.prefix_ids) + self.n_tokens, self.plan.budget
+        looked = zip(sought(self.task), self._lookouts, strict=True)
+        return {words: lookout.found(n_seen, most) for words, lookout in looked}
 
-    def recall(self, matches: Mapping[str, list[Match]]) -> None:
+    def recall(self, found: Mapping[str, Found]) -> None:
         """Take what an earlier reading found for the same questions, of text that is not here any more."""
         for words, lookout in zip(sought(self.task), self._lookouts, strict=True):
-            lookout.recalled = matches.get(words)
+            lookout.recalled = found.get(words)
 
     def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
         """The passage that should have answered, if the pot that was asked has lost it."""

@@ -105,7 +105,7 @@ def resume(
         raise PotError(
             f"pot {name} was read behind another system prompt", hint="give --system as it was then", code="pot_prompt"
         )
-    warnings, matches = asides_of(_bytes_of(state, ASIDES), header)
+    warnings, found_before = asides_of(_bytes_of(state, ASIDES), header)
     earlier = [
         Input(StoredDocument(source, said), iter(()), source.n_tokens, pages=list(source.pages), was_read=True)
         for source, said in zip(header.sources, [*warnings, *([] for _ in header.sources)], strict=False)
@@ -124,7 +124,7 @@ def resume(
         vocabulary_size=session.tokenizer.vocabulary_size,
     )
     if not sources:
-        reading.recall(matches)
+        reading.recall(found_before)
     return reading
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.errors import PotError
-from infinipot_cli.explain.packing import matches_of, matches_to_json
+from infinipot_cli.explain.packing import found_of, found_to_json
 from infinipot_cli.pots import strict
 from infinipot_cli.pots.header import Header, StoredSource
 from infinipot_cli.pots.originals import fate_of, state_of
@@ -16,7 +16,7 @@ from infinipot_cli.reading import Reading
 from infinipot_cli.sources import Input
 
 if TYPE_CHECKING:
-    from infinipot_cli.explain.lookout import Match
+    from infinipot_cli.explain.lookout import Found
 
 
 class StoredDocument(Document):
@@ -44,14 +44,15 @@ def _changed(source: StoredSource) -> list[str]:
     return [f"{source.name} was changed after it was read; what is asked is answered from what it was then"]
 
 
-def asides_of(data: bytes, header: Header) -> tuple[list[list[str]], "dict[str, list[Match]]"]:
-    """Warnings of each document, and by question the passages that match it best, as a stored pot has them."""
+def asides_of(data: bytes, header: Header) -> "tuple[list[list[str]], dict[str, Found]]":
+    """Warnings of each document, and by question the passages that match it, as a stored pot has them."""
     if not data:  # stored before there were any
         return [], {}
     try:
         held = strict.loads(data)
         warnings = [list(map(str, said)) for said in held["warnings"]]
-        return warnings, matches_of(held["matches"], n_documents=len(header.sources), n_seen=header.numbers["n_seen"])
+        found = held.get("found", {})  # stored before there was that: looked for anew in what is remembered
+        return warnings, found_of(found, n_documents=len(header.sources), n_seen=header.numbers["n_seen"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PotError("what the stored pot says of its documents makes no sense", code="damaged_pot") from error
 
@@ -61,7 +62,7 @@ def asides(reading: Reading) -> bytes:
     documents = [entry.document for entry in reading.inputs]
     said = {
         "warnings": [one.said if isinstance(one, StoredDocument) else one.warnings for one in documents],
-        "matches": matches_to_json(reading.best_matches()),
+        "found": found_to_json(reading.found()),
     }
     return json.dumps(said, separators=(",", ":")).encode("ascii")
 

@@ -128,6 +128,27 @@ def test_a_stored_pot_that_was_read_without_a_question_finds_its_passages(
             assert (again.n_reread > 0) is (share > 0)
 
 
+def test_the_same_question_finds_what_it_found_when_most_of_the_text_is_forgotten(
+    book: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Trail, "is_long", True)
+    made = session(tiny_model)
+    with made.prepare([str(book)], ask(QUESTION)) as reading:
+        for _ in reading.read():
+            pass
+        n_blocks = len(reading.trail.blocks)
+        reading.trail._most = 3
+        save(made, reading, "book")
+        assert len(reading.trail.blocks) < n_blocks
+        answer, again = "".join(reading.answer()), reading.trail.again
+    with resume(session(tiny_model), "@book", ask(QUESTION), []) as stored:
+        for _ in stored.read():
+            pass
+        assert "".join(stored.answer()) == answer
+        assert stored.trail.again == again != []
+
+
 def test_a_conversation_looks_for_the_words_of_every_question(book: Path, tiny_model: Path) -> None:
     made = session(tiny_model)
     with made.prepare([str(book)], SUMMARIZE) as reading:

@@ -9,7 +9,7 @@ inverse document frequency of BM25, with two neighbouring blocks as a document).
 import math
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from infinipot_cli.explain.sentences import quote, sentence_at
@@ -49,6 +49,19 @@ class Match:
     quote: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a look-out has found in all that was read.
+
+    Attributes:
+        best: the passages that match best, as `Lookout.best` gives them.
+        passages: origins of those that shall be read once more, the best first.
+    """
+
+    best: tuple[Match, ...]
+    passages: tuple[tuple[int, int], ...]
+
+
 @dataclass
 class _Group:
     n: int = 0
@@ -76,6 +89,8 @@ class Lookout:
         recalled: what it found in an earlier reading of all there is; None where it looks itself.
     """
 
+    recalled: "Found | None"
+
     def __init__(self, question: str) -> None:
         stems = dict.fromkeys(word.casefold()[:_STEM] for word in _WORD.findall(question))
         self._stems = {stem: number for number, stem in enumerate(list(stems)[:MOST_WORDS])}
@@ -86,7 +101,7 @@ class Lookout:
         self._groups: dict[frozenset[int], _Group] = {}
         self._before: tuple[Block, frozenset[int]] | None = None
         self._open: _Open | None = None
-        self.recalled: list[Match] | None = None
+        self.recalled = None
 
     def see(self, blocks: Iterable[Block]) -> bool:
         """The next blocks of what is read; returns whether there is a passage of several of the words among them."""
@@ -162,18 +177,26 @@ class Lookout:
             most: tokens, in all.
             fewest: words of the question that a passage must hold.
         """
-        rare, chosen = self._rare(), list[tuple[int, int]]()
+        return _within(most, self._ranked(fewest))
+
+    def _ranked(self, fewest: int) -> Iterator[tuple[int, int]]:
+        """Origins of all remembered passages of so many words, the best first."""
+        rare = self._rare()
         groups = [words for words in self._groups if len(words) >= fewest]
         for words in sorted(groups, key=lambda words: self._weight(words & rare), reverse=True):
             for match in self._groups[words].matches:
-                if (most := most - (match.origins[1] - match.origins[0])) < 0:
-                    return chosen
-                chosen.append(match.origins)
-        return chosen
+                yield match.origins
 
     def to_reread(self, most: int) -> list[tuple[int, int]]:
         """The same of passages that shall be read once more: one word is enough where no other says where to look."""
+        if self.recalled is not None:
+            return _within(most, self.recalled.passages)
         return self.favoured(most, fewest=min(FEWEST_WORDS, len(self._rare())))
+
+    def found(self, n_seen: int, most: int) -> "Found":
+        """Everything that it can say; arguments are those of `best` and `to_reread`."""
+        passages = (span for span in self.to_reread(most) if span[1] <= n_seen)
+        return Found(tuple(self.best(n_seen)), tuple(passages))
 
     def best(self, n_seen: int) -> list[Match]:
         """The passages that match best, all alike; none if nothing matches well, or too much matches as well.
@@ -182,7 +205,7 @@ class Lookout:
             n_seen: tokens that the model has read; what comes later does not count.
         """
         if self.recalled is not None:
-            return self.recalled
+            return list(self.recalled.best)
         rare = self._rare()
         alike: dict[frozenset[int], _Group] = {}
         several = ((words, group) for words, group in self._groups.items() if len(words) >= FEWEST_WORDS)
@@ -195,6 +218,16 @@ class Lookout:
         if len(best) < FEWEST_WORDS or self._weight(best) < GOOD_MATCH * self._weight(rare):
             return []
         return alike[best].matches if alike[best].n <= MOST_ALIKE else []
+
+
+def _within(most: int, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The first of these ranges, as far as they have so many tokens together."""
+    chosen = []
+    for start, end in ranges:
+        if (most := most - (end - start)) < 0:
+            break
+        chosen.append((start, end))
+    return chosen
 
 
 def _passage(blocks: list[Block], first: int, last: int) -> tuple[Match, bool]:

@@ -6,13 +6,13 @@ The passages that match its questions best go with it as JSON.
 import json
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
 from infinipot_cli.errors import PotError
-from infinipot_cli.explain.lookout import Match
+from infinipot_cli.explain.lookout import Found, Match
 from infinipot_cli.explain.trail import Block, PageStart, ReadDocument, Trail
 
 _LARGEST = 256 * 2**20  # unpacked; no trail comes near it
@@ -91,30 +91,34 @@ def _follow(trail: Trail, n_prefix: int, vocabulary_size: int) -> bool:
     return all(chars == sorted(chars) and min(chars, default=0) >= 0 for chars in pages)
 
 
-def matches_to_json(matches: Mapping[str, Sequence[Match]]) -> dict[str, list[dict[str, Any]]]:
+def found_to_json(found: Mapping[str, Found]) -> dict[str, dict[str, Any]]:
     """Passages by question, as plain JSON values."""
-    return {question: [asdict(match) for match in found] for question, found in matches.items()}
+    return {question: asdict(passages) for question, passages in found.items()}
 
 
-def matches_of(
-    content: Mapping[str, Sequence[Mapping[str, Any]]], *, n_documents: int, n_seen: int
-) -> dict[str, list[Match]]:
+def found_of(content: Mapping[str, Mapping[str, Any]], *, n_documents: int, n_seen: int) -> dict[str, Found]:
     """The opposite.
 
     Args:
-        content: as `matches_to_json` gives it.
+        content: as `found_to_json` gives it.
         n_documents: that were read.
         n_seen: tokens that were read in all.
 
     Raises:
         KeyError, TypeError, ValueError: they are no passages.
     """
-    matches = {str(question): [_match(one) for one in found] for question, found in content.items()}
-    for match in chain.from_iterable(matches.values()):
-        is_there = 0 <= match.document < n_documents and 0 <= match.char[0] <= match.char[1]
-        if not (is_there and 0 <= match.origins[0] <= match.origins[1] <= n_seen):
+    found = {str(question): _found(passages) for question, passages in content.items()}
+    for passages in found.values():
+        are_there = all(0 <= one.document < n_documents and 0 <= one.char[0] <= one.char[1] for one in passages.best)
+        ranges = chain((one.origins for one in passages.best), passages.passages)
+        if not (are_there and all(0 <= start <= end <= n_seen for start, end in ranges)):
             raise ValueError
-    return matches
+    return found
+
+
+def _found(held: Mapping[str, Any]) -> Found:
+    passages = tuple((int(start), int(end)) for start, end in held["passages"])
+    return Found(tuple(_match(one) for one in held["best"]), passages)
 
 
 def _match(held: Mapping[str, Any]) -> Match:

@@ -189,9 +189,14 @@ SENSELESS: dict[str, Change] = {
     "trail without documents": trail(lambda held: held.update(documents=[])),
     "trail of lists": trail(lambda held: held.update(blocks=3)),
     "asides of nothing": asides(b"{}"),
-    "asides twice": asides(b'{"warnings":[],"matches":{},"matches":{}}'),
-    "asides of another document": asides(json.dumps({"warnings": [], "matches": {"Who?": [
-        {"document": 9, "char": [0, 4], "origins": [0, 2], "line": 1, "quote": "x"}]}}).encode()),
+    "asides twice": asides(b'{"warnings":[],"found":{},"found":{}}'),
+    "asides of another document": asides(json.dumps({"warnings": [], "found": {"Who?": {"passages": [], "best": [
+        {"document": 9, "char": [0, 4], "origins": [0, 2], "line": 1, "quote": "x"}]}}}).encode()),
+    "asides of tokens to come": asides(json.dumps({"warnings": [], "found": {"Who?": {
+        "best": [], "passages": [[0, 10**9]]}}}).encode()),
+    "asides of half a passage": asides(json.dumps({"warnings": [], "found": {"Who?": {
+        "best": [], "passages": [[3]]}}}).encode()),
+    "asides of no passages": asides(json.dumps({"warnings": [], "found": {"Who?": []}}).encode()),
 }  # fmt: skip
 
 IN_EIGHT_BITS: dict[str, Change] = {

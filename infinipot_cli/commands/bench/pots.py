@@ -58,7 +58,8 @@ def pots(
     from infinipot_cli.session import Session, ask
 
     console = error_console(color, quiet=quiet)
-    session = Session(model, distilling.request())
+    usual = settings.usual_choices(model, knows_question=False)  # as `ask @NAME` has it
+    session = Session(model, distilling.request(usual=usual))
     text = haystack.read_book(book)
     if tokens:
         text = haystack.fit(text, session.tokenizer, tokens)
