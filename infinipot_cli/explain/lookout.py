@@ -26,6 +26,7 @@ MOST_GROUPS = 512
 MOST_WORDS = 24
 
 _WORD = re.compile(r"\w+")
+_LAST_WORD = re.compile(r"\w*\Z")
 # Endings beyond this many letters are let go, so that "appointed" finds "appointment".
 _STEM = 6
 
@@ -111,9 +112,11 @@ class Lookout:
     def _see(self, block: Block) -> bool:
         if self._pattern is None:
             return False
-        here = frozenset(self._found(block.text))
-        before, self._before = self._before, (block, here)
+        before = self._before
         near = before if before is not None and _meets(before[0], block) else None
+        begun = _LAST_WORD.search(near[0].text) if near else None  # a block may begin within a word
+        here = frozenset(self._found((begun.group() if begun else "") + block.text))
+        self._before = (block, here)
         was_open = near is not None and self._complete(block)
         words = here | near[1] if near else here
         self._n_blocks += 1

@@ -25,11 +25,11 @@ def prose(n_words: int, seed: int) -> str:
     return " ".join(rng.choice(DULL) + ("." if rng.random() < 0.1 else "") for _ in range(n_words))
 
 
-def read(text: str, question: str) -> tuple[Trail, Lookout]:
-    """A token for every word, with the blank in front of it."""
+def read(text: str, question: str, token: str = r"\s*\S+") -> tuple[Trail, Lookout]:
+    """A token for every word, with the blank in front of it, unless another pattern is given."""
     trail, lookout = Trail(PREFIX), Lookout(question)
     trail.begin("book.txt", "text")
-    starts = [place.start() for place in re.finditer(r"\s*\S+", text)]
+    starts = [place.start() for place in re.finditer(token, text)]
     for _ in trail.watch([TextPiece(text, None, 0, None)]):
         pass
     for first in range(0, len(starts), 100):
@@ -37,6 +37,15 @@ def read(text: str, question: str) -> tuple[Trail, Lookout]:
         end = starts[first + 100] if first + 100 < len(starts) else len(text)
         lookout.see(trail.add(TokenRun(part, part, end)))
     return trail, lookout
+
+
+@pytest.mark.parametrize("before", range(62, 67))
+def test_the_end_of_a_longer_word_is_no_word_of_the_question(before: int) -> None:
+    """Blocks of 64 characters may begin within a word."""
+    _, lookout = read("a" * before + "keeper" + " dull" * 30, "keeper?", token=".")
+    assert lookout.to_reread(1000) == []
+    _, lookout = read("a" * (before - 1) + " keeper" + " dull" * 30, "keeper?", token=".")
+    assert len(lookout.to_reread(1000)) == 1
 
 
 @settings(max_examples=15, deadline=None)
