@@ -191,7 +191,9 @@ class Watch:
     def _shares(self, origins: Tensor, tokens: slice) -> Tensor:
         """Share of heads that hold each of these document tokens."""
         found, n = origins[self._layers].cpu() - self._pot.n_prefix - tokens.start, tokens.stop - tokens.start
-        return torch.bincount(found[(found >= 0) & (found < n)], minlength=n) / (found.shape[0] * found.shape[1])
+        held = torch.bincount(found[(found >= 0) & (found < n)], minlength=n)
+        shares: Tensor = held / (found.shape[0] * found.shape[1])
+        return shares
 
 
 def _fate(session: Session, pot: Pot, number: int, plant: Plant, span: tuple[int, int], watch: Watch) -> Fate:
