@@ -68,6 +68,24 @@ def test_a_family_keeps_every_promise(family: Family) -> None:
     assert all(row.verdicts), row
 
 
+@pytest.mark.parametrize(
+    "family",
+    [
+        Family("AFMoE", "afmoe", "takes views of its attention's output", {"head_dim": 16, **EXPERTS}),
+        Family("JetMoE", "jetmoe", "takes views of its attention's output", EXPERTS),
+        Family("Qwen2-MoE", "qwen2_moe", "shared experts", EXPERTS),
+        Family("ModernBERT decoder", "modernbert-decoder", "fused projections, windows"),
+    ],
+    ids=lambda family: family.name,
+)
+def test_a_family_that_no_table_names_works_as_well(family: Family) -> None:
+    model = build(family)
+    assert families.fitting_error(model) <= 1e-4
+    n_equal, n_compared, answer = families.compared_to_replay(model)
+    assert 0 < n_equal == n_compared
+    assert answer <= 1e-4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_keys_do_not_drift_over_hundreds_of_distillations(family: Family) -> None:
