@@ -1,6 +1,7 @@
 """What became of facts along a long text, way by way: entering, staying, and answers."""
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from rich.table import Table
 
@@ -14,7 +15,6 @@ from infinipot_cli.bench.ageing_record import (
     nats,
     share,
 )
-from infinipot_cli.bench.metrics import mean
 
 _SAID = {
     "first": "facts held after the first distillation that judged them",
@@ -53,7 +53,7 @@ def share_table(found: Sequence[AgeingReading], name: str) -> Table:
         behind = "" if is_first else f"{least:+.1f} to {most:+.1f}"
         table.add_row("95 %", *[""] * N_PARTS, f"{_percent(low)}–{_percent(high)}", behind)
         prose = [float(getattr(part, name)) for part in reading.prose]
-        table.add_row("any token", *map(_percent, (*prose, mean(prose))), "", end_section=True)
+        table.add_row("any token", *map(_percent, (*prose, fmean(prose))), "", end_section=True)
     return table
 
 
