@@ -90,6 +90,7 @@ ARROWS = {
     },
     "display": {
         "bench.record",
+        "bench.ageing_record",
         "bench.cost_record",
         "bench.needle_record",
         "bench.ruler.record",

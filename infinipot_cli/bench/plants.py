@@ -6,6 +6,7 @@ the embedded model has never seen in training.
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,6 +83,23 @@ def hide(text: str, statement: str, depth: float) -> str:
     end = _SENTENCE_END.search(text, int(depth * len(text)))
     place = end.end() if end else len(text)
     return f"{text[:place]}{statement} {text[place:]}"
+
+
+def strew(text: str, statements: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Put statements between the sentences of a text, evenly along it.
+
+    Returns:
+        The text, and first and last character of each statement in it, the last excluded.
+    """
+    parts, spans, done, length = [], [], 0, 0
+    for number, statement in enumerate(statements):
+        end = _SENTENCE_END.search(text, max(done, int((number + 0.5) / len(statements) * len(text))))
+        place = end.end() if end else len(text)
+        parts += [text[done:place], f"{statement} "]
+        length += place - done
+        spans.append((length, length + len(statement)))
+        length, done = length + len(statement) + 1, place
+    return "".join([*parts, text[done:]]), spans
 
 
 def is_right(given: str, wanted: str) -> bool:

@@ -174,7 +174,8 @@ def replaced_attention(model: PreTrainedModel, attend: Callable[[Heard], Tensor]
     def override(
         module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
     ) -> tuple[Tensor, Tensor | None]:
-        return attend(Heard(int(module.layer_idx), query, key, value, attention_mask, _scoring(options))), None  # type: ignore[arg-type]
+        heard = Heard(int(module.layer_idx), query, key, value, attention_mask, _scoring(options))  # type: ignore[arg-type]
+        return attend(heard).contiguous(), None
 
     with swapped(implementation(model), override):
         yield
@@ -228,7 +229,8 @@ def attended(weights: Tensor, value: Tensor) -> Tensor:
     """A layer's attention output, (1, P, H, E), from its weights (K, H / K, P, N) and values (1, K, N, E)."""
     mixed = torch.bmm(weights.flatten(1, 2), value[0].float())
     by_head = mixed.view(*weights.shape[:3], value.shape[-1]).flatten(0, 1)
-    return by_head.transpose(0, 1)[None].to(value.dtype)
+    # in one piece, as transformers' own comes: some models take views of it
+    return by_head.transpose(0, 1)[None].to(value.dtype).contiguous()
 
 
 def attention_weights(

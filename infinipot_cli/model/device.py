@@ -103,12 +103,23 @@ def spread_over_devices(files: ModelFiles, device: torch.device, named: str) -> 
         files: the model.
         device: the one chosen.
         named: what the user said; somebody who names `cuda:1` means that one alone.
+
+    Raises:
+        UsageError: they must, and the package that does it is missing.
     """
     if device.type != "cuda" or ":" in named or torch.cuda.device_count() < 2:
         return False
     n_bytes = sum(path.stat().st_size for path in files.folder.glob("*.safetensors"))
     free, _ = torch.cuda.mem_get_info(device)
-    return n_bytes > _WEIGHT_SHARE * free
+    if n_bytes <= _WEIGHT_SHARE * free:
+        return False
+    if importlib.util.find_spec("accelerate") is None:
+        raise UsageError(
+            f"{files.name} is larger than one GPU, and spreading it over several needs a package",
+            hint="pip install accelerate",
+            code="missing_package",
+        )
+    return True
 
 
 def quantization(wanted: Quantization, dtype: torch.dtype) -> object | None:

@@ -68,11 +68,7 @@ def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remot
         ModelError: the folder holds no model that can be loaded here, or its files are damaged.
     """
     if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{folder} holds no model: there is no config.json in it",
-            hint="-m wants a folder in transformers format: config.json, *.safetensors and a tokenizer",
-            code="no_model",
-        )
+        raise _no_model(folder)
     config = _read_json(folder / "config.json")
     check_kind(name, config)
     _check_weights(folder, allow_pickle=allow_pickle)
@@ -91,6 +87,28 @@ def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remot
         dtype=str(config.get("dtype") or config.get("torch_dtype") or ""),
         allow_pickle=allow_pickle,
         trust_remote_code=trust_remote_code,
+    )
+
+
+def _no_model(folder: Path) -> ModelError:
+    """What a folder without a configuration is instead, as far as it shows."""
+    packed = sorted(path.name for path in folder.glob("*.gguf"))
+    if packed:
+        return ModelError(
+            f"{folder} holds {packed[0]}" + (f" and {len(packed) - 1} more" if packed[1:] else "") + "; name the file",
+            hint=f"-m {folder / packed[0]}",
+            code="no_model",
+        )
+    if (folder / "adapter_config.json").is_file():
+        return ModelError(
+            f"{folder} holds an adapter, which changes another model and is none by itself",
+            hint="merge it into its model (merge_and_unload in peft), save that, and name its folder",
+            code="no_model",
+        )
+    return ModelError(
+        f"{folder} holds no model: there is no config.json in it",
+        hint="-m wants a folder in transformers format: config.json, *.safetensors and a tokenizer",
+        code="no_model",
     )
 
 

@@ -3,6 +3,8 @@
 What a configuration cannot tell is found by the engine's own proof (`model.port`) once the weights are there.
 """
 
+from collections.abc import Mapping
+
 from infinipot_cli.errors import UnsupportedModelError
 
 WANTED = "a decoder with rotary positions is wanted, such as Llama, Mistral, Qwen, Gemma or Phi"
@@ -16,14 +18,28 @@ _RECURRENT = {
     "mamba": "Mamba", "mamba2": "Mamba-2", "falcon_mamba": "Falcon Mamba", "rwkv": "RWKV", "xlstm": "xLSTM",
     "recurrent_gemma": "RecurrentGemma", "jamba": "Jamba", "bamba": "Bamba", "zamba": "Zamba", "zamba2": "Zamba 2",
     "qwen3_next": "Qwen3-Next", "granitemoehybrid": "Granite hybrid", "nemotron_h": "Nemotron-H",
-    "falcon_h1": "Falcon-H1", "lfm2": "LFM2", "minimax": "MiniMax",
+    "falcon_h1": "Falcon-H1", "lfm2": "LFM2", "lfm2_moe": "LFM2-MoE", "lfm3": "LFM3", "minimax": "MiniMax",
+    "qwen3_5": "Qwen3.5", "qwen3_5_text": "Qwen3.5", "qwen3_5_moe": "Qwen3.5-MoE", "qwen3_5_moe_text": "Qwen3.5-MoE",
+    "kimi_linear": "Kimi Linear", "olmo_hybrid": "OLMo hybrid", "bailing_hybrid": "Ling hybrid", "zaya": "Zaya",
+}  # fmt: skip
+# Layers that pick what they attend to by an index of their own, which knows nothing of what a pot has dropped.
+_INDEXED = {"deepseek_v32": "DeepSeek-V3.2", "deepseek_v4": "DeepSeek-V4", "glm_moe_dsa": "GLM-MoE-DSA"}
+RECURRENT = "has recurrent layers, which keep no entries to choose from"
+CHUNKED = "attends in fixed chunks, so its entries cannot be renumbered"
+INDEXED = "picks what it attends to by an index of its own, which a pot does not hold"
+SHARED = "lets layers use the entries of others, and a pot holds each layer's own"
+# What a layer is called in a configuration, by transformers or by the model's makers.
+_LAYERS = {
+    "linear_attention": RECURRENT, "mamba": RECURRENT, "mamba2": RECURRENT, "conv": RECURRENT, "recurrent": RECURRENT,
+    "hybrid": RECURRENT, "hybrid_sliding": RECURRENT, "indexed_attention": INDEXED,
+    "deepseek_sparse_attention": INDEXED, "qwen_sparse_attention": INDEXED, "compressed_sparse_attention": INDEXED,
+    "heavily_compressed_attention": INDEXED, "chunked_attention": CHUNKED,
 }  # fmt: skip
 # Rotary positions, but nothing that a pot could hold on to.
 _OWN_ATTENTION = "computes its attention outside transformers' interface, so what a catalyst attends to cannot be read"
 _ELSEWISE = {
     "gptj": f"GPT-J {_OWN_ATTENTION}", "codegen": f"CodeGen {_OWN_ATTENTION}", "falcon": f"Falcon {_OWN_ATTENTION}",
-    "llama4": "Llama 4 attends in fixed chunks, so its entries cannot be renumbered",
-    "llama4_text": "Llama 4 attends in fixed chunks, so its entries cannot be renumbered",
+    "llama4": f"Llama 4 {CHUNKED}", "llama4_text": f"Llama 4 {CHUNKED}",
     "hunyuan_v1_dense": "Hunyuan norms its keys behind the rotation, so they cannot be renumbered exactly",
     "hunyuan_v1_moe": "Hunyuan norms its keys behind the rotation, so they cannot be renumbered exactly",
 }  # fmt: skip
@@ -45,18 +61,36 @@ def check_kind(name: str, config: dict[str, object]) -> None:
         reason = _ELSEWISE[kind]
     elif config.get("is_encoder_decoder"):
         reason = f"{_shown(kind)} has an encoder and a decoder; the encoder reads everything at once"
+    elif kind in _RECURRENT:
+        reason = f"{_RECURRENT[kind]} {RECURRENT}"
+    elif kind in _INDEXED:
+        reason = f"{_INDEXED[kind]} {INDEXED}"
+    elif layers := layer_reason(config):  # of its text as well: that a model also sees pictures is not what is wrong
+        reason = f"{_shown(kind)} {layers}"
     elif "vision_config" in config or "audio_config" in config:
         reason = f"{_shown(kind)} reads pictures or sound beside text; its text-only version may work"
     elif kind in _ABSOLUTE:
         reason = f"{_ABSOLUTE[kind]} learns a place for every position, so entries cannot be renumbered"
     elif kind in _ALIBI or config.get("alibi"):
         reason = f"{_ALIBI.get(kind, kind)} has ALiBi instead of rotary positions, so entries cannot be renumbered"
-    elif kind in _RECURRENT:
-        reason = f"{_RECURRENT[kind]} has recurrent layers, which keep no entries to choose from"
     elif not _writes_text(config):
         reason = f"it is a {_architecture(config)}, which gives vectors or labels and writes no text"
     if reason:
         raise UnsupportedModelError(f"{name} cannot use a pot: {reason}", hint=WANTED)
+
+
+def layer_reason(config: Mapping[str, object]) -> str:
+    """Why layers of a configuration, or of the text part of one, cannot use a pot; empty if nothing is known."""
+    for part in (config, config.get("text_config")):
+        if not isinstance(part, Mapping):
+            continue
+        if part.get("num_kv_shared_layers"):
+            return SHARED
+        names = part.get("layer_types")
+        for name in names if isinstance(names, list) else ():
+            if isinstance(name, str) and name in _LAYERS:
+                return _LAYERS[name]
+    return ""
 
 
 def _architecture(config: dict[str, object]) -> str:

@@ -13,6 +13,7 @@ from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.head import head
+from infinipot_cli.model.kinds import RECURRENT, layer_reason
 from infinipot_cli.model.rope import LayerRope, probe_rope
 
 HINT = "models of the Llama, Mistral, Qwen, Gemma, Phi and other rotary families work: infinipot bench families"
@@ -95,17 +96,19 @@ def _prove(model: PreTrainedModel) -> Port:
 
 def _windows(model: PreTrainedModel) -> tuple[int | None, ...]:
     config = model.config.get_text_config(decoder=True)
-    if "chunked_attention" in (getattr(config, "layer_types", None) or ()):
-        raise UnsupportedModelError(f"{config.model_type} attends in fixed chunks, so its entries cannot be renumbered")
+    if reason := layer_reason(config.to_dict()):
+        raise UnsupportedModelError(f"{config.model_type} {reason}")
     windows: list[int | None] = []
     for layer in DynamicCache(config=config).layers:
         if type(layer) is DynamicSlidingWindowLayer:
             windows.append(int(layer.sliding_window))
         elif type(layer) is DynamicLayer:
             windows.append(None)
+        elif "Linear" in type(layer).__name__:
+            raise UnsupportedModelError(f"{config.model_type} {RECURRENT}")
         else:
             raise UnsupportedModelError(
-                f"{config.model_type} has recurrent layers, which keep no entries to choose from"
+                f"{config.model_type} has layers whose entries no pot can hold ({type(layer).__name__})"
             )
     if not windows:
         windows = [None] * int(config.num_hidden_layers)

@@ -21,6 +21,16 @@ from tests.engine.conftest import random_ids, tiny
 from tests.engine.reference import Reference
 
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+INDEXED = {
+    "num_key_value_heads": 4, "kv_lora_rank": 16, "q_lora_rank": 24, "qk_rope_head_dim": 8, "qk_nope_head_dim": 16,
+    "v_head_dim": 12, "n_routed_experts": 4, "n_group": 2, "topk_group": 1, "moe_intermediate_size": 32,
+    "index_n_heads": 2, "index_head_dim": 16, "index_topk": 8,
+}  # fmt: skip
+SHARED = {
+    "head_dim": 16, "num_kv_shared_layers": 1, "vocab_size_per_layer_input": 97, "hidden_size_per_layer_input": 8,
+    "laurel_rank": 4, "activation_sparsity_pattern": [0.0] * 3,
+    "layer_types": ["sliding_attention", "full_attention", "full_attention"],
+}  # fmt: skip
 OLD = {"n_embd": 48, "n_head": 4, "n_layer": 2}
 REFUSED = (
     Family("BLOOM", "bloom", "no rotary positions", {"hidden_size": 48, "n_head": 4, "n_layer": 2}),
@@ -38,6 +48,8 @@ REFUSED = (
     ),
     Family("Llama 4", "llama4_text", "attends in fixed chunks", {"num_local_experts": 2, "head_dim": 16}),
     Family("Hunyuan", "hunyuan_v1_dense", "not a rotation", {"head_dim": 16}),
+    Family("DeepSeek-V3.2", "deepseek_v32", "index of its own", INDEXED),
+    Family("Gemma 3n", "gemma3n_text", "entries of others", SHARED),
     Family("Falcon", "falcon", "transformers' interface", {"alibi": False}),
     Family("GPT-J", "gptj", "not a rotation", {"rotary_dim": 8, **OLD}),
     Family("CodeGen", "codegen", "not a rotation", {"rotary_dim": 8, **OLD}),
@@ -54,6 +66,24 @@ def test_a_family_keeps_every_promise(family: Family) -> None:
     row = families.check(family, cycles=8)
     assert row.n_compared >= 18
     assert all(row.verdicts), row
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        Family("AFMoE", "afmoe", "takes views of its attention's output", {"head_dim": 16, **EXPERTS}),
+        Family("JetMoE", "jetmoe", "takes views of its attention's output", EXPERTS),
+        Family("Qwen2-MoE", "qwen2_moe", "shared experts", EXPERTS),
+        Family("ModernBERT decoder", "modernbert-decoder", "fused projections, windows"),
+    ],
+    ids=lambda family: family.name,
+)
+def test_a_family_that_no_table_names_works_as_well(family: Family) -> None:
+    model = build(family)
+    assert families.fitting_error(model) <= 1e-4
+    n_equal, n_compared, answer = families.compared_to_replay(model)
+    assert 0 < n_equal == n_compared
+    assert answer <= 1e-4
 
 
 @pytest.mark.slow

@@ -5,7 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from infinipot_cli.bench.tiny_models import FAMILIES, build, random_ids
+from infinipot_cli.engine import generate, read
 from infinipot_cli.errors import DeviceError, ModelError, UsageError
 from infinipot_cli.model import device as device_module
 from infinipot_cli.model.catalog import find
@@ -85,8 +89,38 @@ def test_weights_larger_than_one_gpu_are_spread(tmp_path: Path, monkeypatch: pyt
     assert spread_over_devices(files, torch.device("cuda"), "auto")
     assert not spread_over_devices(files, torch.device("cuda:1"), "cuda:1")
     assert not spread_over_devices(files, CPU, "auto")
+    with monkeypatch.context() as without:
+        without.setattr(device_module.importlib.util, "find_spec", lambda _: None)
+        with pytest.raises(UsageError, match="larger than one GPU") as caught:
+            spread_over_devices(files, torch.device("cuda"), "auto")
+        assert "accelerate" in caught.value.hint
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1300, 2000))
     assert not spread_over_devices(files, torch.device("cuda"), "auto")
+
+
+@pytest.mark.parametrize("name", ["Llama", "Gemma 3", "GPT-NeoX"])
+def test_a_model_of_which_part_lies_elsewhere_keeps_and_answers_the_same(name: str, tmp_path: Path) -> None:
+    """Accelerate brings the weights of a layer when its turn comes, here from disk."""
+    model = build(next(family for family in FAMILIES if family.name == name))
+    model.save_pretrained(tmp_path)
+    body = model.base_model_prefix
+    parts = [part for part, _ in model.named_children() if part != body]
+    parts += [f"{body}.{part}" for part, _ in model.base_model.named_children() if part != "layers"]
+    places = dict.fromkeys(parts, "cpu") | {f"{body}.layers.{n}": "disk" if n == 1 else "cpu" for n in range(3)}
+    spread = AutoModelForCausalLM.from_pretrained(
+        tmp_path, device_map=places, offload_folder=tmp_path / "elsewhere", dtype=torch.float32
+    ).eval()
+    assert {parameter.device.type for parameter in spread.parameters()} == {"cpu", "meta"}
+
+    def answered(which: PreTrainedModel) -> tuple[list[Tensor], list[int]]:
+        pot = read(which, random_ids(90, 2), catalyst_ids=[2, 3], prefix_ids=[5], capacity=40, budget=20, record=True)
+        return pot.kept_history, [step.token_id for step in generate(which, pot, [4, 5, 6], max_new_tokens=50)]
+
+    kept, tokens = answered(model)
+    kept_spread, tokens_spread = answered(spread)
+    assert len(kept) == len(kept_spread) > 3
+    assert all(torch.equal(one, other) for one, other in zip(kept, kept_spread, strict=True))
+    assert tokens == tokens_spread
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,20 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
         describe("x", tmp_path)
 
 
+def test_a_folder_of_something_else_says_what_it_holds(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"there is no config\.json"):
+        describe("x", tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="holds an adapter") as caught:
+        describe("x", tmp_path)
+    assert "merge" in caught.value.hint
+    for name in ("b.gguf", "a.gguf"):
+        (tmp_path / name).touch()
+    with pytest.raises(ModelError, match=r"holds a\.gguf and 1 more; name the file") as caught:
+        catalog.find(str(tmp_path))
+    assert caught.value.hint == f"-m {tmp_path / 'a.gguf'}"
+
+
 def test_half_a_download_is_refused(tmp_path: Path) -> None:
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     folder = folder_with(tmp_path, config_json={}, **{"model.safetensors.index_json": index})

@@ -16,6 +16,10 @@ REFUSED = {
     "gemma3": "pictures", "gptj": "GPT-J .* interface", "codegen": "CodeGen .* interface",
     "falcon": "Falcon .* interface", "llama4": "fixed chunks", "llama4_text": "fixed chunks",
     "hunyuan_v1_dense": "behind the rotation", "hunyuan_v1_moe": "behind the rotation",
+    "qwen3_5": "Qwen3.5 has recurrent", "qwen3_5_text": "recurrent", "qwen3_5_moe": "Qwen3.5-MoE has recurrent",
+    "kimi_linear": "recurrent", "olmo_hybrid": "recurrent", "lfm2_moe": "recurrent",
+    "deepseek_v32": "index of its own", "glm_moe_dsa": "index of its own", "gemma3n": "entries of others",
+    "gemma3n_text": "entries of others",
 }  # fmt: skip
 
 
@@ -26,6 +30,22 @@ def test_the_reason_stands_in_one_line(kind: str, reason: str, tmp_path: Path) -
         describe("mine", tmp_path)
     assert "\n" not in caught.value.message
     assert "rotary" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [("mamba", "recurrent"), ("conv", "recurrent"), ("indexed_attention", "index"), ("chunked_attention", "chunks")],
+)
+@pytest.mark.parametrize("is_nested", [False, True], ids=["text", "with pictures"])
+def test_a_kind_not_known_is_refused_by_the_layers_it_names(
+    layer: str, reason: str, is_nested: bool, tmp_path: Path
+) -> None:
+    config: dict[str, object] = {"layer_types": ["full_attention", layer]}
+    if is_nested:
+        config = {"text_config": config, "vision_config": {}}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "new", **config}))
+    with pytest.raises(UnsupportedModelError, match=f"NEW .*{reason}"):
+        describe("mine", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import typer
 
 from infinipot_cli.commands.bench import (
+    ageing,
     citations,
     cost,
     every,
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Measure what the pot finds again a
 app.command("all")(every.run_all)
 app.command("needle")(needle.needle)
 app.command("ruler")(ruler.ruler)
+app.command("ageing")(ageing.ageing)
 app.command("citations")(citations.citations)
 app.command("memory")(memory.memory)
 app.command("cost")(cost.cost)
