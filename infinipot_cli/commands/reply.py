@@ -26,7 +26,7 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
-from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
+from infinipot_cli.errors import DocumentError, ModelError, StandardOutputError, UsageError
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
@@ -75,7 +75,7 @@ class Reply:
         """
         self._then = then
         if sys.stdout is None and self._form.output is None:
-            raise OutputError("standard output is closed", code="stdout_closed")
+            raise StandardOutputError("standard output is closed", code="stdout_closed")
         self._pot, words = split_pot(words)
         request = self._session.request
         for is_wanted, what in ((self._form.save_pot, "a stored pot"), (self._form.pins, "what is pinned")):

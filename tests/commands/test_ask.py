@@ -157,7 +157,9 @@ def test_ctrl_c_ends_an_answer_where_it_is(story: Path, model: list[str], monkey
     assert result.exit_code == 130
     assert "stopped at 7 tokens of the answer" in result.stderr and "Traceback" not in result.stderr
     assert result.stdout.endswith("\n") and whole.startswith(result.stdout.rstrip("\n"))
-    assert run("ask", str(story), "Who?", *SMALL, *model, "--json").stdout == ""
+    for option in ("--json", "--jsonl"):
+        told = run("ask", str(story), "Who?", *SMALL, *model, option)
+        assert (told.exit_code, json.loads(told.stdout)["error"]["code"]) == (130, "interrupted")
 
 
 def test_more_is_said_only_when_asked(story: Path, model: list[str]) -> None:
