@@ -31,6 +31,7 @@ from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
+from infinipot_cli.pots.shelf import LAST
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session
@@ -187,6 +188,8 @@ class Reply:
             if not reading.stop.is_wanted:
                 store_whole(self._console, self._session, reading, self._form)
                 self._is_kept = self._cache.keep(reading)
+                if self._is_kept and reading.saved_as is None:
+                    reading.saved_as = f"@{LAST}"
             if self._then is not None:
                 self._then(reading)
                 return
@@ -230,6 +233,7 @@ class Reply:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
         if self._pot is not None:
             reading = resume(self._session, self._pot, task, sources, found=self._found)
+            reading.saved_as = None if sources else f"@{self._pot.removeprefix('@')}"  # read on, it is another
             say_read_for(self._console, self._pot, task)
             return reading
         try:
@@ -256,6 +260,7 @@ class Reply:
         n_answer = sum(answered.n_tokens for answered in answers)
         wrote = f" · answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}" if n_answer else ""
         took = ""
+        kept_as = f" as @{LAST}" if self._is_kept else ""
         if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
         if n_read:
@@ -264,6 +269,6 @@ class Reply:
         say(
             self._console,
             f"{took}{counted(reading.pot.n_cycles, 'distillation')}{wrote}"
-            f" · pot {size(reading.pot.nbytes)}{' as @last' if self._is_kept else ''}, peak {reading.pot.peak} entries",
+            f" · pot {size(reading.pot.nbytes)}{kept_as}, peak {reading.pot.peak} entries",
             style="dim",
         )
