@@ -214,6 +214,8 @@ class Reading(Answers):
             kept=self._kept,
             n_ahead=self._stretches.n_ahead,
             kept_by=self._stretches.by,
+            number=meter.current + 1,
+            n_documents=len(self.inputs),
         )
 
     def _look(self, meter: Meter) -> None:

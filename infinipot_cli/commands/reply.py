@@ -62,6 +62,7 @@ class Reply:
         self._pot: str | None = None
         self._then: Callable[[Reading], None] | None = None
         self._n_failed = self._exit_code = self._n_warnings = 0
+        self._among: tuple[int, int] | None = None
 
     def run(
         self, words: Sequence[str], task: Task, *, each: bool = False, then: Callable[[Reading], None] | None = None
@@ -130,9 +131,10 @@ class Reply:
 
     def _one_by_one(self, sources: Sequence[str], task: Task, page: Page) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""
-        for source in sources:
+        for number, source in enumerate(sources, start=1):
             if self._was_stopped:
                 break
+            self._among = (number, len(sources))
             try:
                 self._reading([source], task, page, heading=source)
             except DocumentError as error:
@@ -170,7 +172,8 @@ class Reply:
             if self._form.run.verbose:
                 say_details(self._console, reading)
             self._cache.say_found(reading)
-            with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
+            shown = ReadingBar(self._console, waiting=f"loading {model}", among=self._among)
+            with reading.stop.on_interrupt(), shown as bar:
                 rhythm = Rhythm(self._session, reading, self._form)
                 for progress in reading.read():
                     bar.update(progress)
