@@ -50,10 +50,10 @@ class InfinipotGroup(TyperGroup):
             return super().parse_args(ctx, args)
         try:
             return super().parse_args(ctx, args)
-        except typer.TyperException as error:
-            raise typer.Exit(_report(ctx, error)) from error
         except (BrokenPipeError, SystemExit) as end:  # --version and --help print while words are being parsed
             raise typer.Exit(_reader_is_gone(end)) from None
+        except (typer.TyperException, OSError) as error:
+            raise typer.Exit(_report(ctx, error)) from error
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # as below
         """Find the command; a document in its place is what somebody types who does not know `ask` yet."""
@@ -135,6 +135,10 @@ def _report(ctx: typer.Context, error: Exception) -> int:
         show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
     code = getattr(error, "exit_code", known.exit_code)
     _put_record(known, code, _wanted_json(ctx, error))
+    if isinstance(known, StandardOutputError) and sys.stdout is not None:
+        from infinipot_cli.display.answer import discard_output
+
+        discard_output()  # what waits to be written would fail once more when the process ends
     return int(code)
 
 
