@@ -135,6 +135,10 @@ def test_help_shows_every_default() -> None:
     assert re.search(
         r"Usage: infinipot ask \[OPTIONS\] SOURCE\.\.\. QUESTION|ask \[OPTIONS\] SOURCE\.\.\. QUESTION", shown
     )
+    panels = ("Questions", "Documents", "Model and pot", "Output", "Sources", "Stored pots", "Loading the model")
+    at = [shown.index(f"─ {panel} ─") for panel in panels]
+    assert sorted(at) == at and shown.index("infinipot ask book.pdf") < shown.index("╭─")
+    assert "[env var: INFINIPOT_MODEL]" in shown
     for default in ("[default: pocket]", "1024", "4096", "half", "[default: 512]", "64 for ask"):
         assert default in shown
     assert max(map(len, shown.splitlines())) <= 80

@@ -209,6 +209,7 @@ def test_help_fits_eighty_columns_and_a_log(words: tuple[str, ...]) -> None:
         (["@book", "Who?"], "@book stands where", 'infinipot ask @book "…"'),
         (["ask", "{story}", "-m"], "requires an argument", "infinipot ask --help lists what there is"),
         (["sumarize", "{story}"], "Did you mean 'summarize'?", "infinipot --help lists what there is"),
+        (["su", "{story}"], "No such command 'su'", "infinipot --help lists what there is"),
         (["pots", "lst"], "Did you mean 'list'?", "infinipot pots --help lists what there is"),
         (["ask", "{story}", "Who?", "--tempreature", "1"], "--temperature", "infinipot ask --help lists"),
     ],
