@@ -29,7 +29,7 @@ from infinipot_cli.commands import (
     templates,
 )
 from infinipot_cli.config import load_config
-from infinipot_cli.errors import DeviceError, InfinipotError, OutputError, UsageError
+from infinipot_cli.errors import DeviceError, InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.settings import Color
 
 BROKEN_PIPE = 141
@@ -50,10 +50,10 @@ class InfinipotGroup(TyperGroup):
             return super().parse_args(ctx, args)
         try:
             return super().parse_args(ctx, args)
-        except typer.TyperException as error:
-            raise typer.Exit(_report(ctx, error)) from error
         except (BrokenPipeError, SystemExit) as end:  # --version and --help print while words are being parsed
             raise typer.Exit(_reader_is_gone(end)) from None
+        except (typer.TyperException, OSError) as error:
+            raise typer.Exit(_report(ctx, error)) from error
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # as below
         """Find the command; a document in its place is what somebody types who does not know `ask` yet."""
@@ -73,6 +73,8 @@ class InfinipotGroup(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
+            stopped = InfinipotError("stopped by Ctrl-C", code="interrupted")
+            _put_record(stopped, INTERRUPTED, ctx.meta.get(options.JSON))
             raise typer.Exit(INTERRUPTED) from None
         except (BrokenPipeError, SystemExit) as end:
             raise typer.Exit(_reader_is_gone(end)) from None
@@ -124,8 +126,7 @@ def _reader_is_gone(end: BaseException) -> int:
 def _report(ctx: typer.Context, error: Exception) -> int:
     """Show an exception as the user should see it; returns the exit code."""
     from infinipot_cli.display.console import error_console
-    from infinipot_cli.display.problem import problem_record, show_problem
-    from infinipot_cli.display.safe import safe_json
+    from infinipot_cli.display.problem import show_problem
 
     known = _known(error, f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip())
     if ctx.meta.get(options.DEBUG):
@@ -133,11 +134,29 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     if known.message:  # a command without any words has shown its help
         show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
     code = getattr(error, "exit_code", known.exit_code)
-    if (wanted := _wanted_json(ctx, error)) and not isinstance(known, OutputError):
-        record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
+    _put_record(known, code, _wanted_json(ctx, error))
+    if isinstance(known, StandardOutputError) and sys.stdout is not None:
+        from infinipot_cli.display.answer import discard_output
+
+        discard_output()  # what waits to be written would fail once more when the process ends
+    return int(code)
+
+
+def _put_record(known: InfinipotError, code: int, wanted: object) -> None:
+    """What ended a command as JSON, where that was asked for and standard output is not itself what failed."""
+    if not wanted or sys.stdout is None or isinstance(known, StandardOutputError):
+        return
+    from infinipot_cli.display.problem import problem_record
+    from infinipot_cli.display.safe import safe_json
+
+    record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
+    try:
         sys.stdout.write(safe_json(record, one_line=wanted == options.LINES) + "\n")
         sys.stdout.flush()
-    return int(code)
+    except OSError:  # nobody reads it, or there is no room: the exit code tells all the same
+        from infinipot_cli.display.answer import discard_output
+
+        discard_output()
 
 
 def _wanted_json(ctx: typer.Context, error: Exception) -> object:
@@ -168,7 +187,7 @@ def _known(error: Exception, command: str) -> InfinipotError:
             message = message.replace(theirs, ours)
         return InfinipotError(message, hint=f"{command} --help lists what there is", code="usage")
     if isinstance(error, OSError) and sys.stdout is not None and error.filename is None:
-        return OutputError(f"the answer cannot be written: {error.strerror or error}", code="output_failed")
+        return StandardOutputError(f"the answer cannot be written: {error.strerror or error}")
     if isinstance(error, MemoryError):
         return DeviceError("there is not enough memory", hint="a smaller pot needs less: -s", code="out_of_memory")
     return InfinipotError(

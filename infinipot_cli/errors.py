@@ -9,6 +9,7 @@
     ├─ DeviceError                 5  the machine lacks memory or an accelerator
     ├─ PotError                    6  a stored pot is damaged or foreign
     └─ OutputError                 7  the answer could not be written
+        └─ StandardOutputError     7  standard output takes nothing, so nothing can be told there either
 
 Foreign exceptions are translated once, at the edge that calls the foreign code. This module imports nothing.
 """
@@ -87,3 +88,9 @@ class OutputError(InfinipotError):
 
     exit_code = 7
     default_code = "output"
+
+
+class StandardOutputError(OutputError):
+    """Standard output takes no more text; `--json` has no place left to say so."""
+
+    default_code = "output_failed"

@@ -20,6 +20,8 @@ class Progress:
         kept: share still held of each stretch read up to the latest distillation, in reading order.
         n_ahead: stretches of that length that were then still to come, as far as that is known.
         kept_by: what a stretch is made of, `page` or `part`.
+        number: place of the document among those that are read, from 1.
+        n_documents: how many those are.
     """
 
     source: str
@@ -34,3 +36,5 @@ class Progress:
     kept: tuple[float, ...] = ()
     n_ahead: int = 0
     kept_by: str = "part"
+    number: int = 1
+    n_documents: int = 1

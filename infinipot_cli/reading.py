@@ -31,6 +31,7 @@ class Reading(Answers):
         rest: of a reading that was ended early, the document it was in and the option that chooses what is left.
         pins: what no distillation may drop.
         announces: whether a document is announced by its name even where it is the only one.
+        saved_as: how the pot is asked again, `@NAME`; None while it is stored nowhere.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Reading(Answers):
         self.rest = ("", "")
         self.pins = Pins()
         self.announces = len(inputs) > 1
+        self.saved_as: str | None = None
         self._state = state
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()
@@ -215,6 +217,8 @@ class Reading(Answers):
             kept=self._kept,
             n_ahead=self._stretches.n_ahead,
             kept_by=self._stretches.by,
+            number=meter.current + 1,
+            n_documents=len(self.inputs),
         )
 
     def _look(self, meter: Meter) -> None:

@@ -107,7 +107,14 @@ def resume(
         )
     warnings, found_before = asides_of(_bytes_of(state, ASIDES), header)
     earlier = [
-        Input(StoredDocument(source, said), iter(()), source.n_tokens, pages=list(source.pages), was_read=True)
+        Input(
+            StoredDocument(source, said),
+            iter(()),
+            source.n_tokens,
+            pages=list(source.pages),
+            was_read=True,
+            earlier_sum=source.sha256,
+        )
         for source, said in zip(header.sources, [*warnings, *([] for _ in header.sources)], strict=False)
     ]
     trail = _bytes_of(state, TRAIL)

@@ -24,6 +24,7 @@ class Input:
         was_read: it is in the pot already.
         first_line: number of its first line.
         goes_on: its beginning was read before, and announced if it had to be.
+        earlier_sum: SHA-256 of the text, if it was read before the pot was stored.
     """
 
     document: Document
@@ -36,6 +37,12 @@ class Input:
     was_read: bool = False
     first_line: int = 1
     goes_on: bool = False
+    earlier_sum: str = ""
+
+    @property
+    def text_sum(self) -> str | None:
+        """SHA-256 of the text that was read, now or before the pot was stored; None if none was."""
+        return self.earlier_sum or (self.text_hash.hexdigest() if self.n_tokens else None)
 
 
 # Columns of the picture that shows what was kept.

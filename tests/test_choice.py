@@ -22,7 +22,8 @@ def test_nothing_asked_for_is_the_paper() -> None:
 
 
 def test_answers_in_json_may_name_every_setting() -> None:
-    schema = json.loads(SCHEMA_FILE.read_text())["properties"]["pot"]["properties"]["choice"]["properties"]
+    answered, *_ = json.loads(SCHEMA_FILE.read_text())["properties"]["pot"]["anyOf"]
+    schema = answered["properties"]["choice"]["properties"]
     kinds = {"int": "integer", "bool": "boolean", "float": "number"}
     assert schema == {name: {"type": kinds[type(getattr(PAPER, name)).__name__]} for name in NAMES}
 

@@ -2,10 +2,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from infinipot_cli import __main__ as entry
+from infinipot_cli import __version__
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +43,24 @@ def test_an_interrupt_that_passed_through_exec_is_still_130() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_the_version_alone_takes_no_longer_than_the_interpreter(word: str) -> None:
+    code = (
+        "import sys\nfrom infinipot_cli.__main__ import main\n"
+        f"sys.argv = ['infinipot', {word!r}]\nmain()\n"
+        "print({'typer', 'rich', 'infinipot_cli.app'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"infinipot {__version__}\nset()\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["ask", "-h"], ["schema"]])
+def test_what_is_only_printed_and_cannot_be_is_one_line(words: list[str]) -> None:
+    command = [sys.executable, "-m", "infinipot_cli", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 7
+    assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) <= 2

@@ -198,7 +198,8 @@ def _line(session: Session, count: Count, plan: Plan) -> str:
         passes = "fits, nothing is dropped"
     time = f"about {duration(seconds)} to read" if seconds is not None else "no reading yet to estimate time from"
     facts = [
-        f"{count.n_tokens} tokens → pot of {plan.capacity} places" + (f", {size(n_bytes)}" if n_bytes else ""),
+        f"{counted(count.n_tokens, 'token')} → pot of {plan.capacity} places"
+        + (f", {size(n_bytes)}" if n_bytes else ""),
         *([f"{count.n_readings} readings"] if count.n_readings > 1 else []),
         passes,
         session.files.name,

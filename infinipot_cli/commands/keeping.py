@@ -23,6 +23,7 @@ def store(console: Console, session: Session, reading: Reading, name: str, form:
         say(console, f"saving {plain}, {size(n_bytes)}", style="dim")
 
     save(session, reading, name, form.entries, tell=tell)
+    reading.saved_as = plain
     say(console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
 
 

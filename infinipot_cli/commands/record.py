@@ -122,9 +122,11 @@ def _sampling(session: Session) -> dict[str, object]:
 
 def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, object]:
     plan, timing, loaded = reading.plan, reading.timing, session.load()
+    n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
     return {
         "model": {
             "id": loaded.name,
+            "revision": session.files.revision,
             "dtype": loaded.dtype,
             "device": loaded.device,
             "attention": loaded.attention,
@@ -141,6 +143,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "choice": plan.choice.changed,
             "policy": label(plan.policy, plan.policy_settings),
             "was_read": all(entry.was_read for entry in reading.inputs),
+            "saved": reading.saved_as,
         },
         **_sampling(session),
         "retention": {
@@ -153,6 +156,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
         "input": [
             {
                 "path": entry.document.name,
+                "sha256": entry.text_sum,
                 "type": entry.document.kind,
                 "pages": entry.document.n_pages,
                 "tokens": entry.n_tokens,
@@ -165,6 +169,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
         "timing": {
             "load_s": round(timing.load_seconds, 3),
             "read_s": round(timing.read_seconds, 3),
+            "tok_s": round(n_read / timing.read_seconds, 1) if n_read and timing.read_seconds else None,
             "answer_s": round(timing.answer_seconds, 3),
             "answer_tokens": answered.n_tokens,
         },

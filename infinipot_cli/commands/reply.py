@@ -26,11 +26,12 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
-from infinipot_cli.errors import DocumentError, ModelError, OutputError, UsageError
+from infinipot_cli.errors import DocumentError, ModelError, StandardOutputError, UsageError
 from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
+from infinipot_cli.pots.shelf import LAST
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session
@@ -61,6 +62,7 @@ class Reply:
         self._pot: str | None = None
         self._then: Callable[[Reading], None] | None = None
         self._n_failed = self._exit_code = self._n_warnings = 0
+        self._among: tuple[int, int] | None = None
 
     def run(
         self, words: Sequence[str], task: Task, *, each: bool = False, then: Callable[[Reading], None] | None = None
@@ -75,7 +77,7 @@ class Reply:
         """
         self._then = then
         if sys.stdout is None and self._form.output is None:
-            raise OutputError("standard output is closed", code="stdout_closed")
+            raise StandardOutputError("standard output is closed", code="stdout_closed")
         self._pot, words = split_pot(words)
         request = self._session.request
         for is_wanted, what in ((self._form.save_pot, "a stored pot"), (self._form.pins, "what is pinned")):
@@ -129,9 +131,10 @@ class Reply:
 
     def _one_by_one(self, sources: Sequence[str], task: Task, page: Page) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""
-        for source in sources:
+        for number, source in enumerate(sources, start=1):
             if self._was_stopped:
                 break
+            self._among = (number, len(sources))
             try:
                 self._reading([source], task, page, heading=source)
             except DocumentError as error:
@@ -169,7 +172,8 @@ class Reply:
             if self._form.run.verbose:
                 say_details(self._console, reading)
             self._cache.say_found(reading)
-            with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"loading {model}") as bar:
+            shown = ReadingBar(self._console, waiting=f"loading {model}", among=self._among)
+            with reading.stop.on_interrupt(), shown as bar:
                 rhythm = Rhythm(self._session, reading, self._form)
                 for progress in reading.read():
                     bar.update(progress)
@@ -187,6 +191,8 @@ class Reply:
             if not reading.stop.is_wanted:
                 store_whole(self._console, self._session, reading, self._form)
                 self._is_kept = self._cache.keep(reading)
+                if self._is_kept and reading.saved_as is None:
+                    reading.saved_as = f"@{LAST}"
             if self._then is not None:
                 self._then(reading)
                 return
@@ -230,6 +236,7 @@ class Reply:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
         if self._pot is not None:
             reading = resume(self._session, self._pot, task, sources, found=self._found)
+            reading.saved_as = None if sources else f"@{self._pot.removeprefix('@')}"  # read on, it is another
             say_read_for(self._console, self._pot, task)
             return reading
         try:
@@ -257,6 +264,7 @@ class Reply:
         wrote = f" · answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}" if n_answer else ""
         again = f" · {counted(reading.n_reread, 'token')} read again" if reading.n_reread else ""
         took = ""
+        kept_as = f" as @{LAST}" if self._is_kept else ""
         if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
         if n_read:
@@ -265,6 +273,6 @@ class Reply:
         say(
             self._console,
             f"{took}{counted(reading.pot.n_cycles, 'distillation')}{again}{wrote}"
-            f" · pot {size(reading.pot.nbytes)}{' as @last' if self._is_kept else ''}, peak {reading.pot.peak} entries",
+            f" · pot {size(reading.pot.nbytes)}{kept_as}, peak {reading.pot.peak} entries",
             style="dim",
         )

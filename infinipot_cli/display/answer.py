@@ -5,7 +5,7 @@ import sys
 from typing import TextIO
 
 from infinipot_cli.display.safe import safe
-from infinipot_cli.errors import OutputError
+from infinipot_cli.errors import OutputError, StandardOutputError
 
 
 class AnswerWriter:
@@ -21,7 +21,7 @@ class AnswerWriter:
     def __init__(self, stream: TextIO | None = None) -> None:
         out = stream or sys.stdout
         if out is None:
-            raise OutputError("standard output is closed", code="stdout_closed")
+            raise StandardOutputError("standard output is closed", code="stdout_closed")
         self._stream = out
         self._waiting = ""
         self.text = ""
@@ -51,7 +51,8 @@ class AnswerWriter:
             raise
         except (OSError, ValueError) as error:  # ValueError: the stream was closed under us
             why = getattr(error, "strerror", None) or error
-            raise OutputError(f"the answer cannot be written: {why}", code="output_failed") from error
+            kind = StandardOutputError if self._stream is sys.stdout else OutputError
+            raise kind(f"the answer cannot be written: {why}", code="output_failed") from error
 
 
 def use_utf8() -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from infinipot_cli.errors import OutputError
+from infinipot_cli.errors import StandardOutputError
 
 # Leaves a short text standing, keeps colours, cuts no line and clears nothing.
 USUAL = "less -FIRX"
@@ -23,14 +23,14 @@ def paged(text: str, *, wanted: bool = True) -> None:
         wanted: whether a pager may be opened at all.
 
     Raises:
-        OutputError: standard output takes no more text.
+        StandardOutputError: standard output takes no more text.
     """
     text = text.rstrip("\n") + "\n"
     command = _command() if wanted and _is_long(text) and _has_keyboard() else []
     if command and _page(text, command):
         return
     if sys.stdout is None:
-        raise OutputError("standard output is closed", code="stdout_closed")
+        raise StandardOutputError("standard output is closed", code="stdout_closed")
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -38,7 +38,7 @@ def paged(text: str, *, wanted: bool = True) -> None:
         raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise OutputError(f"the output cannot be written: {why}", code="output_failed") from error
+        raise StandardOutputError(f"the output cannot be written: {why}") from error
 
 
 def _page(text: str, command: list[str]) -> bool:

@@ -36,13 +36,22 @@ class ReadingBar:
     Args:
         console: on standard error.
         waiting: what to say until the first token has been read.
+        among: of documents that are read each by itself, which one this is, from 1, and how many there are.
         clock: seconds, for tests.
     """
 
-    def __init__(self, console: Console, *, waiting: str = "", clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        waiting: str = "",
+        among: tuple[int, int] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.reached: Progress | None = None
         self._console = console
         self._waiting = waiting
+        self._among = among
         self._clock = clock
         self._started: float | None = None
         self._n_before = 0
@@ -145,7 +154,16 @@ class ReadingBar:
             f"{100 * reached.n_held / reached.capacity:3.0f} %",
             f"{reached.n_held} / {reached.capacity} places  distilled {reached.n_cycles} ×{dropped}",
         )
-        return Group(reading, pot, *self._kept(reached))
+        return Group(*self._document(reached), reading, pot, *self._kept(reached))
+
+    def _document(self, reached: Progress) -> list[RenderableType]:
+        """Which of several documents is being read."""
+        number, n_documents = self._among or (reached.number, reached.n_documents)
+        if n_documents < 2:
+            return []
+        name = Text(f"{number}/{n_documents} documents  {safe_line(reached.source)}", no_wrap=True, overflow="ellipsis")
+        name.truncate(self._console.width, overflow="ellipsis")
+        return [name]
 
     def _narrow(self, reached: Progress, place: str) -> RenderableType:
         """The one line for which there is room: share and time left stay, the bar takes what they leave."""

@@ -6,7 +6,7 @@ from infinipot_cli.documents.loaders import load, loader_of
 from infinipot_cli.documents.packed import compression, unpacked
 from infinipot_cli.documents.piece import Document
 from infinipot_cli.documents.plain import TextDocument
-from infinipot_cli.documents.sniff import HEAD_BYTES, recognise
+from infinipot_cli.documents.sniff import HEAD_BYTES, begins_as, recognise
 from infinipot_cli.documents.source import Source, open_source
 from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import DocumentError
@@ -39,7 +39,17 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
                 raise DocumentError(f"{opened.name} is empty inside", hint="is it the right document?", code="empty")
         # whoever names the encoding says that it is text; a PDF has none, and is one whatever was said
         is_text = wishes.encoding is not None
-        return _document(wishes.kind or recognise(head, opened.name, is_text=is_text), opened, wishes)
+        kind = wishes.kind or recognise(head, opened.name, is_text=is_text)
+        try:
+            return _document(kind, opened, wishes)
+        except DocumentError as error:
+            if wishes.kind and not begins_as(wishes.kind, head):
+                raise DocumentError(
+                    f"{opened.name} is no {wishes.kind.upper()}, although --type says so",
+                    hint="leave --type out, and its bytes tell what it is",
+                    code="wrong_type",
+                ) from error
+            raise
     except BaseException:  # Ctrl-C too: whatever ends the opening must not leave the file open
         opened.close()
         raise

@@ -69,9 +69,9 @@ def recognise(head: bytes, name: str, *, is_text: bool = False) -> str:
     Raises:
         DocumentError: it is neither.
     """
-    if head.startswith(b"%PDF-") or _PDF_HEADER.search(head):
+    if begins_as("pdf", head):
         return "pdf"
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if begins_as("zip", head):
         return "zip"
     if bom_encoding(head) is None and not is_text:
         for magic, what in _MAGIC:
@@ -84,6 +84,13 @@ def recognise(head: bytes, name: str, *, is_text: bool = False) -> str:
         if head[257:262] == b"ustar":
             raise binary_error(name, "a tar archive")
     return "html" if _looks_like_html(head, name) else "text"
+
+
+def begins_as(kind: str, head: bytes) -> bool:
+    """Whether a source may be what it is said to be, as far as its first bytes tell; any may be a text or a page."""
+    if kind == "pdf":
+        return head.startswith(b"%PDF-") or _PDF_HEADER.search(head) is not None
+    return kind not in ("zip", "epub", "docx") or head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
 def _looks_like_html(head: bytes, name: str) -> bool:

@@ -25,6 +25,7 @@ _WORDS = {
     Level.FATAL: "fatal critical crit alert emerg emergency panic",
 }
 BY_WORD = {word: level for level, words in _WORDS.items() for word in words.split()}
+_SEVERITIES = "0 1 2 3 4 5 6 7".split()  # of syslog, which the journal writes as text
 BY_LETTER = {
     "V": Level.TRACE,
     "D": Level.DEBUG,
@@ -74,7 +75,8 @@ def level_of(value: object) -> Level:
     if isinstance(value, (int, float)):
         steps = ((60, Level.FATAL), (50, Level.ERROR), (40, Level.WARNING), (30, Level.INFO), (20, Level.DEBUG))
         return next((level for least, level in steps if value >= least), level_of_severity(int(value)))
-    return BY_WORD.get(str(value).strip().lower(), Level.NONE)
+    word = str(value).strip().lower()
+    return level_of_severity(int(word)) if word in _SEVERITIES else BY_WORD.get(word, Level.NONE)
 
 
 def level_of_severity(number: int) -> Level:

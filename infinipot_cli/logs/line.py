@@ -1,7 +1,7 @@
 """One line of a log taken apart: when, how bad, and what.
 
 The formats are those that programs write by themselves: ISO times (Python, log4j, containers), syslog and the journal,
-Apache and nginx, glog, Android, the kernel, JSON lines and logfmt. A line that fits none is no entry of its own.
+Apache and nginx, glog, Android, Ruby, the kernel, JSON lines and logfmt. A line that fits none is no entry of its own.
 """
 
 import contextlib
@@ -50,6 +50,8 @@ _STAMPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "ctime",
         ),
         (r"\[?(\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d)(?:[.,]\d+)?\]?\s+(.*)", "%d.%m.%Y %H:%M:%S"),
+        (r"\[?(\d\d-\d\d-\d{4} \d\d:\d\d:\d\d)(?:[.,]\d+)?\]?\s+(.*)", "%d-%m-%Y %H:%M:%S"),
+        (r"\[?(\d\d?/\d\d?/\d{4},? \d\d?:\d\d:\d\d [AP]M)\]?[,:]?\s+(.*)", "%m/%d/%Y %I:%M:%S %p"),
         (r"(\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (.*)", "%y/%m/%d %H:%M:%S"),
         (r"(\d{6} \d{6}) \d+ (.*)", "%y%m%d %H%M%S"),
         (r"(?:- )?(\d{10}(?:\.\d{1,9})?)\s+(.*)", "epoch"),
@@ -59,14 +61,15 @@ _STAMPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _ACCESS = re.compile(
     r'\S+ \S+ \S+ \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3})(?=\s|$)'
 )
-_GLOG = re.compile(r"([DIWEFC])(\d{4} \d\d:\d\d:\d\d\.\d+)\s+\d+ (\S+:\d+\].*)")
+_GLOG = re.compile(r"([DIWEFC])((?:\d{4})?\d{4} \d\d:\d\d:\d\d\.\d+)\s+\d+ (\S+:\d+\].*)")
+_RUBY = re.compile(r"([DIWEF]), \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?) #\d+\] +[A-Z]+ -- [^:]*: (.*)")
 _ANDROID = re.compile(r"(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\s+\d+\s+\d+ ([VDIWEF]) (.*)")
 _CLOCK = re.compile(r"\[?(\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?\s+(.*)")
 _LOGFMT = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 _PRIORITY = re.compile(r"<(\d{1,3})>")
 _BARE = re.compile(r"\[?([A-Za-z]+)\]?[:\s]")
 
-_TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "asctime", "t")
+_TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "asctime", "t", "__realtime_timestamp")
 _LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level", "loglevel", "priority")
 _TEXT_KEYS = ("message", "msg", "event", "text", "error", "log")
 
@@ -80,6 +83,7 @@ class LineReader:
             _access,
             *(_stamped(pattern, form) for pattern, form in _STAMPS),
             _glog,
+            _ruby,
             _android,
             _clock,
             _logfmt,
@@ -134,7 +138,15 @@ def _access(line: str) -> Entry | None:
 
 def _glog(line: str) -> Entry | None:
     match = _GLOG.match(line)
-    return Entry(match[2], _time(match[2], "%m%d %H:%M:%S"), BY_LETTER[match[1]], match[3]) if match else None
+    if match is None:
+        return None
+    form = "%m%d %H:%M:%S" if match[2].index(" ") == 4 else "%Y%m%d %H:%M:%S.%f"
+    return Entry(match[2], _time(match[2], form), BY_LETTER[match[1]], match[3])
+
+
+def _ruby(line: str) -> Entry | None:
+    match = _RUBY.match(line)
+    return Entry(match[2], _time(match[2], "iso"), BY_LETTER[match[1]], match[3]) if match else None
 
 
 def _android(line: str) -> Entry | None:
@@ -182,10 +194,10 @@ def _structured(record: dict[str, object]) -> Entry | None:
     text = next((str(fields[key]) for key in _TEXT_KEYS if fields.get(key)), "")
     if (stamp is None and named is Level.NONE) or not text:
         return None
-    level = named or guess_level(text)
     written = "" if stamp is None else str(stamp)
-    form = "epoch" if re.fullmatch(r"\d{10,13}(\.\d+)?", written) else "iso"
-    return Entry(written, _time(written, form), level, text, is_guess=not named and bool(level))
+    time = _time(written, "epoch" if re.fullmatch(r"\d{10,19}(\.\d+)?", written) else "iso")
+    # what names no level may wrap a line that does, as Docker does
+    return Entry(written, time, named, text) if named else _entry(written, time, text.strip())
 
 
 def _time(stamp: str, form: str) -> datetime | None:
@@ -198,7 +210,9 @@ def _time(stamp: str, form: str) -> datetime | None:
             return time if time.tzinfo else time.replace(tzinfo=UTC)
         if form in ("epoch", "uptime"):
             seconds = float(stamp)
-            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
+            while seconds > 1e11:  # in thousandths, millionths or less
+                seconds /= 1000
+            return datetime.fromtimestamp(seconds, UTC)
         if form == "ctime":
             return datetime.strptime(re.sub(r"\.\d+", "", stamp), "%a %b %d %H:%M:%S %Y").replace(tzinfo=UTC)
         if "%Y" in form or "%y" in form:

@@ -49,6 +49,11 @@ class ModelFiles:
     trust_remote_code: bool = False
 
     @property
+    def revision(self) -> str | None:
+        """The commit of a model of the Hugging Face cache, which has a folder for each; None elsewhere."""
+        return self.folder.name if self.folder.parent.name == "snapshots" else None
+
+    @property
     def tokenizer_json(self) -> Path | None:
         """The tokenizer in the form of the tokenizers library; None when it must be converted first."""
         path = self.folder / "tokenizer.json"

@@ -135,6 +135,10 @@ def test_help_shows_every_default() -> None:
     assert re.search(
         r"Usage: infinipot ask \[OPTIONS\] SOURCE\.\.\. QUESTION|ask \[OPTIONS\] SOURCE\.\.\. QUESTION", shown
     )
+    panels = ("Questions", "Documents", "Model and pot", "Output", "Sources", "Stored pots", "Loading the model")
+    at = [shown.index(f"─ {panel} ─") for panel in panels]
+    assert sorted(at) == at and shown.index("infinipot ask book.pdf") < shown.index("╭─")
+    assert "[env var: INFINIPOT_MODEL]" in shown
     for default in ("[default: pocket]", "1024", "4096", "half", "[default: 512]", "64 for ask"):
         assert default in shown
     assert max(map(len, shown.splitlines())) <= 80
@@ -157,7 +161,9 @@ def test_ctrl_c_ends_an_answer_where_it_is(story: Path, model: list[str], monkey
     assert result.exit_code == 130
     assert "stopped at 7 tokens of the answer" in result.stderr and "Traceback" not in result.stderr
     assert result.stdout.endswith("\n") and whole.startswith(result.stdout.rstrip("\n"))
-    assert run("ask", str(story), "Who?", *SMALL, *model, "--json").stdout == ""
+    for option in ("--json", "--jsonl"):
+        told = run("ask", str(story), "Who?", *SMALL, *model, option)
+        assert (told.exit_code, json.loads(told.stdout)["error"]["code"]) == (130, "interrupted")
 
 
 def test_more_is_said_only_when_asked(story: Path, model: list[str]) -> None:

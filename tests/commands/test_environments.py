@@ -77,10 +77,14 @@ def expected(words: list[str], answers: dict[str, str]) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quiet", [False, True])
-def test_the_answer_is_the_same_on_every_kind_of_stream(words: list[str], answers: dict[str, str], quiet: bool) -> None:
-    plain, answer = clean(TERM="xterm-256color"), expected(words, answers)
-    words = [*words, *(["-q"] if quiet else [])]
+@pytest.mark.parametrize("flag", ["", "-q", "-v"])
+def test_the_answer_is_the_same_on_every_kind_of_stream(words: list[str], answers: dict[str, str], flag: str) -> None:
+    plain, answer, quiet = clean(TERM="xterm-256color"), expected(words, answers), flag == "-q"
+    words = [*words, *([flag] if flag else [])]
+    if flag:
+        code, piped, said, _ = run(words, plain)
+        assert (code, piped, said == "") == (0, answer, quiet)
+        assert ESCAPE not in said
     code, piped, _, screen = run(words, plain, err=True)
     assert (code, piped) == (0, answer)
     assert (screen == "") == quiet
@@ -88,9 +92,11 @@ def test_the_answer_is_the_same_on_every_kind_of_stream(words: list[str], answer
     assert (code, screen.replace("\r\n", "\n")) == (0, answer), "nothing is added on a terminal either"
     assert (said == "") == quiet
     assert ESCAPE not in said
-    if not quiet:
-        code, _, _, screen = run(words, plain, out=True, err=True)
-        assert code == 0
+    code, _, _, screen = run(words, plain, out=True, err=True)
+    assert code == 0
+    if quiet:
+        assert screen.replace("\r\n", "\n") == answer
+    else:
         shown_again = screen.rindex(f"{ESCAPE}[?25h")
         assert shown_again < screen.index(answer.strip().splitlines()[0], shown_again), "the bar is gone by then"
 
@@ -167,6 +173,15 @@ def test_the_first_run_needs_no_network_and_no_home(story: Path, tmp_path: Path)
     assert said.splitlines()[-1].startswith("pocket is the small built-in model")
     code, _, said, _ = run([sys.executable, "-c", refusing.replace("'8']", "'8', '-q']")], environment)
     assert (code, said) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_file_behind_standard_input_is_the_document(story: Path, tiny_model: Path) -> None:
+    with story.open() as stdin:
+        command = [sys.executable, "-m", "infinipot_cli", "info", "-m", str(tiny_model)]
+        done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=True)
+    n_bytes = story.stat().st_size
+    assert done.stdout == f"standard input\ttext\t\t{n_bytes}\t{n_bytes}\n"
 
 
 @pytest.mark.parametrize("give", ["closed", "null", "empty", "blank", "silent"])

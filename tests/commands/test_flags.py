@@ -209,6 +209,7 @@ def test_help_fits_eighty_columns_and_a_log(words: tuple[str, ...]) -> None:
         (["@book", "Who?"], "@book stands where", 'infinipot ask @book "…"'),
         (["ask", "{story}", "-m"], "requires an argument", "infinipot ask --help lists what there is"),
         (["sumarize", "{story}"], "Did you mean 'summarize'?", "infinipot --help lists what there is"),
+        (["su", "{story}"], "No such command 'su'", "infinipot --help lists what there is"),
         (["pots", "lst"], "Did you mean 'list'?", "infinipot pots --help lists what there is"),
         (["ask", "{story}", "Who?", "--tempreature", "1"], "--temperature", "infinipot ask --help lists"),
     ],
@@ -225,6 +226,9 @@ def test_one_of_a_thing_has_no_plural(tmp_path: Path, model: list[str]) -> None:
     path = tmp_path / "short.txt"
     path.write_text("The sea was calm.")
     said = run("ask", str(path), "Who?", *model, "-s", "400", "-n", "1").stderr
+    path_of_one = tmp_path / "one.txt"
+    path_of_one.write_text("1")
+    assert run("info", str(path_of_one), *model).stderr.startswith("1 token → ")
     assert "answer 1 token," in said and " 0 distillations " in said
     only_read = run("read", str(path), "--save-pot", "calm", *model, "-s", "400").stderr
     assert "0 distillations · pot " in only_read and "answer" not in only_read, "nothing was asked"

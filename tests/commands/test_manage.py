@@ -1,5 +1,6 @@
 """The commands around reading: counting, settings, models, templates, the schema."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -158,8 +159,8 @@ def test_doctor_names_what_is_there(home: Path) -> None:
 
 
 def test_the_schema_knows_every_setting() -> None:
-    properties = json.loads(run("schema").stdout)["properties"]["pot"]["properties"]["choice"]["properties"]
-    assert tuple(properties) == NAMES
+    answered, *_ = json.loads(run("schema").stdout)["properties"]["pot"]["anyOf"]
+    assert tuple(answered["properties"]["choice"]["properties"]) == NAMES
 
 
 def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> list[str]:
@@ -168,6 +169,8 @@ def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> lis
         path, schema = schema["$ref"].removeprefix("#/"), root
         for name in path.split("/") if path != "#" else ():
             schema = schema[name]
+    if "anyOf" in schema:
+        return min((conforms(value, one, root) for one in schema["anyOf"]), key=len)
     if "const" in schema:
         return [] if value == schema["const"] else [f"{value} is not {schema['const']}"]
     kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
@@ -175,7 +178,9 @@ def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> lis
     if not any(value is None if kind == "null" else isinstance(value, kinds[kind]) for kind in allowed):
         return [f"{value!r} is no {allowed}"]
     if isinstance(value, dict):
-        wrong = [f"no {key}" for key in schema["required"] if key not in value]
+        if "properties" not in schema:
+            return [f"no {key}" for key in schema.get("required", ()) if key not in value]
+        wrong = [f"no {key}" for key in schema.get("required", ()) if key not in value]
         wrong += [f"unknown {key}" for key in value if key not in schema["properties"]]
         known = [(value[key], inner) for key, inner in schema["properties"].items() if key in value]
         return wrong + [line for held, inner in known for line in conforms(held, inner, root)]
@@ -187,17 +192,39 @@ def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> lis
 def test_every_json_document_is_as_the_schema_says(home: Path, story: Path, tiny_model: Path) -> None:
     schema = json.loads(run("schema").stdout)
     words = [str(story), "-m", str(tiny_model), *SMALL, "-n", "20"]
+    log = Path("app.log")
+    log.write_text("".join(f"2026-05-03 10:00:{n:02} {'ERROR' if n == 7 else 'INFO'} request {n}\n" for n in range(60)))
     for command in (
         ["ask", *words, "Who?", "--json"],
         ["ask", *words, "-Q", "Who?", "-Q", "When?", "--json"],
         ["ask", *words, "-Q", "Who?", "-Q", "When?", "--jsonl"],
         ["summarize", *words, "missing.txt", "--json"],
         ["ask", "missing.txt", "Who?", "--json"],
+        ["ask", *words, "Who?", "--dry-run", "--json"],
+        ["info", *words[:-2], "--json"],
+        ["read", *words[:-2], "--save-pot", "story", "--json"],
+        ["pots", "list", "--json"],
+        ["config", "show", "--json"],
+        ["summarize", str(log), *words[1:], "--json"],
     ):
         result = run(*command)
         documents = result.stdout.splitlines() if "--jsonl" in command else [result.stdout]
         for document in documents:
             assert conforms(json.loads(document), schema, schema) == [], command
+
+
+def test_an_answer_says_in_json_what_it_was_made_of(home: Path, story: Path, tiny_model: Path) -> None:
+    words = ["ask", str(story), "Who?", "-m", str(tiny_model), *SMALL, "-n", "20", "--json"]
+    text_sum = hashlib.sha256(story.read_bytes()).hexdigest()
+    read, kept, stored = (json.loads(run(*words, *more).stdout) for more in ([], [], ["--save-pot", "s", "--rebuild"]))
+    asked = json.loads(run("ask", "@s", "Who?", "--json", "-n", "20").stdout)
+    assert [one["input"][0]["sha256"] for one in (read, kept, stored, asked)] == 4 * [text_sum]
+    assert [one["pot"]["saved"] for one in (read, kept, stored, asked)] == ["@last", "@last", "@s", "@s"]
+    assert [one["timing"]["tok_s"] is None for one in (read, kept, stored, asked)] == [False, True, False, True]
+    assert read["timing"]["tok_s"] == pytest.approx(read["retention"]["read"] / read["timing"]["read_s"], rel=0.05)
+    piped = json.loads(run(*words[:1], *words[2:], "--lines", "2", stdin=story.read_bytes()).stdout)
+    assert piped["input"][0]["sha256"] == hashlib.sha256(story.read_text().splitlines(True)[1].encode()).hexdigest()
+    assert (piped["pot"]["saved"], piped["model"]["revision"]) == (None, None)
 
 
 def folder_states() -> dict[str, str]:

@@ -110,6 +110,8 @@ def test_a_revision_of_a_model_is_found(revisions: str, story: Path) -> None:
     assert f"models pull {revisions}@large" in caught.value.hint
     result = run("info", str(story), "-m", revisions, "--revision", "small", "--json")
     assert json.loads(result.stdout)["model"] == f"{revisions}@small"
+    asked = run("ask", str(story), "Who?", *SMALL, "-m", f"{revisions}@small", "--json", "-q")
+    assert json.loads(asked.stdout)["model"]["revision"] == "b" * 40
     assert run("models", "path", f"{revisions}@small").stdout.strip().endswith("b" * 40)
 
 

@@ -148,12 +148,19 @@ def test_ctrl_c_while_the_model_is_loading_is_one_line_and_130(place: str, story
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
-def test_a_reader_that_leaves_is_141_and_quiet(command: list[str], story: Path) -> None:
-    words = " ".join(f"'{word}'" for word in [*command, str(story), "Who?", "-q"])
+def test_a_reader_that_leaves_is_141_and_quiet_and_the_pot_is_stored(
+    command: list[str], story: Path, tmp_path: Path
+) -> None:
+    pot = tmp_path / "kept.pot"
+    words = " ".join(f"'{word}'" for word in [*command, str(story), "Who?", "-q", "--save-pot", str(pot)])
     done = subprocess.run(
         ["bash", "-c", f"{words} | true; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("141\n", "")
+    asked = subprocess.run(
+        [*command[:4], f"@{pot}", "Who?", "-q", "-n", "20"], capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.strip()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")

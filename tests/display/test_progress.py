@@ -146,3 +146,18 @@ def test_what_was_kept_is_drawn_where_there_is_room(recording_console: MakeConso
     assert ("kept     ▁▄█ ▁▄█ ▁▄█ ▁▄█ ▁▄█" + "·" * 20 in picture) == (width >= 60)
     assert ("by page, best 40 %" in picture) == (width >= 80)
     assert "p. 7/40" in picture
+
+
+@pytest.mark.parametrize(("among", "shown"), [(None, "2/3 documents  a[/b]"), ((12, 48), "12/48 documents  a[/b]")])
+def test_of_several_documents_the_one_that_is_read_is_named(
+    recording_console: MakeConsole, among: tuple[int, int] | None, shown: str
+) -> None:
+    for width in (50, 60, 80):
+        console, out = recording_console(width=width)
+        bar = ReadingBar(console, among=among)
+        bar.update(dataclasses.replace(at(0.5, source="a[/b]\x1b[2J" + "x" * 90), number=2, n_documents=3))
+        console.print(bar.picture())
+        first, *others = out.getvalue().splitlines()
+        assert max(map(len, [first, *others])) <= width and "\x1b" not in first
+        assert first.startswith(shown) == (width >= 60) and "reading" in (others[0] if width >= 60 else first)
+    assert "documents" not in drawn(recording_console, at(0.5), 80), "one document has been named above"

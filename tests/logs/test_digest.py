@@ -58,6 +58,20 @@ FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
     "pino": lambda time, level, text: json.dumps({"level": NUMBER[level], "time": time.timestamp() * 1e3, "msg": text}),
     "logfmt": lambda time, level, text: f'time={time:%Y-%m-%dT%H:%M:%SZ} level={level.name.lower()} msg="{text}"',
     "glog": lambda time, level, text: f"{level.name[0]}{time:%m%d %H:%M:%S.%f}    77 file.cc:8] {text}",
+    "glog with a year": lambda time, level, text: f"{level.name[0]}{time:%Y%m%d %H:%M:%S.%f}    77 file.cc:8] {text}",
+    "ruby": lambda time, level, text: (
+        f"{level.name[0]}, [{time:%Y-%m-%dT%H:%M:%S.%f} #12] {WORD.get(level, level.name).upper():>5} -- app: {text}"
+    ),
+    "journal": lambda time, level, text: json.dumps(
+        {"__REALTIME_TIMESTAMP": f"{time.timestamp() * 1e6:.0f}", "PRIORITY": str(PRIORITY[level]), "MESSAGE": text}
+    ),
+    "docker": lambda time, level, text: json.dumps(
+        {"log": f"{level.name} {text}\n", "stream": "stderr", "time": f"{time:%Y-%m-%dT%H:%M:%S}.250000000Z"}
+    ),
+    "day first": lambda time, level, text: (
+        f"{time:%d-%m-%Y %H:%M:%S}.250 [main] {level.name:<5} com.example.App - {text}"
+    ),
+    "american": lambda time, level, text: f"{time:%m/%d/%Y %I:%M:%S %p} {level.name} {text}",
     "android": lambda time, level, text: f"{time:%m-%d %H:%M:%S}.250   77    78 {level.name[0]} Tag: {text}",
     "spark": lambda time, level, text: f"{time:%y/%m/%d %H:%M:%S} {level.name} executor.Executor: {text}",
     "clock": lambda time, level, text: f"{time:%H:%M:%S}.250 [main] {level.name} App - {text}",
