@@ -52,9 +52,10 @@ def main() -> None:
     try:
         _handle_signals()
         _leave_colour_out_of_pipes()
-        from infinipot_cli.app import app
-        from infinipot_cli.quick_imports import own_process
+        from infinipot_cli.quick_imports import own_process, without_collecting
 
+        with without_collecting():
+            from infinipot_cli.app import app
         own_process()
         app(prog_name="infinipot")
     except KeyboardInterrupt:
