@@ -224,6 +224,12 @@ class Answers:
             return []
         return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), most)
 
+    def look_back(self, question: str) -> Lookout:
+        """Look for a question's words in what is remembered of all that was read."""
+        lookout = Lookout(question)
+        lookout.see(self.trail.blocks)
+        return lookout
+
     def best_matches(self) -> dict[str, list[Match]]:
         """For each question, the passages that match it best in words."""
         n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens

@@ -38,7 +38,8 @@ class Conversation:
             PotSizeError: question and answer have no room beside what a distillation keeps.
         """
         suffix, catalyst = self._words(question)
-        yield from self._reading.answer_from(lambda: self._pot(suffix, catalyst), suffix, watch=True)
+        lookout = self._reading.look_back(question)
+        yield from self._reading.answer_from(lambda: self._pot(suffix, catalyst), suffix, watch=True, lookout=lookout)
         self.n_turns += 1
 
     def read_more(self, inputs: list[Input], n_tokens: int) -> Iterator[Progress]:
