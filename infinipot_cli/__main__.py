@@ -71,9 +71,10 @@ def main() -> None:
         if _is_version():
             return
         _leave_colour_out_of_pipes()
-        from infinipot_cli.app import app
-        from infinipot_cli.quick_imports import own_process
+        from infinipot_cli.quick_imports import own_process, without_collecting
 
+        with without_collecting():
+            from infinipot_cli.app import app
         own_process()
         app(prog_name="infinipot")
     except KeyboardInterrupt:

@@ -257,6 +257,12 @@ class Answers:
             return []
         return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), most)
 
+    def look_back(self, question: str) -> Lookout:
+        """Look for a question's words in what is remembered of all that was read."""
+        lookout = Lookout(question)
+        lookout.see(self.trail.blocks)
+        return lookout
+
     def found(self) -> dict[str, Found]:
         """For each question, the passages that match it in words."""
         n_seen, most = len(self.plan.prompt.prefix_ids) + self.n_tokens, self.plan.budget

@@ -7,7 +7,6 @@ conversation never ends for lack of room. Without history each question is asked
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from infinipot_cli.explain.lookout import Lookout
 from infinipot_cli.progress import Progress
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session, ask
@@ -39,8 +38,7 @@ class Conversation:
             PotSizeError: question and answer have no room beside what a distillation keeps.
         """
         suffix, catalyst = self._words(question)
-        lookout = Lookout(question)
-        lookout.see(self._reading.trail.blocks)
+        lookout = self._reading.look_back(question)
         yield from self._reading.answer_from(lambda: self._pot(suffix, catalyst), suffix, watch=True, lookout=lookout)
         self.n_turns += 1
 

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
+from infinipot_cli.late_shapes import bring_in, import_torch, imported_meanwhile
 from infinipot_cli.remembered_scan import remember_scan
 
 COMPILER = "torch._dynamo"
@@ -84,6 +85,7 @@ class Deferred(ModuleType):
     def real(self) -> ModuleType:
         """The compiler, imported at the first call."""
         if sys.modules.get(COMPILER) is self:
+            bring_in()
             del sys.modules[COMPILER]
             real = import_module(COMPILER)
             for tell in self._marked:
@@ -102,22 +104,7 @@ class _WholeFirst(MetaPathFinder):
         if not name.startswith(f"{COMPILER}.") or name in _APART or sys.modules.get(COMPILER) is not self._deferred:
             return None
         self._deferred.real()
-        return ModuleSpec(name, _Imported(sys.modules[name])) if name in sys.modules else None
-
-
-class _Imported(Loader):
-    """Gives a module that has been imported meanwhile."""
-
-    def __init__(self, module: ModuleType) -> None:
-        self._module, self._spec = module, module.__spec__
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """The module itself."""
-        return self._module
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Nothing is left to do but to leave it as it was."""
-        module.__spec__ = self._spec
+        return imported_meanwhile(name)
 
 
 def own_process() -> None:
@@ -126,18 +113,29 @@ def own_process() -> None:
     _owns_process = True
 
 
-def import_libraries() -> None:
+def before_transformers() -> None:
+    """Prepare an import of transformers, so that it looks for its models as quickly as a command needs it.
+
+    Does nothing where infinipot is a library of somebody else's process, and where transformers was imported before.
+    """
+    if _owns_process and "transformers" not in sys.modules:
+        remember_scan()
+
+
+def import_libraries(*, is_embedded: bool = False) -> None:
     """Import torch and transformers as a command needs them: in one process, the compiler only if somebody asks for it.
 
     Does nothing where infinipot is a library of somebody else's process, in one process of many, and where torch was
     imported before.
+
+    Args:
+        is_embedded: the embedded model is wanted, so that torch may come without what only others need.
     """
     if not _owns_process or "torch" in sys.modules or any(name in os.environ for name in _SPREAD):
         return
     with without_collecting():
-        if "transformers" not in sys.modules:
-            remember_scan()
-        torch = import_module("torch")
+        before_transformers()
+        torch = import_torch() if is_embedded else import_module("torch")
         spec = PathFinder.find_spec(COMPILER, torch.__path__)
         if spec is None or COMPILER in sys.modules:
             return

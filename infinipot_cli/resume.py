@@ -95,7 +95,7 @@ def resume(
         InfinipotError: anything else that can be known before the weights are needed.
     """
     header = header_of(name)  # a damaged one is said before torch is imported
-    import_libraries()
+    import_libraries(is_embedded=session.is_embedded)
     header, state = file.read(shelf.place_of(name), name)
     adopt(session, header, name)
     shelf.mark_used(name)

@@ -30,6 +30,7 @@ from infinipot_cli.settings import (
     Length,
     Loading,
     PotRequest,
+    Quantization,
     Sampling,
     prepare_environment,
 )
@@ -129,6 +130,11 @@ class Session:
         if self._files is None:
             self._files = find(self.model_name, self.loading)
         return self._files
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the embedded model is wanted, as it is."""
+        return self.model_name == DEFAULT_MODEL and self.loading.quantize is Quantization.NONE
 
     @property
     def tokenizer(self) -> DocumentTokenizer:
@@ -278,7 +284,7 @@ class Session:
         """Import torch and load the weights, once."""
         if self._loaded is None:
             start = time.perf_counter()
-            import_libraries()
+            import_libraries(is_embedded=self.is_embedded)
             with without_collecting():
                 from infinipot_cli.model.load import load
 

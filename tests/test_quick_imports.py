@@ -54,6 +54,14 @@ def test_a_command_imports_no_compiler_until_it_is_asked_for_and_then_it_works()
     assert said(program) == "False False 2.0 True 4.0 module True True True".split()
 
 
+def test_no_part_of_the_compiler_is_run_twice() -> None:
+    program = LEAN + (
+        "import torch._dynamo.trace_rules as part\nfrom torch._dynamo import convert_frame\n"
+        "print(convert_frame.trace_rules is part)\n"
+    )
+    assert said(program) == ["True"]
+
+
 @pytest.mark.parametrize(
     ("program", "environment"),
     [

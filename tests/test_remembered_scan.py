@@ -106,6 +106,21 @@ print(sorted(dir(transformers)) == sorted(set(dir(transformers))), len(dir(trans
 """
 
 
+def test_a_command_remembers_it_whatever_it_needs_of_transformers_first(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("The pass key is 4711.", encoding="utf-8")
+    program = (
+        "import sys\nfrom infinipot_cli.quick_imports import own_process\nown_process()\n"
+        "from infinipot_cli.session import Session, ask\n"
+        "Session().prepare([sys.argv[1]], ask('What is the pass key?'))\n"
+        "print('torch' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "text")]
+    environment = {**os.environ, "INFINIPOT_HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["False"]
+    assert (tmp_path / "cache" / "transformers.json").is_file()
+
+
 @pytest.mark.slow
 def test_transformers_is_the_same_when_it_is_remembered(tmp_path: Path) -> None:
     def said(how: str) -> str:

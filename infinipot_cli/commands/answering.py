@@ -15,7 +15,7 @@ from infinipot_cli.display.console import say
 from infinipot_cli.display.explain import overview
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.sources import places_line, show_sources, source_lines, where
+from infinipot_cli.display.sources import lost_line, places_line, show_sources, source_lines
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.reading import Reading
@@ -128,14 +128,9 @@ class Answering:
 
     def _say_lost(self, lost: Overlooked, question: str) -> None:
         """Say that the best passage is gone, and how to read it again."""
-        passage = lost.as_passage()
-        show_warning(
-            self._console,
-            f"{lost.path} {where(passage)} matches the question best, and {100 * lost.kept:.0f} % of it was kept:"
-            f" “{lost.quote}”",
-        )
+        show_warning(self._console, lost_line(lost))
         if Path(lost.path).is_file():
-            pages, lines = places([passage])
+            pages, lines = places([lost.as_passage()])
             option = f"--pages {pages}" if pages else f"--lines {lines}"
             words = ["infinipot", "ask", lost.path, question, *option.split()]
             if self._form.model_was_chosen:

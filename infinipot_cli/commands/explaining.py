@@ -8,7 +8,7 @@ from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.verifying import SecondLook, look_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
-from infinipot_cli.display.explain import overview, page_view, parts_named
+from infinipot_cli.display.explain import overview, text_of
 from infinipot_cli.display.explain_html import html_report
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.pager import paged
@@ -126,13 +126,12 @@ def write_html(report: Report, target: str) -> None:
 
 
 def page_lines(report: Report, page: str) -> list[str]:
-    """The text of pages, or of stretches of lines, with what was kept of it.
+    """The text of pages, or of lines, with what was kept of it.
 
     Raises:
         UsageError: there is no such page.
     """
-    parts = parts_named(report, page)
-    return [line for part in parts for line in (*page_view(report, part), "")][:-1]
+    return list(text_of(report, page))
 
 
 def show(

@@ -12,11 +12,13 @@ from pathlib import Path
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.reply import Reply
+from infinipot_cli.commands.verifying import places
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
-from infinipot_cli.display.sources import show_sources, source_lines
+from infinipot_cli.display.safe import safe_line
+from infinipot_cli.display.sources import lost_line, show_sources, source_lines
 from infinipot_cli.display.summary import percent
 from infinipot_cli.errors import InfinipotError, UsageError
 from infinipot_cli.plan import Task
@@ -85,6 +87,7 @@ class Talk:
         writer.close()
         if writer.text and self._cites:
             self._show_sources()
+        self._say_lost()
         if not writer.text:
             show_warning(self._console, "the model gave no answer")
         elif sys.stdin is not None and sys.stdin.isatty():
@@ -126,6 +129,17 @@ class Talk:
         if lines:
             show_sources(lines, self._console, sys.stdout, quiet=False)
         return bool(lines)
+
+    def _say_lost(self) -> None:
+        """Say that the passage which matches the question best is gone, and what to type to read it again."""
+        lost = self._reading.overlooked
+        if lost is None or lost.is_among(self._reading.cited()):
+            return
+        show_warning(self._console, lost_line(lost))
+        if Path(lost.path).is_file():
+            file = f" {lost.path}" if len(self._reading.inputs) > 1 else ""
+            line = safe_line(f"/pages {''.join(places([lost.as_passage()]))}{file}")
+            say(self._console, f"to read it in full: {line}", style="dim")
 
     def _pages(self) -> None:
         self._reading.count_kept()

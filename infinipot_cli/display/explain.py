@@ -1,6 +1,9 @@
 """The report on an answer in a terminal: readable without colour, 80 columns, one thing a line."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
 from textwrap import wrap
 
 from infinipot_cli.display.progress import sparkline
@@ -9,7 +12,7 @@ from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import percent
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.record import LEGEND, Part, Report
+from infinipot_cli.explain.record import LEGEND, Part, Report, Span
 
 STRONG, WEAK = 0.75, 0.25
 _STRIP = 60
@@ -90,31 +93,64 @@ def longest_gap(report: Report) -> str:
     return " to ".join(dict.fromkeys(place_of(report, end) for end in ends))
 
 
-def facts(report: Report, part: Part) -> str:
-    """What is known of a part, on one line that begins with its place."""
-    return safe_line(f"{place_of(report, part)}   {part.told}")
+def facts(report: Report, part: Part, also: str = "") -> str:
+    """What is known of a part, on one line that begins with its place, and with what else says where that is."""
+    return safe_line(f"{place_of(report, part)}{also}   {part.told}")
 
 
-def page_view(report: Report, part: Part) -> Iterator[str]:
-    """One page with its text: what most slots kept stands in ‹ ›, what some kept in ( ), the rest was dropped."""
-    yield facts(report, part)
-    if part.fate:
-        yield part.fate
-    text, state = "", ""
+def text_of(report: Report, wanted: str) -> Iterator[str]:
+    """The pages, or the lines, that a user asks for: what is known of them, then their text with what was kept of it.
+
+    What is known of a text is known of stretches of its lines; of the text itself only the lines asked for are shown.
+
+    Raises:
+        UsageError: there are none such.
+    """
+    parts = parts_named(report, wanted)
+    for number, (_, group) in enumerate(groupby(parts, key=lambda part: (part.path, part.page))):
+        if number:
+            yield ""
+        stretches = list(group)
+        for part in stretches:
+            printed = part.page is not None and part.kind != "epub" and part.label not in (None, str(part.page))
+            yield facts(report, part, f" (page {part.page} of the file)" if printed else "")
+            if part.fate:
+                yield part.fate
+        if stretches[0].lines is None:
+            yield _marked(stretches[0].spans)
+        else:
+            spans = (span for part in stretches for span in lines_between(part, *_range(wanted)))
+            yield _marked(spans).removesuffix("\n")
+        yield _KEY
+
+
+def lines_between(part: Part, first: int, last: int) -> Iterator[Span]:
+    """What of a stretch of lines stands on the lines from one to another."""
+    assert part.lines is not None
+    line = part.lines[0]
     for span in part.spans:
+        rows = re.split(r"(?<=\n)", span.text)
+        yield replace(span, text="".join(row for number, row in enumerate(rows, line) if first <= number <= last))
+        line += span.text.count("\n")
+
+
+def _marked(spans: Iterable[Span]) -> str:
+    """Text: what most slots kept stands in ‹ ›, what some kept in ( ), the rest was dropped."""
+    text, state = "", ""
+    for span in spans:
         now = "strong" if span.share >= STRONG else "weak" if span.share >= WEAK else ""
-        if now != state:
+        if now != state and span.text:
             text += _CLOSE[state] + _OPEN[now]
             state = now
         text += span.text
-    yield safe(text + _CLOSE[state])
-    yield f"‹ › kept in {STRONG:.0%} of slots or more · ( ) in {WEAK:.0%} or more · plain: fewer or none".replace(
-        "%", " %"
-    )
+    return safe(text + _CLOSE[state])
 
 
 _OPEN = {"strong": "‹", "weak": "(", "": ""}
 _CLOSE = {"strong": "›", "weak": ")", "": ""}
+_KEY = f"‹ › kept in {STRONG:.0%} of slots or more · ( ) in {WEAK:.0%} or more · plain: fewer or none".replace(
+    "%", " %"
+)
 
 
 def parts_named(report: Report, wanted: str) -> list[Part]:
@@ -123,15 +159,21 @@ def parts_named(report: Report, wanted: str) -> list[Part]:
     Raises:
         UsageError: there are none such.
     """
-    low, dash, high = wanted.partition("-")
-    found = [part for part in report.parts if wanted in (part.label, str(part.page))]
-    if not found and low.strip().isdigit() and (not dash or high.strip().isdigit()):
-        first, last = int(low), int(high) if dash else int(low)
-        found = [part for part in report.parts if _meets(part, first, last)]
+    found = [part for part in report.parts if part.page is not None and wanted in (part.label, str(part.page))]
+    first, last = _range(wanted)
+    found = found or [part for part in report.parts if _meets(part, first, last)]
     if not found:
         ends = (place_of(report, part) for part in (report.parts[0], report.parts[-1]))
         raise UsageError(f"there is no page or line {wanted}", hint=f"{' to '.join(ends)} were read")
     return found
+
+
+def _range(wanted: str) -> tuple[int, int]:
+    """The numbers from one to another that a user asks for; none where these are no numbers."""
+    low, dash, high = wanted.partition("-")
+    if not low.strip().isdecimal() or (dash and not high.strip().isdecimal()):
+        return 1, 0
+    return int(low), int(high) if dash else int(low)
 
 
 def _meets(part: Part, first: int, last: int) -> bool:

@@ -12,6 +12,7 @@ from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
 from infinipot_cli.display.safe import safe_line
 from infinipot_cli.explain.citations import Passage
+from infinipot_cli.explain.overlooked import Overlooked
 
 _HEAD = "Sources  "
 
@@ -25,6 +26,14 @@ def where(passage: Passage) -> str:
     if passage.label and passage.label != str(passage.page):
         return f"p. {passage.label} (page {passage.page} of the file)"
     return f"p. {passage.page}"
+
+
+def lost_line(lost: Overlooked) -> str:
+    """That the best passage is gone."""
+    return (
+        f"{lost.path} {where(lost.as_passage())} matches the question best, and {100 * lost.kept:.0f} % of it was kept:"
+        f" “{lost.quote}”"
+    )
 
 
 def places_line(cited: Sequence[Passage], *, named: bool) -> str:

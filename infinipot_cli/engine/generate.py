@@ -16,7 +16,7 @@ from infinipot_cli.engine.ingest import absorb
 from infinipot_cli.engine.policies import Timing
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.question import read_both_ends, read_question
-from infinipot_cli.engine.sampling import choose
+from infinipot_cli.engine.sampling import choose, seeded
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.head import head
 from infinipot_cli.model.port import port_of
@@ -55,7 +55,7 @@ def generate(
         _make_room_for(model, pot, len(suffix), max_new_tokens)
     elif pot.policy.timing is Timing.CUT:
         read_both_ends(model, port_of(model), pot, len(suffix) + max_new_tokens)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed) if temperature else None
     chosen_by = partial(choose, temperature=temperature, top_p=top_p, generator=generator)
     decoding = _Decoding(model, pot, suffix, max_new_tokens, chosen_by, attended)
     yield from decoding.run(frozenset(map(int, stop_ids)), record)

@@ -64,6 +64,7 @@ class Part:
         slots: share of its tokens that each layer and KV head holds, (L, K).
         evicted: numbers of distillations, and the share of its entries that each evicted.
         char: its first character and the one behind its last, counted over the document.
+        kind: of its document, as `Document.kind` says.
     """
 
     path: str
@@ -78,6 +79,7 @@ class Part:
     slots: tuple[tuple[float, ...], ...] = ()
     evicted: tuple[tuple[int, float], ...] = ()
     char: tuple[int, int] = (0, 0)
+    kind: str = ""
 
     def holds(self, passage: Passage) -> bool:
         """Whether a passage of its document begins here or goes on here."""
@@ -119,6 +121,8 @@ class Part:
         if self.page is None:
             assert self.lines is not None
             return f"l. {self.lines[0]}–{self.lines[1]}"
+        if self.kind == "epub":
+            return f"ch. {self.page}" + (f" “{self.label}”" if self.label else "")
         return f"p. {self.label or self.page}"
 
 

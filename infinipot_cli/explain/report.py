@@ -169,6 +169,7 @@ def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evic
             spans=tuple(_spans(tokens, found)),
             evicted=evictions.of(Counter(token.block for token in tokens).items()) if evictions else (),
             char=(tokens[0].char, tokens[-1].char + len(tokens[-1].text)),
+            kind=trail.documents[document].kind,
         )
         yield replace(part, cited=any(source.document == document and part.holds(source) for source in cited))
 

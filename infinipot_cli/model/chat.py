@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infinipot_cli.errors import ModelError
-from infinipot_cli.quick_imports import without_collecting
+from infinipot_cli.quick_imports import before_transformers, without_collecting
 
 # Invisible separators and a word no template tests for; nothing that a template would trim or transform.
 SENTINEL = "\u2063DOC7f3a\u2063"
@@ -102,6 +102,7 @@ def _with_system(template: str, special_tokens: Mapping[str, str], think: bool) 
 
 def _render(template: str, special_tokens: Mapping[str, str], think: bool, *before: dict[str, str]) -> str:
     with without_collecting():
+        before_transformers()
         from transformers.utils.chat_template_utils import render_jinja_template
 
     # Models that can think first answer at once unless asked; templates that do not know the words ignore them.

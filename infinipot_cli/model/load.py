@@ -14,6 +14,7 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UnsupportedModelError
+from infinipot_cli.late_shapes import bring_in
 from infinipot_cli.model import embedded
 from infinipot_cli.model.device import (
     check_rounded,
@@ -69,6 +70,8 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
     transformers.logging.disable_progress_bar()
     loading = loading or Loading()
     device = choose_device(loading.device)
+    if device.type != "cpu":
+        bring_in()
     dtype = choose_dtype(loading.dtype, device, files.dtype)
     rounding = quantization(loading.quantize, dtype)
     spread = spread_over_devices(files, device, loading.device)
@@ -156,6 +159,7 @@ def _from_pretrained(
     files: ModelFiles, loading: Loading, device: torch.device, dtype: torch.dtype, rounding: object, *, spread: bool
 ) -> tuple[Any, set[str]]:
     """Any model, and the names of the weights that its files lack."""
+    bring_in()  # models are built on the device without memory
     source: dict[str, Any] = {"trust_remote_code": files.trust_remote_code, "local_files_only": True}
     if files.gguf_file:
         source["gguf_file"] = files.gguf_file

@@ -58,10 +58,13 @@ def check_same(stored: Fingerprint, here: Fingerprint, name: str) -> None:
             code="foreign_pot",
         )
     if different:
+        options = {"number format": "--dtype", "rounding": "--quantize"}
+        wished = [options[word] for word in different if word in options]
+        same = f"leave {' and '.join(wished)} out" if len(wished) == len(different) else f"-m {stored.model}"
         raise PotError(
             f"pot {name} was read by {stored.model} ({stored.dtype}); it cannot be used with {here.model}"
             f" ({here.dtype}): other {', '.join(different)}",
-            hint=f"-m {stored.model}, or read the documents again",
+            hint=f"{same}, or read the documents again",
             code="foreign_pot",
         )
 

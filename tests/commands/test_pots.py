@@ -103,6 +103,7 @@ def test_another_model_damage_and_absence_end_with_6(tmp_path: Path, story: Path
     for words, reason in (
         (["@one", "Who?", "-m", str(tmp_path / "other")], "cannot be used with other"),
         (["@one", "Who?", "--dtype", "float16"], "number format"),
+        (["@one", "Who?", "--dtype", "float16"], "leave --dtype out"),
         (["@two", "Who?"], "no pot @two"),
         (["@one", "Who?", "--system", "Be brief."], "system prompt"),
     ):

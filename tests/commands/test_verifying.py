@@ -66,3 +66,24 @@ def test_a_lost_passage_is_named_with_the_command_that_reads_it(tmp_path: Path, 
     assert command[:2] == ["infinipot", "ask"]
     assert command[command.index("--lines") + 1] == "1-7"
     assert run(*command[1 : command.index("--lines") + 4], *SMALL).exit_code == 0
+
+
+def test_a_conversation_names_it_with_the_line_that_reads_it(
+    tmp_path: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("infinipot_cli.answers.Answers.cited", lambda _: [])  # a model of random numbers cites anything
+    lines = ["The night was dark."] * 120
+    lines.insert(3, "Maren Holt was appointed lighthouse keeper of Skerry in 1873.")
+    path, other = tmp_path / "a story.txt", tmp_path / "other.txt"
+    path.write_text("\n".join(lines))
+    other.write_text("The day was bright.")
+    question = "When was Maren Holt made lighthouse keeper of Skerry?"
+    assert run("read", str(path), "--save-pot", "one", *SMALL[:2], *model).exit_code == 0
+    for words, more in ((["@one"], ""), ([str(path), *SMALL[:2], *model], f" {path}")):
+        words = ["chat", *words, *([str(other)] if more else []), "-n", "5"]
+        said = " ".join(run(*words, stdin=f"How was the night?\n{question}\n".encode()).stderr.split())
+        assert said.count("l. 4 matches the question best") == 1
+        assert said.split("to read it in full: ")[1] == f"/pages 1-7{more}"
+        again = " ".join(run(*words, stdin=f"/pages 1-7{more}\n".encode()).stderr.split())
+        assert "lines 1-7: " in again.split("read again: ")[1], "it is a line that can be typed"

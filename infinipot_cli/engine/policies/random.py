@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from infinipot_cli.engine.policies.policy import Evidence, Numbering, Policy
+from infinipot_cli.engine.sampling import seeded
 
 
 @dataclass(frozen=True)
@@ -28,5 +29,5 @@ class Random(Policy):
 
     def rank(self, evidence: Evidence) -> Tensor:
         """Uniform draws that depend on seed and place in the stream alone."""
-        generator = torch.Generator().manual_seed(random.Random(f"{self.seed} {evidence.n_seen}").getrandbits(32))
+        generator = seeded(random.Random(f"{self.seed} {evidence.n_seen}").getrandbits(32))
         return torch.rand(evidence.votes.shape, generator=generator).to(evidence.votes.device)

@@ -1,0 +1,63 @@
+"""The text of pages and lines in a terminal: exactly what was asked for, called as people call it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infinipot_cli.display.explain import lines_between, text_of
+from infinipot_cli.errors import UsageError
+from infinipot_cli.explain.record import Part, Report, Span
+
+NOTHING = (0.0, 0.0, 0.0, 0.0)
+
+
+def part(spans: Sequence[Span], **named: object) -> Part:
+    plain = Part("a", None, None, None, 9, NOTHING, 0.0, cited=False, spans=tuple(spans), slots=((0.5,),))
+    return replace(plain, **named)  # type: ignore[arg-type]
+
+
+def report(*parts: Part) -> Report:
+    return Report(
+        question="", answer="", n_tokens=9, kept_share=0.5, protected=0, parts=parts, passages=(), cited=(), passes=(),
+        heads=(), copying=(),
+    )  # fmt: skip
+
+
+def plain(*texts: str) -> list[Span]:
+    return [Span(text, NOTHING, 0.0) for text in texts]
+
+
+def test_lines_are_shown_as_they_stand_though_stretches_end_within_them() -> None:
+    first = part([*plain("one\ntwo\nth"), Span("re", (0.8, 0.0, 0.0, 0.0), 0.0), *plain("e\nfo")], lines=(1, 4))
+    rest = part(plain("ur\nfi", "ve\n"), lines=(4, 6))
+    shown = list(text_of(report(first, rest), "3-4"))
+    assert [line.split("   ")[0] for line in shown[:2]] == ["l. 1–4", "l. 4–6"]
+    assert shown[2:-1] == ["th‹re›e\nfour"]
+    assert list(text_of(report(first, rest), "5"))[1:-1] == ["five"]
+    for wrong in ("7", "None", "x-y", "2-"):
+        with pytest.raises(UsageError, match="no page or line"):
+            list(text_of(report(first, rest), wrong))
+
+
+@given(st.lists(st.text("ab\n\r\x0b\u2028", min_size=1), min_size=1), st.integers(0, 9), st.integers(0, 9))
+def test_lines_are_what_stands_between_line_feeds(texts: list[str], first: int, last: int) -> None:
+    found = "".join(span.text for span in lines_between(part(plain(*texts), lines=(1, 99)), first, last))
+    *ended, last_line = "".join(texts).split("\n")
+    lines = [*(f"{line}\n" for line in ended), last_line]
+    assert found == "".join(line for number, line in enumerate(lines, 1) if first <= number <= last)
+
+
+def test_pages_and_chapters_are_called_as_sources_call_them() -> None:
+    printed = part(plain("text"), page=9, label="5", kind="pdf")
+    also = part(plain("more"), page=13, label="9", kind="pdf")
+    shown = list(text_of(report(printed, also), "9"))
+    assert [line.split("   ")[0] for line in shown if line.startswith("p. ")] == [
+        "p. 5 (page 9 of the file)",
+        "p. 9 (page 13 of the file)",
+    ]
+    chapter = part(plain("text"), page=4, label="The Island", kind="epub")
+    assert next(text_of(report(chapter), "4")).startswith("ch. 4 “The Island”   kept")
+    assert next(text_of(report(replace(chapter, label=None)), "4")).startswith("ch. 4   kept")
