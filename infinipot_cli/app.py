@@ -59,9 +59,11 @@ class InfinipotGroup(TyperGroup):
         """Find the command; a document in its place is what somebody types who does not know `ask` yet."""
         word = args[0]
         if word not in self.commands and (word == "-" or word.startswith("@") or os.path.exists(word)):
-            from shlex import quote  # seldom needed, and help must stay fast
+            from shlex import join  # seldom needed, and help must stay fast
 
-            raise UsageError(f"{word} stands where a command is wanted", hint=f'infinipot ask {quote(word)} "…"')
+            question = "" if len(args) > 1 else ' "…"'
+            hint = f"infinipot ask {join(args)}{question}"
+            raise UsageError(f"{word} stands where a command is wanted", hint=hint)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own name of this type is private

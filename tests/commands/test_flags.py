@@ -205,8 +205,9 @@ def test_help_fits_eighty_columns_and_a_log(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (["{story}", "Who?"], "stands where a command is wanted", 'infinipot ask {story} "…"'),
-        (["@book", "Who?"], "@book stands where", 'infinipot ask @book "…"'),
+        (["{story}", "Who?"], "stands where a command is wanted", "infinipot ask {story} 'Who?'"),
+        (["{story}"], "stands where a command is wanted", 'infinipot ask {story} "…"'),
+        (["@book", "Who?"], "@book stands where", "infinipot ask @book 'Who?'"),
         (["ask", "{story}", "-m"], "requires an argument", "infinipot ask --help lists what there is"),
         (["sumarize", "{story}"], "Did you mean 'summarize'?", "infinipot --help lists what there is"),
         (["pots", "lst"], "Did you mean 'list'?", "infinipot pots --help lists what there is"),
