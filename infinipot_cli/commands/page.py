@@ -33,17 +33,22 @@ class Page:
         self._is_headed = True
         self._line(text)
 
-    def digests(self, reading: Reading) -> None:
-        """What the logs among the documents say of themselves, and an empty line."""
+    def digests(self, reading: Reading, *, alone: bool = False) -> None:
+        """What the logs among the documents say of themselves, and an empty line where a summary follows.
+
+        Args:
+            reading: their documents.
+            alone: no summary follows.
+        """
         if self._form.is_json:
             return
-        for entry in reading.inputs:
-            if entry.log is None or not entry.log.is_log:
-                continue
-            entry.log.close()
-            name = entry.document.name if len(reading.inputs) > 1 else ""
-            self._line("\n".join(digest_lines(entry.log, name)))
-            AnswerWriter(self.out).close()
+        logs = [entry.log for entry in reading.inputs if entry.log is not None and entry.log.is_log]
+        names = [entry.document.name for entry in reading.inputs if entry.log in logs]
+        for log, name in zip(logs, names, strict=True):
+            log.close()
+            self._line("\n".join(digest_lines(log, name if len(reading.inputs) > 1 else "")))
+            if not alone or log is not logs[-1]:
+                AnswerWriter(self.out).close()
 
     def record(self, record: dict[str, object]) -> None:
         """A JSON document: printed at once where each has its line, else with the others at the end."""

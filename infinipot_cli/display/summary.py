@@ -15,6 +15,17 @@ def kept_line(n_tokens: int, capacity: int, share: float) -> str:
     return f"read {n_tokens} tokens into {capacity} places; {percent(share)} kept"
 
 
+def counted_line(names: str, n: int) -> str:
+    """What is done with logs of which only the digest is shown.
+
+    Args:
+        names: of the logs.
+        n: how many they are.
+    """
+    lines = "is a log: its lines are" if n == 1 else "are logs: their lines are"
+    return f"{names} {lines} counted; no model reads them without --write"
+
+
 def larger_model_line(cached: Sequence[str]) -> str:
     """How to use more than the embedded model, which nobody asked for by name.
 
