@@ -1,11 +1,14 @@
 """What a run prints: answers under their heads, and records; standard output or a file, and nothing else goes there."""
 
+import shutil
+import sys
 from typing import TextIO
 
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.record import SCHEMA
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.digest import digest_lines
+from infinipot_cli.display.fold import folded
 from infinipot_cli.display.safe import safe_json
 from infinipot_cli.reading import Reading
 
@@ -46,7 +49,10 @@ class Page:
         names = [entry.document.name for entry in reading.inputs if entry.log in logs]
         for log, name in zip(logs, names, strict=True):
             log.close()
-            self._line("\n".join(digest_lines(log, name if len(reading.inputs) > 1 else "")))
+            lines = digest_lines(log, name if len(reading.inputs) > 1 else "")
+            if self.out is sys.stdout and self.out.isatty() and not self._form.run.plain:
+                lines = list(folded(lines, shutil.get_terminal_size().columns))
+            self._line("\n".join(lines))
             if not alone or log is not logs[-1]:
                 AnswerWriter(self.out).close()
 
