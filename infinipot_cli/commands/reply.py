@@ -279,16 +279,16 @@ class Reply:
             say(self._console, kept)
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
         n_answer = sum(answered.n_tokens for answered in answers)
-        wrote = f" · answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}" if n_answer else ""
-        took = ""
+        said: list[str] = []
         if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
         if n_read:
             speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
-            took = f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), "
-        say(
-            self._console,
-            f"{took}{counted(reading.pot.n_cycles, 'distillation')}{wrote}"
-            f" · pot {size(reading.pot.nbytes)}{' as @last' if self._is_kept else ''}, peak {reading.pot.peak} entries",
-            style="dim",
-        )
+            said.append(f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s)")
+        if reading.pot.n_cycles:
+            said.append(counted(reading.pot.n_cycles, "distillation"))
+        if n_answer:
+            said.append(f"answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}")
+        most = f", peak {reading.pot.peak} entries" if self._form.run.verbose else ""
+        said.append(f"pot {size(reading.pot.nbytes)}{' as @last' if self._is_kept else ''}{most}")
+        say(self._console, " · ".join(said), style="dim")

@@ -31,7 +31,7 @@ _COMMAND = re.compile(r"/\w*")
 
 COMMANDS = {
     "/why": "what the last answer leans on",
-    "/pages": "how much of each part is still held; 40-44 [FILE]: read these pages or lines again, in full",
+    "/pages": "how much of each part is held; 40-44 [FILE]: read these again in full",
     "/save": "NAME: store the pot as it is now",
     "/help": "this list",
     "/exit": "leave, as Ctrl-D does",

@@ -63,6 +63,14 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def age(seconds: float) -> str:
+    """How long ago something was; unlike minutes and seconds it is not taken for a time of day."""
+    for unit, length, most in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 48)):
+        if seconds < most * length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{seconds // 86_400:.0f} days ago"
+
+
 def duration(seconds: float) -> str:
     """Seconds for people."""
     if seconds < 60:
