@@ -206,6 +206,8 @@ def typed() -> Iterator[str]:
     while True:
         try:
             yield input("› ")
-        except EOFError:
-            sys.stdout.write("\n")  # Ctrl-D leaves the cursor behind the prompt
+        except (EOFError, KeyboardInterrupt) as end:
+            sys.stdout.write("\n")  # Ctrl-D and Ctrl-C leave the cursor behind the prompt
+            if isinstance(end, KeyboardInterrupt):
+                raise
             return
