@@ -59,9 +59,11 @@ class InfinipotGroup(TyperGroup):
         """Find the command; a document in its place is what somebody types who does not know `ask` yet."""
         word = args[0]
         if word not in self.commands and (word == "-" or word.startswith("@") or os.path.exists(word)):
-            from shlex import quote  # seldom needed, and help must stay fast
+            from shlex import join  # seldom needed, and help must stay fast
 
-            raise UsageError(f"{word} stands where a command is wanted", hint=f'infinipot ask {quote(word)} "…"')
+            question = "" if len(args) > 1 else ' "…"'
+            hint = f"infinipot ask {join(args)}{question}"
+            raise UsageError(f"{word} stands where a command is wanted", hint=hint)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own name of this type is private
@@ -81,6 +83,15 @@ class InfinipotGroup(TyperGroup):
         except Exception as error:  # the boundary: whatever was not foreseen is a bug of ours and says so
             raise typer.Exit(_report(ctx, error)) from error
         return result
+
+
+class ListingGroup(TyperGroup):
+    """A group whose name alone lists what it is about, as `infinipot pots`; its help is behind `-h`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as above
+        """Take the group's words, or what stands for none."""
+        usual = [name for name in ("list", "show") if name in self.commands][:1]
+        return super().parse_args(ctx, args or ([] if ctx.resilient_parsing else usual))
 
 
 class PlainCommand(TyperCommand):
@@ -252,11 +263,11 @@ app.command()(read.read)
 app.command(no_args_is_help=True)(explain.explain)
 app.command()(chat.chat)
 app.command()(info.info)
-app.add_typer(pots.app, name="pots", rich_help_panel=MANAGE)
-app.add_typer(models.app, name="models", rich_help_panel=MANAGE)
-app.add_typer(templates.app, name="templates", rich_help_panel=MANAGE)
-app.add_typer(history.app, name="history", rich_help_panel=MANAGE)
-app.add_typer(config.app, name="config", rich_help_panel=MANAGE)
+app.add_typer(pots.app, name="pots", cls=ListingGroup, rich_help_panel=MANAGE)
+app.add_typer(models.app, name="models", cls=ListingGroup, rich_help_panel=MANAGE)
+app.add_typer(templates.app, name="templates", cls=ListingGroup, rich_help_panel=MANAGE)
+app.add_typer(history.app, name="history", cls=ListingGroup, rich_help_panel=MANAGE)
+app.add_typer(config.app, name="config", cls=ListingGroup, rich_help_panel=MANAGE)
 app.command(rich_help_panel=MANAGE)(doctor.doctor)
 app.command(rich_help_panel=MANAGE)(schema.schema)
 app.add_typer(bench.app, name="bench", rich_help_panel=MANAGE)

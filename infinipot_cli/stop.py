@@ -7,6 +7,9 @@ import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Stop:
@@ -22,8 +25,8 @@ class Stop:
         self.is_heard = False
         self._is_waiting = False
 
-    def guard(self, tokens: Iterable[int]) -> Iterator[int]:
-        """Pass tokens on until the wish comes; one that comes while the next token is awaited ends the wait."""
+    def guard(self, tokens: Iterable[T]) -> Iterator[T]:
+        """Pass tokens or pieces of text on until the wish comes; one that comes in a wait ends the wait."""
         source = iter(tokens)
         self.is_heard = True
         try:

@@ -13,6 +13,7 @@ from infinipot_cli.commands.verifying import look_again, places, tell_of
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
 from infinipot_cli.display.explain import overview
+from infinipot_cli.display.fold import folded
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.sources import lost_line, places_line, show_sources, source_lines
@@ -119,7 +120,8 @@ class Answering:
         if answered.overlooked is not None:
             self._say_lost(answered.overlooked, answered.question)
         if self._form.explain:
-            for line in overview(report_on(reading, answered.question, answered.text)):
+            told = overview(report_on(reading, answered.question, answered.text))
+            for line in folded(told, self._console.width) if self._console.is_terminal else told:
                 say(self._console, line)
         if self._form.page is not None:
             report = report_on(reading, answered.question, answered.text)

@@ -104,11 +104,11 @@ class Cache:
         """Say that nothing will be read, where that is so."""
         from infinipot_cli import cached
         from infinipot_cli.display.console import say
-        from infinipot_cli.display.summary import duration
+        from infinipot_cli.display.summary import age
 
         if self._made is None or not all(entry.was_read for entry in reading.inputs):
             return
-        line = f"read {duration(cached.age(self._made))} ago and unchanged since: not read again (--rebuild does)"
+        line = f"read {age(cached.age(self._made))} and unchanged since: not read again (--rebuild does)"
         say(self._console, line, style="dim")
 
     def keep(self, reading: "Reading") -> bool:

@@ -8,7 +8,7 @@ from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.config import KEYS, load_config, user_file
 
-app = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from.")
+app = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from.\n\ninfinipot config show")
 
 
 @app.command()

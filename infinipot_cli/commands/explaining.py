@@ -1,5 +1,6 @@
 """Make the report on an answer and hand it to the display."""
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.explain import overview, text_of
 from infinipot_cli.display.explain_html import html_report
+from infinipot_cli.display.fold import folded
 from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.pager import paged
 from infinipot_cli.display.problem import show_warning
@@ -164,10 +166,10 @@ def show(
         lines = [*([f"answer    {report.answer}"] if report.is_answered else []), *overview(report)]
     else:
         return
-    text = "\n".join(lines)
     if not json and sys.stdout is not None and sys.stdout.isatty():
-        paged(text, wanted=pager)
+        columns = shutil.get_terminal_size().columns
+        paged("\n".join(lines if text_of_page else folded(lines, columns)), wanted=pager)
         return
     writer = AnswerWriter()
-    writer.write(text)
+    writer.write("\n".join(lines))
     writer.close()

@@ -1,5 +1,6 @@
 """`infinipot history`: questions that were asked at a terminal, and their answers."""
 
+import sys
 import time
 from typing import Annotated
 
@@ -9,10 +10,14 @@ from infinipot_cli.commands import options
 from infinipot_cli.commands.consent import No, Yes
 
 app = typer.Typer(
-    no_args_is_help=True, help="Look up what was asked and answered at this terminal, or keep it from being recorded."
+    no_args_is_help=True,
+    help="Look up what was asked and answered at this terminal, or keep it from being recorded."
+    "\n\ninfinipot history list treaty\n\ninfinipot history off",
 )
 
 _SHOWN = 20
+# Characters of an answer in a list on a terminal; history show has all of it.
+_BRIEF = 80
 
 
 @app.command("list")
@@ -36,13 +41,14 @@ def list_entries(
     from infinipot_cli import history
     from infinipot_cli.display.listing import show_rows
 
+    whole = json or plain or sys.stdout is None or not sys.stdout.isatty()
     rows: list[dict[str, object]] = [
         {
             "id": one.id,
             "time": _when(one.time) if not json else round(one.time),
             "asked": one.pot or ", ".join(one.documents),
             "question": one.question or f"({one.command})",
-            "answer": one.answer,
+            "answer": one.answer if whole else _brief(one.answer),
         }
         for one in history.entries(most=most, matching=words or "")
     ]
@@ -158,3 +164,8 @@ def _switch(*, on: bool) -> None:
 
     history.switch(on=on)
     say(error_console(), f"the history is {'on' if on else 'off'}: {history.history_file()}", style="dim")
+
+
+def _brief(answer: str) -> str:
+    """The beginning of an answer that would take many rows of a list."""
+    return answer if len(answer) <= _BRIEF else f"{answer[: _BRIEF - 1].rstrip()}…"

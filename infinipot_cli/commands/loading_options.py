@@ -21,14 +21,31 @@ class LoadingOptions:
         typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_PANEL),
     ] = "auto"
     dtype: Annotated[
-        settings.Dtype, typer.Option("--dtype", help="Number format of the weights.", rich_help_panel=_PANEL)
+        settings.Dtype,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            help="Number format of the weights: auto, float32, bfloat16 or float16.",
+            rich_help_panel=_PANEL,
+        ),
     ] = settings.Dtype.AUTO
     attention: Annotated[
-        settings.Attention, typer.Option("--attn", help="Implementation of attention.", rich_help_panel=_PANEL)
+        settings.Attention,
+        typer.Option(
+            "--attn",
+            metavar="NAME",
+            help="Implementation of attention: auto, sdpa, flash or eager.",
+            rich_help_panel=_PANEL,
+        ),
     ] = settings.Attention.AUTO
     quantize: Annotated[
         settings.Quantization,
-        typer.Option("--quantize", help="Round the weights to fewer bits while loading.", rich_help_panel=_PANEL),
+        typer.Option(
+            "--quantize",
+            metavar="NAME",
+            help="Round the weights to fewer bits while loading: none, int8, bnb-4bit or bnb-8bit.",
+            rich_help_panel=_PANEL,
+        ),
     ] = settings.Quantization.NONE
     trust_remote_code: Annotated[
         bool,

@@ -11,7 +11,11 @@ from infinipot_cli.commands.consent import No, Yes
 from infinipot_cli.config import load_config, user_file, with_value, without_value
 from infinipot_cli.errors import ModelError, OutputError
 
-app = typer.Typer(no_args_is_help=True, help="List, name and choose the models of this machine.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, name and choose the models of this machine."
+    "\n\ninfinipot models list\n\ninfinipot models pull Qwen/Qwen3-0.6B",
+)
 
 
 @app.command("list")

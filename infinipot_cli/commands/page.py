@@ -1,11 +1,14 @@
 """What a run prints: answers under their heads, and records; standard output or a file, and nothing else goes there."""
 
+import shutil
+import sys
 from typing import TextIO
 
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.record import SCHEMA
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.digest import digest_lines
+from infinipot_cli.display.fold import folded
 from infinipot_cli.display.safe import safe_json
 from infinipot_cli.reading import Reading
 
@@ -33,17 +36,25 @@ class Page:
         self._is_headed = True
         self._line(text)
 
-    def digests(self, reading: Reading) -> None:
-        """What the logs among the documents say of themselves, and an empty line."""
+    def digests(self, reading: Reading, *, alone: bool = False) -> None:
+        """What the logs among the documents say of themselves, and an empty line where a summary follows.
+
+        Args:
+            reading: their documents.
+            alone: no summary follows.
+        """
         if self._form.is_json:
             return
-        for entry in reading.inputs:
-            if entry.log is None or not entry.log.is_log:
-                continue
-            entry.log.close()
-            name = entry.document.name if len(reading.inputs) > 1 else ""
-            self._line("\n".join(digest_lines(entry.log, name)))
-            AnswerWriter(self.out).close()
+        logs = [entry.log for entry in reading.inputs if entry.log is not None and entry.log.is_log]
+        names = [entry.document.name for entry in reading.inputs if entry.log in logs]
+        for log, name in zip(logs, names, strict=True):
+            log.close()
+            lines = digest_lines(log, name if len(reading.inputs) > 1 else "")
+            if self.out is sys.stdout and self.out.isatty() and not self._form.run.plain:
+                lines = list(folded(lines, shutil.get_terminal_size().columns))
+            self._line("\n".join(lines))
+            if not alone or log is not logs[-1]:
+                AnswerWriter(self.out).close()
 
     def record(self, record: dict[str, object]) -> None:
         """A JSON document: printed at once where each has its line, else with the others at the end."""

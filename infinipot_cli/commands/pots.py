@@ -14,7 +14,10 @@ from infinipot_cli.policies import DEFAULT, POLICIES, label
 if TYPE_CHECKING:
     from infinipot_cli.pots.header import Header
 
-app = typer.Typer(no_args_is_help=True, help="List, look into, copy and delete stored pots.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, look into, copy and delete stored pots.\n\ninfinipot pots list\n\ninfinipot pots rm book",
+)
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="With or without the @.", autocompletion=complete.pots)
@@ -34,7 +37,7 @@ def list_pots(
     infinipot pots list
     """
     from infinipot_cli.display.listing import show_rows
-    from infinipot_cli.display.summary import duration, size
+    from infinipot_cli.display.summary import age, size
     from infinipot_cli.pots.shelf import shelved
 
     rows = [
@@ -44,7 +47,7 @@ def list_pots(
             "tokens": pot.header.n_tokens if pot.header else None,
             "model": pot.header.fingerprint.model if pot.header else "",
             "size": pot.n_bytes if json else size(pot.n_bytes),
-            "used": round(pot.used) if json else f"{duration(time.time() - pot.used)} ago",
+            "used": round(pot.used) if json else age(time.time() - pot.used),
             "state": pot.problem or _state(pot.header),
         }
         for pot in shelved()

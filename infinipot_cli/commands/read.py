@@ -1,5 +1,8 @@
 """`infinipot read SOURCE... --save-pot NAME`: read once, to ask later."""
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -93,7 +96,7 @@ def read(
     chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped(), example=example)
     name = stored.save_pot or pot or (stopped.pot if stopped else None)
     if name is None:
-        raise UsageError("the pot needs a name", hint="infinipot read book.pdf --save-pot book", code="no_name")
+        raise UsageError("the pot needs a name", hint=_with_a_name(chosen), code="no_name")
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen
     was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
     model = loading.named(model)
@@ -115,3 +118,11 @@ def read(
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     carry_out(made, form, words, stopped.resume(made) if stopped else task)
+
+
+def _with_a_name(sources: Sequence[str]) -> str:
+    """The command with a pot that is called like its first document."""
+    from shlex import join  # seldom needed, and help must stay fast
+
+    name = re.sub(r"[^\w-]+", "-", Path(sources[0]).stem).strip("-") or "notes"
+    return join(["infinipot", "read", *sources, "--save-pot", name])

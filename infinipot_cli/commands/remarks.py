@@ -1,11 +1,13 @@
 """What a run says about itself beside its answer: what is read, and how."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, distills, label, listed
+from infinipot_cli.pots.shelf import shelf_folder
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 
@@ -47,12 +49,15 @@ def say_details(console: "Console", reading: Reading) -> None:
 
 
 def say_read_for(console: "Console", name: str, task: Task) -> None:
-    """Of a stored pot that a question has filled: that another question finds what mattered to that one."""
+    """Of a stored pot that a question has distilled: that another question finds what mattered to that one."""
     header = header_of(name)
+    if not header.numbers["n_cycles"]:
+        return
     if header.catalyst == "catalyst-question" and set(task.questions) - set(header.questions):
         read_for = " ".join(f"“{question}”" for question in header.questions)
-        pot = f"@{name.removeprefix('@')}"
-        say(console, f"{pot} was read for {read_for}: what only another question needs may be gone", style="dim")
+        path = Path(name.removeprefix("@"))
+        pot = path.stem if path.parent == shelf_folder() else path  # --resume names @last by its file
+        say(console, f"@{pot} was read for {read_for}: what only another question needs may be gone", style="dim")
 
 
 def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> None:

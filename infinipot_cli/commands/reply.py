@@ -7,6 +7,7 @@ from typing import TextIO
 
 import typer
 
+from infinipot_cli.commands import log_alone
 from infinipot_cli.commands.answering import Answering
 from infinipot_cli.commands.caching import Cache
 from infinipot_cli.commands.consent import fetched
@@ -24,7 +25,7 @@ from infinipot_cli.display.output_file import output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
-from infinipot_cli.display.summary import counted, duration, kept_line, larger_model_line, size
+from infinipot_cli.display.summary import counted, counted_line, duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError, StandardOutputError, UsageError
 from infinipot_cli.logs import Digest
@@ -57,7 +58,7 @@ class Reply:
         self._key = key
         self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
         self._cache = Cache(session, form, self._console)
-        self._is_kept = self._was_stopped = False
+        self._is_kept = self._was_stopped = self._has_read = False
         self._found: frozenset[str] = frozenset()
         self._pot: str | None = None
         self._then: Callable[[Reading], None] | None = None
@@ -116,7 +117,7 @@ class Reply:
         """
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
-        if not self._form.model_was_chosen and self._pot is None:
+        if self._has_read and not self._form.model_was_chosen and self._pot is None:
             say(self._console, larger_model_line(cached_names()), style="dim")
         if self._was_stopped:
             raise KeyboardInterrupt
@@ -162,6 +163,12 @@ class Reply:
                 for entry in reading.inputs:
                     entry.log = Digest(entry.first_line)
                     entry.pieces = entry.log.watch(entry.pieces)
+            with reading.stop.on_interrupt():
+                is_log_alone = self._then is None and log_alone.is_enough(self._form, reading)
+            if is_log_alone:
+                self._count(reading, page, heading)
+                return
+            self._has_read = True
             plan = reading.plan
             names, model = names_of(reading), self._session.files.name
             say(
@@ -183,11 +190,7 @@ class Reply:
                 self._stopped(reading, bar, sources)
             if self._form.run.verbose > 1:
                 say_passes(self._console, reading, self._session.load())
-            for entry in reading.inputs:
-                if entry.document.failure is not None:
-                    self._fail(entry.document.failure)
-            for warning in reading.warnings:
-                self._warn(warning)
+            self._say_state(reading)
             if not reading.stop.is_wanted:
                 store_whole(self._console, self._session, reading, self._form)
                 self._is_kept = self._cache.keep(reading)
@@ -209,6 +212,28 @@ class Reply:
                 page.record(several_answers(self._session, reading, answers, self._key))
             self._report(reading, answers)
             self._remember(reading, answers)
+
+    def _say_state(self, reading: Reading) -> None:
+        """What went wrong with the documents, and what was odd about them."""
+        for entry in reading.inputs:
+            if entry.document.failure is not None:
+                self._fail(entry.document.failure)
+        for warning in reading.warnings:
+            self._warn(warning)
+
+    def _count(self, reading: Reading, page: Page, heading: str) -> None:
+        """Show what logs say of themselves, which is all that a small model would be read for."""
+        names = names_of(reading)
+        say(self._console, counted_line(names, len(reading.inputs)), style="dim")
+        with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"counting the lines of {names}"):
+            n_lines = log_alone.count(reading)
+        if reading.stop.is_wanted:
+            self._was_stopped = True
+            say(self._console, f"stopped at {counted(n_lines, 'line')}")
+        self._say_state(reading)
+        if heading:
+            page.head(f"==> {heading} <==")
+        page.digests(reading, alone=True)
 
     def _remember(self, reading: Reading, answers: Sequence[Answered]) -> None:
         told = [Told(answered.question, answered.text, answered.kept_share) for answered in answers]
@@ -261,18 +286,19 @@ class Reply:
             say(self._console, kept)
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
         n_answer = sum(answered.n_tokens for answered in answers)
-        wrote = f" · answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}" if n_answer else ""
-        again = f" · {counted(reading.n_reread, 'token')} read again" if reading.n_reread else ""
-        took = ""
-        kept_as = f" as @{LAST}" if self._is_kept else ""
+        said: list[str] = []
         if n_read and plan.policy == DEFAULT:  # others read at other speeds
             remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
         if n_read:
             speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
-            took = f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s), "
-        say(
-            self._console,
-            f"{took}{counted(reading.pot.n_cycles, 'distillation')}{again}{wrote}"
-            f" · pot {size(reading.pot.nbytes)}{kept_as}, peak {reading.pot.peak} entries",
-            style="dim",
-        )
+            said.append(f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s)")
+        if reading.pot.n_cycles:
+            said.append(counted(reading.pot.n_cycles, "distillation"))
+        if reading.n_reread:
+            said.append(f"{counted(reading.n_reread, 'token')} read again")
+        if n_answer:
+            said.append(f"answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}")
+        kept_as = f" as @{LAST}" if self._is_kept else ""
+        most = f", peak {reading.pot.peak} entries" if self._form.run.verbose else ""
+        said.append(f"pot {size(reading.pot.nbytes)}{kept_as}{most}")
+        say(self._console, " · ".join(said), style="dim")

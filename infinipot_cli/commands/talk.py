@@ -33,7 +33,7 @@ _COMMAND = re.compile(r"/\w*")
 
 COMMANDS = {
     "/why": "what the last answer leans on",
-    "/pages": "how much of each part is still held; 40-44 [FILE]: read these pages or lines again, in full",
+    "/pages": "how much of each part is held; 40-44 [FILE]: read these again in full",
     "/save": "NAME: store the pot as it is now",
     "/help": "this list",
     "/exit": "leave, as Ctrl-D does",
@@ -220,6 +220,8 @@ def typed() -> Iterator[str]:
     while True:
         try:
             yield input("› ")
-        except EOFError:
-            sys.stdout.write("\n")  # Ctrl-D leaves the cursor behind the prompt
+        except (EOFError, KeyboardInterrupt) as end:
+            sys.stdout.write("\n")  # Ctrl-D and Ctrl-C leave the cursor behind the prompt
+            if isinstance(end, KeyboardInterrupt):
+                raise
             return

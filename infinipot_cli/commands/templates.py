@@ -10,7 +10,11 @@ from infinipot_cli.config import load_config
 from infinipot_cli.errors import OutputError
 from infinipot_cli.templates import load_template, own_file, template_names, template_text
 
-app = typer.Typer(no_args_is_help=True, help="List, show and edit the prompts that --template takes.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="List, show and edit the prompts that --template takes."
+    "\n\ninfinipot templates list\n\ninfinipot templates edit minutes",
+)
 
 
 @app.command("list")

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infinipot_cli.commands.slips import check_question, check_quotes, is_source, refuse_a_file_as_question
 from infinipot_cli.errors import DocumentError, UsageError
 
 STDIN = "-"
@@ -29,14 +30,16 @@ def sources_and_question(words: Sequence[str], *, piped: bool, command: str = AS
 
     Raises:
         UsageError: there is no question, no source, or standard input would be read twice.
+        DocumentError: the question was not quoted.
     """
     *sources, last = words
     if not sources:
         return _single(last, piped=piped, command=command)
     if os.path.exists(last):
-        what = f"{last} is a {_kind(last)}"
-        raise UsageError(f"the last word must be the question, and {what}", hint=_example(command), code="no_question")
+        refuse_a_file_as_question(words, _kind(last), command)
     _check_once(sources)
+    check_quotes(words, piped=piped, command=command)
+    check_question(sources, last, command)
     return sources, last
 
 
@@ -73,10 +76,10 @@ def sources_and_questions(
 
     Raises:
         UsageError: there is no question, no source, or standard input would be read twice.
-        DocumentError: the file of questions cannot be read.
+        DocumentError: the file of questions cannot be read, or the question was not quoted.
     """
     if not questions and listed is None:
-        if interactive and words and _is_source(words[-1]):
+        if interactive and words and is_source(words[-1]):
             return sources_only(words, piped=False), []
         if not words:
             raise UsageError("there is no question", hint=_example(command), code="no_question")
@@ -104,7 +107,7 @@ def check_interactive(words: Sequence[str], *, taken: Sequence[object]) -> None:
         UsageError: standard input is the document, or the answers go somewhere else.
     """
     example = 'infinipot ask book.txt "Who found the map?" -i'
-    if STDIN in words or not any(_is_source(word) for word in words):
+    if STDIN in words or not any(is_source(word) for word in words):
         raise UsageError("with -i standard input is for the questions: name a document", hint=example, code="no_source")
     if any(taken):
         raise UsageError(
@@ -112,11 +115,6 @@ def check_interactive(words: Sequence[str], *, taken: Sequence[object]) -> None:
             " --questions -",
             hint=example,
         )
-
-
-def _is_source(word: str) -> bool:
-    """Whether a word names a document or a stored pot rather than asking something."""
-    return os.path.exists(word) or (word.startswith("@") and len(word) > 1 and " " not in word)
 
 
 def _listed_questions(path: str) -> list[str]:
@@ -143,11 +141,11 @@ def _single(word: str, *, piped: bool, command: str) -> tuple[list[str], str]:
     if not os.path.exists(word):
         if word.startswith("@"):
             raise UsageError(f"there is no question about {word}", hint=example, code="no_question")
+        check_question([], word, command)
         if piped:
             return [STDIN], word
-        raise UsageError(
-            "there is nothing to read: give a document before the question", hint=_example(command), code="no_source"
-        )
+        hint = f"infinipot {command} book.txt {quote(word)}"
+        raise UsageError("there is nothing to read: give a document before the question", hint=hint, code="no_source")
     if piped:
         raise UsageError(
             f"{word} is a {_kind(word)} and standard input is not a terminal: give the question last",

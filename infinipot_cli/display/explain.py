@@ -9,7 +9,7 @@ from textwrap import wrap
 from infinipot_cli.display.progress import sparkline
 from infinipot_cli.display.safe import safe, safe_line
 from infinipot_cli.display.sources import where
-from infinipot_cli.display.summary import percent
+from infinipot_cli.display.summary import counted, percent
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.record import LEGEND, Part, Report, Span
@@ -17,6 +17,8 @@ from infinipot_cli.explain.record import LEGEND, Part, Report, Span
 STRONG, WEAK = 0.75, 0.25
 _STRIP = 60
 _TOP = 5
+# Less than this reads as 0.00.
+_LEAST_SCORE = 0.005
 _MOST_LAYERS = 16
 
 
@@ -69,6 +71,8 @@ def _leaned_on(report: Report) -> Iterator[str]:
     yield ""
     yield "passages the answer leaned on"
     for passage in report.passages[:_TOP]:
+        if passage.score < _LEAST_SCORE and not report.is_cited(passage):
+            continue
         mark = "cited " if report.is_cited(passage) else "      "
         yield f"  {passage.score:5.2f} {mark}{safe_line(place_of(report, passage))}  “{safe_line(passage.quote)}”"
 
@@ -202,14 +206,14 @@ def _passes(report: Report) -> Iterator[str]:
         last = report.passes[-1]
         yield ""
         yield (
-            f"distilled {len(report.passes)} times: {dropped} entries dropped from each slot;"
+            f"distilled {counted(len(report.passes), 'time')}: {dropped} entries dropped from each slot;"
             f" last at token {last.n_seen}, {last.n_before} to {last.n_held}"
         )
 
 
 def _heads(report: Report) -> Iterator[str]:
     yield ""
-    yield "attention to the documents by layer and query head, and how much of it was copied"
+    yield "attention to the documents by layer and query head, and how much was copied"
     for number, (attended, copied) in enumerate(zip(report.heads, report.copying, strict=True)):
         told = "  ".join(
             f"{all_of_it:.2f}/{part:.2f}" for all_of_it, part in zip(attended[:8], copied[:8], strict=True)

@@ -15,6 +15,17 @@ def kept_line(n_tokens: int, capacity: int, share: float) -> str:
     return f"read {n_tokens} tokens into {capacity} places; {percent(share)} kept"
 
 
+def counted_line(names: str, n: int) -> str:
+    """What is done with logs of which only the digest is shown.
+
+    Args:
+        names: of the logs.
+        n: how many they are.
+    """
+    lines = "is a log: its lines are" if n == 1 else "are logs: their lines are"
+    return f"{names} {lines} counted; no model reads them without --write"
+
+
 def larger_model_line(cached: Sequence[str]) -> str:
     """How to use more than the embedded model, which nobody asked for by name.
 
@@ -50,6 +61,14 @@ def size(n_bytes: int) -> str:
 def counted(number: int, what: str) -> str:
     """A number of things, one of which has no s."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def age(seconds: float) -> str:
+    """How long ago something was; unlike minutes and seconds it is not taken for a time of day."""
+    for unit, length, most in (("s", 1, 60), ("min", 60, 60), ("h", 3600, 48)):
+        if seconds < most * length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{seconds // 86_400:.0f} days ago"
 
 
 def duration(seconds: float) -> str:

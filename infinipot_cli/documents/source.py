@@ -142,7 +142,7 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Source:
             )
         return Source(source, Path(source).open("rb"), owned=True)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DocumentError(f"{source} does not exist", hint=_near_miss(source), code="not_found") from error
+        raise DocumentError(f"{source} does not exist", hint=near_miss(source), code="not_found") from error
     except PermissionError as error:
         raise DocumentError(
             f"{source} cannot be read: permission denied",
@@ -170,9 +170,19 @@ def _regular_size(stream: BinaryIO | io.RawIOBase) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) and status.st_size > 0 else None
 
 
-def _near_miss(source: str) -> str:
+def near_miss(source: str) -> str:
+    """What to try where a document does not exist: the file beside it whose name is most like it."""
     if "://" in source:
         return "infinipot does not fetch addresses; download the document first"
+    from difflib import get_close_matches
+
+    folder, name = os.path.split(source)
+    try:
+        beside = [other for other in os.listdir(folder or ".") if not other.startswith(".")]
+    except (OSError, ValueError):
+        beside = []
+    for other in get_close_matches(name, beside, n=1, cutoff=0.7):
+        return f"did you mean {os.path.join(folder, other)}?"
     return "check the path, and quote it if it has spaces"
 
 

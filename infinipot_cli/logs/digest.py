@@ -88,7 +88,7 @@ class Digest:
         self._last_time: datetime | None = None
         self._rest = ""
         self._is_over_long = False
-        self._gave_up = False
+        self._gave_up = self._has_shown = False
         self._open: Mark | None = None  # an error that lines behind it may explain
         self._n_blank = 0
 
@@ -123,7 +123,12 @@ class Digest:
     @property
     def is_log(self) -> bool:
         """Whether what was read is a log."""
-        return not self._gave_up and self.n_entries >= _LEAST_ENTRIES and self._share >= _LEAST_SHARE
+        return not self._gave_up and (self._has_shown or self._looks_like_a_log)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that may come would change that."""
+        return self._gave_up or self._has_shown
 
     @property
     def span(self) -> timedelta | None:
@@ -146,6 +151,10 @@ class Digest:
         return [_repeated(what, count) for what, count in self._messages.most_frequent(n, at_least=2)]
 
     @property
+    def _looks_like_a_log(self) -> bool:
+        return self.n_entries >= _LEAST_ENTRIES and self._share >= _LEAST_SHARE
+
+    @property
     def _share(self) -> float:
         return self.n_entries / max(1, self.n_lines - self._n_blank)
 
@@ -165,6 +174,8 @@ class Digest:
             self._entry(Entry("", None, Level.ERROR, line), number, counts=False)
         elif self._open is not None and (match := _EXCEPTION.match(line)):
             self._explain(match[0])
+        if self.n_lines == _TRIAL_LINES:
+            self._has_shown = self._looks_like_a_log
 
     def _entry(self, entry: Entry, number: int, *, counts: bool = True) -> None:
         self._explain()

@@ -46,9 +46,8 @@ _LEVEL = re.compile(
 _LOOK_CHARS = 100
 # Words of a line without a level that tell of an error, unless they deny it.
 _TROUBLE = re.compile(
-    r"(?<![\w-])(?:error|errors|failed|failure|fatal|exception|panic|segfault|oom-killer|core dumped)(?![\w=-])"
-    r"|[a-z](?:Error|Exception)\b",
-    re.IGNORECASE,
+    r"(?<![\w-])(?i:error|errors|failed|failure|fatal|exception|panic|segfault|oom-killer|core dumped)(?![\w=-])"
+    r"|[a-z](?:Error|Exception)\b"  # names of classes: “liberror” is none
 )
 _NO_TROUBLE = re.compile(r"\b(?:no|0|zero|without|not an?) (?:errors?|failures?|exceptions?)\b", re.IGNORECASE)
 

@@ -1,7 +1,10 @@
 """A conversation answers what `ask` would, remembers where it should, and does not end when the pot is full."""
 
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.commands.talk import typed
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.model.chat import next_turn
 from infinipot_cli.pots import file, shelf
@@ -227,3 +231,17 @@ def test_reading_on_leaves_what_reading_at_once_leaves_if_names_are_announced(
     for name in whole.tensors:
         if name != "asides":
             assert torch.equal(whole.tensors[name], parts.tensors[name]), name
+
+
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
+def test_whoever_leaves_at_the_prompt_begins_a_new_line(
+    end: type[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def left(prompt: str) -> str:
+        raise end
+
+    monkeypatch.setattr("builtins.input", left)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    with pytest.raises(KeyboardInterrupt) if end is KeyboardInterrupt else nullcontext():
+        assert list(typed()) == []
+    assert capsys.readouterr().out == "\n"

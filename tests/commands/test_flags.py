@@ -205,8 +205,9 @@ def test_help_fits_eighty_columns_and_a_log(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (["{story}", "Who?"], "stands where a command is wanted", 'infinipot ask {story} "…"'),
-        (["@book", "Who?"], "@book stands where", 'infinipot ask @book "…"'),
+        (["{story}", "Who?"], "stands where a command is wanted", "infinipot ask {story} 'Who?'"),
+        (["{story}"], "stands where a command is wanted", 'infinipot ask {story} "…"'),
+        (["@book", "Who?"], "@book stands where", "infinipot ask @book 'Who?'"),
         (["ask", "{story}", "-m"], "requires an argument", "infinipot ask --help lists what there is"),
         (["sumarize", "{story}"], "Did you mean 'summarize'?", "infinipot --help lists what there is"),
         (["su", "{story}"], "No such command 'su'", "infinipot --help lists what there is"),
@@ -229,6 +230,18 @@ def test_one_of_a_thing_has_no_plural(tmp_path: Path, model: list[str]) -> None:
     path_of_one = tmp_path / "one.txt"
     path_of_one.write_text("1")
     assert run("info", str(path_of_one), *model).stderr.startswith("1 token → ")
-    assert "answer 1 token," in said and " 0 distillations " in said
+    assert "answer 1 token," in said and "distillation" not in said, "what did not happen is not told"
     only_read = run("read", str(path), "--save-pot", "calm", *model, "-s", "400").stderr
-    assert "0 distillations · pot " in only_read and "answer" not in only_read, "nothing was asked"
+    assert "tok/s) · pot " in only_read and "answer" not in only_read, "nothing was asked"
+    path.write_text("The sea was calm. " * 80)
+    said = run("ask", str(path), "Who?", *model, "-s", "400", "-n", "1", "-v").stderr
+    assert re.search(r" · \d+ distillations? · .*, peak \d+ entries$", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("group", ["pots", "models", "templates", "history", "config"])
+def test_the_name_of_a_group_alone_lists_what_it_is_about(group: str) -> None:
+    alone, listed = run(group), run(group, "show" if group == "config" else "list")
+    assert alone.exit_code == 0
+    without_ages, wanted = (re.sub(r"\d+ s ago", "", said.stdout) for said in (alone, listed))
+    assert without_ages == wanted
+    assert "Usage" in run(group, "-h").stdout and run(group, "nothing").exit_code == 2

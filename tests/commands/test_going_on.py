@@ -109,7 +109,9 @@ def test_another_question_may_follow_and_the_range_is_kept(
     stop_at(monkeypatch, 12)
     words = [*SMALL, "-m", str(tiny_model), "--system", "Be brief."]
     assert run("ask", pages[0], "Who?", "--lines", "3-50", *words).exit_code == 130
-    rest = answered("ask", "--resume", "When?", "-n", "8")
+    went_on = run("ask", "--resume", "When?", "-n", "8", "--json")
+    assert "@last was read for “Who?”" in went_on.stderr
+    rest = json.loads(went_on.stdout)
     assert rest["question"] == "When?"
     wanted = len("".join(f"Line {number} of one.\n" for number in range(3, 51)))
     assert wanted <= rest["retention"]["read"] <= wanted + 20, "no name comes between the parts of a document"

@@ -84,6 +84,17 @@ def test_a_pot_that_a_question_filled_says_so_to_another(story: Path, model: lis
     assert line not in run("ask", "@who", "When?", "-n", "8", "-q").stderr
     assert run("read", str(story), "--save-pot", "any", *SMALL[:2], *model).exit_code == 0
     assert "was read for" not in run("ask", "@any", "When?", "-n", "8").stderr
+    short = story.with_name("short.txt")
+    short.write_text("The sea was calm.")
+    assert run("ask", str(short), "Who?", "--save-pot", "short", *SMALL, *model).exit_code == 0
+    assert "was read for" not in run("ask", "@short", "When?", "-n", "8").stderr, "a pot that lost nothing"
+
+
+def test_a_pot_without_a_name_is_offered_that_of_its_document(story: Path, tmp_path: Path) -> None:
+    path = tmp_path / "my notes.2.txt"
+    path.write_text("The sea was calm.")
+    hint = run("read", str(path)).stderr.splitlines()[1]
+    assert hint.endswith(f"infinipot read '{path}' --save-pot my-notes-2")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`summarize --pick`: sentences of the text, word for word and in its order, instead of the model's own words."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.commands import log_alone
+from infinipot_cli.commands.form import Form
+from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.logs import Digest
+from infinipot_cli.session import Session, summarize
+from infinipot_cli.settings import PotRequest
 
 TEXT = " ".join(f"The keeper of light number {n} wrote the name of ship {n * 7} in a book." for n in range(60))
 
@@ -82,8 +89,35 @@ def test_a_log_whose_digest_is_shown_says_enough(tmp_path: Path, small: list[str
     shown = run(str(path), *small, "--pick")
     assert shown.exit_code == 0 and shown.stdout.startswith("Log: 60 lines")
     assert "warning" not in shown.stderr and not shown.stdout.rstrip().endswith("was served")
+    assert "no model reads" in shown.stderr and "tokens into" not in shown.stderr
+    assert "tokens into" in run(str(path), *small, "--pick", "--explain").stderr
     record = json.loads(run(str(path), *small, "--pick", "--json", "-q").stdout)
     assert set(record["summary"].splitlines()) <= set(path.read_text().splitlines())
+
+
+def test_what_was_looked_at_to_see_whether_it_is_a_log_is_read_like_the_rest(book: Path, small: list[str]) -> None:
+    assert run(str(book), *small, "--pick").stdout == run(str(book), *small, "--pick", "--no-digest").stdout
+
+
+def test_a_log_is_counted_as_far_as_it_came_before_ctrl_c(tmp_path: Path, tiny_model: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"2024-05-03 00:00:00 INFO request {n} was served\n" for n in range(100_000)))
+    with Session(str(tiny_model), PotRequest(500)).prepare([str(path)], summarize()) as reading:
+        (entry,) = reading.inputs
+        entry.log = Digest()
+        entry.pieces = entry.log.watch(entry.pieces)
+        assert log_alone.is_enough(Form(digest=True, picked=4), reading)
+        n_looked_at, pieces = entry.log.n_lines, entry.pieces
+
+        def interrupted() -> Iterator[TextPiece]:
+            yield next(pieces)
+            yield next(pieces)
+            reading.stop.is_wanted = True
+            yield from pieces
+
+        entry.pieces = interrupted()
+        assert n_looked_at < log_alone.count(reading) < 100_000
+        assert entry.log.is_log
 
 
 def test_a_text_without_a_sentence_says_so(tmp_path: Path, small: list[str]) -> None:

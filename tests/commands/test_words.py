@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from infinipot_cli.commands.words import sources_and_question, sources_and_questions, sources_only
-from infinipot_cli.errors import UsageError
+from infinipot_cli.errors import DocumentError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,39 @@ def test_a_hint_is_the_command_to_type(words: list[str], piped: bool) -> None:
         if len(words) == 1:
             assert shlex.split(hints[command])[2] == words[0]
     assert hints["explain"] == hints["ask"].replace("infinipot ask", "infinipot explain")
+
+
+@pytest.mark.parametrize(
+    ("words", "piped", "message", "hint"),
+    [
+        (
+            "a.pdf Who signed the contract?",
+            False,
+            "Who does not exist",
+            "infinipot ask a.pdf 'Who signed the contract?'",
+        ),
+        ("a.pdf b.md Who signed?", False, "Who does not exist", "infinipot ask a.pdf b.md 'Who signed?'"),
+        ("@book Who signed?", False, "Who does not exist", "infinipot ask @book 'Who signed?'"),
+        ("Who signed it?", False, "Who does not exist", "infinipot ask book.txt 'Who signed it?'"),
+        ("Who signed?", True, "Who does not exist", "… | infinipot ask 'Who signed?'"),
+        ("'Who signed?' a.pdf b.md", False, "b.md is a file", "infinipot ask a.pdf b.md 'Who signed?'"),
+        ("Who signed? a.pdf", False, "a.pdf is a file", "infinipot ask a.pdf 'Who signed?'"),
+        ("missing.pdf a.pdf", False, "a.pdf is a file", 'infinipot ask missing.pdf a.pdf "…"'),
+        ("'Who signed?'", False, "nothing to read", "infinipot ask book.txt 'Who signed?'"),
+        ("a.pdf bb.md", False, "no question, and bb.md does not exist", 'infinipot ask a.pdf "…"'),
+        ("bb.md", False, "no question, and bb.md does not exist", "did you mean b.md?"),
+        ("bb.md", True, "no question, and bb.md does not exist", "did you mean b.md?"),
+    ],
+)
+def test_a_slip_is_answered_with_what_was_meant(words: str, piped: bool, message: str, hint: str) -> None:
+    with pytest.raises((UsageError, DocumentError)) as caught:
+        sources_and_question(shlex.split(words), piped=piped)
+    assert message in caught.value.message and hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("words", [["a.pdf", "c.md", "Why?"], ["missing", "Why?"], ["a.pdf", "missing", "Who was it?"]])
+def test_a_document_that_is_missing_is_not_taken_for_a_part_of_the_question(words: list[str]) -> None:
+    assert sources_and_question(words, piped=False) == (words[:-1], words[-1])
 
 
 def test_a_summary_needs_a_source_or_a_pipe() -> None:

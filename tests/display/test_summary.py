@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.display.summary import duration, kept_line, percent, size
+from infinipot_cli.display.summary import age, duration, kept_line, percent, size
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,17 @@ from infinipot_cli.display.summary import duration, kept_line, percent, size
 )
 def test_shares_are_honest_percentages(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s ago"), (59.9, "59 s ago"), (60, "1 min ago"), (3599, "59 min ago"), (3600, "1 h ago"),
+        (47.9 * 3600, "47 h ago"), (48 * 3600, "2 days ago"), (400 * 86_400, "400 days ago"),
+    ],
+)  # fmt: skip
+def test_an_age_is_no_time_of_day(seconds: float, text: str) -> None:
+    assert age(seconds) == text
 
 
 @given(st.floats(0, 1))

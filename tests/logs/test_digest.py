@@ -157,6 +157,20 @@ def test_over_the_new_year_time_goes_on() -> None:
     assert made.span == timedelta(seconds=15)
 
 
+def test_a_package_of_errors_is_no_error() -> None:
+    made = digest("2026-10-16 23:04:01 status installed liberror-perl:all 0.17\n" * 9)
+    assert made.is_log and made.n_errors == 0
+    assert digest("2026-10-16 23:04:01 worker died of a ValueError\n" * 9).n_errors == 9
+
+
+def test_what_has_shown_to_be_a_log_stays_one() -> None:
+    made = Digest()
+    made.push("2024-05-03 12:00:01 INFO request served\n" * 199)
+    assert made.is_log and not made.is_settled
+    made.push("2024-05-03 12:00:02 INFO request served\n" + "a long dump of something else\n" * 2000)
+    assert made.is_log and made.is_settled
+
+
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "pyproject.toml", "tests/data/treasure-island.txt"])
 def test_other_texts_are_no_logs(name: str) -> None:
     made = digest((Path(__file__).parents[2] / name).read_text(encoding="utf-8"))

@@ -30,13 +30,15 @@ def screen(
     """
     if not 0.0 <= at <= 1.0:
         raise UsageError(f"--at must lie between 0 and 1, not {at}")
+    from infinipot_cli.commands import log_alone
+    from infinipot_cli.commands.form import Form
     from infinipot_cli.display.console import say
     from infinipot_cli.display.digest import digest_lines
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.output_file import output_file
     from infinipot_cli.display.progress import ReadingBar
     from infinipot_cli.display.screen import Screen
-    from infinipot_cli.display.summary import kept_line
+    from infinipot_cli.display.summary import counted_line, kept_line
     from infinipot_cli.logs import Digest
     from infinipot_cli.session import Session, ask, summarize
 
@@ -45,27 +47,34 @@ def screen(
     words = f'ask {source} "{question}"' if question is not None else f"summarize {source}"
     drawn.command(f"infinipot {words}")
     with session.prepare([source], ask(question) if question is not None else summarize()) as reading:
-        log = Digest()
+        log, entry = Digest(), reading.inputs[0]
+        n_picked = 0
         if question is None:
-            reading.inputs[0].pieces = log.watch(reading.inputs[0].pieces)
-        plan = reading.plan
-        header = f"{source} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {session.files.name}"
-        say(drawn.console, header, style="dim")
-        bar, is_drawn = ReadingBar(drawn.still), False
-        for progress in reading.read():
-            bar.update(progress)
-            if not is_drawn and progress.n_cycles and (progress.done or 0.0) >= at:
-                drawn.show(bar.picture())
-                is_drawn = True
-        if log.is_log:
-            drawn.answer("\n".join(digest_lines(log)) + "\n")
-        if question is None and session.files.name == settings.DEFAULT_MODEL:  # which picks its summaries
-            reading.count_kept()
-            picked = [] if log.is_log else reading.pick(settings.PICKED[settings.Length.MEDIUM])
-            drawn.answer("\n".join(passage.quote for passage in picked))
+            entry.log, entry.pieces = log, log.watch(entry.pieces)
+            if session.files.name == settings.DEFAULT_MODEL:  # which picks its summaries
+                n_picked = settings.PICKED[settings.Length.MEDIUM]
+        if log_alone.is_enough(Form(digest=True, picked=n_picked), reading):
+            say(drawn.console, counted_line(source, 1), style="dim")
+            log_alone.count(reading)
+            drawn.answer("\n".join(digest_lines(log)))
         else:
-            drawn.answer("".join(reading.answer()).strip())
-        say(drawn.console, kept_line(reading.n_tokens, plan.capacity, reading.kept_share), style="dim")
+            plan, name = reading.plan, session.files.name
+            header = f"{source} → pot of {plan.capacity} places, {plan.budget} kept when it is full · {name}"
+            say(drawn.console, header, style="dim")
+            bar, is_drawn = ReadingBar(drawn.still), False
+            for progress in reading.read():
+                bar.update(progress)
+                if not is_drawn and progress.n_cycles and (progress.done or 0.0) >= at:
+                    drawn.show(bar.picture())
+                    is_drawn = True
+            if log.is_log:
+                drawn.answer("\n".join(digest_lines(log)) + "\n")
+            if n_picked:
+                reading.count_kept()
+                drawn.answer("\n".join(passage.quote for passage in reading.pick(n_picked)))
+            else:
+                drawn.answer("".join(reading.answer()).strip())
+            say(drawn.console, kept_line(reading.n_tokens, plan.capacity, reading.kept_share), style="dim")
     svg = drawn.svg(f"infinipot {words.split()[0]}")
     if output is None:
         put(svg)
