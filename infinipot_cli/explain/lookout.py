@@ -10,10 +10,10 @@ import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from infinipot_cli.explain.sentences import quote, sentence_at
-from infinipot_cli.explain.trail import Block
+from infinipot_cli.explain.trail import BLOCK_TOKENS, Block
 
 # A passage matches if it has this part of the weight of the question's words, and at least two of them.
 GOOD_MATCH = 0.6
@@ -24,6 +24,8 @@ COMMON = 0.1
 MOST_ALIKE = 4
 MOST_GROUPS = 512
 MOST_WORDS = 24
+# Whole blocks over which the end of a sentence is waited for.
+MOST_OPEN = 3
 
 _WORD = re.compile(r"\w+")
 _LAST_WORD = re.compile(r"\w*\Z")
@@ -100,7 +102,7 @@ class Lookout:
         self._n_blocks = 0
         self._counts = [0] * len(self._stems)
         self._groups: dict[frozenset[int], _Group] = {}
-        self._before: tuple[Block, frozenset[int]] | None = None
+        self._behind: list[tuple[Block, frozenset[int]]] = []  # the latest blocks, as many as make a whole one
         self._open: _Open | None = None
         self.recalled = None
 
@@ -112,23 +114,24 @@ class Lookout:
     def _see(self, block: Block) -> bool:
         if self._pattern is None:
             return False
-        before = self._before
-        near = before if before is not None and _meets(before[0], block) else None
-        begun = _LAST_WORD.search(near[0].text) if near else None  # a block may begin within a word
-        here = frozenset(self._found((begun.group() if begun else "") + block.text))
-        self._before = (block, here)
-        was_open = near is not None and self._complete(block)
-        words = here | near[1] if near else here
+        behind = self._behind if self._behind and _meets(self._behind[-1][0], block) else []
+        last = _LAST_WORD.search("".join(near.text for near, _ in behind))
+        begun = last.group() if last else ""  # a block may begin within a word
+        found = self._found(begun + block.text)
+        here = frozenset(word for word, (_, end) in found.items() if end > len(begun))
+        self._behind = _whole([*behind, (block, here)])
+        known = frozenset[int]().union(*(words for _, words in behind))
+        was_open = bool(behind) and self._complete(block)
         self._n_blocks += 1
-        for word in words:
+        for word in here | behind[-1][1] if behind else here:
             self._counts[word] += 1
-        rare = self._rare() & words
-        if not rare or (near and rare <= near[1] and not rare <= here):
-            return was_open  # nothing, or nothing that the block before had not alone
+        rare = self._rare() & (here | known)
+        if not rare or (rare <= known and not rare <= here):
+            return was_open  # nothing, or nothing that the blocks before had not alone
         group = self._groups.setdefault(rare, _Group())
         group.n += 1
         if len(group.matches) < MOST_ALIKE:
-            self._remember(group, [near[0], block] if near else [block], rare)
+            self._remember(group, [*(near for near, _ in behind), block], rare)
         if len(self._groups) > MOST_GROUPS:
             best = sorted(self._groups, key=self._weight, reverse=True)[: MOST_GROUPS // 2]
             self._groups = {words: self._groups[words] for words in best}
@@ -160,8 +163,11 @@ class Lookout:
         broken, self._open = self._open, None
         if broken is None or broken.number >= len(broken.group.matches):
             return False
-        match, _ = _passage([*broken.blocks, block], broken.first, broken.last)
+        blocks = [*broken.blocks, block]
+        match, is_whole = _passage(blocks, broken.first, broken.last)
         broken.group.matches[broken.number] = match
+        if not is_whole and sum(len(later.ids) for later in blocks) < MOST_OPEN * BLOCK_TOKENS:
+            self._open = replace(broken, blocks=blocks)
         return True
 
     def _rare(self) -> frozenset[int]:
@@ -277,6 +283,14 @@ def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((start, end))
     return found
+
+
+def _whole(blocks: list[tuple[Block, frozenset[int]]]) -> list[tuple[Block, frozenset[int]]]:
+    """The latest blocks: one, or as many as make one where what was read together ended within it."""
+    n_tokens = sum(len(block.ids) for block, _ in blocks)
+    while blocks and (n_tokens := n_tokens - len(blocks[0][0].ids)) >= BLOCK_TOKENS:
+        blocks = blocks[1:]
+    return blocks
 
 
 def _meets(before: Block, block: Block) -> bool:

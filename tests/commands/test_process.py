@@ -126,8 +126,8 @@ sys.meta_path.insert(0, Import())
 if place == "weights":
     from infinipot_cli import session
     import_libraries = session.import_libraries
-    def then():
-        import_libraries()
+    def then(**wishes):
+        import_libraries(**wishes)
         import safetensors.torch
         load_file = safetensors.torch.load_file
         safetensors.torch.load_file = lambda *words: (press(), load_file(*words))[1]

@@ -25,34 +25,37 @@ def prose(n_words: int, seed: int) -> str:
     return " ".join(rng.choice(DULL) + ("." if rng.random() < 0.1 else "") for _ in range(n_words))
 
 
-def read(text: str, question: str, token: str = r"\s*\S+") -> tuple[Trail, Lookout]:
+def read(text: str, question: str, n_together: int = 100, *, token: str = r"\s*\S+") -> tuple[Trail, Lookout]:
     """A token for every word, with the blank in front of it, unless another pattern is given."""
     trail, lookout = Trail(PREFIX), Lookout(question)
     trail.begin("book.txt", "text")
     starts = [place.start() for place in re.finditer(token, text)]
     for _ in trail.watch([TextPiece(text, None, 0, None)]):
         pass
-    for first in range(0, len(starts), 100):
-        part = starts[first : first + 100]
-        end = starts[first + 100] if first + 100 < len(starts) else len(text)
+    for first in range(0, len(starts), n_together):
+        part = starts[first : first + n_together]
+        end = starts[first + n_together] if first + n_together < len(starts) else len(text)
         lookout.see(trail.add(TokenRun(part, part, end)))
     return trail, lookout
 
 
+@pytest.mark.parametrize("n_together", [3, 100])
 @pytest.mark.parametrize("before", range(62, 67))
-def test_the_end_of_a_longer_word_is_no_word_of_the_question(before: int) -> None:
+def test_the_end_of_a_longer_word_is_no_word_of_the_question(before: int, n_together: int) -> None:
     """Blocks of 64 characters may begin within a word."""
-    _, lookout = read("a" * before + "keeper" + " dull" * 30, "keeper?", token=".")
+    _, lookout = read("a" * before + "keeper" + " dull" * 30, "keeper?", n_together, token=".")
     assert lookout.to_reread(1000) == []
-    _, lookout = read("a" * (before - 1) + " keeper" + " dull" * 30, "keeper?", token=".")
+    _, lookout = read("a" * (before - 1) + " keeper" + " dull" * 30, "keeper?", n_together, token=".")
     assert len(lookout.to_reread(1000)) == 1
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(300, 500), st.integers(300, 500), st.integers(0, 99))
-def test_a_planted_fact_is_found_across_any_edge_of_a_block(before: int, behind: int, seed: int) -> None:
+@settings(max_examples=40, deadline=None)
+@given(st.integers(300, 500), st.integers(300, 500), st.integers(0, 99), st.sampled_from([5, 65, 67, 100]))
+def test_a_planted_fact_is_found_across_any_edge_of_a_block(
+    before: int, behind: int, seed: int, n_together: int
+) -> None:
     text = f"{prose(before, seed)}.\n{FACT} {prose(behind, seed + 1)}"
-    trail, lookout = read(text, QUESTION)
+    trail, lookout = read(text, QUESTION, n_together)
     (match,) = lookout.best(trail.n_seen)
     found = text[slice(*match.char)]
     assert found == FACT
