@@ -72,6 +72,7 @@ class Answers:
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
         passes: the latest distillations while documents were read.
+        rereads: whether passages may be read once more for a question, if the plan has it.
         n_reread: tokens of the documents that the pot read once more for the latest question.
         held: what it held when that question came, and these passages; None where there were none.
         last_pass: the distillation that made room for the latest question and its answer, if there was one.
@@ -91,6 +92,7 @@ class Answers:
         self.attended: Attended | None = None
         self.overlooked: Overlooked | None = None
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
+        self.rereads = True
         self.n_reread = 0
         self.held: Held | None = None
         self.last_pass: Pass | None = None
@@ -170,7 +172,8 @@ class Answers:
         with memory_guard("answer"):
             pot = pot_to_ask()
             before_it = (pot.n_cycles, pot.n_seen, pot.n_held)
-            self._reread(pot, lookout)
+            if self.rereads:
+                self._reread(pot, lookout, len(suffix) + self.plan.max_tokens)
             self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
@@ -200,10 +203,15 @@ class Answers:
             self.said += text
             yield text
 
-    def _reread(self, pot: "Pot", lookout: Lookout | None) -> None:
+    def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int) -> None:
         """Read the passages that match a question best once more, where the pot may have lost what they say.
 
         A pot in which nothing was distilled holds them as they are.
+
+        Args:
+            pot: that will be asked.
+            lookout: has looked for the question's words.
+            n_behind: places that question and answer may take.
         """
         from infinipot_cli.engine import reread
         from infinipot_cli.explain.held import held_at, unasked, with_reread
@@ -218,9 +226,10 @@ class Answers:
         passages = [[*gap, *ids] for ids in spans.values()]
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)
-        n_most = max(pot.n_prefix + 1, int(self.plan.choice.rest * pot.budget))
-        n_kept = min(n_most, pot.budget - sum(map(len, passages)))
-        read = reread(self._model.load().model, pot, passages, n_kept=n_kept)
+        n_passages, rest = sum(map(len, passages)), self.plan.choice.rest
+        n_kept = min(max(pot.n_prefix + 1, int(rest * pot.budget)), pot.budget - n_passages)
+        n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
+        read = reread(self._model.load().model, pot, passages, n_kept=n_kept, n_most=n_most)
         starts = [(*list(spans)[one.number], one.origin + len(gap)) for one in read]
         again = [Again(start, origin, end - start) for start, end, origin in starts]
         if again:

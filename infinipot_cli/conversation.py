@@ -29,6 +29,8 @@ class Conversation:
         self._session, self._reading = session, reading
         self.keeps_history = keeps_history and session.turn("?") is not None
         self.n_turns = 0
+        # behind an earlier answer a passage would stand as if the model had said it
+        reading.rereads = not self.keeps_history
 
     def ask(self, question: str) -> Iterator[str]:
         """Answer in pieces of text.

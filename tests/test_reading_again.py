@@ -24,8 +24,9 @@ ANOTHER = "Who was the ferryman of Dunmarsh?"
 DULL = "The night was dark. " * 40
 
 
-def session(tiny_model: Path, reread: float = 0.5) -> Session:
-    return Session(str(tiny_model), PotRequest(capacity=500, budget=250, max_tokens=8, choice=Choice(reread=reread)))
+def session(tiny_model: Path, reread: float = 0.5, rest: float = 0.5) -> Session:
+    choice = Choice(reread=reread, rest=rest)
+    return Session(str(tiny_model), PotRequest(capacity=500, budget=250, max_tokens=8, choice=choice))
 
 
 def held_everywhere(reading: Reading, text: str, whole: str) -> bool:
@@ -55,9 +56,24 @@ def test_a_matching_passage_is_whole_when_the_question_comes(book: Path, tiny_mo
         assert len(FACT) <= reading.n_reread <= 125
         assert reading.pot.peak <= 500
         assert reading.last_pass is not None
-        line_ends = len(reading.trail.again)  # one in front of each passage
-        assert reading.last_pass.n_held == 250 - reading.n_reread - line_ends
+        assert reading.last_pass.n_held == 125
         assert reading.overlooked is None, "nothing of it is lost"
+
+
+def test_all_that_the_pot_holds_stays_beside_the_passages_where_there_is_room(book: Path, tiny_model: Path) -> None:
+    with session(tiny_model, reread=0.3, rest=1.0).prepare([str(book)], ask(QUESTION)) as reading:
+        for _ in reading.read():
+            pass
+        before, n_cycles = reading.pot.origins, reading.pot.n_cycles
+        "".join(reading.answer())
+        n_before = before.shape[-1]
+        assert reading.n_reread
+        if reading.pot.n_cycles == n_cycles:
+            assert torch.equal(reading.pot.origins[..., :n_before], before)
+        else:
+            n_passages = reading.n_reread + len(reading.trail.again)
+            assert n_before + n_passages + len(reading.plan.prompt.suffix_ids) + 8 > 500, "there was no room"
+            assert reading.last_pass is not None and reading.last_pass.n_held == 250 - n_passages
 
 
 def test_nothing_is_counted_twice_and_reports_say_what_was_read_again(book: Path, tiny_model: Path) -> None:
@@ -160,6 +176,21 @@ def test_a_conversation_looks_for_the_words_of_every_question(book: Path, tiny_m
             best = reading.trail.again[-1]
             start = best.first - len(reading.plan.prompt.prefix_ids)
             assert fact in book.read_text()[start : start + best.n_tokens], "the best is read last"
+
+
+def test_what_was_said_is_not_followed_by_passages(
+    book: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = session(tiny_model)
+    with made.prepare([str(book)], SUMMARIZE) as reading:
+        for _ in reading.read():
+            pass
+        monkeypatch.setattr(made, "turn", lambda question: (made.tokenizer.encode(question), [7]))
+        talk = Conversation(made, reading, keeps_history=True)
+        assert talk.keeps_history
+        for question in (QUESTION, ANOTHER):
+            "".join(talk.ask(question))
+            assert reading.n_reread == 0
 
 
 def test_a_summary_asks_for_no_words(book: Path, tiny_model: Path) -> None:

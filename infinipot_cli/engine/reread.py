@@ -25,14 +25,18 @@ class Reread:
 
 
 @torch.no_grad()
-def reread(model: PreTrainedModel, pot: Pot, passages: Sequence[Sequence[int]], *, n_kept: int) -> list[Reread]:
+def reread(
+    model: PreTrainedModel, pot: Pot, passages: Sequence[Sequence[int]], *, n_kept: int, n_most: int | None = None
+) -> list[Reread]:
     """Distil a pot and read passages behind what stays, the best last and so next to the question.
 
     Args:
         model: the model that filled the pot.
-        pot: one that was distilled before; with these passages it holds no more than its budget, unless more must stay.
+        pot: one that was distilled before; if it is distilled now, it holds no more than its budget with the passages,
+            unless more must stay.
         passages: token ids, the best first; those that find no room are left out.
         n_kept: entries that the pot keeps of its own.
+        n_most: it is distilled only if it holds more than these, `n_kept` unless given.
 
     Returns:
         The passages that were read, in the order of reading.
@@ -48,7 +52,7 @@ def reread(model: PreTrainedModel, pot: Pot, passages: Sequence[Sequence[int]], 
     if not chosen:
         return []
     pot.favoured = []  # what was kept of them gives way to them
-    if pot.n_held > n_kept:
+    if pot.n_held > max(n_kept, n_most or 0):
         distill(model, pot, n_kept=n_kept)
     port, read = port_of(model), list[Reread]()
     for number in reversed(chosen):

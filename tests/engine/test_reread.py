@@ -37,6 +37,15 @@ def test_it_is_a_distillation_and_then_reading(llama: PreTrainedModel) -> None:
     assert answers[0] == answers[1]
 
 
+def test_a_pot_with_room_for_them_is_not_distilled(llama: PreTrainedModel) -> None:
+    pot = filled(llama).pot
+    before, n_held, n_cycles = pot.origins, pot.n_held, pot.n_cycles
+    assert n_held + 6 <= 61, "of 64 places the catalyst may want three"
+    reread(llama, pot, PASSAGES[:1], n_kept=26, n_most=n_held)
+    assert pot.n_cycles == n_cycles and pot.n_held == n_held + 6
+    assert torch.equal(pot.origins[..., :n_held], before)
+
+
 def test_what_finds_no_room_is_left_out(llama: PreTrainedModel) -> None:
     pot = filled(llama).pot
     read = reread(llama, pot, PASSAGES, n_kept=31)
