@@ -131,7 +131,7 @@ ARROWS = {
         *("display", "bench", "documents", "logs", "config", "places", "speed", "settings", "errors", "__version__"),
     },
     "app": {"commands", "display", "config", "settings", "errors", "__version__"},
-    "__main__": {"app", "quick_imports"},
+    "__main__": {"app", "quick_imports", "__version__"},
     "recipe": {"session", "bench", "policies", "settings"},
     "__init__": set(),
 }

@@ -63,7 +63,7 @@ def test_sources_stand_beside_an_answer_that_is_piped_on(story: Path, model: lis
 def test_an_answer_that_there_is_none_cites_nothing(
     story: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["ask", str(story), "What is the pass key?", *SMALL, *model]
+    words = ["ask", str(story), "What is the pass key?", *SMALL, *model, "--set", "reread=0"]
     found = json.loads(run(*words, "--json", "--explain").stdout)
     assert found["sources"] and any(part["cited"] for part in found["explain"]["parts"])
     # whatever this model says shall be what a reader says that finds nothing

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from infinipot_cli.display.explain_html import html_report
 from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.record import Part, Report, Span
+from infinipot_cli.explain.record import RULES, Part, Report, Span
 
 N_PAGES, N_TOKENS, N_LAYERS, N_HEADS = 200, 700, 32, 8
 SPANS = st.lists(
@@ -28,7 +28,7 @@ SPANS = st.lists(
 
 def page(number: int, spans: tuple[Span, ...], slots: tuple[tuple[float, ...], ...]) -> Part:
     return Part(
-        path="book.pdf", page=number, label=None, lines=None, n_tokens=N_TOKENS, kept=(0.2, 0.2, 0.1, 0.0),
+        path="book.pdf", page=number, label=None, lines=None, n_tokens=N_TOKENS, kept=(0.2, 0.2, 0.1, 0.0, 0.0),
         attended=0.005, cited=number == 7, spans=spans, slots=slots, evicted=((number, 0.5),),
     )  # fmt: skip
 
@@ -44,7 +44,11 @@ def large() -> Report:
 
     def text() -> tuple[Span, ...]:
         return tuple(
-            Span(f" w{chance.randrange(999)}", (*(chance.random() / 3 for _ in range(3)), 0.0), chance.random() / 1e5)
+            Span(
+                f" w{chance.randrange(999)}",
+                (*(chance.random() / 3 for _ in range(3)), 0.0, 0.0),
+                chance.random() / 1e5,
+            )
             for _ in range(N_TOKENS)
         )
 
@@ -80,7 +84,7 @@ def test_every_link_leads_to_a_place_in_the_report(raw: str) -> None:
 
 
 def test_a_small_report_shows_every_span_as_it_is() -> None:
-    spans = (Span("kept", (0.5, 0.25, 0.0, 0.0), 0.02), Span(" dropped", (0.0,) * 4, 0.0))
+    spans = (Span("kept", (0.5, 0.25, 0.0, 0.0, 0.0), 0.02), Span(" dropped", (0.0,) * len(RULES), 0.0))
     report = Report("", "", 2, 0.5, 0, (page(1, spans, ((0.5,),)),), (), (), (), (), ())
     raw = html_report(report)
     assert '<span class="s3 a" title="kept 75 %: CaP 50, NuC 25; attended 2 %">kept</span> dropped</div>' in raw
@@ -89,7 +93,7 @@ def test_a_small_report_shows_every_span_as_it_is() -> None:
 
 def test_a_passage_is_looked_for_where_its_characters_stand_though_two_parts_share_its_line() -> None:
     def part(lines: tuple[int, int], char: tuple[int, int]) -> Part:
-        return Part("a.txt", None, None, lines, 9, (0.0,) * 4, 0.0, False, (), ((0.5,),), (), char)
+        return Part("a.txt", None, None, lines, 9, (0.0,) * len(RULES), 0.0, False, (), ((0.5,),), (), char)
 
     parts = (part((1, 65), (0, 100)), part((65, 90), (100, 200)))
     source = Passage(0, "a.txt", "text", None, None, 65, (100, 130), "Here", 0.9)

@@ -11,7 +11,7 @@ from infinipot_cli.display.explain import lines_between, text_of
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.record import Part, Report, Span
 
-NOTHING = (0.0, 0.0, 0.0, 0.0)
+NOTHING = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def part(spans: Sequence[Span], **named: object) -> Part:
@@ -31,7 +31,7 @@ def plain(*texts: str) -> list[Span]:
 
 
 def test_lines_are_shown_as_they_stand_though_stretches_end_within_them() -> None:
-    first = part([*plain("one\ntwo\nth"), Span("re", (0.8, 0.0, 0.0, 0.0), 0.0), *plain("e\nfo")], lines=(1, 4))
+    first = part([*plain("one\ntwo\nth"), Span("re", (0.8, 0.0, 0.0, 0.0, 0.0), 0.0), *plain("e\nfo")], lines=(1, 4))
     rest = part(plain("ur\nfi", "ve\n"), lines=(4, 6))
     shown = list(text_of(report(first, rest), "3-4"))
     assert [line.split("   ")[0] for line in shown[:2]] == ["l. 1–4", "l. 4–6"]
