@@ -28,7 +28,7 @@ class Reread:
 def reread(
     model: PreTrainedModel, pot: Pot, passages: Sequence[Sequence[int]], *, n_kept: int, n_most: int | None = None
 ) -> list[Reread]:
-    """Distil a pot and read passages behind what stays, the best last and so next to the question.
+    """Distil a pot and read passages behind what stays, the best first: what stands in front of it is read into it.
 
     Args:
         model: the model that filled the pot.
@@ -55,7 +55,7 @@ def reread(
     if pot.n_held > max(n_kept, n_most or 0):
         distill(model, pot, n_kept=n_kept)
     port, read = port_of(model), list[Reread]()
-    for number in reversed(chosen):
+    for number in chosen:
         if pot.n_held + len(passages[number]) > pot.capacity - len(pot.catalyst_ids):
             continue  # heads that share their places, and pins, may hold more than was wished
         read.append(Reread(number, pot.n_seen))
