@@ -227,7 +227,7 @@ class Answers:
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)
         n_passages, rest = sum(map(len, passages)), self.plan.choice.rest
-        n_kept = min(max(pot.n_prefix + 1, int(rest * pot.budget)), pot.budget - n_passages)
+        n_kept = max(pot.n_prefix + 1, min(int(rest * pot.budget), pot.budget - n_passages))
         n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
         read = reread(self._model.load().model, pot, passages, n_kept=n_kept, n_most=n_most)
         starts = [(*list(spans)[one.number], one.origin + len(gap)) for one in read]

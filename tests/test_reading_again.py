@@ -98,6 +98,17 @@ def test_nothing_is_counted_twice_and_reports_say_what_was_read_again(book: Path
         assert all(passage.char[1] <= len(book.read_text()) for passage in reading.passages())
 
 
+@pytest.mark.parametrize("rest", [0.0, 1.0])
+def test_passages_may_take_all_of_the_budget_but_what_always_stays(rest: float, book: Path, tiny_model: Path) -> None:
+    book.write_text(f"{FACT} {DULL}" * 8)
+    with session(tiny_model, reread=1.0, rest=rest).prepare([str(book)], ask(QUESTION)) as reading:
+        for _ in reading.read():
+            pass
+        "".join(reading.answer())
+        assert reading.pot.peak <= 500
+        assert reading.n_reread + len(reading.trail.again) < 250
+
+
 def test_what_fits_is_not_read_again(tmp_path: Path, tiny_model: Path) -> None:
     short = tmp_path / "short.txt"
     short.write_text(DULL[:100] + FACT)
