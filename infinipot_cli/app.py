@@ -3,31 +3,16 @@
 import os
 import sys
 import traceback
-from inspect import cleandoc
 from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from infinipot_cli import __version__
-from infinipot_cli.commands import (
-    ask,
-    bench,
-    chat,
-    config,
-    doctor,
-    explain,
-    history,
-    info,
-    models,
-    options,
-    pots,
-    read,
-    schema,
-    summarize,
-    templates,
-)
+from infinipot_cli.commands import late, options
+from infinipot_cli.commands.late import Entry, LateCommand
+from infinipot_cli.commands.quick_values import take_as_they_are
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import DeviceError, InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.settings import Color
@@ -46,6 +31,7 @@ class InfinipotGroup(TyperGroup):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as below
         """Take what stands before the command's name; what is wrong there is said as anything else is."""
         ctx.meta[_AS_TYPED] = tuple(args)
+        take_as_they_are(self.get_params(ctx))
         if ctx.parent is not None or not args:  # the outermost group deals with the inner ones; nothing at all is help
             return super().parse_args(ctx, args)
         try:
@@ -64,7 +50,8 @@ class InfinipotGroup(TyperGroup):
             question = "" if len(args) > 1 else ' "…"'
             hint = f"infinipot ask {join(args)}{question}"
             raise UsageError(f"{word} stands where a command is wanted", hint=hint)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.real() if isinstance(command, LateCommand) else command, rest
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own name of this type is private
         """Run the command the user named."""
@@ -83,42 +70,6 @@ class InfinipotGroup(TyperGroup):
         except Exception as error:  # the boundary: whatever was not foreseen is a bug of ours and says so
             raise typer.Exit(_report(ctx, error)) from error
         return result
-
-
-class ListingGroup(TyperGroup):
-    """A group whose name alone lists what it is about, as `infinipot pots`; its help is behind `-h`."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as above
-        """Take the group's words, or what stands for none."""
-        usual = [name for name in ("list", "show") if name in self.commands][:1]
-        return super().parse_args(ctx, args or ([] if ctx.resilient_parsing else usual))
-
-
-class PlainCommand(TyperCommand):
-    """A command whose help reads as it was written.
-
-    Typer would brace the words of the usage line, break paragraphs where the docstring breaks, and swallow what stands
-    in square brackets as Rich's markup.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        paragraphs = cleandoc(self.help or "").replace("[", r"\[").split("\n\n")
-        self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # as above
-        """The parts of the usage line behind the command's name."""
-        words = (str(parameter.metavar) for parameter in self.params if isinstance(parameter, TyperArgument))
-        return ["[OPTIONS]", *words]
-
-
-def _show_plainly(commands: typer.Typer) -> None:
-    """Make every command, of nested groups too, a `PlainCommand`."""
-    for command in commands.registered_commands:
-        command.cls = PlainCommand
-    for group in commands.registered_groups:
-        if group.typer_instance is not None:
-            _show_plainly(group.typer_instance)
 
 
 def _reader_is_gone(end: BaseException) -> int:
@@ -257,18 +208,27 @@ def infinipot(
     }
 
 
-app.command(no_args_is_help=True)(ask.ask)
-app.command()(summarize.summarize)
-app.command()(read.read)
-app.command(no_args_is_help=True)(explain.explain)
-app.command()(chat.chat)
-app.command()(info.info)
-app.add_typer(pots.app, name="pots", cls=ListingGroup, rich_help_panel=MANAGE)
-app.add_typer(models.app, name="models", cls=ListingGroup, rich_help_panel=MANAGE)
-app.add_typer(templates.app, name="templates", cls=ListingGroup, rich_help_panel=MANAGE)
-app.add_typer(history.app, name="history", cls=ListingGroup, rich_help_panel=MANAGE)
-app.add_typer(config.app, name="config", cls=ListingGroup, rich_help_panel=MANAGE)
-app.command(rich_help_panel=MANAGE)(doctor.doctor)
-app.command(rich_help_panel=MANAGE)(schema.schema)
-app.add_typer(bench.app, name="bench", rich_help_panel=MANAGE)
-_show_plainly(app)
+late.add(
+    app,
+    (
+        Entry("ask", "Answer questions from documents of any length.", needs_words=True),
+        Entry("summarize", "Summarize documents of any length."),
+        Entry("read", "Read documents into a pot and store it, to ask it later."),
+        Entry("explain", "Answer a question and show where the answer came from.", needs_words=True),
+        Entry("chat", "Ask one question after the other about documents or a stored pot."),
+        Entry("info", "Count what documents hold, without reading them into a pot."),
+        Entry("pots", "List, look into, copy and delete stored pots.", MANAGE, lists=True),
+        Entry("models", "List, name and choose the models of this machine.", MANAGE, lists=True),
+        Entry("templates", "List, show and edit the prompts that --template takes.", MANAGE, lists=True),
+        Entry(
+            "history",
+            "Look up what was asked and answered at this terminal, or keep it from being recorded.",
+            MANAGE,
+            lists=True,
+        ),
+        Entry("config", "Show the settings and where they come from.", MANAGE, lists=True),
+        Entry("doctor", "Check what infinipot needs: libraries, accelerator, models, settings, terminal.", MANAGE),
+        Entry("schema", "Print the JSON Schema of what --json and --jsonl print; changes to it only add.", MANAGE),
+        Entry("bench", "Measure what the pot finds again and what it costs.", MANAGE, lists=False),
+    ),
+)

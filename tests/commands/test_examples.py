@@ -4,16 +4,14 @@ import glob
 import inspect
 import re
 import shlex
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
+from tests.commands.tree import command_at, commands_in, inside, program
 from tests.documents.small_pdf import pdf
 
 README = Path(__file__).parents[2] / "README.md"
@@ -27,11 +25,11 @@ TEXT = "The treaty of 1902 failed. Anna signed it on 3 May. The sample size was 
 
 def help_texts() -> list[str]:
     """The help of every command, of nested ones too."""
-    found, waiting = [], [typer.main.get_command(app)]
+    found, waiting = [], [program()]
     while waiting:
         command = waiting.pop()
         found.append(command.help or "")
-        waiting += list(getattr(command, "commands", {}).values())
+        waiting += inside(command).values()
     return found
 
 
@@ -90,21 +88,10 @@ def test_an_example_runs_as_it_stands(
     assert result.stdout.strip() or (output and (desk / output).stat().st_size) or "read" in words or "--html" in words
 
 
-def commands_in(group: Any, *words: str) -> Iterator[tuple[str, ...]]:
-    """The words of every command that is no group."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands_in(command, *words, name)
-        else:
-            yield *words, name
-
-
-@pytest.mark.parametrize("words", list(commands_in(typer.main.get_command(app))), ids=" ".join)
+@pytest.mark.parametrize("words", list(commands_in(program())), ids=" ".join)
 def test_help_reads_as_it_was_written(words: tuple[str, ...]) -> None:
     """No braces, no brackets taken for markup, and no line that ends before it is full."""
-    command = typer.main.get_command(app)
-    for word in words:
-        command = command.commands[word]
+    command = command_at(words)
     shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "80"}).stdout
     usage, *prose = [line.strip() for line in shown.partition("╭─")[0].strip().splitlines()]
     assert "{" not in usage and "[[" not in usage

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
 from infinipot_cli import __version__
 from infinipot_cli.app import app
-from tests.commands.test_examples import commands_in
+from tests.commands.tree import commands_in, program
 from tests.documents.small_pdf import SCAN, encrypted, pdf
 
 SMALL = ["-s", "400", "-n", "8"]
@@ -195,7 +194,7 @@ def test_without_words_there_is_the_help_and_the_version_is_one_line() -> None:
     assert run("-h").stdout == run("--help").stdout
 
 
-@pytest.mark.parametrize("words", list(commands_in(typer.main.get_command(app))), ids=" ".join)
+@pytest.mark.parametrize("words", list(commands_in(program())), ids=" ".join)
 def test_help_fits_eighty_columns_and_a_log(words: tuple[str, ...]) -> None:
     shown = run(*words, "-h").stdout
     assert max(map(len, shown.splitlines())) <= 80
