@@ -70,7 +70,7 @@ class _AllFirst(MetaPathFinder):
 def import_torch() -> ModuleType:
     """Import torch, which must not have been imported yet, without it."""
     spec = PathFinder.find_spec("torch")
-    if spec is not None and spec.origin is not None and _is_tried(Path(spec.origin).parent):
+    if spec is not None and spec.origin is not None and is_tried(Path(spec.origin).parent):
         sys.modules[SHAPES] = _StandIn(SHAPES)
     try:
         return import_module("torch")
@@ -91,7 +91,8 @@ def bring_in() -> None:
         import_module(SHAPES)
 
 
-def _is_tried(folder: Path) -> bool:
+def is_tried(folder: Path) -> bool:
+    """Whether the torch of a folder is of a release that shortcuts were tried with."""
     try:
         return _TRIED.search((folder / "version.py").read_text(encoding="utf-8")) is not None
     except (OSError, ValueError):

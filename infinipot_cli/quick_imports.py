@@ -7,6 +7,7 @@ functions for whoever compiles them or spreads them over machines.
 
 import functools
 import gc
+import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
+from infinipot_cli import early_libraries
 from infinipot_cli.late_shapes import bring_in, import_torch, imported_meanwhile
 from infinipot_cli.remembered_scan import remember_scan
 
@@ -139,6 +141,36 @@ def before_transformers() -> None:
         remember_scan()
 
 
+def begin_loading() -> None:
+    """Let torch's machine code be loaded beside what else there is to do; `import_libraries` will be called soon."""
+    if _may_import():
+        early_libraries.begin()
+
+
+def _may_import() -> bool:
+    return _owns_process and "torch" not in sys.modules and not any(name in os.environ for name in _SPREAD)
+
+
+@contextmanager
+def _looking_up_quickly() -> Iterator[None]:
+    """Let who looks at calling frames meanwhile find their module at once, and no lines of source around them.
+
+    Torch notes where its operators are defined. Python would follow the links in the paths of all modules to tell which
+    of them that is, though it is the one that the frame runs in, and read its text, which nobody wants.
+    """
+    info, module = inspect.getframeinfo, inspect.getmodule
+
+    def module_of(thing: Any, *words: Any, **options: Any) -> ModuleType | None:
+        found = sys.modules.get(thing.f_globals.get("__name__", "")) if inspect.isframe(thing) else None
+        return found or module(thing, *words, **options)
+
+    vars(inspect).update(getframeinfo=functools.partial(info, context=0), getmodule=module_of)
+    try:
+        yield
+    finally:
+        vars(inspect).update(getframeinfo=info, getmodule=module)
+
+
 def import_libraries(*, is_embedded: bool = False) -> None:
     """Import torch and transformers as a command needs them: in one process, the compiler only if somebody asks for it.
 
@@ -148,9 +180,10 @@ def import_libraries(*, is_embedded: bool = False) -> None:
     Args:
         is_embedded: the embedded model is wanted, so that torch may come without what only others need.
     """
-    if not _owns_process or "torch" in sys.modules or any(name in os.environ for name in _SPREAD):
+    if not _may_import():
         return
-    with without_collecting():
+    early_libraries.finish()
+    with without_collecting(), _looking_up_quickly():
         before_transformers()
         torch = import_torch() if is_embedded else import_module("torch")
         spec = PathFinder.find_spec(COMPILER, torch.__path__)

@@ -18,7 +18,7 @@ from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.footprint import sized
 from infinipot_cli.plan import Plan, Prompt, Task, asked_ahead, make_plan, make_prompt
-from infinipot_cli.quick_imports import import_libraries, without_collecting
+from infinipot_cli.quick_imports import begin_loading, import_libraries, without_collecting
 from infinipot_cli.reading import Reading
 from infinipot_cli.settings import (
     ASK_TOKENS,
@@ -142,7 +142,7 @@ class Session:
         if self._tokenizer is None:
             source = self.tokenizer_json()
             try:
-                self._tokenizer = from_tokenizer_json(source)
+                self._tokenizer = from_tokenizer_json(source, is_proved=self.is_embedded)
             except Exception as error:  # a foreign parser on a foreign file: anything may come
                 raise ModelError(
                     f"the tokenizer of {self.files.name} is damaged",
@@ -166,6 +166,7 @@ class Session:
         *,
         found: Collection[str] = (),
         stdin: BinaryIO | None = None,
+        will_load: bool = True,
     ) -> Reading:
         """Open the documents and settle the plan; nothing heavy is imported.
 
@@ -174,6 +175,7 @@ class Session:
             task: what the documents are read for.
             found: those of the sources that nobody named; the others are read without one that cannot be read.
             stdin: the bytes behind `-`, the process's own when None.
+            will_load: the documents will be read, so that a model is needed soon.
 
         Raises:
             InfinipotError: anything that can be known before the weights are needed.
@@ -181,6 +183,8 @@ class Session:
         inputs = self.open(sources, found=found, stdin=stdin)
         try:
             _check_any(inputs)
+            if will_load:
+                begin_loading()
             task = self.settle(task)
             return Reading(self, inputs, task, self.plan(task))
         except BaseException:

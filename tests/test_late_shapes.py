@@ -16,7 +16,7 @@ LEAN = (
     "import sys\nfrom infinipot_cli import late_shapes, quick_imports\nquick_imports.own_process()\n"
     "quick_imports.import_libraries(is_embedded=True)\nimport torch\nprint(late_shapes.is_left_out())\n"
 )
-UNTRIED = "late_shapes._is_tried = lambda _: False\n"
+UNTRIED = "late_shapes.is_tried = lambda _: False\n"
 NOW = "print(late_shapes.is_left_out())\n"
 
 
@@ -102,11 +102,11 @@ def test_it_is_imported_for_other_models_in_other_processes_and_with_other_relea
     ],
 )  # fmt: skip
 def test_only_releases_that_it_was_tried_with_come_without_it(tmp_path: Path, text: str | None, is_tried: bool) -> None:
-    from infinipot_cli.late_shapes import _is_tried
+    from infinipot_cli.late_shapes import is_tried as tried
 
     if text is not None:
         (tmp_path / "version.py").write_text(text, encoding="utf-8")
-    assert _is_tried(tmp_path) is is_tried
+    assert tried(tmp_path) is is_tried
 
 
 def test_nothing_is_brought_in_where_nothing_was_left_out() -> None:

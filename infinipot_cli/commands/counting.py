@@ -103,7 +103,7 @@ def _add(
 ) -> None:
     """Count one reading."""
     try:
-        reading = session.prepare(sources, task, found=found)
+        reading = session.prepare(sources, task, found=found, will_load=False)
     except DocumentError as error:
         if not may_fail:
             raise
