@@ -25,6 +25,8 @@ class Passage:
         char: its first character, and the one behind its last, counted over the document's text.
         quote: its words.
         score: share of the answer's evidence that lies on it, 0 to 1.
+        kept: share of its entries that the pot held when the question came, over layers and heads.
+        attention: share of the answer's attention to the documents that lay on it, whatever it copied.
     """
 
     document: int
@@ -36,6 +38,8 @@ class Passage:
     char: tuple[int, int]
     quote: str
     score: float
+    kept: float = 0.0
+    attention: float = 0.0
 
     @property
     def place(self) -> tuple[int, int]:
@@ -52,6 +56,8 @@ class Passage:
             "char": list(self.char),
             "quote": self.quote,
             "score": self.score,
+            "kept": self.kept,
+            "attention": self.attention,
         }
 
 

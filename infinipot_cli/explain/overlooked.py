@@ -53,7 +53,7 @@ class Overlooked:
     def as_passage(self) -> Passage:
         """The same as something that could be cited; no evidence lies on it."""
         return Passage(
-            self.document, self.path, self.kind, self.page, self.label, self.line, self.char, self.quote, 0.0
+            self.document, self.path, self.kind, self.page, self.label, self.line, self.char, self.quote, 0.0, self.kept
         )
 
     def to_record(self) -> dict[str, object]:

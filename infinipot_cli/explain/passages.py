@@ -1,12 +1,16 @@
 """Sentences that an answer attended to: its attention, mapped back to characters and summed."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from infinipot_cli.engine import Attended
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.evidence import by_origin
 from infinipot_cli.explain.sentences import quote, sentence_at
-from infinipot_cli.explain.trail import ReadDocument, Trail
+from infinipot_cli.explain.trail import Block, Trail
 
 # Tokens looked at: the rest together weighs little, and an answer must not wait for it.
 _MOST_TOKENS = 256
@@ -15,7 +19,7 @@ FEWEST_WORDS, MOST_WORDS = 5, 80
 _CLOSES = tuple(".!?。！？")
 
 
-def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
+def passages(trail: Trail, attended: Attended, first: int, held: Tensor) -> list[Passage]:
     """Sentences that an answer attended to, the most important first.
 
     What counts is the attention of heads that copy: that which lay on the very token that was then chosen. An answer
@@ -25,12 +29,12 @@ def passages(trail: Trail, attended: Attended, first: int) -> list[Passage]:
         trail: of what was read.
         attended: of one answer.
         first: origin of the first token of the documents.
+        held: origins of what the pot held when the question came, a token once in each slot, int64, (L, K, N).
     """
-    ordered, whole = _ranked(trail, attended, first)
-    return [_passage(trail.documents[sentence.document], sentence, whole) for sentence in ordered]
+    return _Telling(trail, attended, first, held).passages()
 
 
-def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> list[Passage]:
+def key_sentences(trail: Trail, attended: Attended, first: int, held: Tensor, most: int) -> list[Passage]:
     """Whole sentences that stand for the documents, in their order: of those attended to, the most important.
 
     What is left of a sentence, a heading or a stretch without an end is none; only where there is no other, as in a
@@ -41,9 +45,11 @@ def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> li
         trail: of what was read.
         attended: of an answer that was asked for a summary.
         first: origin of the first token of the documents.
+        held: as for `passages`.
         most: sentences.
     """
-    ordered, whole = _ranked(trail, attended, first)
+    telling = _Telling(trail, attended, first, held)
+    ordered = telling.ordered
     uncut = [sentence for sentence in ordered if not (sentence.is_open or sentence.is_unfinished)]
     whole_ones = [sentence for sentence in uncut if FEWEST_WORDS <= len(sentence.text.split()) <= MOST_WORDS]
     closed, cries = (
@@ -53,10 +59,45 @@ def key_sentences(trail: Trail, attended: Attended, first: int, most: int) -> li
     chosen = {" ".join(sentence.text.lower().split()): sentence for sentence in reversed(candidates)}
     best = sorted(chosen.values(), key=lambda sentence: sentence.weight, reverse=True)[:most]
     found = sorted(best, key=lambda sentence: (sentence.document, sentence.start))
-    return [
-        replace(_passage(trail.documents[sentence.document], sentence, whole), quote=" ".join(sentence.text.split()))
-        for sentence in found
-    ]
+    return [replace(telling.of(sentence), quote=" ".join(sentence.text.split())) for sentence in found]
+
+
+class _Telling:
+    """The sentences that an answer attended to, and what is known of each.
+
+    Attributes:
+        ordered: the sentences, the most important first.
+    """
+
+    def __init__(self, trail: Trail, attended: Attended, first: int, held: Tensor) -> None:
+        self._trail, self._held = trail, held
+        self.ordered, self._whole = _ranked(trail, attended, first)
+        self._seen, self._weights = by_origin(trail, attended, attended.total, first, trail.n_seen)
+
+    def passages(self) -> list[Passage]:
+        """All of them."""
+        return [self.of(sentence) for sentence in self.ordered]
+
+    def of(self, sentence: "_Found") -> Passage:
+        """One of them."""
+        start, end = sentence.origins
+        n_held = int(((self._held >= start) & (self._held < end)).sum())
+        attention = float(self._weights[(self._seen >= start) & (self._seen < end)].sum())
+        document = self._trail.documents[sentence.document]
+        page = document.page_at(sentence.start)
+        return Passage(
+            document=sentence.document,
+            path=document.name,
+            kind=document.kind,
+            page=page.page if page is not None else None,
+            label=page.label if page is not None else None,
+            line=sentence.line if page is None else None,
+            char=(sentence.start, sentence.end),
+            quote=quote(sentence.text, sentence.around, is_open=sentence.is_open, is_unfinished=sentence.is_unfinished),
+            score=round(sentence.weight / self._whole, 4),
+            kept=round(n_held / (self._held.shape[0] * self._held.shape[1] * (end - start)), 4),
+            attention=round(attention / (float(self._weights.sum()) or 1.0), 4),
+        )
 
 
 def _ranked(trail: Trail, attended: Attended, first: int) -> "tuple[list[_Found], float]":
@@ -82,9 +123,10 @@ def _ranked(trail: Trail, attended: Attended, first: int) -> "tuple[list[_Found]
 
 @dataclass
 class _Found:
-    """A sentence with the weight it has gathered."""
+    """A sentence with the weight it has gathered; `origins` are those of its first token and behind its last."""
 
     document: int
+    origins: tuple[int, int]
     start: int
     end: int
     text: str
@@ -115,6 +157,7 @@ def _sentence(trail: Trail, origin: int) -> _Found | None:
     offset = page_start + start
     return _Found(
         document=block.document,
+        origins=_origins(trail.blocks[low : high + 1], text_start + offset, text_start + page_start + end),
         start=text_start + offset,
         end=text_start + page_start + end,
         text=within[start:end],
@@ -125,16 +168,8 @@ def _sentence(trail: Trail, origin: int) -> _Found | None:
     )
 
 
-def _passage(document: ReadDocument, sentence: _Found, whole: float) -> Passage:
-    page = document.page_at(sentence.start)
-    return Passage(
-        document=sentence.document,
-        path=document.name,
-        kind=document.kind,
-        page=page.page if page is not None else None,
-        label=page.label if page is not None else None,
-        line=sentence.line if page is None else None,
-        char=(sentence.start, sentence.end),
-        quote=quote(sentence.text, sentence.around, is_open=sentence.is_open, is_unfinished=sentence.is_unfinished),
-        score=round(sentence.weight / whole, 4),
-    )
+def _origins(blocks: Sequence[Block], start: int, end: int) -> tuple[int, int]:
+    """Origin of the token that holds a character, and that behind the token of the last one before another."""
+    starts = [char for block in blocks for char in block.starts]
+    origin = blocks[0].origin
+    return origin + max(0, bisect_right(starts, start) - 1), origin + max(1, bisect_left(starts, end))

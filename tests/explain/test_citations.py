@@ -1,5 +1,6 @@
 """Citations: attention mapped back to the sentence, page and line it fell on."""
 
+import pytest
 import torch
 
 from infinipot_cli.documents.piece import TextPiece
@@ -12,6 +13,7 @@ from infinipot_cli.explain.trail import Trail
 from infinipot_cli.tokens.stream import TokenRun
 
 PREFIX = 3
+NOTHING = torch.full((2, 1, 1), -1)  # held
 PAGES = ("The ship lay still. Nobody slept.", "The key is 71432. It was dark.", "Morning came. The key was gone.")
 
 
@@ -49,7 +51,7 @@ def whole(trail: Trail) -> str:
 def test_attention_leads_to_the_sentence_on_its_page() -> None:
     trail = trail_of(*PAGES)
     place = whole(trail).index("71432")
-    ranked = passages(trail, attention_on(trail, {place: 0.5, place + 1: 0.4, 2: 0.1}, copied=True), PREFIX)
+    ranked = passages(trail, attention_on(trail, {place: 0.5, place + 1: 0.4, 2: 0.1}, copied=True), PREFIX, NOTHING)
     first, second = ranked
     assert (first.page, first.label, first.line, first.quote, first.score) == (2, "202", None, "The key is 71432.", 0.9)
     assert whole(trail)[slice(*first.char)] == first.quote
@@ -58,19 +60,37 @@ def test_attention_leads_to_the_sentence_on_its_page() -> None:
     assert cite(ranked, threshold=0.1) == [first, second]
 
 
+def test_what_is_kept_of_a_passage_and_attended_on_it_are_told_apart_from_its_score() -> None:
+    trail = trail_of(*PAGES)
+    text, key = whole(trail), "The key is 71432."
+    start = PREFIX + text.index(key)
+    attended = attention_on(trail, {text.index("71432"): 0.5}, copied=True)
+    attended.total[0, 0, start : start + len(key)] += 2.0 / len(key)
+    attended.total[..., PREFIX] = 0.0
+    attended.total[0, 0, PREFIX + text.index("Morning")] += 6.0
+    held = torch.full((2, 1, trail.n_seen), -1)
+    held[0, 0, :10] = torch.arange(start, start + 10)
+    held[1, 0, :3] = torch.tensor([start - 1, start + len(key) - 1, start + len(key)])
+    (only,) = passages(trail, attended, PREFIX, held)
+    assert (only.quote, only.score) == (key, 1.0)
+    assert only.kept == pytest.approx(11 / (2 * len(key)), abs=1e-4)
+    assert only.attention == pytest.approx(2.0 / 8.0, abs=1e-4)
+    assert {"kept", "attention", "score"} <= only.to_record().keys()
+
+
 def test_a_sink_that_nothing_was_copied_from_is_not_cited() -> None:
     trail = trail_of(*PAGES)
     place = whole(trail).index("Morning")
-    (only,) = passages(trail, attention_on(trail, {place: 0.01}, copied=True), PREFIX)
+    (only,) = passages(trail, attention_on(trail, {place: 0.01}, copied=True), PREFIX, NOTHING)
     assert only.quote == "Morning came."
-    told = passages(trail, attention_on(trail, {}, copied=False), PREFIX)
+    told = passages(trail, attention_on(trail, {}, copied=False), PREFIX, NOTHING)
     assert told[0].quote == "The ship lay still."  # all attention counts where nothing was copied
 
 
 def test_texts_are_cited_by_line() -> None:
     trail = trail_of("2024-01-01 start\n2024-01-02 error 71\n2024-01-03 stop", numbered=False)
     place = whole(trail).index("71")
-    (only,) = passages(trail, attention_on(trail, {place: 1.0}, copied=True), PREFIX)
+    (only,) = passages(trail, attention_on(trail, {place: 1.0}, copied=True), PREFIX, NOTHING)
     assert (only.page, only.line, only.quote) == (None, 2, "2024-01-02 error 71")
 
 
