@@ -11,15 +11,13 @@ from typer.core import TyperGroup
 
 from infinipot_cli import __version__
 from infinipot_cli.commands import late, options
-from infinipot_cli.commands.late import Entry, LateCommand
-from infinipot_cli.commands.quick_values import take_as_they_are
+from infinipot_cli.commands.late import AS_TYPED, Entry, LateCommand
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import DeviceError, InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.settings import Color
 
 BROKEN_PIPE = 141
 INTERRUPTED = 130
-_AS_TYPED = "infinipot.words"
 
 
 class InfinipotGroup(TyperGroup):
@@ -30,8 +28,8 @@ class InfinipotGroup(TyperGroup):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as below
         """Take what stands before the command's name; what is wrong there is said as anything else is."""
-        ctx.meta[_AS_TYPED] = tuple(args)
-        take_as_they_are(self.get_params(ctx))
+        ctx.meta[AS_TYPED] = tuple(args)
+        late.prepare(self.get_params(ctx))
         if ctx.parent is not None or not args:  # the outermost group deals with the inner ones; nothing at all is help
             return super().parse_args(ctx, args)
         try:
@@ -125,7 +123,7 @@ def _wanted_json(ctx: typer.Context, error: Exception) -> object:
     """How JSON was asked for, if it was; words that could not be parsed are searched for it as they were typed."""
     if options.JSON in ctx.meta or not isinstance(error, typer.TyperException):
         return ctx.meta.get(options.JSON)
-    flags = list(takewhile(lambda word: word != "--", ctx.meta.get(_AS_TYPED, ())))
+    flags = list(takewhile(lambda word: word != "--", ctx.meta.get(AS_TYPED, ())))
     return options.LINES if "--jsonl" in flags else "--json" in flags
 
 
@@ -165,8 +163,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="infinipot COMMAND -h says more. Exit codes: 0 answered, 2 usage, 3 document, 4 model, 5 memory or device, "
-    "6 stored pot, 7 output, 130 Ctrl-C, 141 the reader of a pipe went away.",
+    epilog="infinipot COMMAND -h says more, --help everything. Exit codes: 0 answered, 2 usage, 3 document, 4 model, "
+    "5 memory or device, 6 stored pot, 7 output, 130 Ctrl-C, 141 the reader of a pipe went away.",
 )
 
 

@@ -4,15 +4,31 @@ Building all of them takes a quarter of a second: the help of the program itself
 options of forty others.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import cleandoc
+from itertools import pairwise
 from typing import Any, cast
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from infinipot_cli.commands.quick_values import take_as_they_are
+
+# Options that `-h` shows of a command with more than MANY; `--help` shows all.
+EVERYDAY = frozenset(
+    "--question --questions --each --interactive --length --ext --pages --lines --pin --model --pot-size --max-tokens "
+    "--output --json --quiet --dry-run --cite --explain --html --page --verify --template --save-pot --pot --resume "
+    "--continue --help".split()
+)
+MANY = 25
+_EXAMPLE = re.compile(r"(?:[^|]*\| )?infinipot \w")
+
+
+# Where the outermost group notes the words of the command line.
+AS_TYPED = "infinipot.words"
 
 
 @dataclass(frozen=True)
@@ -74,12 +90,29 @@ def add(program: typer.Typer, entries: tuple[Entry, ...]) -> None:
         program.command(entry.name, cls=kind, help=entry.line, rich_help_panel=entry.panel)(lambda: None)
 
 
+def prepare(parameters: Iterable[object]) -> None:
+    """Make a command's parameters quick to take, and their help free of types that say nothing.
+
+    Typer calls a flag `<bool>`, and gives an argument the type that it has in Python.
+    """
+    parameters = list(parameters)
+    take_as_they_are(parameters)
+    for parameter in parameters:
+        is_flag = isinstance(parameter, TyperOption) and parameter.is_flag
+        if is_flag or isinstance(parameter, TyperArgument):
+            vars(parameter)["display_type_rich"] = lambda ctx: None
+
+
 class PlainGroup(TyperGroup):
-    """A group of commands, quick to parse."""
+    """A group of commands, quick to parse, whose help reads as it was written."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help = _plainly(self.help or "")
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # Typer's own name of this type is private
         """Take the group's words."""
-        take_as_they_are(self.get_params(ctx))
+        prepare(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
 
@@ -96,23 +129,47 @@ class PlainCommand(TyperCommand):
     """A command whose help reads as it was written.
 
     Typer would brace the words of the usage line, break paragraphs where the docstring breaks, and swallow what stands
-    in square brackets as Rich's markup.
+    in square brackets as Rich's markup. Examples that follow one another stand together.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        paragraphs = cleandoc(self.help or "").replace("[", r"\[").split("\n\n")
-        self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        self.help = _plainly(self.help or "")
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as above
         """Take the command's words."""
-        take_as_they_are(self.get_params(ctx))
+        prepare(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # as above
+        """Write the help; of very many options, `-h` has those of every day."""
+        seldom = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, TyperOption)]
+        seldom = [option for option in seldom if not (option.hidden or EVERYDAY.intersection(option.opts))]
+        if len(self.params) <= MANY or "--help" in ctx.meta.get(AS_TYPED, ("--help",)):
+            return super().format_help(ctx, formatter)
+        epilog = self.epilog
+        try:
+            self.epilog = f"{len(seldom)} more options: {ctx.command_path} --help"
+            for option in seldom:
+                option.hidden = True
+            return super().format_help(ctx, formatter)
+        finally:
+            self.epilog = epilog
+            for option in seldom:
+                option.hidden = False
 
     def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # as above
         """The parts of the usage line behind the command's name."""
         words = (str(parameter.metavar) for parameter in self.params if isinstance(parameter, TyperArgument))
         return ["[OPTIONS]", *words]
+
+
+def _plainly(text: str) -> str:
+    """A help text as Typer has to be given it."""
+    paragraphs = cleandoc(text).replace("[", r"\[").split("\n\n")
+    lines = [" ".join(paragraph.split()) for paragraph in paragraphs]
+    breaks = ["\n" if _EXAMPLE.match(one) and _EXAMPLE.match(two) else "\n\n" for one, two in pairwise(lines)]
+    return "".join(map("".join, zip(lines, [*breaks, ""], strict=True)))
 
 
 def _show_plainly(commands: typer.Typer) -> None:

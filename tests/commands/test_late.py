@@ -1,6 +1,7 @@
 """Commands that are imported when they are run, and values that are taken as they are: nobody can tell, but by time."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import typer
 from typer.core import TyperArgument, TyperOption
+from typer.testing import CliRunner
 
-from infinipot_cli.commands.late import LateCommand
+from infinipot_cli.app import app
+from infinipot_cli.commands.late import EVERYDAY, LateCommand
 from infinipot_cli.commands.quick_values import take_as_they_are
 from tests.commands.tree import command_at, commands_in, inside, program
 
@@ -47,6 +50,20 @@ def test_markdown_is_there_for_whoever_wants_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True", "rich.markdown", "True"]
+
+
+@pytest.mark.parametrize("words", [("ask",), ("summarize",), ("pots", "list")], ids=" ".join)
+def test_help_of_many_options_is_short_behind_h_and_whole_behind_help(words: tuple[str, ...]) -> None:
+    brief, whole = (CliRunner().invoke(app, [*words, flag], prog_name="infinipot").stdout for flag in ("-h", "--help"))
+    shown, there_is = (set(re.findall(r"^│ +(--[a-z][a-z-]*)", text, re.MULTILINE)) for text in (brief, whole))
+    options = [option for option in command_at(words).params if isinstance(option, TyperOption)]
+    assert there_is == {"--help", *(next(word for word in option.opts if word[:2] == "--") for option in options)}
+    hidden = there_is - shown
+    assert shown <= there_is and not hidden & EVERYDAY and (shown <= EVERYDAY or not hidden)
+    told = re.search(rf"(\d+) more options: infinipot {' '.join(words)} --help", brief)
+    assert (int(told[1]) if told else 0) == len(hidden)
+    assert len(brief.splitlines()) < 100 and "more options" not in whole
+    assert "bool" not in whole and "list[" not in whole
 
 
 def given_values(parameter: Any) -> Iterator[Any]:
