@@ -19,8 +19,6 @@ from infinipot_cli.tokens.reasoning import AnswerText
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from infinipot_cli.engine import Attended, Pot
     from infinipot_cli.explain.citations import Passage
     from infinipot_cli.explain.evictions import Evictions
@@ -244,13 +242,7 @@ class Answers:
 
         if self.attended is None or not self.attended.n_rows:
             return []
-        return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids), self._held_for(self.attended))
-
-    def _held_for(self, attended: "Attended") -> "Tensor":
-        """Origins of what the pot held when the latest question came, (L, K, N)."""
-        from infinipot_cli.explain.evidence import originals_once
-
-        return self.held.origins if self.held else originals_once(self.trail, attended.origins)
+        return passages(self.trail, self.attended, len(self.plan.prompt.prefix_ids), self.held)
 
     def cited(self) -> "list[Passage]":
         """Those of them that are worth citing; none where the answer is that there is none."""
@@ -272,8 +264,7 @@ class Answers:
                 break
         if self.attended is None or not self.attended.n_rows:
             return []
-        held = self._held_for(self.attended)
-        return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), held, most)
+        return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), self.held, most)
 
     def look_back(self, question: str) -> Lookout:
         """Look for a question's words in what is remembered of all that was read."""

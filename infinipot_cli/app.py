@@ -13,6 +13,7 @@ from infinipot_cli import __version__
 from infinipot_cli.commands import late, options
 from infinipot_cli.commands.late import AS_TYPED, Entry, LateCommand
 from infinipot_cli.config import load_config
+from infinipot_cli.endings import Terminated
 from infinipot_cli.errors import DeviceError, InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.settings import Color
 
@@ -63,6 +64,10 @@ class InfinipotGroup(TyperGroup):
             stopped = InfinipotError("stopped by Ctrl-C", code="interrupted")
             _put_record(stopped, INTERRUPTED, ctx.meta.get(options.JSON))
             raise typer.Exit(INTERRUPTED) from None
+        except Terminated as end:
+            stopped = InfinipotError("stopped by a signal", code="interrupted")
+            _put_record(stopped, end.exit_code, ctx.meta.get(options.JSON))
+            raise
         except (BrokenPipeError, SystemExit) as end:
             raise typer.Exit(_reader_is_gone(end)) from None
         except Exception as error:  # the boundary: whatever was not foreseen is a bug of ours and says so

@@ -131,8 +131,9 @@ ARROWS = {
         ),
         *("display", "bench", "documents", "logs", "config", "places", "speed", "settings", "errors", "__version__"),
     },
-    "app": {"commands", "display", "config", "settings", "errors", "__version__"},
-    "__main__": {"app", "quick_imports", "__version__"},
+    "app": {"commands", "display", "config", "endings", "settings", "errors", "__version__"},
+    "__main__": {"app", "endings", "quick_imports", "__version__"},
+    "endings": set(),
     "recipe": {"session", "bench", "policies", "settings"},
     "__init__": set(),
 }

@@ -89,6 +89,9 @@ class _Search:
         """The documents that match a pattern; `**` reaches into folders, other folders are walked."""
         from infinipot_cli.documents.gitignore import Rules, fixed_folder, rules_for
 
+        if (alternatives := _alternatives(pattern)) != [pattern]:
+            yield from dict.fromkeys(path for one in alternatives for path in self.glob(one))
+            return
         recursive = "**" in pattern
         top = fixed_folder(pattern)
         known = {top: Rules.above(top).with_folder(top)}
@@ -163,7 +166,15 @@ def _is_folder(word: str) -> bool:
 
 
 def _is_glob(word: str) -> bool:
-    return glob.has_magic(word) and not os.path.lexists(word)
+    return (glob.has_magic(word) or _alternatives(word) != [word]) and not os.path.lexists(word)
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """What `{a,b}` in a pattern stands for, as in a shell: a pattern for each; braces without a comma are letters."""
+    for match in re.finditer(r"\{([^{}]*,[^{}]*)\}", pattern):
+        before, after = pattern[: match.start()], pattern[match.end() :]
+        return [one for word in match[1].split(",") for one in _alternatives(f"{before}{word}{after}")]
+    return [pattern]
 
 
 def _names(path: str) -> set[str]:

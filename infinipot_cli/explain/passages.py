@@ -4,11 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
 from infinipot_cli.engine import Attended
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.evidence import by_origin
+from infinipot_cli.explain.evidence import by_origin, originals_once
+from infinipot_cli.explain.held import Held
 from infinipot_cli.explain.sentences import quote, sentence_at
 from infinipot_cli.explain.trail import Block, Trail
 
@@ -19,7 +18,7 @@ FEWEST_WORDS, MOST_WORDS = 5, 80
 _CLOSES = tuple(".!?。！？")
 
 
-def passages(trail: Trail, attended: Attended, first: int, held: Tensor) -> list[Passage]:
+def passages(trail: Trail, attended: Attended, first: int, held: Held | None = None) -> list[Passage]:
     """Sentences that an answer attended to, the most important first.
 
     What counts is the attention of heads that copy: that which lay on the very token that was then chosen. An answer
@@ -29,12 +28,12 @@ def passages(trail: Trail, attended: Attended, first: int, held: Tensor) -> list
         trail: of what was read.
         attended: of one answer.
         first: origin of the first token of the documents.
-        held: origins of what the pot held when the question came, a token once in each slot, int64, (L, K, N).
+        held: what the pot held when the question came, where something was done to it before the answer began.
     """
     return _Telling(trail, attended, first, held).passages()
 
 
-def key_sentences(trail: Trail, attended: Attended, first: int, held: Tensor, most: int) -> list[Passage]:
+def key_sentences(trail: Trail, attended: Attended, first: int, held: Held | None, most: int) -> list[Passage]:
     """Whole sentences that stand for the documents, in their order: of those attended to, the most important.
 
     What is left of a sentence, a heading or a stretch without an end is none; only where there is no other, as in a
@@ -69,8 +68,9 @@ class _Telling:
         ordered: the sentences, the most important first.
     """
 
-    def __init__(self, trail: Trail, attended: Attended, first: int, held: Tensor) -> None:
-        self._trail, self._held = trail, held
+    def __init__(self, trail: Trail, attended: Attended, first: int, held: Held | None) -> None:
+        self._trail = trail
+        self._held = held.origins if held else originals_once(trail, attended.origins)
         self.ordered, self._whole = _ranked(trail, attended, first)
         self._seen, self._weights = by_origin(trail, attended, attended.total, first, trail.n_seen)
 

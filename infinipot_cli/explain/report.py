@@ -51,7 +51,7 @@ def make_report(
     """
     held = held or held_at(trail, pot, attended)
     first, end = pot.n_prefix, trail.n_seen
-    ranked = passages(trail, attended, first, held.origins)
+    ranked = passages(trail, attended, first, held)
     cited = [] if is_refusal(answer) else cite(ranked)
     facts = _facts(trail, attended, held, first, end)
     n_kept = sum(sum(kept) for kept, _ in facts.values())

@@ -1,5 +1,6 @@
 """The real process: its terminal, its pipes and its signals. Slow, because each run imports torch."""
 
+import json
 import os
 import pty
 import re
@@ -110,6 +111,23 @@ def test_signals_end_it_at_any_moment(
     assert child.returncode == code, error
     assert b"Traceback" not in error
     assert out == b""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_in_a_reading_is_one_json_document_where_that_was_asked_for(
+    command: list[str], long_story: Path, number: int, code: int
+) -> None:
+    child = subprocess.Popen(
+        [*command, str(long_story), "Who?", "--json", "-v"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert child.stderr is not None
+    child.stderr.readline()  # the command has begun, since it speaks
+    child.send_signal(number)
+    out, error = child.communicate(timeout=30)
+    assert child.returncode == code, error
+    said = json.loads(out)["error"]
+    assert (said["code"], said["exit_code"]) == ("interrupted", code)
 
 
 CTRL_C_AT = """

@@ -105,6 +105,25 @@ def test_the_same_document_comes_once(tree: Path) -> None:
     assert collected.found == {"chapter-2.txt", "chapter-10.txt"}
 
 
+@pytest.mark.parametrize(
+    "pattern", ["*.{md,txt}", "{*.md,[a-c]*.{txt,md}}", "**/{a,b,chapter-*}.{md,txt}", "{sub,.}/*.md"]
+)
+def test_braces_stand_for_alternatives_as_in_a_shell(tree: Path, pattern: str) -> None:
+    shell = f"shopt -s globstar nullglob; printf '%s\\n' {pattern}"
+    wanted = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert listed(pattern, no_ignore=True) == {str(Path(path)) for path in wanted if TREE[str(Path(path))]} != set()
+
+
+def test_braces_without_a_choice_and_names_with_braces_are_letters(tree: Path) -> None:
+    for name in ("{odd}.txt", "{a,b}.txt"):
+        (tree / name).write_text("odd")
+        assert collect([name]).sources == (name,)
+    (tree / "{a,b}.txt").unlink()
+    assert collect(["{a,b}.txt"]).sources == ("a.txt",)
+    with pytest.raises(DocumentError):
+        collect(["{x,y}.txt"])
+
+
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(tree: Path) -> None:
     (tree / "what[1]?.txt").write_text("odd")
     assert collect(["what[1]?.txt"]).sources == ("what[1]?.txt",)

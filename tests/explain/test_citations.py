@@ -7,13 +7,13 @@ from infinipot_cli.documents.piece import TextPiece
 from infinipot_cli.engine import Attended
 from infinipot_cli.explain.citations import Passage, cite
 from infinipot_cli.explain.evidence import token_lookup
+from infinipot_cli.explain.held import Held
 from infinipot_cli.explain.passages import passages
 from infinipot_cli.explain.sentences import MOST_QUOTE_CHARS, quote, sentence_at
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.tokens.stream import TokenRun
 
 PREFIX = 3
-NOTHING = torch.full((2, 1, 1), -1)  # held
 PAGES = ("The ship lay still. Nobody slept.", "The key is 71432. It was dark.", "Morning came. The key was gone.")
 
 
@@ -51,7 +51,7 @@ def whole(trail: Trail) -> str:
 def test_attention_leads_to_the_sentence_on_its_page() -> None:
     trail = trail_of(*PAGES)
     place = whole(trail).index("71432")
-    ranked = passages(trail, attention_on(trail, {place: 0.5, place + 1: 0.4, 2: 0.1}, copied=True), PREFIX, NOTHING)
+    ranked = passages(trail, attention_on(trail, {place: 0.5, place + 1: 0.4, 2: 0.1}, copied=True), PREFIX)
     first, second = ranked
     assert (first.page, first.label, first.line, first.quote, first.score) == (2, "202", None, "The key is 71432.", 0.9)
     assert whole(trail)[slice(*first.char)] == first.quote
@@ -71,7 +71,7 @@ def test_what_is_kept_of_a_passage_and_attended_on_it_are_told_apart_from_its_sc
     held = torch.full((2, 1, trail.n_seen), -1)
     held[0, 0, :10] = torch.arange(start, start + 10)
     held[1, 0, :3] = torch.tensor([start - 1, start + len(key) - 1, start + len(key)])
-    (only,) = passages(trail, attended, PREFIX, held)
+    (only,) = passages(trail, attended, PREFIX, Held(held, torch.zeros_like(held)))
     assert (only.quote, only.score) == (key, 1.0)
     assert only.kept == pytest.approx(11 / (2 * len(key)), abs=1e-4)
     assert only.attention == pytest.approx(2.0 / 8.0, abs=1e-4)
@@ -81,16 +81,16 @@ def test_what_is_kept_of_a_passage_and_attended_on_it_are_told_apart_from_its_sc
 def test_a_sink_that_nothing_was_copied_from_is_not_cited() -> None:
     trail = trail_of(*PAGES)
     place = whole(trail).index("Morning")
-    (only,) = passages(trail, attention_on(trail, {place: 0.01}, copied=True), PREFIX, NOTHING)
+    (only,) = passages(trail, attention_on(trail, {place: 0.01}, copied=True), PREFIX)
     assert only.quote == "Morning came."
-    told = passages(trail, attention_on(trail, {}, copied=False), PREFIX, NOTHING)
+    told = passages(trail, attention_on(trail, {}, copied=False), PREFIX)
     assert told[0].quote == "The ship lay still."  # all attention counts where nothing was copied
 
 
 def test_texts_are_cited_by_line() -> None:
     trail = trail_of("2024-01-01 start\n2024-01-02 error 71\n2024-01-03 stop", numbered=False)
     place = whole(trail).index("71")
-    (only,) = passages(trail, attention_on(trail, {place: 1.0}, copied=True), PREFIX, NOTHING)
+    (only,) = passages(trail, attention_on(trail, {place: 1.0}, copied=True), PREFIX)
     assert (only.page, only.line, only.quote) == (None, 2, "2024-01-02 error 71")
 
 
