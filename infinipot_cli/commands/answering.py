@@ -1,6 +1,7 @@
 """One question: answer it, say what the answer stands on, and record it."""
 
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,6 +112,9 @@ class Answering:
 
     def _say_grounds(self, reading: Reading, answered: Answered) -> None:
         """Under the answer: its sources, and the report where it was asked for."""
+        is_apart = self._page.out is not sys.stdout or not self._page.out.isatty() or self._form.run.plain
+        if reading.task.further and is_apart and (answered.sources or answered.overlooked or self._form.reports):
+            say(self._console, answered.question)  # the answers stand elsewhere
         if answered.sources:
             named = len(reading.inputs) > 1
             lines = source_lines(answered.sources, named=named)

@@ -28,7 +28,7 @@ def carry_out(
             words,
             task,
             each=each,
-            is_dry_run=True,
+            form=form,
             json=form.is_json,
             quiet=form.quiet,
             plain=form.run.plain,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import typer
 
+from infinipot_cli.commands import log_alone
+from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
@@ -31,6 +33,7 @@ class Count:
         n_tokens: of the documents.
         n_cycles: distillations.
         n_readings: pots that are filled, one after the other.
+        n_read: of the tokens, those that a pot would read: the lines of a log may only be counted.
         plan: sizes of the last one.
         failures: documents that cannot be read.
         warnings: what documents say of their state.
@@ -40,13 +43,14 @@ class Count:
     n_tokens: int = 0
     n_cycles: int = 0
     n_readings: int = 0
+    n_read: int = 0
     plan: Plan | None = None
     failures: list[DocumentError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def show_count(
-    session: Session, words: Sequence[str], task: Task, *, each: bool = False, is_dry_run: bool = False,
+    session: Session, words: Sequence[str], task: Task, *, each: bool = False, form: Form | None = None,
     json: bool = False, quiet: bool = False, plain: bool = False, color: Color = Color.AUTO,
 ) -> None:  # fmt: skip
     """Count documents and print what came of it.
@@ -56,7 +60,7 @@ def show_count(
         words: the sources as the user typed them.
         task: what they would be read for.
         each: every source would be read by itself.
-        is_dry_run: say that nothing was read into a pot.
+        form: of the run that this is instead of; None where nothing was to be read.
         json: one JSON document instead of a list.
         quiet: only the list.
         plain: on a terminal too, as in a pipe.
@@ -80,10 +84,10 @@ def show_count(
             _add_stored(session, pot, task, count)
         found = collected.found if collected else frozenset()
         for group in [[source] for source in sources] if each else [list(sources)] if sources else []:
-            _add(session, group, task, found, count, may_fail=len(sources) > 1 and each)
+            _add(session, group, task, found, count, form=form, may_fail=len(sources) > 1 and each)
     assert count.plan is not None or count.failures
     if json:
-        put(safe_json(_record(session, count, is_dry_run=is_dry_run)))
+        put(safe_json(_record(session, count, is_dry_run=form is not None)))
     else:
         show_rows(count.rows, plain=plain)
     for warning in count.warnings:
@@ -92,15 +96,16 @@ def show_count(
         show_problem(error_console(color, plain=plain), failure.message, failure.hint)
     if count.plan is not None:
         say(console, _line(session, count, count.plan), style="dim")
-    if is_dry_run:
+    if form is not None:
         say(console, "nothing was read into a pot (--dry-run)", style="dim")
     if count.failures:
         raise typer.Exit(count.failures[0].exit_code)
 
 
 def _add(
-    session: Session, sources: list[str], task: Task, found: frozenset[str], count: Count, *, may_fail: bool
-) -> None:
+    session: Session, sources: list[str], task: Task, found: frozenset[str], count: Count, *, form: Form | None,
+    may_fail: bool,
+) -> None:  # fmt: skip
     """Count one reading."""
     try:
         reading = session.prepare(sources, task, found=found, will_load=False)
@@ -111,12 +116,15 @@ def _add(
         count.rows.append(_row(sources[0], error=error.message))
         return
     with reading:
+        is_log_alone = form is not None and log_alone.is_enough(form, log_alone.watched(form, reading))
         reading.count()
         earlier = sum(int(str(row["tokens"])) for row in count.rows) if not count.n_readings else 0
         count.plan = reading.plan
-        count.n_readings += 1
-        count.n_cycles += reading.plan.n_cycles(reading.n_tokens + earlier) - reading.plan.n_cycles(earlier)
         count.n_tokens += reading.n_tokens
+        if not is_log_alone:
+            count.n_readings += 1
+            count.n_read += reading.n_tokens
+            count.n_cycles += reading.plan.n_cycles(reading.n_tokens + earlier) - reading.plan.n_cycles(earlier)
         count.warnings += reading.warnings
         for entry in reading.inputs:
             document, failure = entry.document, entry.document.failure
@@ -156,7 +164,7 @@ def _row(
 
 def _seconds(session: Session, count: Count, plan: Plan) -> float | None:
     speed = last_speed(session.files.name, plan.capacity)
-    return count.n_tokens / speed if speed else None
+    return 0.0 if not count.n_read else count.n_read / speed if speed else None
 
 
 def _pot_bytes(session: Session, plan: Plan) -> int | None:
@@ -190,9 +198,11 @@ def _record(session: Session, count: Count, *, is_dry_run: bool) -> dict[str, ob
 
 def _line(session: Session, count: Count, plan: Plan) -> str:
     """All of it in one line."""
+    if not count.n_readings and count.n_tokens:
+        return f"{counted(count.n_tokens, 'token')} · the lines are counted and read into no pot"
     seconds, n_bytes = _seconds(session, count, plan), _pot_bytes(session, plan)
     if count.n_cycles:
-        ratio = count.n_tokens / plan.capacity / count.n_readings
+        ratio = count.n_read / plan.capacity / count.n_readings
         passes = f"{counted(count.n_cycles, 'distillation')}, 1 : {ratio:.0f}"
     else:
         passes = "fits, nothing is dropped"

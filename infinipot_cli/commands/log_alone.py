@@ -7,8 +7,18 @@ takes a second.
 from itertools import chain
 
 from infinipot_cli.commands.form import Form
+from infinipot_cli.logs import Digest
 from infinipot_cli.reading import Reading
 from infinipot_cli.sources import Input
+
+
+def watched(form: Form, reading: Reading) -> Reading:
+    """The same reading, whose documents are watched by digests where their logs are to be told of."""
+    if form.digest:
+        for entry in reading.inputs:
+            entry.log = Digest(entry.first_line)
+            entry.pieces = entry.log.watch(entry.pieces)
+    return reading
 
 
 def is_enough(form: Form, reading: Reading) -> bool:

@@ -28,7 +28,6 @@ from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, counted_line, duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError, StandardOutputError, UsageError
-from infinipot_cli.logs import Digest
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
@@ -159,10 +158,7 @@ class Reply:
             reading.announces |= self._form.announce
             if self._form.reports:
                 reading.watch_evictions()
-            if self._form.digest:
-                for entry in reading.inputs:
-                    entry.log = Digest(entry.first_line)
-                    entry.pieces = entry.log.watch(entry.pieces)
+            log_alone.watched(self._form, reading)
             with reading.stop.on_interrupt():
                 is_log_alone = self._then is None and log_alone.is_enough(self._form, reading)
             if is_log_alone:

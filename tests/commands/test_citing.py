@@ -80,6 +80,15 @@ def test_each_of_several_answers_has_its_sources(story: Path, model: list[str]) 
     assert all(answer["sources"] for answer in record["answers"])
 
 
+def test_beside_several_answers_that_are_piped_on_sources_name_their_question(story: Path, model: list[str]) -> None:
+    asked = ["What is the pass key?", "Who slept?"]
+    shown = run("ask", str(story), *model, "-Q", asked[0], "-Q", asked[1])
+    lines = [line for line in shown.stderr.splitlines() if line in asked or line.startswith("Sources")]
+    assert lines[::2] == asked and all(line.startswith("Sources") for line in lines[1::2])
+    alone = run("ask", str(story), *model, asked[0])
+    assert asked[0] not in alone.stderr
+
+
 def test_places_are_written_as_people_do() -> None:
     def passage(kind: str, page: int | None, label: str | None, line: int | None = None) -> Passage:
         return Passage(0, "a", kind, page, label, line, (0, 4), "So.\x1b[2J", 1.0)

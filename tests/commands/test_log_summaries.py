@@ -49,6 +49,21 @@ def test_the_digest_names_first_and_last_errors(log: Path, tiny_model: Path) -> 
     assert record["input"][0]["log"]["levels"] == {"fatal": 1, "error": 1, "info": 19}
 
 
+def test_a_dry_run_says_which_logs_no_model_would_read(log: Path, tiny_model: Path, tmp_path: Path) -> None:
+    def planned(*words: str) -> str:
+        told = run("summarize", *words, "--dry-run")
+        assert told.exit_code == 0 and str(log) in told.stdout
+        return told.stderr
+
+    alone = planned(str(log))
+    assert "counted and read into no pot" in alone and "distillation" not in alone and "to read" not in alone
+    for words in ([], ["--write"], ["--no-digest"], ["--save-pot", "x"], ["-m", str(tiny_model)]):
+        assert ("read into no pot" in planned(str(log), *words)) is (words == []), words
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Nothing happened. " * 20)
+    assert "read into no pot" not in planned(str(log), str(notes), "--together")
+
+
 def test_lines_keep_their_numbers_when_some_are_chosen(log: Path, tiny_model: Path) -> None:
     shown = run("summarize", str(log), *SMALL, "-m", str(tiny_model), "-q", "--lines", "3-")
     assert "First error: line 21 " in shown.stdout
