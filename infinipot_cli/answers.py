@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from infinipot_cli.explain.lookout import Found, Lookout, apart
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Again, Trail
-from infinipot_cli.plan import Plan, Task, sought
+from infinipot_cli.plan import Plan, Task, Turn, sought
 from infinipot_cli.settings import PICKING_TOKENS, Loading, Sampling
 from infinipot_cli.sources import Input
 from infinipot_cli.tokens.detokenize import Detokenizer
@@ -72,7 +72,6 @@ class Answers:
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
         passes: the latest distillations while documents were read.
-        rereads: whether passages may be read once more for a question, if the plan has it.
         n_reread: tokens of the documents that the pot read once more for the latest question.
         held: what it held when that question came, and these passages; None where there were none.
         last_pass: the distillation that made room for the latest question and its answer, if there was one.
@@ -92,7 +91,6 @@ class Answers:
         self.attended: Attended | None = None
         self.overlooked: Overlooked | None = None
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
-        self.rereads = True
         self.n_reread = 0
         self.held: Held | None = None
         self.last_pass: Pass | None = None
@@ -148,6 +146,7 @@ class Answers:
         pot_to_ask: "Callable[[], Pot]",
         suffix: Sequence[int],
         *,
+        turn: Turn | None = None,
         watch: bool = False,
         lookout: Lookout | None = None,
     ) -> Iterator[str]:
@@ -155,7 +154,8 @@ class Answers:
 
         Args:
             pot_to_ask: gives the pot, which the answer changes.
-            suffix: tokens of the question, up to the header that opens the answer.
+            suffix: tokens of the question behind text of a document, up to the header that opens the answer.
+            turn: in a conversation, what stands in front of the question; passages that are read again come between.
             watch: as for `answer`.
             lookout: has looked for the question's words while the documents were read.
         """
@@ -172,8 +172,10 @@ class Answers:
         with memory_guard("answer"):
             pot = pot_to_ask()
             before_it = (pot.n_cycles, pot.n_seen, pot.n_held)
-            if self.rereads:
-                self._reread(pot, lookout, len(suffix) + self.plan.max_tokens)
+            opening = turn.opening if turn else ()
+            self._reread(pot, lookout, len(suffix) + self.plan.max_tokens, opening)
+            if turn and not self.n_reread:
+                suffix = (*turn.opening, *turn.alone)
             self.attended = self._watcher() if watch else None
             steps = generate(
                 self._model.load().model,
@@ -203,7 +205,7 @@ class Answers:
             self.said += text
             yield text
 
-    def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int) -> None:
+    def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int]) -> None:
         """Read the passages that match a question best once more, where the pot may have lost what they say.
 
         A pot in which nothing was distilled holds them as they are.
@@ -212,6 +214,7 @@ class Answers:
             pot: that will be asked.
             lookout: has looked for the question's words.
             n_behind: places that question and answer may take.
+            opening: what stands in front of the passages.
         """
         from infinipot_cli.engine import reread
         from infinipot_cli.explain.held import held_at, unasked, with_reread
@@ -226,10 +229,11 @@ class Answers:
         passages = [[*gap, *ids] for ids in spans.values()]
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)
-        n_passages, rest = sum(map(len, passages)), self.plan.choice.rest
+        n_passages, rest = len(opening) + sum(map(len, passages)), self.plan.choice.rest
         n_kept = max(pot.n_prefix + 1, min(int(rest * pot.budget), pot.budget - n_passages))
         n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
-        read = reread(self._model.load().model, pot, passages, n_kept=n_kept, n_most=n_most)
+        model = self._model.load().model
+        read = reread(model, pot, passages, n_kept=n_kept, n_most=n_most, opening=opening)
         starts = [(*list(spans)[one.number], one.origin + len(gap)) for one in read]
         again = [Again(start, origin, end - start) for start, end, origin in starts]
         if again:

@@ -4,7 +4,7 @@ With history every question and answer stays behind the document, and is distill
 conversation never ends for lack of room. Without history each question is asked of a copy of the pot, as `ask` does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from infinipot_cli.progress import Progress
@@ -29,8 +29,6 @@ class Conversation:
         self._session, self._reading = session, reading
         self.keeps_history = keeps_history and session.turn("?") is not None
         self.n_turns = 0
-        # behind an earlier answer a passage would stand as if the model had said it
-        reading.rereads = not self.keeps_history
 
     def ask(self, question: str) -> Iterator[str]:
         """Answer in pieces of text.
@@ -39,10 +37,20 @@ class Conversation:
             UsageError: the question is blank.
             PotSizeError: question and answer have no room beside what a distillation keeps.
         """
-        suffix, catalyst = self._words(question)
+        prompt = self._session.plan(ask(question)).prompt
+        turn = self._session.turn(question.strip()) if self._follows_an_answer else None
+        suffix, catalyst = (turn.behind, turn.alone) if turn else (prompt.suffix_ids, prompt.catalyst_ids)
+        n_asking = len(suffix) + (len(turn.opening) if turn else 0)
         lookout = self._reading.look_back(question)
-        yield from self._reading.answer_from(lambda: self._pot(suffix, catalyst), suffix, watch=True, lookout=lookout)
+        yield from self._reading.answer_from(
+            lambda: self._pot(n_asking, catalyst), suffix, turn=turn, watch=True, lookout=lookout
+        )
         self.n_turns += 1
+
+    @property
+    def _follows_an_answer(self) -> bool:
+        """Whether an answer is the last that the pot holds, of this conversation or of one that was stored."""
+        return self.keeps_history and (self.n_turns > 0 or self._reading.pot.n_seen > self._reading.trail.n_seen)
 
     def read_more(self, inputs: list[Input], n_tokens: int) -> Iterator[Progress]:
         """Read documents, or parts of them once more, behind what was read and said.
@@ -60,13 +68,7 @@ class Conversation:
             distill(self._session.load().model, pot)
         yield from self._reading.read_more(inputs)
 
-    def _words(self, question: str) -> tuple[list[int], list[int]]:
-        if self.n_turns and self.keeps_history and (turn := self._session.turn(question.strip())):
-            return turn
-        prompt = self._session.plan(ask(question)).prompt
-        return list(prompt.suffix_ids), list(prompt.catalyst_ids)
-
-    def _pot(self, suffix: list[int], catalyst: list[int]) -> "Pot":
+    def _pot(self, n_asking: int, catalyst: Sequence[int]) -> "Pot":
         """The pot with room for the question, its answer, and the catalyst of the next distillation."""
         from infinipot_cli.engine.distill import distill
 
@@ -75,6 +77,6 @@ class Conversation:
         if pot.n_held > n_full:  # the end of a very long answer has taken the catalyst's places
             pot.rewind(n_full)
         pot.catalyst_ids = tuple(catalyst)
-        if self.keeps_history and pot.n_held + len(suffix) + plan.max_tokens > n_full and pot.n_held > pot.budget:
+        if self.keeps_history and pot.n_held + n_asking + plan.max_tokens > n_full and pot.n_held > pot.budget:
             distill(self._session.load().model, pot)
         return pot

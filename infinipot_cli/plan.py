@@ -64,6 +64,21 @@ def sought(task: Task) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A further question of a conversation in token ids.
+
+    Attributes:
+        opening: ends the last answer and opens the turn.
+        behind: the question and what follows it, behind text of a document that stands in this turn.
+        alone: the same where there is none.
+    """
+
+    opening: tuple[int, ...]
+    behind: tuple[int, ...]
+    alone: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Prompt:
     """A task in token ids.
 

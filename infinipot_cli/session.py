@@ -17,7 +17,7 @@ from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.footprint import sized
-from infinipot_cli.plan import Plan, Prompt, Task, asked_ahead, make_plan, make_prompt
+from infinipot_cli.plan import Plan, Prompt, Task, Turn, asked_ahead, make_plan, make_prompt
 from infinipot_cli.quick_imports import begin_loading, import_libraries, without_collecting
 from infinipot_cli.reading import Reading
 from infinipot_cli.settings import (
@@ -265,19 +265,14 @@ class Session:
             task, self.tokenizer, opening=frame.prefix, closing=frame.suffix, behind_system=frame.behind_system
         )
 
-    def turn(self, question: str) -> tuple[list[int], list[int]] | None:
-        """A further question of a conversation, in token ids.
-
-        Returns:
-            What follows the last answer, and the catalyst that judges by it; None if the model's format has no
-            further turns.
-        """
+    def turn(self, question: str) -> Turn | None:
+        """A further question of a conversation; None if the model's format has no further turns."""
         frame = next_turn(self.files.chat_template, self.files.special_tokens, think=self.loading.think)
         if frame is None:
             return None
-        asked = self.tokenizer.encode(load_template("ask").ask(question).lstrip())
-        end = self.tokenizer.encode_template(frame.suffix)
-        return [*self.tokenizer.encode_template(frame.prefix), *asked, *end], [*asked, *end]
+        asked, end = load_template("ask").ask(question), self.tokenizer.encode_template(frame.suffix)
+        opening, alone = self.tokenizer.encode_template(frame.prefix), self.tokenizer.encode(asked.lstrip())
+        return Turn(tuple(opening), (*self.tokenizer.encode(asked), *end), (*alone, *end))
 
     def _default_capacity(self) -> int:
         self.request = sized(self.request, self.files, self.loading)

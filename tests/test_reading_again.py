@@ -1,6 +1,8 @@
 """`--set reread`: passages that hold a question's words stand whole in the pot when it is asked."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from infinipot_cli.explain.lookout import apart
 from infinipot_cli.explain.record import RULES
 from infinipot_cli.explain.report import make_report
 from infinipot_cli.explain.trail import Again, Trail
+from infinipot_cli.plan import Turn
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume, save
 from infinipot_cli.session import SUMMARIZE, Session, ask, ask_all
@@ -189,19 +192,42 @@ def test_a_conversation_looks_for_the_words_of_every_question(book: Path, tiny_m
             assert fact in book.read_text()[start : start + best.n_tokens], "the best is read first"
 
 
-def test_what_was_said_is_not_followed_by_passages(
+def test_in_a_conversation_passages_stand_in_the_turn_of_the_question(
     book: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = session(tiny_model)
+    read: list[tuple[int, ...]] = []
+    for module in map(import_module, ("infinipot_cli.engine.reread", "infinipot_cli.engine.ingest")):
+        whole = vars(module)["consume"]
+
+        def watched(*words: Any, whole: Any = whole) -> Any:
+            read.append(tuple(words[3]))
+            return whole(*words)
+
+        monkeypatch.setattr(module, "consume", watched)
+    opening, end = tuple(made.tokenizer.encode("|opening|")), tuple(made.tokenizer.encode("|end|"))
+    asked = {words: tuple(made.tokenizer.encode(f"\n\nQuestion: {words}")) for words in (QUESTION, ANOTHER)}
     with made.prepare([str(book)], SUMMARIZE) as reading:
         for _ in reading.read():
             pass
-        monkeypatch.setattr(made, "turn", lambda question: (made.tokenizer.encode(question), [7]))
+        monkeypatch.setattr(made, "turn", lambda words: Turn(opening, (*asked.get(words, ()), *end), (1, *end)))
         talk = Conversation(made, reading, keeps_history=True)
         assert talk.keeps_history
-        for question in (QUESTION, ANOTHER):
+        for number, (question, fact) in enumerate(((QUESTION, FACT), (ANOTHER, OTHER))):
+            n_seen, start = reading.pot.n_seen, len(read)
             "".join(talk.ask(question))
-            assert reading.n_reread == 0
+            best = next(again for again in reading.trail.again if again.origin >= n_seen)
+            first = best.first - len(reading.plan.prompt.prefix_ids)
+            assert fact in book.read_text()[first : first + best.n_tokens], "the best is read first"
+            heads = [ids for ids in read[start:] if ids == opening]
+            assert len(heads) == number, "what opens a turn stands there once, behind the first answer"
+            if number:
+                place = read.index(opening, start)
+                assert best.origin - n_seen == len(opening) + 1 and read[place + 1][0] == made.tokenizer.encode("\n")[0]
+                assert any(ids[-len(end) :] == end and asked[question] == ids[: -len(end)] for ids in read[place:])
+        n_seen, start = reading.pot.n_seen, len(read)
+        "".join(talk.ask("Hm?"))
+        assert reading.n_reread == 0 and (*opening, 1, *end) in read[start:], "without passages the turn is as ever"
 
 
 def test_a_summary_asks_for_no_words(book: Path, tiny_model: Path) -> None:

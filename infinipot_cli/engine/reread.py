@@ -26,8 +26,9 @@ class Reread:
 
 @torch.no_grad()
 def reread(
-    model: PreTrainedModel, pot: Pot, passages: Sequence[Sequence[int]], *, n_kept: int, n_most: int | None = None
-) -> list[Reread]:
+    model: PreTrainedModel, pot: Pot, passages: Sequence[Sequence[int]], *, n_kept: int, n_most: int | None = None,
+    opening: Sequence[int] = (),
+) -> list[Reread]:  # fmt: skip
     """Distil a pot and read passages behind what stays, the best first: what stands in front of it is read into it.
 
     Args:
@@ -37,6 +38,7 @@ def reread(
         passages: token ids, the best first; those that find no room are left out.
         n_kept: entries that the pot keeps of its own.
         n_most: it is distilled only if it holds more than these, `n_kept` unless given.
+        opening: token ids in front of the first passage, if any is read: what opens a turn of a conversation.
 
     Returns:
         The passages that were read, in the order of reading.
@@ -44,7 +46,7 @@ def reread(
     Raises:
         PotSizeError: what must stay fills the pot.
     """
-    room, chosen = pot.budget - n_kept, list[int]()
+    room, chosen = pot.budget - n_kept - len(opening), list[int]()
     for number, passage in enumerate(passages):
         if len(passage) <= room:
             chosen.append(number)
@@ -56,8 +58,11 @@ def reread(
         distill(model, pot, n_kept=n_kept)
     port, read = port_of(model), list[Reread]()
     for number in chosen:
-        if pot.n_held + len(passages[number]) > pot.capacity - len(pot.catalyst_ids):
+        n_needed = len(passages[number]) + (len(opening) if not read else 0)
+        if pot.n_held + n_needed > pot.capacity - len(pot.catalyst_ids):
             continue  # heads that share their places, and pins, may hold more than was wished
+        if opening and not read:
+            consume(model, port, pot, opening)
         read.append(Reread(number, pot.n_seen))
         consume(model, port, pot, passages[number])
     return read
