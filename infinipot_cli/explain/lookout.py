@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from infinipot_cli.explain.sentences import quote, sentence_at
 from infinipot_cli.explain.trail import BLOCK_TOKENS, Block
@@ -20,10 +21,14 @@ GOOD_MATCH = 0.6
 FEWEST_WORDS = 2
 # Words that stand in more of the passages than this say nothing about where to look.
 COMMON = 0.1
+# What such a word counts beside others: it tells passages apart that hold the same rare ones.
+WEIGHT_OF_COMMON = 0.3
 # Passages kept of a group; more of them than that, and none is the best.
 MOST_ALIKE = 4
 MOST_GROUPS = 512
 MOST_WORDS = 24
+# Passages that are looked at for room, the best first.
+MOST_TRIED = 128
 # Whole blocks over which the end of a sentence is waited for.
 MOST_OPEN = 3
 
@@ -179,6 +184,9 @@ class Lookout:
         """Sum of the inverse document frequencies."""
         return sum(math.log(1 + self._n_blocks / self._counts[word]) for word in words)
 
+    def _worth(self, words: frozenset[int], rare: frozenset[int]) -> float:
+        return self._weight(words & rare) + WEIGHT_OF_COMMON * self._weight(words - rare)
+
     def favoured(self, most: int, *, fewest: int = FEWEST_WORDS) -> list[tuple[int, int]]:
         """Origins of the passages that match best so far, as ranges, the best first.
 
@@ -192,7 +200,7 @@ class Lookout:
         """Origins of all remembered passages of so many words, the best first."""
         rare = self._rare()
         groups = [words for words in self._groups if len(words) >= fewest]
-        for words in sorted(groups, key=lambda words: self._weight(words & rare), reverse=True):
+        for words in sorted(groups, key=lambda words: self._worth(words, rare), reverse=True):
             for match in self._groups[words].matches:
                 yield match.origins
 
@@ -230,12 +238,18 @@ class Lookout:
 
 
 def _within(most: int, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The first of these ranges, as far as they have so many tokens together."""
-    chosen = []
-    for start, end in ranges:
-        if (most := most - (end - start)) < 0:
-            break
-        chosen.append((start, end))
+    """Those of the ranges, the first ones first, that find room in so many tokens, what they share counted once."""
+    chosen: list[tuple[int, int]] = []
+    for start, end in islice(ranges, MOST_TRIED):
+        if any(start < other_end and other_start < end for other_start, other_end in chosen):
+            joined = apart([*chosen, (start, end)])
+        elif end - start <= most:
+            joined = [*chosen, (start, end)]
+        else:
+            continue
+        grown = sum(end - start for start, end in joined) - sum(end - start for start, end in chosen)
+        if grown <= most:
+            chosen, most = joined, most - grown
     return chosen
 
 

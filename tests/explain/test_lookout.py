@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infinipot_cli.documents.piece import TextPiece
-from infinipot_cli.explain.lookout import MOST_ALIKE, MOST_GROUPS, Lookout, Match
+from infinipot_cli.explain.lookout import MOST_ALIKE, MOST_GROUPS, Lookout, Match, _within
 from infinipot_cli.explain.overlooked import overlooked
 from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
 from infinipot_cli.tokens.stream import TokenRun
@@ -97,6 +97,31 @@ def test_memory_does_not_grow_with_what_is_read() -> None:
         trail.blocks.clear()
     assert len(lookout._groups) <= MOST_GROUPS
     assert all(len(group.matches) <= MOST_ALIKE for group in lookout._groups.values())
+
+
+@given(
+    st.integers(0, 60),
+    st.lists(st.tuples(st.integers(0, 99), st.integers(1, 40)).map(lambda pair: (pair[0], sum(pair))), max_size=12),
+)
+def test_passages_fill_the_room_that_there_is_the_best_first(most: int, spans: list[tuple[int, int]]) -> None:
+    """A slow oracle: each is taken whose tokens, with those of what was taken before it, find room."""
+    taken: set[int] = set()
+    for start, end in spans:
+        if len(taken | set(range(start, end))) <= most:
+            taken |= set(range(start, end))
+    chosen = _within(most, spans)
+    assert sorted(token for start, end in chosen for token in range(start, end)) == sorted(taken), "and no token twice"
+
+
+def test_common_words_tell_passages_apart_that_hold_the_same_rare_ones() -> None:
+    rare = "The keeper of Skerry slept. "
+    better = "Once the keeper of Skerry, at night, was asleep in the house. "
+    text = prose(400, 7) + ". " + rare + prose(200, 8) + ". " + better + "Night house. " * 200 + prose(200, 9)
+    questions = {better: "Was the keeper of Skerry in the house?", rare: "Slept the keeper of Skerry?"}
+    for first, question in questions.items():
+        _, lookout = read(text, question)
+        start, end = lookout.to_reread(60)[0]
+        assert first.strip() in " ".join(text.split()[start - PREFIX : end - PREFIX])
 
 
 def test_only_what_is_mostly_lost_is_named() -> None:
