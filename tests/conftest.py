@@ -17,6 +17,8 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="infinipot-hub-")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # every core has its own worker, and children of it
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from rich.console import Console
