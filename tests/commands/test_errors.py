@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -284,8 +285,9 @@ def test_a_reader_that_went_away_ends_help_and_version_quietly(words: list[str])
 
 
 def test_the_script_of_completion_is_printed() -> None:
-    command = [sys.executable, "-m", "infinipot_cli", "--show-completion", "bash"]
-    done = subprocess.run(command, capture_output=True, check=False)
+    # a shell is told from the parents of a process, of which there may be none
+    line = f"{shlex.quote(sys.executable)} -m infinipot_cli --show-completion; exit $?"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=False)
     assert (done.returncode, b"_INFINIPOT_COMPLETE" in done.stdout) == (0, True)
 
 
