@@ -68,10 +68,10 @@ def test_no_wording_of_the_benchmark_is_a_wording_of_the_training() -> None:
     wordings = [line[2:] for line in lines if line[:2] in ("S ", "Q ")]
     assert len(wordings) > 1000
     patterns = [
-        re.sub(r"\\\{\w+\\\}", r"[\\w’'-]+(?: [\\w’'-]+){0,2}", re.escape(wording.strip()))
+        re.compile(re.sub(r"\\\{\w+\\\}", r"[\\w’'-]+(?: [\\w’'-]+){0,2}", re.escape(wording.strip())))
         for line in wordings
         for wording in line.split(": ", 1)[-1].split(" | ")
     ]
-    assert any(re.fullmatch(pattern, "Anna Barlow was born in Tarn on 3 May.") for pattern in patterns)
+    assert any(pattern.fullmatch("Anna Barlow was born in Tarn on 3 May.") for pattern in patterns)
     for fact in all_facts():
-        assert not [pattern for pattern in patterns if re.fullmatch(pattern, fact.statement)]
+        assert not [pattern for pattern in patterns if pattern.fullmatch(fact.statement)]
