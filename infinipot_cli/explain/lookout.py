@@ -32,6 +32,7 @@ MOST_TRIED = 128
 # Whole blocks over which the end of a sentence is waited for.
 MOST_OPEN = 3
 
+_CLOSING = frozenset(".!?…。！？\"'”’)]")
 _WORD = re.compile(r"\w+")
 _LAST_WORD = re.compile(r"\w*\Z")
 # Endings beyond this many letters are let go, so that "appointed" finds "appointment".
@@ -262,7 +263,8 @@ def _passage(blocks: list[Block], first: int, last: int) -> tuple[Match, bool]:
     # the last token that begins no later than the passage, since many begin with the blank before their word
     first_token = max(0, bisect_right(starts, offset + start) - 1)
     end_token = max(first_token + 1, bisect_left(starts, offset + end))
-    is_whole = end < len(text)
+    # behind a blank at the end of a block a sentence may go on, unless it is closed
+    is_whole = bool(text[end:].strip()) or (end < len(text) and text[end - 1] in _CLOSING)
     match = Match(
         document=blocks[0].document,
         char=(offset + start, offset + end),

@@ -156,7 +156,7 @@ def test_offline_says_which_flag_it_was_and_asks_nobody(story: Path, monkeypatch
 
 @pytest.mark.parametrize("command", [["explain"], ["history", "list"], ["models", "list"], ["pots", "list"]])
 def test_what_can_be_long_can_do_without_a_pager(command: list[str]) -> None:
-    assert "--no-pager" in run(*command, "-h").stdout
+    assert "--no-pager" in run(*command, "--help").stdout
 
 
 @pytest.mark.parametrize(("when", "in_colour"), [("auto", False), ("never", False), ("always", True)])

@@ -10,6 +10,8 @@ from typer.testing import CliRunner, Result
 from infinipot_cli.app import app
 
 SMALL = ["-s", "400", "-n", "8"]
+# To be read once more in front of the question, in a pot of 400 bytes.
+TOO_LONG = ", after the sea had taken her father from the rocks below"
 
 
 def run(*words: str, stdin: bytes | None = None) -> Result:
@@ -52,7 +54,7 @@ def test_a_pipe_cannot_be_read_twice_and_that_is_said(story: Path, model: list[s
 
 def test_a_lost_passage_is_named_with_the_command_that_reads_it(tmp_path: Path, model: list[str]) -> None:
     lines = ["The night was dark."] * 120
-    lines.insert(3, "Maren Holt was appointed lighthouse keeper of Skerry in 1873.")
+    lines.insert(3, f"Maren Holt was appointed lighthouse keeper of Skerry in 1873{TOO_LONG}.")
     path = tmp_path / "a story.txt"
     path.write_text("\n".join(lines))
     words = ["ask", str(path), "When was Maren Holt made lighthouse keeper of Skerry?", *SMALL, *model, "--no-cite"]
@@ -74,7 +76,7 @@ def test_a_conversation_names_it_with_the_line_that_reads_it(
     monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("infinipot_cli.answers.Answers.cited", lambda _: [])  # a model of random numbers cites anything
     lines = ["The night was dark."] * 120
-    lines.insert(3, "Maren Holt was appointed lighthouse keeper of Skerry in 1873.")
+    lines.insert(3, f"Maren Holt was appointed lighthouse keeper of Skerry in 1873{TOO_LONG}.")
     path, other = tmp_path / "a story.txt", tmp_path / "other.txt"
     path.write_text("\n".join(lines))
     other.write_text("The day was bright.")

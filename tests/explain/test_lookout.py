@@ -66,6 +66,16 @@ def test_a_planted_fact_is_found_across_any_edge_of_a_block(
     assert lookout.best(match.origins[0]) == []
 
 
+@pytest.mark.parametrize("n_together", [5, 64, 100])
+@pytest.mark.parametrize("before", range(60, 131, 7))
+def test_a_sentence_goes_on_behind_a_block_that_ends_in_a_blank(before: int, n_together: int) -> None:
+    fact = "Maren Holt was made keeper of Skerry in 1873, after the sea rose."
+    text = "x" * (before - 2) + ". " + fact + " Wind blew in from there." * 9
+    _, lookout = read(text, "When was Maren Holt made keeper of Skerry?", n_together, token=r"(?s).")
+    ((start, end), *_) = lookout.to_reread(1000)
+    assert text[start - PREFIX : end - PREFIX].strip() == fact
+
+
 @pytest.mark.parametrize(
     "text",
     [
