@@ -278,9 +278,9 @@ class Answers:
 
     def found(self) -> dict[str, Found]:
         """For each question, the passages that match it in words."""
-        n_seen, most = len(self.plan.prompt.prefix_ids) + self.n_tokens, self.plan.budget
+        n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
         looked = zip(sought(self.task), self._lookouts, strict=True)
-        return {words: lookout.found(n_seen, most) for words, lookout in looked}
+        return {words: lookout.found(n_seen) for words, lookout in looked}
 
     def recall(self, found: Mapping[str, Found]) -> None:
         """Take what an earlier reading found for the same questions, of text that is not here any more."""

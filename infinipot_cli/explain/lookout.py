@@ -64,7 +64,7 @@ class Found:
 
     Attributes:
         best: the passages that match best, as `Lookout.best` gives them.
-        passages: origins of those that shall be read once more, the best first.
+        passages: origins of those that may be read once more, as far as there is room, the best first.
     """
 
     best: tuple[Match, ...]
@@ -207,13 +207,16 @@ class Lookout:
 
     def to_reread(self, most: int) -> list[tuple[int, int]]:
         """The same of passages that shall be read once more: one word is enough where no other says where to look."""
-        if self.recalled is not None:
-            return _within(most, self.recalled.passages)
-        return self.favoured(most, fewest=min(FEWEST_WORDS, len(self._rare())))
+        return _within(most, self._to_reread())
 
-    def found(self, n_seen: int, most: int) -> "Found":
-        """Everything that it can say; arguments are those of `best` and `to_reread`."""
-        passages = (span for span in self.to_reread(most) if span[1] <= n_seen)
+    def _to_reread(self) -> Iterable[tuple[int, int]]:
+        if self.recalled is not None:
+            return self.recalled.passages
+        return self._ranked(min(FEWEST_WORDS, len(self._rare())))
+
+    def found(self, n_seen: int) -> "Found":
+        """Everything that it can say; the argument is that of `best`."""
+        passages = islice((span for span in self._to_reread() if span[1] <= n_seen), MOST_TRIED)
         return Found(tuple(self.best(n_seen)), tuple(passages))
 
     def best(self, n_seen: int) -> list[Match]:

@@ -123,6 +123,21 @@ def test_passages_fill_the_room_that_there_is_the_best_first(most: int, spans: l
     assert sorted(token for start, end in chosen for token in range(start, end)) == sorted(taken), "and no token twice"
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 400))
+def test_what_was_found_is_recalled_as_it_would_be_found(seed: int, most: int) -> None:
+    rng = random.Random(seed)
+    words = "Maren Holt made lighthouse keeper of Skerry".split()
+    dull = [rng.choices(DULL, k=rng.randint(0, 30)) for _ in range(40)]
+    sentences = [" ".join([*rng.sample(words, rng.randint(1, 5)), *others]) for others in dull]
+    trail, lookout = read(". ".join(sentences) + ".", " ".join(words) + "?", rng.choice([5, 100]))
+    later = Lookout(" ".join(words) + "?")
+    later.recalled = lookout.found(trail.n_seen)
+    assert later.to_reread(most) == lookout.to_reread(most)
+    assert later.best(trail.n_seen) == lookout.best(trail.n_seen)
+    assert later.found(trail.n_seen) == lookout.found(trail.n_seen)
+
+
 def test_common_words_tell_passages_apart_that_hold_the_same_rare_ones() -> None:
     rare = "The keeper of Skerry slept. "
     better = "Once the keeper of Skerry, at night, was asleep in the house. "
