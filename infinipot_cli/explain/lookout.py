@@ -27,6 +27,8 @@ WEIGHT_OF_COMMON = 0.3
 MOST_ALIKE = 4
 MOST_GROUPS = 512
 MOST_WORDS = 24
+# Characters between two mentions of the same, which stand in one passage then.
+ONE_BREATH = 60
 # Passages that are looked at for room, the best first.
 MOST_TRIED = 128
 # Whole blocks over which the end of a sentence is waited for.
@@ -145,20 +147,31 @@ class Lookout:
 
     def _found(self, text: str) -> dict[int, tuple[int, int]]:
         """Numbers of the question's words that a text holds, with the place of the last of each."""
+        return {number: place.span() for number, place in self._words_in(text)}
+
+    def _places(self, text: str, words: frozenset[int]) -> list[tuple[int, int]]:
+        """Where any of these words stands in a text."""
+        return [place.span() for number, place in self._words_in(text) if number in words]
+
+    def _words_in(self, text: str) -> Iterator[tuple[int, re.Match[str]]]:
+        """Numbers of the question's words as they come in a text, and their places."""
         assert self._pattern is not None
-        found: dict[int, tuple[int, int]] = {}
         for place in self._pattern.finditer(text):
-            stem = place.group().casefold()[:_STEM]
-            number = self._stems.get(stem)
+            number = self._stems.get(place.group().casefold()[:_STEM])
             if number is not None:
-                found[number] = place.span()
-        return found
+                yield number, place
 
     def _remember(self, group: _Group, blocks: list[Block], words: frozenset[int]) -> None:
-        """Add the sentences from the first word to the last; of a word that is there twice the latter counts."""
+        """Add the sentences from the first word to the last.
+
+        Of a word that is there twice the latter counts, unless what is said twice is said in one breath.
+        """
         text = "".join(block.text for block in blocks)
         places = [place for word, place in self._found(text).items() if word in words]
         first, last = min(start for start, _ in places), max(end for _, end in places) - 1
+        for start, end in reversed(self._places(text, words)):
+            if start < first and first - end <= ONE_BREATH:
+                first = start
         match, is_whole = _passage(blocks, first, last)
         group.matches.append(match)
         if not is_whole:

@@ -123,6 +123,16 @@ def test_passages_fill_the_room_that_there_is_the_best_first(most: int, spans: l
     assert sorted(token for start, end in chosen for token in range(start, end)) == sorted(taken), "and no token twice"
 
 
+@pytest.mark.parametrize(("between", "is_whole"), [("Remember it. ", True), ("the dog slept in the sun. " * 4, False)])
+def test_what_is_said_twice_in_one_breath_is_one_passage(between: str, is_whole: bool) -> None:
+    once, again = "The pass key is 71432. ", "71432 is the pass key."
+    text = f"{prose(300, 1)}. {once}{between}{again} {prose(300, 2)}"
+    _, lookout = read(text, "What is the pass key?")
+    start, end = lookout.to_reread(60)[0]
+    found = " ".join(text.split()[start - PREFIX : end - PREFIX])
+    assert found == (f"{once}{between}{again}" if is_whole else again)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 400))
 def test_what_was_found_is_recalled_as_it_would_be_found(seed: int, most: int) -> None:
