@@ -230,7 +230,7 @@ class Answers:
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)
         n_passages, rest = len(opening) + sum(map(len, passages)), self.plan.choice.rest
-        n_kept = max(pot.n_prefix + 1, min(int(rest * pot.budget), pot.budget - n_passages))
+        n_kept = max(pot.n_prefix, 1, min(int(rest * pot.budget), pot.budget - n_passages))
         n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
         model = self._model.load().model
         read = reread(model, pot, passages, n_kept=n_kept, n_most=n_most, opening=opening)

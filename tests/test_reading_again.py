@@ -192,6 +192,16 @@ def test_a_conversation_looks_for_the_words_of_every_question(book: Path, tiny_m
             assert fact in book.read_text()[start : start + best.n_tokens], "the best is read first"
 
 
+def test_passages_alone_stand_behind_the_prefix_and_nothing_else(book: Path, tiny_model: Path) -> None:
+    with session(tiny_model, rest=0.0).prepare([str(book)], ask(QUESTION)) as reading:
+        for _ in reading.read():
+            pass
+        n_prefix, n_seen = reading.pot.n_prefix, reading.pot.n_seen
+        "".join(reading.answer())
+        left = (reading.pot.origins >= n_prefix) & (reading.pot.origins < n_seen)
+        assert reading.n_reread and not left.any()
+
+
 def test_in_a_conversation_passages_stand_in_the_turn_of_the_question(
     book: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
