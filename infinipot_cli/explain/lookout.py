@@ -149,9 +149,14 @@ class Lookout:
         """Numbers of the question's words that a text holds, with the place of the last of each."""
         return {number: place.span() for number, place in self._words_in(text)}
 
-    def _places(self, text: str, words: frozenset[int]) -> list[tuple[int, int]]:
-        """Where any of these words stands in a text."""
-        return [place.span() for number, place in self._words_in(text) if number in words]
+    def _in_one_breath(self, text: str, words: frozenset[int], first: int) -> int:
+        """Where a passage begins that said before, at once, what it says from a character on; several words of it."""
+        begun, said = first, set[int]()
+        for number, place in reversed([(number, place) for number, place in self._words_in(text) if number in words]):
+            if place.start() < begun and begun - place.end() <= ONE_BREATH:
+                begun = place.start()
+                said.add(number)
+        return begun if len(said) >= FEWEST_WORDS else first
 
     def _words_in(self, text: str) -> Iterator[tuple[int, re.Match[str]]]:
         """Numbers of the question's words as they come in a text, and their places."""
@@ -169,9 +174,7 @@ class Lookout:
         text = "".join(block.text for block in blocks)
         places = [place for word, place in self._found(text).items() if word in words]
         first, last = min(start for start, _ in places), max(end for _, end in places) - 1
-        for start, end in reversed(self._places(text, words)):
-            if start < first and first - end <= ONE_BREATH:
-                first = start
+        first = self._in_one_breath(text, words, first)
         match, is_whole = _passage(blocks, first, last)
         group.matches.append(match)
         if not is_whole:
