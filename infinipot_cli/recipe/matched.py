@@ -1,6 +1,6 @@
 """Texts of passages that match a question in words, one of which answers it: what a second reading puts in a pot.
 
-`ask` reads the passages that hold the words of the question once more, in full (`--set again`). They come from
+`ask` reads the passages that hold the words of the question once more, in full (`--set reread`). They come from
 everywhere in a document and are alike in just those words, so the reader must tell by the rest which of them answers.
 """
 
@@ -14,12 +14,13 @@ from infinipot_cli.recipe.material import Material, Segment
 
 SHARE_OF_REAL = 0.5
 SHARE_OF_RIVALS = 0.5  # of the invented facts
+SHARE_OF_SHUFFLED = 0.3  # of the texts, where another passage may match better than the one that answers
 STRETCH = 3_000  # tokens of prose in which passages like an invented question are looked for
 SHORTEST, LONGEST = 6, 90  # tokens of one of them
 
 
 def matched(material: Material, n_tokens: int) -> list[list[Segment]]:
-    """One block of passages, the best match last or anywhere, with questions; at most so many tokens."""
+    """One block of passages, the best match first or anywhere, with questions; at most so many tokens."""
     rng = material.rng
     of_article = rng.random() < SHARE_OF_REAL and bool(material.titles)
     answers, others = _of_article(material) if of_article else _of_facts(material)
@@ -29,8 +30,8 @@ def matched(material: Material, n_tokens: int) -> list[list[Segment]]:
     for segment in sorted(others, key=lambda segment: _likeness(material, words, segment.ids), reverse=True):
         if (most := most - len(segment.ids) - 1) < 0:
             break
-        chosen.insert(0, segment)
-    if rng.random() < 0.5:
+        chosen.append(segment)
+    if rng.random() < SHARE_OF_SHUFFLED:
         rng.shuffle(chosen)
     for segment in chosen:
         segment.ids[:0] = material.newline
