@@ -14,7 +14,7 @@ from infinipot_cli.policies import DEFAULT, POLICIES, label
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header
-from infinipot_cli.quick_imports import begin_loading, import_libraries
+from infinipot_cli.quick_imports import import_libraries
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRequest, Quantization
@@ -95,8 +95,7 @@ def resume(
         InfinipotError: anything else that can be known before the weights are needed.
     """
     header = header_of(name)  # a damaged one is said before torch is imported
-    begin_loading()
-    session.tokenizer  # noqa: B018  # which takes a while to build
+    session.begin()
     import_libraries(is_embedded=session.is_embedded)
     header, state = file.read(shelf.place_of(name), name)
     adopt(session, header, name)

@@ -279,6 +279,12 @@ class Session:
         size = self.request.capacity or (POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE)
         return min(size, self.files.context_length or size)
 
+    def begin(self) -> None:
+        """Let torch's machine code be loaded beside the building of the tokenizer, unless that needs torch itself."""
+        begin_loading()
+        if self._tokenizer is None and self.files.tokenizer_json is not None:
+            self._tokenizer = self.tokenizer
+
     def load(self) -> "LoadedModel":
         """Import torch and load the weights, once."""
         if self._loaded is None:

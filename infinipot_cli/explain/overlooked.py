@@ -85,14 +85,14 @@ def overlooked(
         return None
     match = matches[0]
     document = documents[match.document]
-    page = document.page_at(match.char[0])
+    page, label, line = document.place_at(match.char[0], match.line)
     return Overlooked(
         document=match.document,
         path=document.name,
         kind=document.kind,
-        page=page.page if page is not None else None,
-        label=page.label if page is not None else None,
-        line=match.line if page is None else None,
+        page=page,
+        label=label,
+        line=line,
         char=match.char,
         quote=match.quote,
         kept=shares[0],

@@ -4,6 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
+from torch import Tensor
+
 from infinipot_cli.engine import Attended
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.evidence import by_origin, originals_once
@@ -70,9 +73,13 @@ class _Telling:
 
     def __init__(self, trail: Trail, attended: Attended, first: int, held: Held | None) -> None:
         self._trail = trail
-        self._held = held.origins if held else originals_once(trail, attended.origins)
+        origins = held.origins if held else originals_once(trail, attended.origins)
+        self._n_slots = origins.shape[0] * origins.shape[1]
+        # sorted once: there may be hundreds of sentences, and a million entries
+        self._held = origins.flatten().sort().values
         self.ordered, self._whole = _ranked(trail, attended, first)
-        self._seen, self._weights = by_origin(trail, attended, attended.total, first, trail.n_seen)
+        self._seen, weights = by_origin(trail, attended, attended.total, first, trail.n_seen)
+        self._weights, self._total = weights, float(weights.sum()) or 1.0
 
     def passages(self) -> list[Passage]:
         """All of them."""
@@ -81,23 +88,29 @@ class _Telling:
     def of(self, sentence: "_Found") -> Passage:
         """One of them."""
         start, end = sentence.origins
-        n_held = int(((self._held >= start) & (self._held < end)).sum())
-        attention = float(self._weights[(self._seen >= start) & (self._seen < end)].sum())
+        n_held = self._held[_between(self._held, start, end)].numel()
+        attention = float(self._weights[_between(self._seen, start, end)].sum())
         document = self._trail.documents[sentence.document]
-        page = document.page_at(sentence.start)
+        page, label, line = document.place_at(sentence.start, sentence.line)
         return Passage(
             document=sentence.document,
             path=document.name,
             kind=document.kind,
-            page=page.page if page is not None else None,
-            label=page.label if page is not None else None,
-            line=sentence.line if page is None else None,
+            page=page,
+            label=label,
+            line=line,
             char=(sentence.start, sentence.end),
             quote=quote(sentence.text, sentence.around, is_open=sentence.is_open, is_unfinished=sentence.is_unfinished),
             score=round(sentence.weight / self._whole, 4),
-            kept=round(n_held / (self._held.shape[0] * self._held.shape[1] * (end - start)), 4),
-            attention=round(attention / (float(self._weights.sum()) or 1.0), 4),
+            kept=round(n_held / (self._n_slots * (end - start)), 4),
+            attention=round(attention / self._total, 4),
         )
+
+
+def _between(ascending: Tensor, start: int, end: int) -> slice:
+    """Where the values from one to before another stand."""
+    first, last = torch.searchsorted(ascending, torch.tensor([start, end], device=ascending.device)).tolist()
+    return slice(first, last)
 
 
 def _ranked(trail: Trail, attended: Attended, first: int) -> "tuple[list[_Found], float]":

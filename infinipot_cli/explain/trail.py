@@ -44,6 +44,11 @@ class ReadDocument:
     pages: list[PageStart] = field(default_factory=list)
     n_chars: int = 0
 
+    def place_at(self, char: int, line: int) -> tuple[int | None, str | None, int | None]:
+        """Page, label and line of a character that stands on a line: where there are pages, no line."""
+        page = self.page_at(char)
+        return (page.page, page.label, None) if page is not None else (None, None, line)
+
     def page_at(self, char: int) -> PageStart | None:
         """The page that holds a character; None where there are no pages."""
         place = bisect_right(self.pages, char, key=lambda start: start.char) - 1
