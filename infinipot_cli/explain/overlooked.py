@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.lookout import Match
+from infinipot_cli.explain.stretches import Match
 from infinipot_cli.explain.trail import ReadDocument
 
 if TYPE_CHECKING:  # records are printed of runs that never load a model

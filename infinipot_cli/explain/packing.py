@@ -12,7 +12,8 @@ from itertools import chain
 from typing import Any
 
 from infinipot_cli.errors import PotError
-from infinipot_cli.explain.lookout import Found, Match
+from infinipot_cli.explain.lookout import Found
+from infinipot_cli.explain.stretches import Match
 from infinipot_cli.explain.trail import Block, PageStart, ReadDocument, Trail
 
 _LARGEST = 256 * 2**20  # unpacked; no trail comes near it

@@ -1,6 +1,7 @@
 """Where a sentence, or a line of a log, begins and ends: for quotes that are not cut in the middle of a word."""
 
 import re
+from collections.abc import Iterator
 
 MOST_QUOTE_CHARS = 200
 
@@ -8,6 +9,13 @@ MOST_QUOTE_CHARS = 200
 _END = re.compile(r"[.!?。！？][\"'”’)\]]*(?=\s)|[。！？]|\n\s*\n|\n(?=[\d\[<{#|*\-])")
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|No|vs|cf|e\.g|i\.e|pp?|ch|l))\.$")
 _SPACE = re.compile(r"\s+")
+
+
+def ends(text: str, start: int = 0) -> Iterator[int]:
+    """Where sentences and lines end in a text, from a character on: the characters behind them."""
+    for match in _END.finditer(text, start):
+        if not _ABBREVIATION.search(text, max(0, match.start() - 6), match.start() + 1):
+            yield match.end()
 
 
 def sentence_at(text: str, place: int) -> tuple[int, int]:
@@ -18,13 +26,11 @@ def sentence_at(text: str, place: int) -> tuple[int, int]:
         place: a character of it.
     """
     start, end = 0, len(text)
-    for match in _END.finditer(text):
-        if _ABBREVIATION.search(text, max(0, match.start() - 6), match.start() + 1):
-            continue
-        if match.end() > place:
-            end = match.end()
+    for one in ends(text):
+        if one > place:
+            end = one
             break
-        start = match.end()
+        start = one
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

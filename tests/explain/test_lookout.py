@@ -123,14 +123,20 @@ def test_passages_fill_the_room_that_there_is_the_best_first(most: int, spans: l
     assert sorted(token for start, end in chosen for token in range(start, end)) == sorted(taken), "and no token twice"
 
 
-@pytest.mark.parametrize(("between", "is_whole"), [("Remember it. ", True), ("the dog slept in the sun. " * 4, False)])
-def test_what_is_said_twice_in_one_breath_is_one_passage(between: str, is_whole: bool) -> None:
-    once, again = "The pass key is 71432. ", "71432 is the pass key."
-    text = f"{prose(300, 1)}. {once}{between}{again} {prose(300, 2)}"
-    _, lookout = read(text, "What is the pass key?")
-    start, end = lookout.to_reread(60)[0]
-    found = " ".join(text.split()[start - PREFIX : end - PREFIX])
-    assert found == (f"{once}{between}{again}" if is_whole else again)
+def test_own_words_go_before_those_of_neighbours_and_these_before_none() -> None:
+    near, own, alone = "It was built in 1873. ", "The keeper lived in Skerry. ", "The keeper was away. "
+    text = f"{prose(200, 1)}. {alone}{prose(200, 2)}. {near}{own}{prose(200, 3)}. Skerry. {prose(200, 4)}"
+    _, lookout = read(text, "When was the house of the keeper in Skerry built?")
+    found = [" ".join(text.split()[start - PREFIX : end - PREFIX]) for start, end in lookout.to_reread(60)]
+    assert found[:2] == [own.strip(), near.strip()], "of two words, the rarer one that stands beside them"
+    assert alone.strip() not in found, "one word, and none beside it"
+
+
+def test_one_word_is_enough_where_no_two_stand_together() -> None:
+    text = f"{prose(200, 1)}. The ashes are in Belgrade. {prose(200, 2)}. Now they sailed. {prose(200, 3)}"
+    _, lookout = read(text, "Where are the ashes now?")
+    first = lookout.to_reread(5)[0]
+    assert " ".join(text.split()[first[0] - PREFIX : first[1] - PREFIX]) == "The ashes are in Belgrade."
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,0 +1,61 @@
+"""The words of a question as they may stand in a text: without their endings, and without those that only ask."""
+
+import re
+from itertools import pairwise
+
+MOST_WORDS = 24
+# Letters of a word that count.
+_STEM = 6
+
+_WORD = re.compile(r"\w+")
+# Writing without blanks between words: each two neighbouring characters are taken for one.
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{2,}")
+_ENDINGS = ("ies", "ing", "ied", "es", "ed", "s", "y", "e")
+# In a text that hardly has them these would pass for rare words. Of other languages, what is common in the text tells.
+_ASKING = frozenset(
+    """a an the of in on at to for by with from as and or is was were are be been did do does done has have had
+    what which who whom whose when where why how that this it its there their they he she his her""".split()
+)
+
+
+class Words:
+    """The words of one question that say where in a text to look; numbered from 0.
+
+    Args:
+        question: the user's words.
+    """
+
+    def __init__(self, question: str) -> None:
+        words = _WORD.findall(question)
+        telling = [word for word in words if word.casefold() not in _ASKING] or words
+        spaced = dict.fromkeys(_stem(word) for word in telling if not _UNSPACED.search(word))
+        pairs = dict.fromkeys(pair for run in _UNSPACED.findall(question) for pair in map("".join, pairwise(run)))
+        self._numbers = {stem: number for number, stem in enumerate([*spaced, *pairs][:MOST_WORDS])}
+        starts = sorted((stem for stem in spaced if stem in self._numbers), key=len, reverse=True)
+        self._spaced = re.compile(rf"\b(?:{'|'.join(map(re.escape, starts))})\w*", re.IGNORECASE) if starts else None
+        self._pairs = [pair for pair in pairs if pair in self._numbers]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def find(self, text: str) -> frozenset[int]:
+        """Numbers of those that a text holds."""
+        found = {self._numbers[pair] for pair in self._pairs if pair in text}
+        for word in set(self._spaced.findall(text)) if self._spaced is not None else ():
+            number = self._numbers.get(_stem(word))
+            if number is not None:
+                found.add(number)
+        return frozenset(found)
+
+
+def _stem(word: str) -> str:
+    """What "moves", "moved" and "moving" have in common, "city" and "cities", "appointed" and "appointment"."""
+    word = word.casefold()
+    if not word[-1].isdigit():
+        for ending in _ENDINGS:
+            if len(word) - len(ending) >= 3 and word.endswith(ending):
+                word = word[: -len(ending)]
+                break
+        if len(word) > 3 and word[-1] == word[-2]:
+            word = word[:-1]
+    return word[:_STEM]
