@@ -208,7 +208,8 @@ class Answers:
     def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int]) -> None:
         """Read the passages that match a question best once more, where the pot may have lost what they say.
 
-        A pot in which nothing was distilled holds them as they are.
+        A pot in which nothing was distilled holds them as they are, so that they are only read again where they shall
+        stand alone.
 
         Args:
             pot: that will be asked.
@@ -222,10 +223,14 @@ class Answers:
         self.n_reread, self.held = 0, None
         self.trail.again = [again for again in self.trail.again if again.origin < pot.n_seen]
         most = int(self.plan.choice.reread * pot.budget)
-        if not most or lookout is None or not pot.n_cycles:
+        if not most or lookout is None or not (pot.n_cycles or self.plan.choice.rest == 0):
             return
         gap = self._model.tokenizer.encode("\n")
-        spans = {span: ids for span in apart(lookout.to_reread(most)) if (ids := self.trail.ids(*span))}
+        spans = {
+            span: ids
+            for span in apart(lookout.to_reread(most, self.plan.choice.close))
+            if (ids := self.trail.ids(*span))
+        }
         passages = [[*gap, *ids] for ids in spans.values()]
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)

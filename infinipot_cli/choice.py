@@ -44,6 +44,8 @@ class Choice:
             behind what the pot then holds; they take up to this share of |C|, and the pot is distilled once more to
             make room for them.
         rest: Differs: beside what is read once more the pot keeps no more than this share of |C|.
+        close: Differs: of these passages those are left out that match the question less than this share of the best
+            one's match.
         fresh: Differs: this share of the places for novel tokens is open only to what was read since the last
             distillation.
         ahead: Differs: the questions stand in front of the document too, and stay, so that a causal model reads it with
@@ -64,6 +66,7 @@ class Choice:
     words: float = 0.0
     reread: float = 0.0
     rest: float = 1.0
+    close: float = 0.0
     ahead: bool = False
 
     def __post_init__(self) -> None:
@@ -72,7 +75,7 @@ class Choice:
                 raise UsageError(f"{name} must be 0 or more, not {value}")
         if not (1 <= self.pool <= LARGEST_POOL and self.pool % 2):
             raise UsageError(f"pool must be an odd number from 1 to {LARGEST_POOL}, not {self.pool}")
-        for name in ("mass", "spread", "decay", "fresh", "words", "reread", "rest"):
+        for name in ("mass", "spread", "decay", "fresh", "words", "reread", "rest", "close"):
             share = getattr(self, name)
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} must lie between 0 and 1, not {share}")

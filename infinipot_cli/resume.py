@@ -242,5 +242,10 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
         budget=numbers["budget"],
         novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
         # how it was read is as it was; what is read again is a matter of the question
-        choice=replace(Choice(**numbers["choice"]), reread=request.choice.reread, rest=request.choice.rest),
+        choice=replace(
+            Choice(**numbers["choice"]),
+            reread=request.choice.reread,
+            rest=request.choice.rest,
+            close=request.choice.close,
+        ),
     )

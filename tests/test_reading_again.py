@@ -125,6 +125,22 @@ def test_what_fits_is_not_read_again(tmp_path: Path, tiny_model: Path) -> None:
     assert answers[0] == answers[1]
 
 
+def test_what_fits_is_read_again_where_passages_shall_stand_alone(tmp_path: Path, tiny_model: Path) -> None:
+    short, alone = tmp_path / "short.txt", tmp_path / "alone.txt"
+    short.write_text(DULL[:100] + FACT)
+    alone.write_text("\n" + FACT)
+    answers = []
+    for path, again in ((short, 0.5), (alone, 0.0)):
+        with session(tiny_model, again, 0.0).prepare([str(path)], ask(QUESTION)) as reading:
+            for _ in reading.read():
+                pass
+            answers.append("".join(reading.answer(watch=True)))
+            assert reading.n_reread == (len(FACT) if again else 0)
+            assert reading.pot.n_cycles == 0 and reading.last_pass is None, "nothing was distilled for it"
+            assert reading.kept_share == 1
+    assert answers[0] == answers[1], "as if nothing else had been read"
+
+
 def test_each_of_several_questions_has_its_own_passages(book: Path, tiny_model: Path) -> None:
     with session(tiny_model).prepare([str(book)], ask_all([QUESTION, ANOTHER])) as reading:
         for _ in reading.read():

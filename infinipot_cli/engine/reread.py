@@ -33,8 +33,8 @@ def reread(
 
     Args:
         model: the model that filled the pot.
-        pot: one that was distilled before; if it is distilled now, it holds no more than its budget with the passages,
-            unless more must stay.
+        pot: if it is distilled now, it holds no more than its budget with the passages, unless more must stay. One that
+            was never distilled, and shall keep no more than its prefix, needs no catalyst to choose what stays.
         passages: token ids, the best first; those that find no room are left out.
         n_kept: entries that the pot keeps of its own.
         n_most: it is distilled only if it holds more than these, `n_kept` unless given.
@@ -55,7 +55,10 @@ def reread(
         return []
     pot.favoured = []  # what was kept of them gives way to them
     if pot.n_held > max(n_kept, n_most or 0):
-        distill(model, pot, n_kept=n_kept)
+        if _holds_all(pot) and n_kept <= max(pot.n_prefix, 1):
+            pot.rewind(n_kept)
+        else:
+            distill(model, pot, n_kept=n_kept)
     port, read = port_of(model), list[Reread]()
     for number in chosen:
         n_needed = len(passages[number]) + (len(opening) if not read else 0)
@@ -66,3 +69,10 @@ def reread(
         read.append(Reread(number, pot.n_seen))
         consume(model, port, pot, passages[number])
     return read
+
+
+def _holds_all(pot: Pot) -> bool:
+    """Whether a pot holds everything that was read, in that order, and nothing of it must stay."""
+    choice = pot.choice
+    is_bound = bool(pot.pinned or choice.sinks or choice.recent or any(layer.is_local for layer in pot.pot_layers))
+    return not pot.n_cycles and not is_bound

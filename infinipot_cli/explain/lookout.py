@@ -37,11 +37,12 @@ class Found:
 
     Attributes:
         best: the sentences that match best, as `Lookout.best` gives them.
-        passages: origins of those that may be read once more, as far as there is room, the best first.
+        passages: those that may be read once more, as far as there is room, the best first: origin of the first token
+            and the one behind the last, and how well it matches, as a share of the best one's match.
     """
 
     best: tuple[Match, ...]
-    passages: tuple[tuple[int, int], ...]
+    passages: tuple[tuple[int, int, float], ...]
 
 
 @dataclass
@@ -156,21 +157,31 @@ class Lookout:
         Args:
             most: tokens, in all.
         """
-        return _within(most, self._ranked())
+        return _within(most, ((start, end) for start, end, _ in self._ranked()))
 
-    def _ranked(self) -> Iterator[tuple[int, int]]:
-        """Origins of all remembered sentences of so many words, themselves and their neighbours, the best first."""
+    def _ranked(self) -> Iterator[tuple[int, int, float]]:
+        """All remembered sentences that hold several words with their neighbours, as `Found.passages` has them.
+
+        Those of a single word only where there are no others.
+        """
         groups = self._all_groups()
         several = [words for words in groups if len(words[0] | words[1]) >= FEWEST_WORDS]
-        for words in sorted(several or groups, key=self._worth, reverse=True):
+        worths = {words: self._worth(words) for words in several or groups}
+        best = max(worths.values(), default=0.0)
+        for words in sorted(worths, key=worths.__getitem__, reverse=True):
             for match in groups[words].matches:
-                yield match.origins
+                yield *match.origins, worths[words] / best
 
-    def to_reread(self, most: int) -> list[tuple[int, int]]:
-        """The same of passages that shall be read once more."""
-        return _within(most, self._to_reread())
+    def to_reread(self, most: int, close: float = 0.0) -> list[tuple[int, int]]:
+        """The same of passages that shall be read once more.
 
-    def _to_reread(self) -> Iterable[tuple[int, int]]:
+        Args:
+            most: tokens, in all.
+            close: share of the best one's match that the others must have.
+        """
+        return _within(most, ((start, end) for start, end, share in self._to_reread() if share >= close))
+
+    def _to_reread(self) -> Iterable[tuple[int, int, float]]:
         return self.recalled.passages if self.recalled is not None else self._ranked()
 
     def found(self, n_seen: int) -> Found:

@@ -111,14 +111,14 @@ def found_of(content: Mapping[str, Mapping[str, Any]], *, n_documents: int, n_se
     found = {str(question): _found(passages) for question, passages in content.items()}
     for passages in found.values():
         are_there = all(0 <= one.document < n_documents and 0 <= one.char[0] <= one.char[1] for one in passages.best)
-        ranges = chain((one.origins for one in passages.best), passages.passages)
+        ranges = chain((one.origins for one in passages.best), (passage[:2] for passage in passages.passages))
         if not (are_there and all(0 <= start <= end <= n_seen for start, end in ranges)):
             raise ValueError
     return found
 
 
 def _found(held: Mapping[str, Any]) -> Found:
-    passages = tuple((int(start), int(end)) for start, end in held["passages"])
+    passages = tuple((int(start), int(end), float(share)) for start, end, share in held["passages"])
     return Found(tuple(_match(one) for one in held["best"]), passages)
 
 

@@ -46,6 +46,25 @@ def test_a_pot_with_room_for_them_is_not_distilled(llama: PreTrainedModel) -> No
     assert torch.equal(pot.origins[..., :n_held], before)
 
 
+@pytest.mark.parametrize("pinned", [False, True])
+def test_passages_of_what_fits_stand_alone_as_if_nothing_else_had_been_read(
+    llama: PreTrainedModel, pinned: bool
+) -> None:
+    pot, alone = filled(llama, 30).pot, Reader(llama, **SIZES).pot  # type: ignore[arg-type]
+    assert not pot.n_cycles
+    for passage in PASSAGES:
+        consume(llama, port_of(llama), alone, passage)
+    if pinned:
+        pot.pinned = [(5, 6)]
+    n_seen = pot.n_seen
+    read = reread(llama, pot, PASSAGES, n_kept=1)
+    assert [one.origin - n_seen for one in read] == [0, 6, 9]
+    assert pot.n_cycles == int(pinned) and pot.n_held == alone.n_held + int(pinned)
+    if not pinned:
+        answers = [[one.token_id for one in generate(llama, held, [9, 10], max_new_tokens=8)] for held in (pot, alone)]
+        assert answers[0] == answers[1]
+
+
 def test_what_finds_no_room_is_left_out(llama: PreTrainedModel) -> None:
     pot = filled(llama).pot
     read = reread(llama, pot, PASSAGES, n_kept=31)

@@ -132,6 +132,21 @@ def test_own_words_go_before_those_of_neighbours_and_these_before_none() -> None
     assert alone.strip() not in found, "one word, and none beside it"
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0, 1))
+def test_only_what_matches_about_as_well_as_the_best_is_close(seed: int, close: float) -> None:
+    rng = random.Random(seed)
+    words = "Maren Holt made lighthouse keeper of Skerry".split()
+    sentences = [" ".join(rng.sample(words, rng.randint(1, 5))) for _ in range(20)]
+    trail, lookout = read(". ".join(sentences) + ".", " ".join(words) + "?")
+    passages = lookout.found(trail.n_seen).passages
+    shares = [share for _, _, share in passages]
+    assert shares[0] == 1 and shares == sorted(shares, reverse=True) and min(shares) > 0
+    near = sorted(passage[:2] for passage in passages if passage[2] >= close)
+    assert sorted(lookout.to_reread(1000, close)) == near
+    assert lookout.to_reread(1000, 0.0) == lookout.to_reread(1000)
+
+
 def test_one_word_is_enough_where_no_two_stand_together() -> None:
     text = f"{prose(200, 1)}. The ashes are in Belgrade. {prose(200, 2)}. Now they sailed. {prose(200, 3)}"
     _, lookout = read(text, "Where are the ashes now?")
@@ -150,6 +165,7 @@ def test_what_was_found_is_recalled_as_it_would_be_found(seed: int, most: int) -
     later = Lookout(" ".join(words) + "?")
     later.recalled = lookout.found(trail.n_seen)
     assert later.to_reread(most) == lookout.to_reread(most)
+    assert later.to_reread(most, 0.7) == lookout.to_reread(most, 0.7)
     assert later.best(trail.n_seen) == lookout.best(trail.n_seen)
     assert later.found(trail.n_seen) == lookout.found(trail.n_seen)
 
