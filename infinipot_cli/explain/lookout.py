@@ -144,8 +144,8 @@ class Lookout:
         return frozenset(number for number, count in enumerate(self._counts) if 0 < count <= most)
 
     def _weight(self, words: _Held) -> float:
-        """Sum of the inverse document frequencies."""
-        return sum(math.log(1 + self._n_sentences / max(1, self._counts[word])) for word in words)
+        """Sum of the inverse document frequencies; of a sentence that has not ended, too, which counts as one more."""
+        return sum(math.log(1 + (self._n_sentences + 1) / max(1, self._counts[word])) for word in words)
 
     def _worth(self, words: tuple[_Held, _Held]) -> float:
         own, near = words

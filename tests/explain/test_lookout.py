@@ -147,6 +147,13 @@ def test_only_what_matches_about_as_well_as_the_best_is_close(seed: int, close: 
     assert lookout.to_reread(1000, 0.0) == lookout.to_reread(1000)
 
 
+@pytest.mark.parametrize("text", [FACT, FACT.rstrip("."), "Skerry"])
+def test_a_document_of_one_sentence_is_found(text: str) -> None:
+    trail, lookout = read(text, QUESTION)
+    assert lookout.to_reread(1000, 0.8) == [(PREFIX, trail.n_seen)]
+    assert len(lookout.found(trail.n_seen).passages) == 1
+
+
 def test_one_word_is_enough_where_no_two_stand_together() -> None:
     text = f"{prose(200, 1)}. The ashes are in Belgrade. {prose(200, 2)}. Now they sailed. {prose(200, 3)}"
     _, lookout = read(text, "Where are the ashes now?")
