@@ -13,8 +13,8 @@ from infinipot_cli.documents.piece import TextPiece
 from infinipot_cli.tokens.stream import TokenRun
 
 BLOCK_TOKENS = 64
-# Blocks remembered at least; with their neighbours about a megabyte of text.
-MOST_BLOCKS = 4096
+# Blocks remembered at least; with their neighbours about two megabytes of text.
+MOST_BLOCKS = 8192
 
 
 @dataclass(frozen=True, slots=True)
