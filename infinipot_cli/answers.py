@@ -71,6 +71,7 @@ class Answers:
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
+        unheard: the latest question's words, if none of them stands in anything that was read.
         passes: the latest distillations while documents were read.
         n_reread: tokens of the documents that the pot read once more for the latest question.
         held: what it held when that question came, and these passages; None where there were none.
@@ -90,6 +91,7 @@ class Answers:
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
         self.overlooked: Overlooked | None = None
+        self.unheard: tuple[str, ...] = ()
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self.n_reread = 0
         self.held: Held | None = None
@@ -192,6 +194,8 @@ class Answers:
             self._count_kept(pot)
             self._see_last_pass(pot, *before_it)
             self.overlooked = self._lost(lookout, pot) if lookout else None
+            n_chars = sum(document.n_chars for document in self.trail.documents)
+            self.unheard = lookout.unheard(n_chars) if lookout else ()
             while step is not None:
                 self.n_answer += 1
                 self._answer_seconds = before + time.perf_counter() - start

@@ -17,8 +17,8 @@ from infinipot_cli.display.explain import overview
 from infinipot_cli.display.fold import folded
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.sources import lost_line, places_line, show_sources, source_lines
-from infinipot_cli.explain.citations import Passage
+from infinipot_cli.display.sources import lost_line, places_line, show_sources, source_lines, unheard_line
+from infinipot_cli.explain.citations import Passage, is_refusal
 from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
@@ -67,6 +67,8 @@ class Answering:
         lost = reading.overlooked
         if lost is not None and not lost.is_among(reading.cited()):
             answered = replace(answered, overlooked=lost)
+        if not is_refusal(text):
+            answered = replace(answered, unheard=reading.unheard)
         if not self._form.is_json:
             self._say_grounds(reading, answered)
         if self._form.html is not None:
@@ -113,7 +115,11 @@ class Answering:
     def _say_grounds(self, reading: Reading, answered: Answered) -> None:
         """Under the answer: its sources, and the report where it was asked for."""
         is_apart = self._page.out is not sys.stdout or not self._page.out.isatty() or self._form.run.plain
-        if reading.task.further and is_apart and (answered.sources or answered.overlooked or self._form.reports):
+        if (
+            reading.task.further
+            and is_apart
+            and (answered.sources or answered.overlooked or answered.unheard or self._form.reports)
+        ):
             say(self._console, answered.question)  # the answers stand elsewhere
         if answered.sources:
             named = len(reading.inputs) > 1
@@ -123,6 +129,8 @@ class Answering:
             show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
         if answered.overlooked is not None:
             self._say_lost(answered.overlooked, answered.question)
+        if answered.unheard:
+            show_warning(self._console, unheard_line(answered.unheard))
         if self._form.explain:
             told = overview(report_on(reading, answered.question, answered.text))
             for line in folded(told, self._console.width) if self._console.is_terminal else told:

@@ -31,6 +31,7 @@ class Answered:
         explained: the report on it, if one was asked for.
         verified: the second look at its sources, likewise.
         overlooked: the passage that matches the question best, if the pot has lost most of it and nothing cites it.
+        unheard: the question's words, if none of them stands in what was read and the answer does not say so.
     """
 
     question: str
@@ -44,6 +45,7 @@ class Answered:
     explained: dict[str, object] | None = None
     verified: SecondLook | None = None
     overlooked: Overlooked | None = None
+    unheard: tuple[str, ...] = ()
 
 
 def one_answer(session: Session, reading: Reading, answered: Answered, key: str) -> dict[str, object]:
@@ -109,6 +111,8 @@ def _sources(answered: Answered) -> dict[str, object]:
         said["verified"] = answered.verified.to_record()
     if answered.overlooked is not None:
         said["overlooked"] = answered.overlooked.to_record()
+    if answered.unheard:
+        said["unheard"] = list(answered.unheard)
     return said
 
 

@@ -18,9 +18,10 @@ from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.safe import safe_line
-from infinipot_cli.display.sources import lost_line, show_sources, source_lines
+from infinipot_cli.display.sources import lost_line, show_sources, source_lines, unheard_line
 from infinipot_cli.display.summary import percent
 from infinipot_cli.errors import InfinipotError, UsageError
+from infinipot_cli.explain.citations import is_refusal
 from infinipot_cli.plan import Task
 from infinipot_cli.pots.shelf import check_target
 from infinipot_cli.reading import Reading
@@ -88,6 +89,8 @@ class Talk:
         if writer.text and self._cites:
             self._show_sources()
         self._say_lost()
+        if self._reading.unheard and not is_refusal(writer.text):
+            show_warning(self._console, unheard_line(self._reading.unheard))
         if not writer.text:
             show_warning(self._console, "the model gave no answer")
         elif sys.stdin is not None and sys.stdin.isatty():

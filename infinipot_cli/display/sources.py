@@ -36,6 +36,12 @@ def lost_line(lost: Overlooked) -> str:
     )
 
 
+def unheard_line(words: Sequence[str]) -> str:
+    """That what was asked about is not in the text, as far as words tell."""
+    named = f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"none of the question's words stands in what was read: {safe_line(named)}"
+
+
 def places_line(cited: Sequence[Passage], *, named: bool) -> str:
     """The places of all sources on one line, for passages whose words are seen already.
 

@@ -39,10 +39,12 @@ class Found:
         best: the sentences that match best, as `Lookout.best` gives them.
         passages: those that may be read once more, as far as there is room, the best first: origin of the first token
             and the one behind the last, and how well it matches, as a share of the best one's match.
+        is_unheard: whether none of the question's words was there, and there are several.
     """
 
     best: tuple[Match, ...]
     passages: tuple[tuple[int, int, float], ...]
+    is_unheard: bool = False
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Lookout:
     def __init__(self, question: str) -> None:
         self._words = Words(question)
         self._stretches = Stretches()
-        self._n_sentences = 0
+        self._n_sentences = self._n_chars = 0
         self._counts = [0] * len(self._words)
         self._groups: dict[tuple[_Held, _Held], _Group] = {}
         self._before: _Held = frozenset()  # words of the sentence before the latest
@@ -81,6 +83,7 @@ class Lookout:
             return False
         n_found = 0
         for block in blocks:
+            self._n_chars += len(block.text)
             for stretch in self._stretches.add(block):
                 n_found += self._see(stretch)
         return n_found > 0 or any(len(own | near) >= FEWEST_WORDS for own, near, _ in self._waiting())
@@ -187,7 +190,19 @@ class Lookout:
     def found(self, n_seen: int) -> Found:
         """Everything that it can say; the argument is that of `best`."""
         passages = islice((span for span in self._to_reread() if span[1] <= n_seen), MOST_TRIED)
-        return Found(tuple(self.best(n_seen)), tuple(passages))
+        return Found(tuple(self.best(n_seen)), tuple(passages), bool(self.unheard(self._n_chars)))
+
+    def unheard(self, n_chars: int) -> tuple[str, ...]:
+        """The question's words, if none of them stands in what was read; only where there are several.
+
+        Args:
+            n_chars: characters of all that was read; where less was seen, nothing can be said.
+        """
+        if self.recalled is not None:
+            return self._words.written if self.recalled.is_unheard else ()
+        is_found = any(self._counts) or bool(self._waiting())
+        is_told = len(self._words.written) >= FEWEST_WORDS and self._n_chars >= n_chars > 0
+        return self._words.written if is_told and not is_found else ()
 
     def best(self, n_seen: int) -> list[Match]:
         """The sentences that match best, all alike; none if nothing matches well, or too much matches as well.

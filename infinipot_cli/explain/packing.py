@@ -119,7 +119,7 @@ def found_of(content: Mapping[str, Mapping[str, Any]], *, n_documents: int, n_se
 
 def _found(held: Mapping[str, Any]) -> Found:
     passages = tuple((int(start), int(end), float(share)) for start, end, share in held["passages"])
-    return Found(tuple(_match(one) for one in held["best"]), passages)
+    return Found(tuple(_match(one) for one in held["best"]), passages, held.get("is_unheard") is True)
 
 
 def _match(held: Mapping[str, Any]) -> Match:

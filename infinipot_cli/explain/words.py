@@ -23,11 +23,15 @@ class Words:
 
     Args:
         question: the user's words.
+
+    Attributes:
+        written: those that tell what is asked about, as they are written there; none where all of them only ask.
     """
 
     def __init__(self, question: str) -> None:
         words = _WORD.findall(question)
-        telling = [word for word in words if word.casefold() not in _ASKING] or words
+        self.written = tuple(dict.fromkeys(word for word in words if word.casefold() not in _ASKING))
+        telling = self.written or words
         spaced = dict.fromkeys(_stem(word) for word in telling if not _UNSPACED.search(word))
         pairs = dict.fromkeys(pair for run in _UNSPACED.findall(question) for pair in map("".join, pairwise(run)))
         self._numbers = {stem: number for number, stem in enumerate([*spaced, *pairs][:MOST_WORDS])}

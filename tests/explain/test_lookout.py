@@ -132,6 +132,25 @@ def test_own_words_go_before_those_of_neighbours_and_these_before_none() -> None
     assert alone.strip() not in found, "one word, and none beside it"
 
 
+@pytest.mark.parametrize(
+    ("question", "unheard"),
+    [
+        ("When did the dragon attack Lisbon?", ("dragon", "attack", "Lisbon")),
+        ("When did the dragon attack Skerry?", ()),
+        ("Who was the dragon?", ()),
+        ("Why?", ()),
+    ],
+)
+def test_a_question_of_which_no_word_stands_there_is_told(question: str, unheard: tuple[str, ...]) -> None:
+    text = f"{prose(100, 1)}. {FACT}"
+    trail, lookout = read(text, question)
+    assert lookout.unheard(len(text)) == unheard
+    assert lookout.unheard(len(text) + 1) == (), "what was not seen may hold them"
+    later = Lookout(question)
+    later.recalled = lookout.found(trail.n_seen)
+    assert later.unheard(len(text)) == unheard
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 1))
 def test_only_what_matches_about_as_well_as_the_best_is_close(seed: int, close: float) -> None:
