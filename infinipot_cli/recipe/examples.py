@@ -39,6 +39,9 @@ class Stage:
         residue_share: share of texts that begin with the leavings of an earlier reading.
         n_scored: text places of each text where the language-model loss is taken.
         absent_share: share of texts with a question that they do not answer.
+        most_asked: questions on a real paragraph.
+        cloze_share: share of the sentences of real paragraphs with a question made of their own words (`cloze.py`).
+        averages: from here on what is exported is the mean of the weights and of those in front of this stage.
     """
 
     length: int
@@ -51,6 +54,9 @@ class Stage:
     residue_share: float = 0.0
     n_scored: int = 48
     absent_share: float = 0.0
+    most_asked: int = 4
+    cloze_share: float = 0.0
+    averages: bool = False
 
 
 Where = slice | list[int]  # places in the text
@@ -93,8 +99,9 @@ class ExampleMaker:
             "planted": self.material.planted,
             "keyed": self.material.keyed,
             "log": self.material.log,
-            "wiki": self.material.wiki,
-            "matched": partial(matched, self.material),
+            "wiki": partial(self.material.wiki, most=stage.most_asked, cloze_share=stage.cloze_share),
+            "clozed": self.material.clozed,
+            "matched": partial(matched, self.material, cloze_share=stage.cloze_share),
             "tale": self.material.tale,
             "glossary": self.material.glossary,
             "summary": self.material.summary,

@@ -22,11 +22,16 @@ CHAT_TEMPLATE = (
 
 
 def export(work: Path, target: Path) -> None:
-    """Write weights (bf16), configuration, tokenizer and chat template of the checkpoint in `work`."""
+    """Write weights (bf16), configuration, tokenizer and chat template of the checkpoint in `work`.
+
+    The weights are the mean with those in front of the stage that averages, if it has begun.
+    """
     content = torch.load(work / "checkpoint.pt", map_location="cpu", weights_only=True)
     config = ReaderConfig(**content["config"])
     target.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.to(torch.bfloat16).contiguous() for name, value in content["model"].items()}
+    before = content.get("before") or content["model"]
+    means = {name: (value.float() + before[name].float()) / 2 for name, value in content["model"].items()}
+    weights = {name: value.to(torch.bfloat16).contiguous() for name, value in means.items()}
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
     tokenizer_config = {
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "<|end|>", "pad_token": "</s>",

@@ -12,15 +12,18 @@ import numpy as np
 from infinipot_cli.recipe.facts import make_fact, make_rivals
 from infinipot_cli.recipe.material import Material, Segment
 
-SHARE_OF_REAL = 0.5
+SHARE_OF_REAL = 0.65
 SHARE_OF_RIVALS = 0.5  # of the invented facts
 SHARE_OF_SHUFFLED = 0.3  # of the texts, where another passage may match better than the one that answers
 STRETCH = 3_000  # tokens of prose in which passages like an invented question are looked for
 SHORTEST, LONGEST = 6, 90  # tokens of one of them
 
 
-def matched(material: Material, n_tokens: int) -> list[list[Segment]]:
-    """One block of passages, the best match first or anywhere, with questions; at most so many tokens."""
+def matched(material: Material, n_tokens: int, cloze_share: float = 0.0) -> list[list[Segment]]:
+    """One block of passages, the best match first or anywhere, with questions; at most so many tokens.
+
+    A share of them is asked a cloze question too.
+    """
     rng = material.rng
     of_article = rng.random() < SHARE_OF_REAL and bool(material.titles)
     answers, others = _of_article(material) if of_article else _of_facts(material)
@@ -31,6 +34,9 @@ def matched(material: Material, n_tokens: int) -> list[list[Segment]]:
         if (most := most - len(segment.ids) - 1) < 0:
             break
         chosen.append(segment)
+    for segment in chosen:
+        if rng.random() < cloze_share:
+            material.add_cloze(segment)
     if rng.random() < SHARE_OF_SHUFFLED:
         rng.shuffle(chosen)
     for segment in chosen:
@@ -44,12 +50,12 @@ def _of_article(material: Material) -> tuple[list[Segment], list[Segment]]:
     passages = material.by_title[rng.choice(material.titles)]
     passage = rng.choice(passages)
     number = rng.choice(passage.questions).sentence
-    answer = material.sentence(passage, number, most=2)
+    answer = material.sentence(passage, number, most=4)
     n_whole = 2 if number + 1 < len(passage.sentences) and rng.random() < 0.4 else 1
     if n_whole == 2:
         answer.ids += passage.sentences[number + 1]
     others = [
-        material.sentence(other, place, most=1)
+        material.sentence(other, place, most=2)
         for other in passages
         for place in range(len(other.sentences))
         if other is not passage or not number <= place < number + n_whole

@@ -5,10 +5,12 @@ A kind of text is a list of blocks of segments, at most so many tokens together;
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from infinipot_cli.recipe.cloze import make_cloze
 from infinipot_cli.recipe.corpus import Corpus, Passage
 from infinipot_cli.recipe.facts import Fact, make_fact, make_rivals, relations, reword, told_apart
 
@@ -18,6 +20,7 @@ MOST_PLANTED = 7
 REAL_SHARE = 0.35
 RIVAL_SHARE = 0.2  # of the invented facts, those that stand beside another of the same relation
 LONGEST_LOG = 60
+MOST_CLOZED = 12
 
 
 @dataclass
@@ -103,7 +106,9 @@ class Material:
         # questions are stored without the space that follows "Question:"
         return self.encode(" " + self.corpus.tokenizer.decode(ids))
 
-    def _passage_parts(self, passage: Passage, most: int, n_tokens: int) -> list[Segment] | None:
+    def _passage_parts(
+        self, passage: Passage, most: int, n_tokens: int, cloze_share: float = 0.0
+    ) -> list[Segment] | None:
         """A whole passage as segments, one a sentence, so that only the supporting sentence counts as support."""
         if sum(map(len, passage.sentences)) > n_tokens:
             return None
@@ -111,6 +116,9 @@ class Material:
         for question in self.rng.sample(passage.questions, min(len(passage.questions), most)):
             if question.sentence < len(parts):
                 parts[question.sentence].questions.append((self._question(question.ids), question.answer))
+        for part in parts:
+            if cloze_share and self.rng.random() < cloze_share:
+                self.add_cloze(part)
         return parts
 
     def planted(self, n_tokens: int) -> list[list[Segment]]:
@@ -165,12 +173,15 @@ class Material:
             segment.questions.clear()
         return [block]
 
-    def wiki(self, n_tokens: int) -> list[list[Segment]]:
-        """Whole paragraphs of one encyclopedia article."""
+    def wiki(self, n_tokens: int, most: int = 4, cloze_share: float = 0.0) -> list[list[Segment]]:
+        """Whole paragraphs of one encyclopedia article, with at most so many questions on each of the first two.
+
+        A share of their sentences has cloze questions as well.
+        """
         passages = self.rng.sample(group := self.by_title[self.rng.choice(self.titles)], len(group))
         blocks, used = [], 0
         for number, passage in enumerate(passages):
-            parts = self._passage_parts(passage, 4 if number < 2 else 2, n_tokens - used)
+            parts = self._passage_parts(passage, most if number < 2 else 2, n_tokens - used, cloze_share)
             if parts:
                 parts[0].ids[:0] = self.newline
                 used += sum(len(part.ids) for part in parts)
@@ -179,6 +190,21 @@ class Material:
                 break
         self.rng.shuffle(blocks)
         return blocks
+
+    def clozed(self, n_tokens: int) -> list[list[Segment]]:
+        """A stretch of any prose, each of its sentences with a question made of it."""
+        ids = self.prose(self.rng.randint(n_tokens // 3, n_tokens))
+        edges = sorted(set(self.edges(ids)))
+        block = [Segment(ids[start:end], []) for start, end in pairwise(edges)]
+        for segment in self.rng.sample(block[1:-1], min(len(block[1:-1]), MOST_CLOZED)):  # the ends are cut off
+            self.add_cloze(segment)
+        return [block]
+
+    def add_cloze(self, segment: Segment) -> None:
+        """Ask about a sentence in its own words too, if it has a phrase to ask for."""
+        pair = make_cloze(self.rng, " ".join(self.corpus.tokenizer.decode(segment.ids).split()))
+        if pair:
+            segment.questions.append((self.encode(" " + pair[0]), self.encode(" " + pair[1])))
 
     def tale(self, n_tokens: int) -> list[list[Segment]]:
         """A section of a story with questions on it, where one fits."""

@@ -43,6 +43,8 @@ QUESTIONS = REAL | {"planted": 4.0, "wiki": 7.0, "tale": 1.2}
 HELD_QUESTIONS = QUESTIONS | {"leavings": 4.0}
 PARAGRAPHS = REAL | {"planted": 2.0, "wiki": 12.0, "tale": 1.2}
 MATCHED = PARAGRAPHS | {"planted": 4.0, "matched": 10.0}
+CLOZED = MATCHED | {"clozed": 5.0}
+SENTENCES = {"planted": 4.0, "keyed": 0.7, "log": 0.6, "glossary": 0.1, "matched": 20.0, "clozed": 4.0}
 HELD_PARAGRAPHS = PARAGRAPHS | {"planted": 4.0, "leavings": 3.0}
 
 CURRICULUM = (
@@ -82,6 +84,10 @@ CURRICULUM = (
     ),
     # What a second reading brings to a question (`--set reread`): a few passages alike in its words, the best first.
     Stage(192, 160, 24, 3_600_000, MATCHED, absent_share=0.04),
+    # Of every sentence some phrase, asked for in the sentence's own words.
+    Stage(192, 160, 24, 1_660_000, CLOZED, absent_share=0.04, most_asked=8, cloze_share=0.6, averages=True),
+    # The best sentence and one or two about as good: what is left of a second reading by `--set close`.
+    Stage(96, 80, 48, 4_500_000, SENTENCES, absent_share=0.04, cloze_share=0.8),
 )  # fmt: skip
 
 
@@ -136,6 +142,7 @@ class Trainer:
             torch.optim.AdamW(others, lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0),
         ]
         self.state = State()
+        self.before: dict[str, torch.Tensor] | None = None  # weights in front of the stage that averages
         self.checkpoint = options.work / "checkpoint.pt"
         self.stages = [(stage, int(stage.tokens * options.scale)) for stage in CURRICULUM]
         self.total = sum(tokens for _, tokens in self.stages)
@@ -209,6 +216,8 @@ class Trainer:
             n_steps = max(0, end - self.state.tokens) // (stage.length * stage.n_texts)
             if n_steps <= 0:
                 continue
+            if stage.averages and self.before is None:
+                self.before = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
             queue: multiprocessing.Queue[dict[str, Array]] = multiprocessing.get_context("spawn").Queue(maxsize=8)
             seed = hash((self.options.seed, number, self.state.step)) & 0x7FFFFFFF
             worker = multiprocessing.get_context("spawn").Process(
@@ -236,7 +245,7 @@ class Trainer:
         temporary = self.checkpoint.with_suffix(".tmp")
         content = {
             "config": self.config.to_dict(), "model": self.model.state_dict(), "state": vars(self.state),
-            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers], "before": self.before,
         }  # fmt: skip
         torch.save(content, temporary)
         os.replace(temporary, self.checkpoint)
@@ -249,6 +258,7 @@ class Trainer:
         for optimiser, saved in zip(self.optimisers, content["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.state = State(**content["state"])
+        self.before = content.get("before")
 
     def _begin(self, folder: Path) -> None:
         """Take the weights of an exported reader, whose optimisers are not known any more."""

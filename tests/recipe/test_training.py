@@ -4,12 +4,14 @@ import argparse
 import json
 import lzma
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from infinipot_cli.recipe import corpus, muon, train_model
@@ -23,6 +25,9 @@ STAGE = Stage(
     96, 64, 4, 1_536, {"planted": 1.0, "keyed": 1.0, "log": 1.0, "wiki": 1.0, "matched": 1.0, "summary": 1.0},
     kept_share=0.5, budget=48, residue_share=0.5, n_scored=8,
 )  # fmt: skip
+
+
+CLOZED = replace(STAGE, mix={"clozed": 1.0, "wiki": 1.0, "matched": 1.0}, cloze_share=1.0, most_asked=8)
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +57,16 @@ def _write(path: Path, rows: list[dict[str, object]]) -> None:
         out.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-def test_examples_have_exact_length_and_answers_in_their_support(work: Path) -> None:
+@pytest.mark.parametrize("stage", [STAGE, CLOZED])
+def test_examples_have_exact_length_and_answers_in_their_support(work: Path, stage: Stage) -> None:
     loaded = corpus.load(work)
     maker = ExampleMaker(loaded, 0, 3, 2)
     decode = loaded.tokenizer.decode
     n_branches = 0
     for _ in range(80):
-        example = maker.example(STAGE)
+        example = maker.example(stage)
         text, rows, branch = example["text"], example["rows"], example["branch"]
-        assert len(text) == STAGE.length
+        assert len(text) == stage.length
         assert tuple(text[:2]) == HEAD
         for number in range(branch.max() + 1):
             here = rows[branch == number].tolist()
@@ -134,25 +140,39 @@ def test_muon_in_fp32_makes_a_matrix_nearly_orthogonal() -> None:
         assert float(values.min()) > 0.3 and float(values.max()) < 1.3
 
 
+def options_of(work: Path, minutes: float) -> argparse.Namespace:
+    numbers = {"layers": 1, "width": 64, "rate": 1e-3, "scale": 1.0, "seed": 0, "stages": 2, "behind": 0}
+    return argparse.Namespace(work=work, minutes=minutes, no_compile=True, cool_down=False, begin=None, **numbers)
+
+
+@pytest.mark.slow
+def test_what_is_exported_is_the_mean_with_the_weights_in_front_of_the_stage_that_averages(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_model, "CURRICULUM", (STAGE, replace(STAGE, averages=True)))
+    ours = tmp_path / "work"
+    shutil.copytree(work, ours, ignore=shutil.ignore_patterns("checkpoint.pt"))
+    first = train_model.Trainer(argparse.Namespace(**vars(options_of(ours, 60.0)) | {"stages": 1}))
+    first.run()
+    export(ours, tmp_path / "before")
+    train_model.Trainer(options_of(ours, 0.0)).run()  # killed after the first step of the second stage
+    last = train_model.Trainer(options_of(ours, 60.0))
+    last.run()
+    export(ours, tmp_path / "pocket")
+    found = load_file(tmp_path / "pocket" / "model.safetensors")
+    for name, value in first.model.state_dict().items():
+        mean = (value + last.model.state_dict()[name]) / 2
+        assert torch.equal(found[name], mean.bfloat16()), name
+        assert torch.equal(load_file(tmp_path / "before" / "model.safetensors")[name], value.bfloat16())
+    assert not torch.equal(found["model.norm.weight"].float(), first.model.state_dict()["model.norm.weight"])
+
+
 @pytest.mark.slow
 def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train_model, "CURRICULUM", (STAGE,))
-    options = argparse.Namespace(
-        work=work,
-        layers=1,
-        width=64,
-        rate=1e-3,
-        minutes=0.0,
-        scale=1.0,
-        seed=0,
-        no_compile=True,
-        stages=1,
-        cool_down=False,
-        begin=None,
-        behind=0,
-    )
+    options = options_of(work, 0.0)
     stopped = train_model.Trainer(options)
     stopped.run()  # its time is up after the first step
     assert stopped.state.step == 1
