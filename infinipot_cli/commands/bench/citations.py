@@ -39,7 +39,8 @@ def citations(
 
     infinipot bench citations --book book.txt --books 50
     """
-    request = distilling.request(max_tokens)
+    usual = settings.usual_choices(model, knows_question=True)  # as `ask` has it
+    request = distilling.request(max_tokens, usual=usual)
     from infinipot_cli.bench import citations as bench
     from infinipot_cli.bench import haystack
     from infinipot_cli.bench.citation_record import CitationResult, CitationTrial
