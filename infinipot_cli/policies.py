@@ -18,15 +18,8 @@ DEFAULT = "infinipot"
 OFFICIAL = "official"  # the setting that means: as in the method's own code, where the paper ran it otherwise
 
 _PROMPT = frozenset({"ahead"})  # of `Choice`, what says how the prompt is put together, whoever decides
-_ANY = _PROMPT | {
-    "sinks",
-    "recent",
-    "fill",
-    "words",
-    "reread",
-    "rest",
-    "close",
-}  # what every policy that distills can take
+# What every policy that distills can take.
+_ANY = _PROMPT | {"sinks", "recent", "fill", "words", "reread", "rest", "close"}
 _VOTES = _ANY | {"pool", "group_max", "mass", "spread"}
 _NOVELTY = _ANY | {"decay", "rank", "fresh", "renew"}
 

@@ -201,8 +201,8 @@ class Lookout:
         if self.recalled is not None:
             return self._words.written if self.recalled.is_unheard else ()
         is_found = any(self._counts) or bool(self._waiting())
-        is_told = len(self._words.written) >= FEWEST_WORDS and self._n_chars >= n_chars > 0
-        return self._words.written if is_told and not is_found else ()
+        is_told = len(self._words.written) >= FEWEST_WORDS and not self._words.is_cut
+        return self._words.written if is_told and not is_found and self._n_chars >= n_chars > 0 else ()
 
     def best(self, n_seen: int) -> list[Match]:
         """The sentences that match best, all alike; none if nothing matches well, or too much matches as well.

@@ -14,7 +14,8 @@ _ENDINGS = ("ies", "ing", "ied", "es", "ed", "s", "y", "e")
 # In a text that hardly has them these would pass for rare words. Of other languages, what is common in the text tells.
 _ASKING = frozenset(
     """a an the of in on at to for by with from as and or is was were are be been did do does done has have had
-    what which who whom whose when where why how that this it its there their they he she his her""".split()
+    what which who whom whose when where why how that this it its there their they he she his her
+    s t d ll m re ve""".split()  # the last ones are what stands behind an apostrophe
 )
 
 
@@ -26,6 +27,7 @@ class Words:
 
     Attributes:
         written: those that tell what is asked about, as they are written there; none where all of them only ask.
+        is_cut: whether there are more than are looked for.
     """
 
     def __init__(self, question: str) -> None:
@@ -34,6 +36,7 @@ class Words:
         telling = self.written or words
         spaced = dict.fromkeys(_stem(word) for word in telling if not _UNSPACED.search(word))
         pairs = dict.fromkeys(pair for run in _UNSPACED.findall(question) for pair in map("".join, pairwise(run)))
+        self.is_cut = len(spaced) + len(pairs) > MOST_WORDS
         self._numbers = {stem: number for number, stem in enumerate([*spaced, *pairs][:MOST_WORDS])}
         starts = sorted((stem for stem in spaced if stem in self._numbers), key=len, reverse=True)
         self._spaced = re.compile(rf"\b(?:{'|'.join(map(re.escape, starts))})\w*", re.IGNORECASE) if starts else None

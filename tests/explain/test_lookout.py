@@ -1,14 +1,13 @@
 """The passage that matches a question best: found wherever it stands, and named only if the pot has lost it."""
 
 import random
-import re
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from watched import watched
 
-from infinipot_cli.documents.piece import TextPiece
 from infinipot_cli.explain.lookout import MOST_ALIKE, MOST_GROUPS, Lookout, Match, _within
 from infinipot_cli.explain.overlooked import overlooked
 from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
@@ -28,14 +27,8 @@ def prose(n_words: int, seed: int) -> str:
 def read(text: str, question: str, n_together: int = 100, *, token: str = r"\s*\S+") -> tuple[Trail, Lookout]:
     """A token for every word, with the blank in front of it, unless another pattern is given."""
     trail, lookout = Trail(PREFIX), Lookout(question)
-    trail.begin("book.txt", "text")
-    starts = [place.start() for place in re.finditer(token, text)]
-    for _ in trail.watch([TextPiece(text, None, 0, None)]):
-        pass
-    for first in range(0, len(starts), n_together):
-        part = starts[first : first + n_together]
-        end = starts[first + n_together] if first + n_together < len(starts) else len(text)
-        lookout.see(trail.add(TokenRun(part, part, end)))
+    for blocks in watched(trail, text, n_together, token):
+        lookout.see(blocks)
     return trail, lookout
 
 
@@ -139,6 +132,8 @@ def test_own_words_go_before_those_of_neighbours_and_these_before_none() -> None
         ("When did the dragon attack Skerry?", ()),
         ("Who was the dragon?", ()),
         ("Why?", ()),
+        ("When did the dragon's tail burn?", ("dragon", "tail", "burn")),
+        ("When " + " ".join(f"dragon{number}" for number in range(30)) + " Skerry?", ()),
     ],
 )
 def test_a_question_of_which_no_word_stands_there_is_told(question: str, unheard: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from watched import watched
 
 from infinipot_cli.documents.piece import TextPiece
 from infinipot_cli.explain.sentences import sentence_at
@@ -31,14 +32,8 @@ TEXTS = st.lists(PIECES, min_size=1, max_size=60).map("".join).filter(str.strip)
 
 def stretches(text: str, n_together: int, token: str) -> list[Stretch]:
     trail, cutter, found = Trail(PREFIX), Stretches(), list[Stretch]()
-    trail.begin("book.txt", "text")
-    starts = [place.start() for place in re.finditer(token, text)]
-    for _ in trail.watch([TextPiece(text, None, 0, None)]):
-        pass
-    for first in range(0, len(starts), n_together):
-        part = starts[first : first + n_together]
-        end = starts[first + n_together] if first + n_together < len(starts) else len(text)
-        for block in trail.add(TokenRun(part, part, end)):
+    for blocks in watched(trail, text, n_together, token):
+        for block in blocks:
             found += cutter.add(block)
     rest = cutter.rest()
     return [*found, *([rest] if rest else [])]
