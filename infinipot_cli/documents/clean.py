@@ -19,8 +19,9 @@ _TERMINAL_OR_UNFINISHED = re.compile(f"{_SEQUENCE}|{_UNFINISHED}")
 _INTRODUCER = re.compile(r"[\x1b\x90\x98\x9b\x9d-\x9f]")
 
 _NEWLINE = re.compile(r"\r\n?")
-# C0 and C1 controls but newline and tab, DEL, surrogates, the byte order mark, tag characters.
-_DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\U000e0000-\U000e007f]+")
+# C0 and C1 controls but newline and tab, DEL, soft hyphens and other marks of where a word may break, surrogates, the
+# byte order mark, tag characters.
+_DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u2060\ud800-\udfff\ufeff\U000e0000-\U000e007f]+")
 
 
 class Cleaner:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from infinipot_cli.documents.clean import clean
 from infinipot_cli.documents.garbled import garbled_share
+from infinipot_cli.documents.letters import letters
 from infinipot_cli.documents.pdf_pages import PageSource
 from infinipot_cli.documents.pdf_pypdf import PAGE_SECONDS, PypdfPages
 from infinipot_cli.documents.piece import Document, TextPiece
@@ -99,7 +100,7 @@ class PdfDocument(Document):
         if share > _GARBLED_SKIP:
             report.skipped.append(number)
             return ""
-        text = clean(_join_surrogates(page.text)).strip()
+        text = clean(letters(_join_surrogates(page.text))).strip()
         if not text:
             where = report.scanned if page.has_image else report.unreadable if page.is_damaged else report.blank
             where.append(number)

@@ -8,6 +8,8 @@ MOST_WORDS = 24
 _STEM = 6
 
 _WORD = re.compile(r"\w+")
+# Some readers of PDFs leave the end of the line away.
+_BROKEN = re.compile(r"(?<=[^\W\d_])-\n?(?=[^\W\d_])")
 # Writing without blanks between words: each two neighbouring characters are taken for one.
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{2,}")
 _ENDINGS = ("ies", "ing", "ied", "es", "ed", "s", "y", "e")
@@ -46,7 +48,9 @@ class Words:
         return len(self._numbers)
 
     def find(self, text: str) -> frozenset[int]:
-        """Numbers of those that a text holds."""
+        """Numbers of those that a text holds, where it breaks a word at the end of a line, too."""
+        if "-" in text and (whole := _BROKEN.sub("", text)) != text:
+            text = f"{text} {whole}"
         found = {self._numbers[pair] for pair in self._pairs if pair in text}
         for word in set(self._spaced.findall(text)) if self._spaced is not None else ():
             number = self._numbers.get(_stem(word))

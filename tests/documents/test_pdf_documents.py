@@ -4,6 +4,7 @@ import gc
 import io
 import logging
 import os
+import re
 import stat
 import sys
 import time
@@ -12,9 +13,10 @@ from typing import Any
 
 import pypdf
 import pytest
+import small_pdf
 from small_pdf import BLANK, SCAN, bomb, damaged, encrypted, pdf, shows, stream
 
-from infinipot_cli.documents import TextPiece, Wishes, open_document
+from infinipot_cli.documents import TextPiece, Wishes, open_document, pdf_pdfium
 from infinipot_cli.documents import pdf_pypdf as pdf_module
 from infinipot_cli.documents import source as source_module
 from infinipot_cli.errors import DocumentError, UsageError
@@ -326,6 +328,34 @@ def test_what_one_library_cannot_read_the_other_may(tmp_path: Path, monkeypatch:
 def test_a_hyphen_at_the_end_of_a_line_stays_and_joins(tmp_path: Path) -> None:
     pieces, _ = read(pdf("It was a well-\nknown book."), tmp_path)
     assert pieces[0].text == "It was a well-known book."
+
+
+def test_letters_stand_where_the_file_names_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = b"/fi /ff /ffi /uniFEE3 /uniFECA /uni0630 /uni0647 /uni0628"
+    font = b"/BaseEncoding /WinAnsiEncoding /Differences [128 " + names + b"]"
+    monkeypatch.setattr(
+        small_pdf, "_FONT", b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding << " + font + b" >> >>"
+    )
+    shown = (b"\x80rst o\x81ice, a\x82x, well\xadknown", b"\x83\x84 \x85\x86\x87 1873")
+    pieces, warnings = read(pdf(*(stream(b"BT /F1 12 Tf 50 700 Td (" + part + b") Tj ET") for part in shown)), tmp_path)
+    assert pieces[0].text == "first office, affix, well-known"
+    arabic = pieces[1].text
+    assert not warnings
+    assert "\u0645" in arabic and "\u0639" in arabic and "1873" in arabic, "the letters, not how they look in a word"
+    assert not re.search("[\ufb00-\ufdff\ufe70-\ufefc]", arabic)
+
+
+@pytest.mark.parametrize("library", ["pypdfium2"], indirect=True)
+def test_pages_in_arabic_are_left_to_the_library_that_spells_them_right(tmp_path: Path) -> None:
+    def found() -> list[str]:
+        return [piece.text for piece in read(data, tmp_path)[0]]
+
+    data = pdf("Latin page.", "Another one.")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pdf_pdfium.PdfiumPages, "_text", lambda *_: "\u0628\u0647\u0630")
+        assert found() == ["Latin page.", "\n\nAnother one."]
+        patched.setattr(pdf_pdfium.PdfiumPages, "_text", lambda *_: "\u05e9\u05dc\u05d5\u05dd")
+        assert found()[0] == "\u05e9\u05dc\u05d5\u05dd", "Hebrew comes right"
 
 
 def test_no_program_is_run_for_a_picture() -> None:
