@@ -11,7 +11,6 @@ from watched import watched
 from infinipot_cli.explain.lookout import MOST_ALIKE, MOST_GROUPS, Lookout, Match, _within
 from infinipot_cli.explain.overlooked import overlooked
 from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
-from infinipot_cli.tokens.stream import TokenRun
 
 PREFIX = 3
 FACT = "Maren Holt was appointed lighthouse keeper of Skerry in 1873."
@@ -90,15 +89,15 @@ def test_questions_of_no_rare_words_look_for_nothing(question: str) -> None:
 
 
 def test_memory_does_not_grow_with_what_is_read() -> None:
-    words = [f"word{letter}" for letter in "abcdefghijklmnop"]
-    rng, trail, lookout = random.Random(0), Trail(0), Lookout(" ".join(word[-1] + word for word in words))
-    trail.begin("pipe", "text")
-    for number in range(3000):
-        text = " ".join(word[-1] + word for word in rng.sample(words, 8)) + "\n" if number % 12 == 0 else "dull\n" * 8
-        (block,) = trail.add(TokenRun([0] * BLOCK_TOKENS, [0] * BLOCK_TOKENS, 0))
-        lookout.see([block.__class__(block.origin, 0, block.ids, block.starts, text, 1)])
-        trail.blocks.clear()
-    assert len(lookout._groups) <= MOST_GROUPS
+    words = [letter * 3 for letter in "abcdefghijklmnop"]
+    rng = random.Random(0)
+    text = "".join(" ".join(rng.sample(words, 8)) + ". " + "Dull it was. " * 3 for _ in range(3000))
+    trail, lookout = Trail(0), Lookout(" ".join(words))
+    for blocks in watched(trail, text, BLOCK_TOKENS, r"\s*\S+"):
+        lookout.see(blocks)
+        assert len(lookout._groups) <= MOST_GROUPS
+        assert len(lookout._stretches._blocks) <= 2
+    assert len(lookout._groups) > MOST_GROUPS // 2
     assert all(len(group.matches) <= MOST_ALIKE for group in lookout._groups.values())
 
 
@@ -144,6 +143,15 @@ def test_a_question_of_which_no_word_stands_there_is_told(question: str, unheard
     later = Lookout(question)
     later.recalled = lookout.found(trail.n_seen)
     assert later.unheard(len(text)) == unheard
+
+
+@pytest.mark.parametrize("written", ["light-\nhouse", "light-house", "lighthouse"])
+def test_a_word_is_found_that_the_end_of_a_line_has_broken(written: str) -> None:
+    fact = f"Maren kept the {written} at night."
+    text = f"{prose(200, 1)}. {fact} {prose(200, 2)}"
+    _, lookout = read(text, "Who looked after the lighthouse?")
+    ((start, end), *_) = lookout.to_reread(60)
+    assert " ".join(text.split()[start - PREFIX : end - PREFIX]) == " ".join(fact.split())
 
 
 @settings(max_examples=30, deadline=None)
