@@ -264,20 +264,24 @@ class Answers:
         return [] if is_refusal(self.said) else cite(self.passages())
 
     def pick(self, most: int, number: int = 0) -> "list[Passage]":
-        """Begin to answer one question, and take the sentences of the text that the model looks at meanwhile.
+        """Sentences that stand for the text, told by its words and by what the model looks at when it begins to answer.
 
         Args:
             most: sentences.
             number: which of the task's questions, from 0.
         """
-        from infinipot_cli.explain.passages import key_sentences
+        from infinipot_cli.explain.key_sentences import key_sentences
+        from infinipot_cli.explain.passages import Telling
 
         for _ in self.answer(number, watch=True):
             if self.n_answer >= PICKING_TOKENS:
                 break
         if self.attended is None or not self.attended.n_rows:
             return []
-        return key_sentences(self.trail, self.attended, len(self.plan.prompt.prefix_ids), self.held, most)
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        return key_sentences(
+            Telling(self.trail, self.attended, n_prefix, self.held), self.trail, n_prefix + self.n_tokens, most
+        )
 
     def look_back(self, question: str) -> Lookout:
         """Look for a question's words in what is remembered of all that was read."""

@@ -22,7 +22,7 @@ from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, parse_settings
 from infinipot_cli.session import Session, ask, summarize
-from infinipot_cli.settings import usual_choices
+from infinipot_cli.settings import DEFAULT_MODEL, usual_choices
 from infinipot_cli.tokens import Detokenizer
 
 NOT_DISTILLING = ("full", "truncated")
@@ -68,7 +68,7 @@ class Runner:
     def _applies(self, item: Item, arm: str) -> bool:
         if arm == "lead":
             return item.task == "summarize"
-        if arm in ("general", "ask") and item.task != "ask":
+        if (arm == "ask" and item.task == "predict") or (arm == "general" and item.task != "ask"):
             return False  # they are the arm `pot` there
         return arm != "full" or len(self._ids(item)) <= self.full_up_to
 
@@ -78,7 +78,7 @@ class Runner:
         return self._text[1]
 
     def _lead(self, item: Item) -> tuple[None, str, dict[str, float]]:
-        given = first_sentences(item.text(), LEAD_SENTENCES.get(item.set_name, _LEAD))
+        given = first_sentences(item.text(), _n_sentences(item))
         return None, given, {"rouge_l": rouge_l(given, item.wanted)}
 
     def _answered(self, item: Item, arm: str) -> tuple[Pot, str, dict[str, float]]:
@@ -103,15 +103,22 @@ class Runner:
         return pot, given, _scores(item, given)
 
     def _as_the_command(self, item: Item) -> tuple[Pot, str, dict[str, float]]:
-        """What `ask` would answer, with its own settings wherever none were asked for."""
-        wished = self.session.request
-        usual = parse_settings(DEFAULT, usual_choices(self.session.files.name, knows_question=True))[0]
+        """What `ask` or `summarize` would print, with the command's own settings wherever none were asked for.
+
+        Sentences are picked as many as the arm `lead` takes.
+        """
+        wished, is_asked = self.session.request, item.task == "ask"
+        names = usual_choices(self.session.files.name, knows_question=True) if is_asked else ()
+        usual = parse_settings(DEFAULT, names)[0]
         self.session.request = replace(wished, choice=replace(usual, **wished.choice.changed))  # type: ignore[arg-type]
         try:
-            with self.session.reading_of([PagedBook((item.text(),))], ask(item.question)) as reading:
+            with self.session.reading_of([PagedBook((item.text(),))], _task(item, "ask")) as reading:
                 for _ in reading.read():
                     pass
-                given = "".join(reading.answer()).strip()
+                if not is_asked and self.session.files.name == DEFAULT_MODEL:
+                    given = " ".join(passage.quote for passage in reading.pick(_n_sentences(item)))
+                else:
+                    given = "".join(reading.answer()).strip()
                 return reading.pot, given, _scores(item, given)
         finally:
             self.session.request = wished
@@ -184,6 +191,11 @@ def _task(item: Item, arm: str) -> Task:
     if item.task == "ask":
         return ask(item.question, catalyst="general" if arm in ("general", "nuc") else "question")
     return replace(summarize(), max_tokens=16) if item.task == "predict" else summarize()
+
+
+def _n_sentences(item: Item) -> int:
+    """As many as what people wrote has, about."""
+    return LEAD_SENTENCES.get(item.set_name, _LEAD)
 
 
 def _scores(item: Item, given: str) -> dict[str, float]:

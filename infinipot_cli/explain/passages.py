@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,13 +12,11 @@ from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.evidence import by_origin, originals_once
 from infinipot_cli.explain.held import Held
 from infinipot_cli.explain.sentences import quote, sentence_at
+from infinipot_cli.explain.stretches import Match
 from infinipot_cli.explain.trail import Block, Trail
 
 # Tokens looked at: the rest together weighs little, and an answer must not wait for it.
 _MOST_TOKENS = 256
-# Fewer words are a heading or a cry, more are a list or a table.
-FEWEST_WORDS, MOST_WORDS = 5, 80
-_CLOSES = tuple(".!?。！？")
 
 
 def passages(trail: Trail, attended: Attended, first: int, held: Held | None = None) -> list[Passage]:
@@ -33,42 +31,17 @@ def passages(trail: Trail, attended: Attended, first: int, held: Held | None = N
         first: origin of the first token of the documents.
         held: what the pot held when the question came, where something was done to it before the answer began.
     """
-    return _Telling(trail, attended, first, held).passages()
+    return Telling(trail, attended, first, held).passages()
 
 
-def key_sentences(trail: Trail, attended: Attended, first: int, held: Held | None, most: int) -> list[Passage]:
-    """Whole sentences that stand for the documents, in their order: of those attended to, the most important.
-
-    What is left of a sentence, a heading or a stretch without an end is none; only where there is no other, as in a
-    log, whole lines are taken, and where there are none of these either, sentences of very few words. A sentence that
-    says the same as another comes once.
+class Telling:
+    """The sentences that an answer attended to, and what is known of each.
 
     Args:
         trail: of what was read.
-        attended: of an answer that was asked for a summary.
+        attended: of one answer.
         first: origin of the first token of the documents.
         held: as for `passages`.
-        most: sentences.
-    """
-    telling = _Telling(trail, attended, first, held)
-    ordered = telling.ordered
-    uncut = [sentence for sentence in ordered if not (sentence.is_open or sentence.is_unfinished)]
-    whole_ones = [sentence for sentence in uncut if FEWEST_WORDS <= len(sentence.text.split()) <= MOST_WORDS]
-    closed, cries = (
-        [one for one in among if one.text.rstrip("\"'”’)]*")[-1:] in _CLOSES] for among in (whole_ones, uncut)
-    )
-    candidates = closed or whole_ones or [cry for cry in cries if len(cry.text.split()) < FEWEST_WORDS]
-    chosen = {" ".join(sentence.text.lower().split()): sentence for sentence in reversed(candidates)}
-    best = sorted(chosen.values(), key=lambda sentence: sentence.weight, reverse=True)[:most]
-    found = sorted(best, key=lambda sentence: (sentence.document, sentence.start))
-    return [replace(telling.of(sentence), quote=" ".join(sentence.text.split())) for sentence in found]
-
-
-class _Telling:
-    """The sentences that an answer attended to, and what is known of each.
-
-    Attributes:
-        ordered: the sentences, the most important first.
     """
 
     def __init__(self, trail: Trail, attended: Attended, first: int, held: Held | None) -> None:
@@ -77,16 +50,50 @@ class _Telling:
         self._n_slots = origins.shape[0] * origins.shape[1]
         # sorted once: there may be hundreds of sentences, and a million entries
         self._held = origins.flatten().sort().values
-        self.ordered, self._whole = _ranked(trail, attended, first)
+        self._origins, self._copied = _told(trail, attended, first)
+        self._whole = float(self._copied.sum())
         self._seen, weights = by_origin(trail, attended, attended.total, first, trail.n_seen)
         self._weights, self._total = weights, float(weights.sum()) or 1.0
 
     def passages(self) -> list[Passage]:
-        """All of them."""
-        return [self.of(sentence) for sentence in self.ordered]
+        """All of them, the most important first."""
+        found: dict[tuple[int, int], _Found] = {}
+        best = self._copied.topk(min(_MOST_TOKENS, len(self._copied)))
+        for origin, weight in zip(self._origins[best.indices].tolist(), best.values.tolist(), strict=True):
+            if weight <= 0:
+                break
+            sentence = _sentence(self._trail, origin)
+            if sentence is not None:
+                known = found.setdefault((sentence.document, sentence.start), sentence)
+                known.weight += weight
+        ordered = sorted(found.values(), key=lambda sentence: sentence.weight, reverse=True)
+        return [self._of(sentence) for sentence in ordered]
 
-    def of(self, sentence: "_Found") -> Passage:
-        """One of them."""
+    def weights(self, ranges: Sequence[tuple[int, int]]) -> list[float]:
+        """What counts of the attention, on the tokens from each range's first origin to before its last."""
+        sums = torch.cat([self._copied.new_zeros(1), self._copied.cumsum(0)])
+        edges = torch.searchsorted(self._origins, torch.tensor(ranges, device=self._origins.device).reshape(-1, 2))
+        return (sums[edges[:, 1]] - sums[edges[:, 0]]).tolist()
+
+    def of(self, match: Match) -> Passage:
+        """A sentence that was found otherwise, attended to or not."""
+        (weight,) = self.weights([match.origins])
+        return self._of(
+            _Found(
+                document=match.document,
+                origins=match.origins,
+                start=match.char[0],
+                end=match.char[1],
+                text=match.quote,
+                around=0,
+                line=match.line,
+                is_open=False,
+                is_unfinished=False,
+                weight=weight,
+            )
+        )
+
+    def _of(self, sentence: "_Found") -> Passage:
         start, end = sentence.origins
         n_held = self._held[_between(self._held, start, end)].numel()
         attention = float(self._weights[_between(self._seen, start, end)].sum())
@@ -101,7 +108,7 @@ class _Telling:
             line=line,
             char=(sentence.start, sentence.end),
             quote=quote(sentence.text, sentence.around, is_open=sentence.is_open, is_unfinished=sentence.is_unfinished),
-            score=round(sentence.weight / self._whole, 4),
+            score=round(sentence.weight / (self._whole or 1.0), 4),
             kept=round(n_held / (self._n_slots * (end - start)), 4),
             attention=round(attention / self._total, 4),
         )
@@ -113,25 +120,10 @@ def _between(ascending: Tensor, start: int, end: int) -> slice:
     return slice(first, last)
 
 
-def _ranked(trail: Trail, attended: Attended, first: int) -> "tuple[list[_Found], float]":
-    """Sentences by their weight, and the weight of everything."""
+def _told(trail: Trail, attended: Attended, first: int) -> tuple[Tensor, Tensor]:
+    """Origins in ascending order, and what counts of the attention on each."""
     copied = by_origin(trail, attended, attended.copied, first, trail.n_seen)
-    origins, weights = (
-        copied if float(copied[1].sum()) > 0 else by_origin(trail, attended, attended.total, first, trail.n_seen)
-    )
-    whole = float(weights.sum())
-    if not whole:
-        return [], whole
-    best = weights.topk(min(_MOST_TOKENS, len(weights)))
-    found: dict[tuple[int, int], _Found] = {}
-    for origin, weight in zip(origins[best.indices].tolist(), best.values.tolist(), strict=True):
-        if weight <= 0:
-            break
-        sentence = _sentence(trail, origin)
-        if sentence is not None:
-            known = found.setdefault((sentence.document, sentence.start), sentence)
-            known.weight += weight
-    return sorted(found.values(), key=lambda sentence: sentence.weight, reverse=True), whole
+    return copied if float(copied[1].sum()) > 0 else by_origin(trail, attended, attended.total, first, trail.n_seen)
 
 
 @dataclass

@@ -116,10 +116,12 @@ class Stretches:
 
     def _too_long(self) -> int | None:
         """Where to cut a sentence that has too many tokens: behind a line, or else a word."""
-        starts = [place - self._blocks[0].char for block in self._blocks for place in block.starts]
-        first = max(0, bisect_right(starts, self._start) - 1)
-        if len(starts) - first <= LONGEST:
+        origin = self._blocks[0].char
+        n_before = sum(bisect_right(block.starts, origin + self._start) for block in self._blocks)
+        first = max(0, n_before - 1)
+        if sum(len(block.starts) for block in self._blocks) - first <= LONGEST:
             return None
+        starts = [place - origin for block in self._blocks for place in block.starts]
         last = max(starts[first + LONGEST], self._start + 1)
         line = self._text.rfind("\n", self._start + 1, last) + 1
         word = self._text.rfind(" ", self._start + 1, last) + 1

@@ -11,7 +11,7 @@ _WORD = re.compile(r"\w+")
 # Some readers of PDFs leave the end of the line away.
 _BROKEN = re.compile(r"(?<=[^\W\d_])-\n?(?=[^\W\d_])")
 # Writing without blanks between words: each two neighbouring characters are taken for one.
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{2,}")
+UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{2,}")
 _ENDINGS = ("ies", "ing", "ied", "es", "ed", "s", "y", "e")
 # In a text that hardly has them these would pass for rare words. Of other languages, what is common in the text tells.
 _ASKING = frozenset(
@@ -36,8 +36,8 @@ class Words:
         words = _WORD.findall(question)
         self.written = tuple(dict.fromkeys(word for word in words if word.casefold() not in _ASKING))
         telling = self.written or words
-        spaced = dict.fromkeys(_stem(word) for word in telling if not _UNSPACED.search(word))
-        pairs = dict.fromkeys(pair for run in _UNSPACED.findall(question) for pair in map("".join, pairwise(run)))
+        spaced = dict.fromkeys(_stem(word) for word in telling if not UNSPACED.search(word))
+        pairs = dict.fromkeys(pair for run in UNSPACED.findall(question) for pair in map("".join, pairwise(run)))
         self.is_cut = len(spaced) + len(pairs) > MOST_WORDS
         self._numbers = {stem: number for number, stem in enumerate([*spaced, *pairs][:MOST_WORDS])}
         starts = sorted((stem for stem in spaced if stem in self._numbers), key=len, reverse=True)

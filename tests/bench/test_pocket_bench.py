@@ -23,7 +23,7 @@ from infinipot_cli.bench.run_file import RunFile
 from infinipot_cli.display.safe import safe
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.policies import parse_settings
-from infinipot_cli.session import Session, ask
+from infinipot_cli.session import Session, ask, summarize
 from infinipot_cli.settings import PotRequest
 
 TINY = ["--n", "2", "--lengths", "300", "--depths", "0.5", "-s", "256"]
@@ -96,6 +96,19 @@ def test_the_arm_ask_is_the_command(runner: Runner, tiny_model: Path, tmp_path: 
     assert record["answer"] == safe(trial.given).strip()
     assert record["pot"]["distillations"] == trial.n_distilled
     assert record["retention"]["reread"] > 0
+
+
+def test_the_arm_ask_picks_sentences_where_the_command_does(tmp_path: Path) -> None:
+    runner = Runner(Session("pocket", PotRequest(capacity=400)), full_up_to=2000)
+    text = f"The old keeper of the light wrote a book of ships. {TEXT * 3}All of the ships came back to the harbour."
+    (trial,) = runner.run(item_of(text, "summarize", ""), ["ask"])
+    path = tmp_path / "text.txt"
+    path.write_text(text)
+    with Session("pocket", PotRequest(capacity=400)).prepare([str(path)], summarize()) as reading:
+        for _ in reading.read():
+            pass
+        assert trial.given == " ".join(passage.quote for passage in reading.pick(3))
+    assert trial.given and set(trial.scores) == {"rouge_l"} and trial.n_distilled > 0
 
 
 def test_another_question_on_the_same_text_is_answered_as_if_it_were_the_first(

@@ -57,8 +57,8 @@ def pocket(
         typer.Option(
             "--arms",
             metavar="A,B",
-            help="What answers: pot, ask (as the command reads), full (whole text in context), truncated, lead (first "
-            "sentences), and the paper's general (CaP-G), cap (no novelty), nuc (no catalyst); or all.",
+            help="What answers: pot, ask (as commands read, and pick), full (whole text in context), truncated, lead "
+            "(first sentences), and the paper's general (CaP-G), cap (no novelty), nuc (no catalyst); or all.",
             rich_help_panel=TEST,
         ),
     ] = "pot,full,truncated,lead",
