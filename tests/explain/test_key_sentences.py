@@ -58,22 +58,20 @@ def test_the_best_of_a_slow_count_are_picked_in_their_order(seed: int, most: int
     sentences = [sentence(rng) for _ in range(rng.randint(8, 20))]
     text = " ".join(sentences)
     trail = trail_of(text)
-    firsts, place = [], 0
-    for one in sentences:
-        firsts.append(place)
-        place += len(one.split())
+    firsts = [sum(len(one.split()) for one in sentences[:number]) for number in range(len(sentences))]
+    chars = [sum(len(one) + 1 for one in sentences[:number]) for number in range(len(sentences))]
     looked_at = {number: rng.random() for number in rng.sample(range(len(sentences)), 3)}
     found = picked(trail, most, {PREFIX + firsts[number] + 1: share for number, share in looked_at.items()})
 
     distinct = {one: number for number, one in reversed(list(enumerate(sentences)))}
     counts = Counter(word for one in distinct for word in set(re.findall(r"\w{5,}", one)))
-    weight = {one: sum(looked_at.get(n, 0) for n in [distinct[one]]) for one in distinct}
-    highest = max(weight.values()) or 1.0
+    weight = {one: looked_at.get(number, 0.0) for one, number in distinct.items()}
+    highest = max(share for one, share in weight.items() if len(one.split()) >= 5) or 1.0
 
     def worth(one: str) -> tuple[bool, float]:
         words = set(re.findall(r"\w{5,}", one))
         often = sum(counts[word] for word in words) / len(words) if words else 0
-        return len(one.split()) >= 8, often * (1 + weight[one] / highest) / (1 + 4 * text.index(one) / len(text))
+        return len(one.split()) >= 8, often * (1 + weight[one] / highest) / (1 + 4 * chars[distinct[one]] / len(text))
 
     worths = sorted((worth(one) for one in distinct if len(one.split()) >= 5), reverse=True)
     assert len(found) == min(most, len(worths))
