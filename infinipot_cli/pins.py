@@ -5,7 +5,7 @@ the whole of a pinned text is known before its first token is read.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ class Pins:
 
     Args:
         texts: wording as it stands in a document; blanks and line ends are the same.
-        pages: such as `1-3,7`, or labels printed on pages, such as `xii`; None for none.
+        pages: such as `1-3,7`, or labels printed on pages, such as `xii` or `ii-xii`; None for none.
 
     Raises:
         UsageError: a blank text, or pages that are no range.
@@ -34,12 +34,25 @@ class Pins:
         self._wanted = {text: re.compile(r"\s+".join(map(re.escape, text.split()))) for text in texts}
         self._held = max((len(text) for text in texts), default=0) + _MORE_BLANKS if texts else 0
         self._numbers, self._labels = _pages(pages)
+        # a label may have a hyphen of its own, so both are looked for
+        self._label_ranges = {ends for label in self._labels if all(ends := _ends(label))}
         self._found: set[str] = set()
         self._page_was_found = not pages
         self._ranges: list[tuple[int, int]] = []
+        self._page: int | None = None
+        self._page_is_wanted = False
+        self._inside: set[tuple[str, str]] = set()  # ranges of labels that have begun
 
     def __bool__(self) -> bool:
         return bool(self._wanted or self._numbers or self._labels)
+
+    def forbid(self, pot: str) -> None:
+        """Refuse to keep anything of a pot that was read already."""
+        if self:
+            raise UsageError(
+                f"pins keep what is being read, and pot {pot} was read already",
+                hint="read its documents again with them",
+            )
 
     @property
     def missing(self) -> list[str]:
@@ -49,7 +62,7 @@ class Pins:
 
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
         """Pass the pieces of one document on, and remember which of their characters are pinned."""
-        self._ranges = []
+        self._ranges, self._page, self._page_is_wanted, self._inside = [], None, False, set()
         waiting: list[TextPiece] = []
         for piece in pieces:
             waiting.append(piece)
@@ -58,8 +71,8 @@ class Pins:
 
     def covers(self, start: int, end: int) -> bool:
         """Whether any character from `start` up to `end` is pinned."""
-        place = bisect_right(self._ranges, (end - 1, float("inf")))
-        return any(first < end and start < last for first, last in self._ranges[max(0, place - 8) : place])
+        place = bisect_left(self._ranges, (end, 0))
+        return place > 0 and start < self._ranges[place - 1][1]
 
     def _ready(self, waiting: list[TextPiece], n_held: int) -> Iterator[TextPiece]:
         if not waiting:
@@ -76,17 +89,43 @@ class Pins:
             if n_ready < len(piece.text):
                 waiting.insert(0, replace(piece, text=piece.text[n_ready:], char_start=piece.char_start + n_ready))
                 piece = replace(piece, text=piece.text[:n_ready])
-            if piece.page is not None and (
-                piece.page in self._numbers or (piece.label or "").casefold() in self._labels
-            ):
-                self._page_was_found = True
-                self._pin(piece.char_start, piece.char_start + len(piece.text))
+            self._pin_page(piece)
             yield piece
 
+    def _pin_page(self, piece: TextPiece) -> None:
+        """Pin what a piece has of a wanted page; the blank line between two pages is the first one's."""
+        begins = piece.page != self._page
+        blank = len(piece.text) - len(piece.text.lstrip("\n")) if begins else 0
+        if begins and self._page_is_wanted:
+            self._pin(piece.char_start, piece.char_start + blank)
+        if begins:
+            self._page = piece.page
+            label = (piece.label or str(piece.page)).casefold()
+            inside = self._inside | {ends for ends in self._label_ranges if label == ends[0]}
+            self._inside = {ends for ends in inside if label != ends[1]}
+            is_named = piece.page in self._numbers or label in self._labels or bool(inside)
+            self._page_is_wanted = piece.page is not None and is_named
+        if self._page_is_wanted:
+            self._page_was_found = True
+            self._pin(piece.char_start + blank, piece.char_start + len(piece.text))
+
     def _pin(self, start: int, end: int) -> None:
-        if (start, end) not in self._ranges[-64:]:
-            self._ranges.append((start, end))
-            self._ranges.sort()
+        """Add a range to the others, which are in order and apart from each other."""
+        first = bisect_left(self._ranges, (start, 0))
+        if first and self._ranges[first - 1][1] >= start:
+            first -= 1
+        last = first
+        while last < len(self._ranges) and self._ranges[last][0] <= end:
+            start, end = min(start, self._ranges[last][0]), max(end, self._ranges[last][1])
+            last += 1
+        if start < end:
+            self._ranges[first:last] = [(start, end)]
+
+
+def _ends(label: str) -> tuple[str, str]:
+    """The labels from one to another that `ii-xii` names; empty where it names one label."""
+    first, _, last = label.partition("-")
+    return first.strip(), last.strip()
 
 
 def _pages(text: str | None) -> tuple[set[int], set[str]]:

@@ -2,9 +2,12 @@
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
@@ -52,9 +55,31 @@ def test_pages_are_found_by_number_and_by_label() -> None:
         assert [piece.text for piece in pins.watch(pieces)] == ["a" * 10] * 3
         assert {start for start in (0, 10, 20) if pins.covers(start, start + 10)} == wanted
         assert pins.missing == []
+    for pages, wanted in (("ii-xii", {0, 10}), ("xii-1", {10, 20}), ("II-1", {0, 10, 20})):
+        pins = Pins(pages=pages)
+        assert len(list(pins.watch(pieces))) == 3
+        assert {start for start in (0, 10, 20) if pins.covers(start, start + 10)} == wanted
+        assert pins.missing == []
     pins = Pins(["never said"], "9")
     assert len(list(pins.watch(pieces))) == 3
     assert len(pins.missing) == 2
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "ab", "aba", "bab ab", "a b a b"]), min_size=1, max_size=6), st.integers(0, 99)
+)
+def test_however_pinned_texts_overlap_all_of_each_stays(texts: list[str], seed: int) -> None:
+    rng = random.Random(seed)
+    text = "".join(rng.choice("ab ") for _ in range(120))
+    pins = Pins(texts)
+    assert "".join(piece.text for piece in pins.watch(cut(text, seed))) == text
+    wanted = {
+        place
+        for one in texts
+        for match in re.finditer(r"\s+".join(one.split()), text)
+        for place in range(*match.span())
+    }
+    assert {place for place in range(len(text)) if pins.covers(place, place + 1)} == wanted
 
 
 @pytest.mark.parametrize(("texts", "pages"), [([" "], None), ([], ""), ([], "3-1"), ([], "0"), ([], "1,,2")])
@@ -99,8 +124,7 @@ def test_pages_are_pinned_from_the_command_line(tmp_path: Path, tiny_model: Path
         return {part["page"]: part["kept"]["pinned"] for part in json.loads(done.stdout)["parts"]}
 
     pinned = kept("--pin-pages", "2")
-    # all but the blank between two pages, which is of neither
-    assert pinned[2] > 0.97 and max(share for page, share in pinned.items() if page != 2) < 0.05
+    assert pinned[2] == 1.0 and max(share for page, share in pinned.items() if page != 2) == 0.0
     assert max(kept().values()) < 0.05
     missing = CliRunner().invoke(
         app, ["ask", str(path), "Who?", "-s", "400", "-n", "5", "-m", str(tiny_model), "--pin-pages", "40"]
