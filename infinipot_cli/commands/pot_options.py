@@ -32,6 +32,13 @@ class PotOptions:
         typer.Option("--pot-entries", help="Store entries as they are, or in 8 bits.", rich_help_panel=_PANEL),
     ] = Entries.EXACT
 
+    def __post_init__(self) -> None:
+        """Refuse a name that is taken."""
+        if self.save_pot is not None:
+            from infinipot_cli.pots.shelf import check_new_name
+
+            check_new_name(self.save_pot)
+
 
 @dataclass(frozen=True)
 class ContinueOptions:

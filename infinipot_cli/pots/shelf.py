@@ -87,6 +87,16 @@ def cached() -> list[Path]:
     return []
 
 
+def check_new_name(name: str) -> None:
+    """Refuse the name that readings without a name have.
+
+    Raises:
+        UsageError: it is this one.
+    """
+    if name.removeprefix(MARK) == LAST:
+        raise UsageError(f"{MARK}{LAST} is what was read last, whatever that is", hint="take another name")
+
+
 def check_target(name: str) -> None:
     """Refuse, before anything is read, a place where no pot can be stored.
 
@@ -123,7 +133,12 @@ def shelved() -> list[Shelved]:
     """All pots, by name; what killed savings have left beside them is swept."""
     sweep(shelf_folder())
     sweep(cached_folder())
-    return [look(name) for name in names()]
+    return [_look(_called(name), path_of(name)) for name in names()]
+
+
+def _called(name: str) -> str:
+    """How a pot on the shelf is asked; what Ctrl-C left is not the last any more once something was read since."""
+    return str(path_of(name)) if name == LAST and place_of(name) != path_of(name) else name
 
 
 def latest() -> str:
@@ -158,12 +173,14 @@ def look(name: str) -> Shelved:
     Raises:
         PotError: there is none of this name.
     """
-    path = place_of(name)
+    return _look(name.removeprefix(MARK), place_of(name))
+
+
+def _look(plain: str, path: Path) -> Shelved:
     try:
         state = path.stat()
     except OSError as error:
-        raise PotError(f"there is no pot {MARK}{name.removeprefix(MARK)}", hint=_there_are(), code="no_pot") from error
-    plain = name.removeprefix(MARK)
+        raise PotError(f"there is no pot {MARK}{plain}", hint=_there_are(), code="no_pot") from error
     try:
         header: Header | None = read_header(path, MARK + plain)
         problem = ""
@@ -181,7 +198,10 @@ def remove(name: str) -> None:
     found = look(name)
     if is_file_name(name) and found.problem:  # on the shelf a damaged pot may go; elsewhere it may be anything
         raise PotError(f"{name} is no pot, or a damaged one", hint=f"rm {found.path}", code="damaged_pot")
-    path = found.path
+    _delete(found.path)
+
+
+def _delete(path: Path) -> None:
     try:
         path.unlink()
     except OSError as error:
@@ -204,7 +224,7 @@ def prune(*, days: float | None = None, n_bytes: int | None = None) -> list[Shel
         too_much = n_bytes is not None and sum(pot.n_bytes for pot in kept) > n_bytes
         if not (too_old or too_much):
             break
-        remove(kept[0].name)
+        _delete(kept[0].path)
         gone.append(kept.pop(0))
     return gone
 
@@ -238,7 +258,8 @@ def bring(source: Path, name: str | None = None) -> str:
             f"{name} is a file and no name on the shelf",
             hint=f"--name {Path(name).name.removesuffix(SUFFIX)}; a pot file can be asked where it is: @{source}",
         )
-    target = path_of(name or source.name.removesuffix(SUFFIX))
+    target = path_of(name if name is not None else source.name.removesuffix(SUFFIX))
+    check_new_name(target.name.removesuffix(SUFFIX))
     _, data = read_all(source, str(source))
     check_structure(data, str(source))
     _put_new(target, data)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from infinipot_cli.engine import PotState
-from infinipot_cli.errors import InfinipotError, OutputError, PotError
+from infinipot_cli.errors import InfinipotError, OutputError, PotError, UsageError
 from infinipot_cli.pots import file
 from infinipot_cli.pots.compact import from_int8, to_int8
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource, from_json
@@ -183,6 +183,30 @@ def test_names_that_no_pot_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [pot.name for pot in shelf.prune(days=1)] == ["c"]
     assert len(shelf.prune(n_bytes=0)) == 2
     assert shelf.names() == []
+
+
+def test_what_ctrl_c_left_and_what_was_read_since_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infinipot_cli.pots import shelf
+
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
+    stopped, read = shelf.path_of(shelf.LAST), shelf.cached_folder() / "0123.pot"
+    for path, used in ((stopped, 10), (read, 5)):
+        file.write(path, HEADER, state())
+        os.utime(path, (used, used))
+    assert [pot.name for pot in shelf.shelved()] == ["last"]
+    os.utime(read, (20, 20))
+    (left,) = shelf.shelved()
+    assert shelf.path_of(left.name) == stopped == shelf.look(left.name).path
+    assert shelf.look("last").path == read
+    assert [pot.path for pot in shelf.prune(n_bytes=0)] == [stopped]
+    assert read.exists() and not stopped.exists()
+    for name in ("last", "@last"):
+        with pytest.raises(UsageError, match="read last"):
+            shelf.check_new_name(name)
+        with pytest.raises(UsageError, match="read last"):
+            shelf.bring(read, name)
+    with pytest.raises(UsageError):
+        shelf.bring(read, "")
 
 
 def test_the_sum_covers_the_header(stored: Path) -> None:
