@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 MOST_QUOTE_CHARS = 200
 
-# Full stops and their like, blank lines, and ends of lines in front of what no wrapped sentence goes on with.
-_END = re.compile(r"[.!?。！？][\"'”’)\]]*(?=\s)|[。！？]|\n\s*\n|\n(?=[\d\[<{#|*\-])")
+# Full stops and their like, blank lines, and ends of lines in front of what no wrapped sentence goes on with: signs of
+# a list, and rows of a table, whose cells stand close to each other. Three digits behind a comma belong to a number.
+_CELLS = r"[^\n,;\t]*[^\s,;](?:\t|[,;](?=\S)(?!(?<=\d,)\d{3}(?!\d)))"
+_END = re.compile(rf"[.!?。！？][\"'”’)\]]*(?=\s)|[。！？]|\n\s*\n|\n(?=[\d\[<{{#|*\-]|{_CELLS})")
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|No|vs|cf|e\.g|i\.e|pp?|ch|l))\.$")
 _SPACE = re.compile(r"\s+")
 

@@ -1,5 +1,7 @@
 """Citations: attention mapped back to the sentence, page and line it fell on."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from infinipot_cli.explain.citations import Passage, cite
 from infinipot_cli.explain.evidence import token_lookup
 from infinipot_cli.explain.held import Held
 from infinipot_cli.explain.passages import passages
-from infinipot_cli.explain.sentences import MOST_QUOTE_CHARS, quote, sentence_at
+from infinipot_cli.explain.sentences import MOST_QUOTE_CHARS, ends, quote, sentence_at
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.tokens.stream import TokenRun
 
@@ -117,3 +119,27 @@ def test_quotes_end_where_sentences_do() -> None:
     long = "word " * 200
     shown = quote(long, 500)
     assert shown.startswith("…word") and shown.endswith("word…") and len(shown) <= MOST_QUOTE_CHARS + 2
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("town,code\nDover Castle,90817\nYork,1001\n", ["town,code\n", "Dover Castle,90817\n", "York,1001\n"]),
+        ("town;code\nDover;1\n", ["town;code\n", "Dover;1\n"]),
+        ("town\tcode\nDover\t1", ["town\tcode\n", "Dover\t1"]),
+        ("They were, all\nin all, about\n1,000 or,\nwho knows, 2,000 men", None),
+        ("The sum was\n about 12,000 pounds", None),
+    ],
+)
+def test_rows_of_a_table_are_apart_and_wrapped_prose_is_not(text: str, rows: list[str] | None) -> None:
+    places = [0, *ends(text), len(text)]
+    found = [text[start:end] for start, end in pairwise(places) if start < end]
+    if rows is None:
+        assert all(not part.endswith("\n") or text[text.index(part) + len(part)].isdigit() for part in found)
+    else:
+        assert found == rows
+
+
+def test_a_token_of_blanks_at_the_end_is_no_source() -> None:
+    trail = trail_of("The key is 71432.\n", numbered=False)
+    assert passages(trail, attention_on(trail, {len("The key is 71432."): 1.0}, copied=True), PREFIX) == []
