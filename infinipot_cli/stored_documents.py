@@ -44,6 +44,27 @@ def _changed(source: StoredSource) -> list[str]:
     return [f"{source.name} was changed after it was read; what is asked is answered from what it was then"]
 
 
+def original(inputs: Sequence[Input], name: str) -> tuple[str, str]:
+    """Where a document of a reading can be read again as it was; empty, and why, where it cannot.
+
+    Args:
+        inputs: of the reading.
+        name: of the document, as the user typed it, perhaps in another folder.
+    """
+    stored = next((one.document.stored for one in inputs if _is_stored(one.document, name)), None)  # type: ignore[attr-defined]
+    path = stored.path if stored is not None and stored.path else name
+    if name == STDIN_NAME or not Path(path).is_file():
+        return "", f"{name} cannot be read a second time; save it to a file"
+    if stored is not None and fate_of(stored) == "changed":
+        return "", f"{name} was changed after it was read"
+    is_here = Path(name).is_file() and Path(name).samefile(path)
+    return (name if is_here else path), ""
+
+
+def _is_stored(document: Document, name: str) -> bool:
+    return isinstance(document, StoredDocument) and document.name == name
+
+
 def asides_of(data: bytes, header: Header) -> "tuple[list[list[str]], dict[str, Found]]":
     """Warnings of each document, and by question the passages that match it, as a stored pot has them."""
     if not data:  # stored before there were any

@@ -3,14 +3,13 @@
 import shlex
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinipot_cli.commands.explaining import page_lines, report_on, write_html
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.record import Answered, one_answer
-from infinipot_cli.commands.verifying import look_again, places, tell_of
+from infinipot_cli.commands.verifying import look_again, reading_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
 from infinipot_cli.display.explain import overview
@@ -128,7 +127,7 @@ class Answering:
                 lines = [places_line(answered.sources, named=named)]
             show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
         if answered.overlooked is not None:
-            self._say_lost(answered.overlooked, answered.question)
+            self._say_lost(reading, answered.overlooked, answered.question)
         if answered.unheard:
             show_warning(self._console, unheard_line(answered.unheard))
         if self._form.explain:
@@ -140,15 +139,12 @@ class Answering:
             for line in "\n".join(page_lines(report, self._form.page)).split("\n"):
                 say(self._console, line)
 
-    def _say_lost(self, lost: Overlooked, question: str) -> None:
+    def _say_lost(self, reading: Reading, lost: Overlooked, question: str) -> None:
         """Say that the best passage is gone, and how to read it again."""
         show_warning(self._console, lost_line(lost))
-        if Path(lost.path).is_file():
-            pages, lines = places([lost.as_passage()])
-            option = f"--pages {pages}" if pages else f"--lines {lines}"
-            words = ["infinipot", "ask", lost.path, question, *option.split()]
-            if self._form.model_was_chosen:
-                words += ["-m", self._session.model_name]
+        model = self._session.model_name if self._form.model_was_chosen else None
+        words = reading_again(self._session, reading.inputs, question, lost.as_passage(), model)
+        if words:
             say(self._console, f"to read it in full: {shlex.join(words)}", style="dim")
 
     def _verified(self, reading: Reading, answered: Answered) -> Answered:
@@ -156,7 +152,7 @@ class Answering:
         cited = reading.cited()
         if answered.overlooked is not None:
             cited = [answered.overlooked.as_passage(), *cited]
-        look = look_again(self._session, reading.task, answered.question, answered.text, cited)
+        look = look_again(self._session, reading, answered.question, answered.text, cited)
         tell_of(look, self._console)
         return replace(answered, verified=look)
 

@@ -4,14 +4,17 @@ import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
+from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.plan import Task
+from infinipot_cli.explain.lookout import merged
+from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
+from infinipot_cli.sources import Input
+from infinipot_cli.stored_documents import original
 
 # Lines read before and behind a cited one.
 AROUND = 3
@@ -57,31 +60,35 @@ class SecondLook:
         return f"the answers differ: reading {part} again gives “{self.answer or 'no answer'}”"
 
 
-def look_again(session: Session, task: Task, question: str, answer: str, cited: Sequence[Passage]) -> SecondLook:
+def look_again(session: Session, reading: Reading, question: str, answer: str, cited: Sequence[Passage]) -> SecondLook:
     """Read what was cited again and ask again.
 
     Args:
         session: what the first reading was made with.
-        task: of the first reading.
+        reading: the first one.
         question: what was asked.
         answer: what came.
         cited: its sources, the best first; those of the best one's document are read.
     """
     if not cited:
         return SecondLook(reason="the answer has no sources")
-    path = cited[0].path
-    if not Path(path).is_file():
-        return SecondLook(reason=f"{path} cannot be read a second time; save it to a file")
-    pages, lines = places([passage for passage in cited if passage.path == path])
+    name = cited[0].path
+    path, reason = original(reading.inputs, name)
+    if reason:
+        return SecondLook(reason=reason)
+    pages, lines = places([passage for passage in cited if passage.path == name])
     option = f"--pages {pages}" if pages else f"--lines {lines}"
     wishes = replace(session.wishes, pages=pages) if pages else replace(session.wishes, lines=lines)
     again = copy.copy(session)  # shares the model that is loaded
     again.wishes = wishes
-    with again.prepare([path], replace(task, question=question, further=())) as reading:
-        for _ in reading.read():
-            pass
-        second = safe("".join(reading.answer())).strip()
-        return SecondLook(option, second, not reading.pot.n_cycles, _words(second) == _words(answer))
+    try:
+        with again.prepare([path], replace(reading.task, question=question, further=())) as second:
+            for _ in second.read():
+                pass
+            said = safe("".join(second.answer())).strip()
+            return SecondLook(option, said, not second.pot.n_cycles, _words(said) == _words(answer))
+    except InfinipotError as error:  # the answer is there already, and stands
+        return SecondLook(option, reason=error.message)
 
 
 def places(passages: Sequence[Passage]) -> tuple[str, str]:
@@ -89,8 +96,37 @@ def places(passages: Sequence[Passage]) -> tuple[str, str]:
     pages = sorted({passage.page for passage in passages if passage.page is not None})
     if pages:
         return ",".join(map(str, pages)), ""
-    lines = sorted({passage.line for passage in passages if passage.line is not None})
-    return "", ",".join(f"{max(1, line - AROUND)}-{line + AROUND}" for line in lines)
+    ranges = ((one.line, max(one.line, one.last_line or 0)) for one in passages if one.line is not None)
+    around = merged((max(1, first - AROUND), last + AROUND + 1) for first, last in ranges)
+    return "", ",".join(f"{first}-{end - 1}" for first, end in around)
+
+
+def reading_again(
+    session: Session, inputs: Sequence[Input], question: str, passage: Passage, model: str | None
+) -> list[str]:
+    """The command that asks a passage's place alone, as words; none where it cannot be read again.
+
+    Args:
+        session: what the first reading was made with.
+        inputs: of that reading.
+        question: what was asked.
+        passage: that shall be read.
+        model: as the user named it; None where nobody did.
+    """
+    path, reason = original(inputs, passage.path)
+    if reason:
+        return []
+    pages, lines = places([passage])
+    options = ["--pages", pages] if pages else ["--lines", lines]
+    wishes = session.wishes
+    for option, value in (
+        ("--type", wishes.type), ("--encoding", wishes.encoding), ("--password-file", wishes.password_file),
+        ("-m", model),
+    ):  # fmt: skip
+        options += [option, value] if value is not None else []
+    if any(word.startswith("-") for word in (path, question)):
+        return ["infinipot", "ask", *options, "--", path, question]
+    return ["infinipot", "ask", path, question, *options]
 
 
 def _words(text: str) -> list[str]:

@@ -22,6 +22,7 @@ class Passage:
         page: page or chapter, from 1; None where there are none.
         label: what is printed on the page, or the chapter's title, where it is not the number.
         line: number of the line it starts on; None where there are pages.
+        last_line: of the one it ends on.
         char: its first character, and the one behind its last, counted over the document's text.
         quote: its words.
         score: share of the answer's evidence that lies on it, 0 to 1.
@@ -40,6 +41,7 @@ class Passage:
     score: float
     kept: float = 0.0
     attention: float = 0.0
+    last_line: int | None = None
 
     @property
     def place(self) -> tuple[int, int]:

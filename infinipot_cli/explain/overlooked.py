@@ -27,6 +27,7 @@ class Overlooked:
         page: page or chapter, from 1; None where there are none.
         label: what is printed on the page, where that is not the number.
         line: number of its first line; None where there are pages.
+        last_line: of its last one.
         char: its place in the document's text.
         quote: its words.
         kept: share of its entries that the pot holds, over layers and heads.
@@ -41,6 +42,7 @@ class Overlooked:
     char: tuple[int, int]
     quote: str
     kept: float
+    last_line: int | None = None
 
     def is_among(self, cited: Sequence[Passage]) -> bool:
         """Whether what is cited covers it: the same page, or text that overlaps."""
@@ -53,7 +55,17 @@ class Overlooked:
     def as_passage(self) -> Passage:
         """The same as something that could be cited; no evidence lies on it."""
         return Passage(
-            self.document, self.path, self.kind, self.page, self.label, self.line, self.char, self.quote, 0.0, self.kept
+            document=self.document,
+            path=self.path,
+            kind=self.kind,
+            page=self.page,
+            label=self.label,
+            line=self.line,
+            char=self.char,
+            quote=self.quote,
+            score=0.0,
+            kept=self.kept,
+            last_line=self.last_line,
         )
 
     def to_record(self) -> dict[str, object]:
@@ -96,6 +108,7 @@ def overlooked(
         char=match.char,
         quote=match.quote,
         kept=shares[0],
+        last_line=max(match.line, match.last_line) if line is not None else None,
     )
 
 

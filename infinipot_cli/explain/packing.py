@@ -125,4 +125,6 @@ def _found(held: Mapping[str, Any]) -> Found:
 def _match(held: Mapping[str, Any]) -> Match:
     (first, last), (start, end) = held["char"], held["origins"]
     char, origins = (int(first), int(last)), (int(start), int(end))
-    return Match(int(held["document"]), char, origins, int(held["line"]), str(held["quote"]))
+    line = int(held["line"])
+    last_line = int(held.get("last_line", line))  # stored before there was that
+    return Match(int(held["document"]), char, origins, line, str(held["quote"]), last_line)

@@ -87,6 +87,7 @@ class Telling:
                 text=match.quote,
                 around=0,
                 line=match.line,
+                n_breaks=max(0, match.last_line - match.line),
                 is_open=False,
                 is_unfinished=False,
                 weight=weight,
@@ -111,6 +112,7 @@ class Telling:
             score=round(sentence.weight / (self._whole or 1.0), 4),
             kept=round(n_held / (self._n_slots * (end - start)), 4),
             attention=round(attention / self._total, 4),
+            last_line=line + sentence.n_breaks if line is not None else None,
         )
 
 
@@ -128,7 +130,10 @@ def _told(trail: Trail, attended: Attended, first: int) -> tuple[Tensor, Tensor]
 
 @dataclass
 class _Found:
-    """A sentence with the weight it has gathered; `origins` are those of its first token and behind its last."""
+    """A sentence with the weight it has gathered.
+
+    `origins` are those of its first token and behind its last; `n_breaks` are the ends of lines in it.
+    """
 
     document: int
     origins: tuple[int, int]
@@ -137,6 +142,7 @@ class _Found:
     text: str
     around: int
     line: int
+    n_breaks: int
     is_open: bool
     is_unfinished: bool
     weight: float = 0.0
@@ -159,6 +165,8 @@ def _sentence(trail: Trail, origin: int) -> _Found | None:
     page_start = max(0, page.char - text_start) if page is not None else 0
     within = text[page_start : None if page_end is None else max(page_start, page_end - text_start)]
     start, end = sentence_at(within, min(max(0, char - text_start - page_start), max(0, len(within) - 1)))
+    if start == end:  # a token of nothing but blanks, at an end
+        return None
     offset = page_start + start
     return _Found(
         document=block.document,
@@ -168,6 +176,7 @@ def _sentence(trail: Trail, origin: int) -> _Found | None:
         text=within[start:end],
         around=char - text_start - offset,
         line=trail.blocks[low].line + text.count("\n", 0, offset),
+        n_breaks=within.count("\n", start, end),
         is_open=start == 0 and page_start == 0 and text_start > 0,
         is_unfinished=end == len(within) and high < len(trail.blocks) - 1 and page_end is None,
     )

@@ -23,6 +23,7 @@ class Match:
         origins: of its first token, and the one behind its last.
         line: number of the line it starts on.
         quote: its words, cut if it is long.
+        last_line: number of the line it ends on.
     """
 
     document: int
@@ -30,6 +31,7 @@ class Match:
     origins: tuple[int, int]
     line: int
     quote: str
+    last_line: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class Stretch:
         char = first.char + self.start
         starts = [place for block in self.blocks for place in block.starts]
         origins = _tokens(starts, char, char + len(self.text))
+        line = first.line + "".join(block.text for block in self.blocks).count("\n", 0, self.start)
         return Match(
             document=first.document,
             char=(char, char + len(self.text)),
             origins=(first.origin + origins[0], first.origin + origins[1]),
-            line=first.line + "".join(block.text for block in self.blocks).count("\n", 0, self.start),
+            line=line,
             quote=quote(self.text, 0, is_open=self.is_open, is_unfinished=self.is_unfinished),
+            last_line=line + self.text.count("\n"),
         )
 
 

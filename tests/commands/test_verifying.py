@@ -2,16 +2,30 @@
 
 import json
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.commands.verifying import reading_again
+from infinipot_cli.documents import Wishes
+from infinipot_cli.errors import DocumentError
+from infinipot_cli.explain.citations import Passage
+from infinipot_cli.session import Session
 
 SMALL = ["-s", "400", "-n", "8"]
+
 # To be read once more in front of the question, in a pot of 400 bytes.
 TOO_LONG = ", after the sea had taken her father from the rocks below"
+
+
+class _Broken:
+    """A session that can do everything but open documents."""
+
+    def __init__(self, session: Session, prepare: Callable[..., None]) -> None:
+        self.wishes, self.prepare = session.wishes, prepare
 
 
 def run(*words: str, stdin: bytes | None = None) -> Result:
@@ -44,6 +58,82 @@ def test_the_second_answer_is_that_of_the_cited_lines_alone(story: Path, model: 
     assert told["verified"]["is_whole"] == (alone["pot"]["distillations"] == 0)
     shown = " ".join(run(*words, "--verify").stderr.split())
     assert ("the answers differ" in shown) != told["verified"]["agrees"]
+
+
+def test_a_passage_of_several_lines_is_read_to_its_end(tmp_path: Path, model: list[str]) -> None:
+    wrapped = "\n".join(f"and line {number} of one sentence goes on" for number in range(4, 10))
+    path = tmp_path / "text.txt"
+    path.write_text(f"Before.\nMore before.\nThe sentence begins here\n{wrapped}\nand ends. Behind.")
+    told = json.loads(run("ask", str(path), "Which?", "-s", "480", "-n", "8", *model, "--verify", "--json").stdout)
+    (source, *_) = told["sources"]
+    text = path.read_text()
+    first, last = (text.count("\n", 0, place) + 1 for place in source["char"])
+    low, high = map(int, told["verified"]["option"].split()[1].split(",")[0].split("-"))
+    assert low <= first and high >= last
+
+
+def test_a_stored_pot_is_verified_where_its_document_was(
+    tmp_path: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, text in ((here, "The pass key is 71432."), (there, "Another text of the same name.")):
+        folder.mkdir()
+        (folder / "short.txt").write_text(text)
+    monkeypatch.chdir(here)
+    assert run("read", "short.txt", "--save-pot", "one", *SMALL[:2], *model).exit_code == 0
+    words = ["ask", "@one", "Which?", "-n", "8", "--verify", "--json"]
+    at_home = json.loads(run(*words).stdout)["verified"]
+    assert at_home["answer"] and not at_home["reason"]
+    monkeypatch.chdir(there)
+    assert json.loads(run(*words).stdout)["verified"] == at_home
+    (here / "short.txt").write_text("Now it says something else, and more of it.")
+    for wanted, change in (("was changed after it was read", None), ("cannot be read a second time", "gone")):
+        if change:
+            (here / "short.txt").unlink()
+            (there / "short.txt").unlink()
+        done = run(*words)
+        assert done.exit_code == 0
+        told = json.loads(done.stdout)
+        assert told["answer"] and wanted in told["verified"]["reason"]
+
+
+def test_a_second_look_that_fails_leaves_the_answer(
+    tmp_path: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text("The pass key is 71432.")
+
+    def prepare(*_: object, **__: object) -> None:
+        path.unlink(missing_ok=True)
+        raise DocumentError("it cannot be opened now")
+
+    first = run("ask", str(path), "Which?", *SMALL, *model, "--json")
+    monkeypatch.setattr("infinipot_cli.commands.verifying.copy.copy", lambda session: _Broken(session, prepare))
+    done = run("ask", str(path), "Which?", *SMALL, *model, "--verify", "--json", "--no-cache")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["answer"]) == (0, json.loads(first.stdout)["answer"])
+    assert told["verified"]["reason"] == "it cannot be opened now"
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "command"),
+    [
+        ("text.txt", "Who?", "infinipot ask text.txt Who? --lines 1-4 --encoding cp1252"),
+        ("-text.txt", "Who?", "infinipot ask --lines 1-4 --encoding cp1252 -- -text.txt Who?"),
+        ("text.txt", "-Who?", "infinipot ask --lines 1-4 --encoding cp1252 -- text.txt -Who?"),
+    ],
+)
+def test_the_command_that_reads_again_says_how_it_was_read(
+    name: str, question: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("Something.")
+    passage = Passage(0, name, "text", None, None, 1, (0, 9), "Something.", 0.0, last_line=1)
+    session = Session("pocket", wishes=Wishes(encoding="cp1252"))
+    assert " ".join(reading_again(session, [], question, passage, None)) == command
+    with_model = " ".join(reading_again(session, [], question, passage, "big"))
+    assert with_model == command.replace("cp1252", "cp1252 -m big")
 
 
 def test_a_pipe_cannot_be_read_twice_and_that_is_said(story: Path, model: list[str]) -> None:
