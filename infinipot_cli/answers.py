@@ -151,6 +151,7 @@ class Answers:
         turn: Turn | None = None,
         watch: bool = False,
         lookout: Lookout | None = None,
+        goes_on: bool = False,
     ) -> Iterator[str]:
         """Answer what a suffix asks of a pot.
 
@@ -160,6 +161,7 @@ class Answers:
             turn: in a conversation, what stands in front of the question; passages that are read again come between.
             watch: as for `answer`.
             lookout: has looked for the question's words while the documents were read.
+            goes_on: this very pot will be asked again, so that what it holds must not make room for one question.
         """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
@@ -175,7 +177,8 @@ class Answers:
             pot = pot_to_ask()
             before_it = (pot.n_cycles, pot.n_seen, pot.n_held)
             opening = turn.opening if turn else ()
-            self._reread(pot, lookout, len(suffix) + self.plan.max_tokens, opening)
+            rest = 1.0 if goes_on else self.plan.choice.rest
+            self._reread(pot, lookout, len(suffix) + self.plan.max_tokens, opening, rest)
             if turn and not self.n_reread:
                 suffix = (*turn.opening, *turn.alone)
             self.attended = self._watcher() if watch else None
@@ -191,7 +194,7 @@ class Answers:
                 attended=self.attended,
             )
             step = next(steps, None)
-            self._count_kept(pot)
+            self._count_kept(pot, self.held)
             self._see_last_pass(pot, *before_it)
             self.overlooked = self._lost(lookout, pot) if lookout else None
             n_chars = sum(document.n_chars for document in self.trail.documents)
@@ -209,7 +212,7 @@ class Answers:
             self.said += text
             yield text
 
-    def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int]) -> None:
+    def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float) -> None:
         """Read the passages that match a question best once more, where the pot may have lost what they say.
 
         A pot in which nothing was distilled holds them as they are, so that they are only read again where they shall
@@ -220,14 +223,15 @@ class Answers:
             lookout: has looked for the question's words.
             n_behind: places that question and answer may take.
             opening: what stands in front of the passages.
+            rest: share of its budget that the pot keeps of its own beside them; 1 keeps all there is room for.
         """
         from infinipot_cli.engine import reread
         from infinipot_cli.explain.held import held_at, unasked, with_reread
 
         self.n_reread, self.held = 0, None
-        self.trail.again = [again for again in self.trail.again if again.origin < pot.n_seen]
+        self._forget_copies(pot)
         most = int(self.plan.choice.reread * pot.budget)
-        if not most or lookout is None or not (pot.n_cycles or self.plan.choice.rest == 0):
+        if not most or lookout is None or not (pot.n_cycles or rest == 0):
             return
         gap = self._model.tokenizer.encode("\n")
         spans = {
@@ -238,7 +242,7 @@ class Answers:
         passages = [[*gap, *ids] for ids in spans.values()]
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)
-        n_passages, rest = len(opening) + sum(map(len, passages)), self.plan.choice.rest
+        n_passages = len(opening) + sum(map(len, passages))
         n_kept = max(pot.n_prefix, 1, min(int(rest * pot.budget), pot.budget - n_passages))
         n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
         model = self._model.load().model
@@ -248,6 +252,10 @@ class Answers:
         if again:
             self.trail.again += again
             self.n_reread, self.held = sum(one.n_tokens for one in again), with_reread(held, again)
+
+    def _forget_copies(self, pot: "Pot") -> None:
+        """Forget what was read once more into copies of a pot: it has other tokens there, or will have."""
+        self.trail.again = [again for again in self.trail.again if again.origin < pot.n_seen]
 
     def passages(self) -> "list[Passage]":
         """Sentences that the latest answer attended to, the most important first."""
@@ -355,14 +363,15 @@ class Answers:
         return list(zip((label for label, _ in entry.pages), coverage(self.pot, edges), strict=True))
 
     def count_kept(self) -> None:
-        """Count what each document has in the pot as it is now."""
-        self._count_kept(self.pot)
+        """Count what each document has in the pot as it is now, whatever was asked of it."""
+        self._forget_copies(self.pot)
+        self._count_kept(self.pot, None)
 
-    def _count_kept(self, pot: "Pot") -> None:
+    def _count_kept(self, pot: "Pot", held: "Held | None") -> None:
         """Count what each document still has in the pot; entries differ between heads, so their mean is taken."""
         from infinipot_cli.explain.held import origins_held
 
-        origins = origins_held(self.trail, pot, self.held)
+        origins = origins_held(self.trail, pot, held)
         n_heads = origins.shape[0] * origins.shape[1]
         start = len(self.plan.prompt.prefix_ids)
         for entry in self.inputs:

@@ -43,7 +43,12 @@ class Conversation:
         n_asking = len(suffix) + (len(turn.opening) if turn else 0)
         lookout = self._reading.look_back(question)
         yield from self._reading.answer_from(
-            lambda: self._pot(n_asking, catalyst), suffix, turn=turn, watch=True, lookout=lookout
+            lambda: self._pot(n_asking, catalyst),
+            suffix,
+            turn=turn,
+            watch=True,
+            lookout=lookout,
+            goes_on=self.keeps_history,
         )
         self.n_turns += 1
 

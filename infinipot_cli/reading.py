@@ -139,6 +139,7 @@ class Reading(Answers):
             entry.was_read = True
         self.inputs += inputs
         self.announces = True
+        self._forget_copies(self.pot)
         self._state = capture(self.pot)
         yield from self.read()
 
@@ -185,8 +186,7 @@ class Reading(Answers):
         if first is None:
             return
         if self.announces and not entry.goes_on:
-            gap = "\n\n" if meter.n_tokens else ""
-            announced = tokenizer.encode(f"{gap}Document: {entry.document.name}\n\n")
+            announced = self._announced(entry.document.name, is_first=not meter.n_tokens)
             meter.n_tokens += len(announced)
             self.trail.skip(len(announced))
             yield from announced
@@ -202,6 +202,23 @@ class Reading(Answers):
                     self._pot.pin(n_prefix + meter.n_tokens)
                 meter.step(char)
                 yield token
+
+    def _announced(self, name: str, *, is_first: bool) -> list[int]:
+        """What stands in front of a document, so that the model knows its name."""
+        gap = "" if is_first else "\n\n"
+        return self._model.tokenizer.encode(f"{gap}Document: {name}\n\n")
+
+    def all_ids(self) -> list[int]:
+        """Everything that was read, with the names of the documents; empty where not all of it is remembered."""
+        ids: list[int] = []
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        for block in self.trail.blocks:
+            if block.origin > n_prefix + len(ids):
+                ids += self._announced(self.trail.documents[block.document].name, is_first=not ids)
+            if block.origin != n_prefix + len(ids):
+                return []
+            ids += block.ids
+        return ids if len(ids) == self.n_tokens else []
 
     def _progress(self, entry: Input, meter: Meter) -> Progress:
         return Progress(

@@ -54,6 +54,8 @@ def explained(
     use_utf8()
     console = error_console(color, quiet=quiet)
     pot, words = split_pot(words)
+    if pot is not None and not words:
+        pins.forbid(pot)
     with _opened(session, pot, words, task or usual_task()) as reading:
         reading.watch_evictions()
         reading.pins = pins
@@ -66,16 +68,16 @@ def explained(
             return report_on(reading, "", ""), None
         answer = safe("".join(reading.answer(watch=True))).strip()
         report = replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
-        look = look_again(session, reading.task, task.question, answer, report.cited) if verify else None
+        look = look_again(session, reading, task.question, answer, report.cited) if verify else None
         return report, look
 
 
 def _agreement(session: Session, reading: Reading) -> tuple[float, ...] | None:
     """How well the pot did beside full attention, where the text is short enough to see and all of it is known."""
-    ids = [token for block in reading.trail.blocks for token in block.ids]
+    ids = reading.all_ids()
     room = min(session.files.context_length or MOST_CHECKED, MOST_CHECKED)
     n_prompt = len(reading.plan.prompt.prefix_ids) + len(reading.plan.prompt.suffix_ids)
-    if len(ids) != reading.n_tokens or not reading.pot.n_cycles or len(ids) + n_prompt > room:
+    if not ids or not reading.pot.n_cycles or len(ids) + n_prompt > room:
         return None
     from infinipot_cli.bench.hitrate import agreement
 

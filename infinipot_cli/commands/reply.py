@@ -256,6 +256,8 @@ class Reply:
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
         if self._pot is not None:
+            if not sources:
+                self._form.pins.forbid(self._pot)
             reading = resume(self._session, self._pot, task, sources, found=self._found)
             reading.saved_as = None if sources else f"@{self._pot.removeprefix('@')}"  # read on, it is another
             say_read_for(self._console, self._pot, task)

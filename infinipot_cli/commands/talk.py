@@ -23,11 +23,12 @@ from infinipot_cli.display.summary import percent
 from infinipot_cli.errors import InfinipotError, UsageError
 from infinipot_cli.explain.citations import is_refusal
 from infinipot_cli.plan import Task
-from infinipot_cli.pots.shelf import check_target
+from infinipot_cli.pots.shelf import check_new_name, check_target
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
 from infinipot_cli.sources import Input
+from infinipot_cli.stored_documents import original
 
 _ANNOUNCED = 64  # tokens that a document's name may take
 _COMMAND = re.compile(r"/\w*")
@@ -116,6 +117,7 @@ class Talk:
     def _save(self, name: str) -> None:
         if not name:
             raise UsageError("/save wants a name", hint="/save book")
+        check_new_name(name)
         check_target(name)
         save(self._session, self._reading, name)
         say(self._console, f"saved @{name.removeprefix('@')}", style="dim")
@@ -139,7 +141,7 @@ class Talk:
         if lost is None or lost.is_among(self._reading.cited()):
             return
         show_warning(self._console, lost_line(lost))
-        if Path(lost.path).is_file():
+        if original(self._reading.inputs, lost.path)[0]:
             file = f" {lost.path}" if len(self._reading.inputs) > 1 else ""
             line = safe_line(f"/pages {''.join(places([lost.as_passage()]))}{file}")
             say(self._console, f"to read it in full: {line}", style="dim")
@@ -154,11 +156,12 @@ class Talk:
 
     def _read_again(self, wanted: str) -> None:
         """Read pages or lines of a document once more, so that all of them are at hand for what is asked next."""
-        part, *name = wanted.split(maxsplit=1)
-        entry = self._named("".join(name))
-        path, has_pages = entry.document.name, bool(entry.pages)
-        if not Path(path).is_file():
-            raise UsageError(f"{path} is not here any more, so it cannot be read again")
+        part, *words = wanted.split(maxsplit=1)
+        entry = self._named("".join(words))
+        name, has_pages = entry.document.name, bool(entry.pages)
+        path, reason = original(self._reading.inputs, name)
+        if reason:
+            raise UsageError(reason)
         again = copy.copy(self._session)  # shares the model that is loaded
         again.wishes = replace(
             self._session.wishes, pages=part if has_pages else None, lines=None if has_pages else part
@@ -173,7 +176,7 @@ class Talk:
             counted.document.close()
         self._reading.count_kept()
         share = percent(new.n_kept / new.n_tokens if new.n_tokens else 0.0)
-        what = f"{path}, {'pages' if has_pages else 'lines'} {part}"
+        what = f"{name}, {'pages' if has_pages else 'lines'} {part}"
         say(self._console, f"read again: {what}: {new.n_tokens} tokens, {share} held", style="dim")
 
     def _named(self, name: str) -> Input:
@@ -186,7 +189,10 @@ class Talk:
         found = [entry for path, entry in known.items() if name in ("", path, Path(path).name)]
         if len(found) != 1:
             problem = f"no document here is called {name!r}" if name else "there are several documents here"
-            raise UsageError(problem, hint=f"/pages 1-3 {next(reversed(known))}")
+            if found and name:
+                problem = f"{len(found)} documents here are called {name!r}"
+            named = found[0].document.name if found else next(reversed(known))
+            raise UsageError(problem, hint=f"/pages 1-3 {named}")
         return found[0]
 
 

@@ -20,6 +20,7 @@ _TOP = 5
 # Less than this reads as 0.00.
 _LEAST_SCORE = 0.005
 _MOST_LAYERS = 16
+_RANGE = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
 
 
 def overview(report: Report) -> Iterator[str]:
@@ -174,16 +175,15 @@ def parts_named(report: Report, wanted: str) -> list[Part]:
 
 def _range(wanted: str) -> tuple[int, int]:
     """The numbers from one to another that a user asks for; none where these are no numbers."""
-    low, dash, high = wanted.partition("-")
-    if not low.strip().isdecimal() or (dash and not high.strip().isdecimal()):
-        return 1, 0
-    return int(low), int(high) if dash else int(low)
+    match = _RANGE.fullmatch(wanted)
+    return (int(match[1]), int(match[2] or match[1])) if match is not None else (1, 0)
 
 
 def _meets(part: Part, first: int, last: int) -> bool:
     if part.lines is not None:
         return part.lines[0] <= last and part.lines[1] >= first
-    number = int(part.label) if part.label and part.label.isdigit() else part.page or 0
+    label = _RANGE.fullmatch(part.label or "")
+    number = int(label[1]) if label is not None and label[2] is None else part.page or 0
     return first <= number <= last
 
 

@@ -201,6 +201,9 @@ class Report:
         """Whether places need the name of their document."""
         return len({part.path for part in self.parts}) > 1
 
+    def _titled(self, part: Part) -> str:
+        return f"{part.path} {part.title}" if self.is_of_several else part.title
+
     def to_record(self) -> dict[str, object]:
         """For JSON; texts of the parts are left out."""
         gap = self.longest_gap
@@ -212,7 +215,7 @@ class Report:
             "kept_share": round(self.kept_share, 6),
             "protected": self.protected,
             "thirds": [round(share, 6) for share in self.thirds],
-            "longest_gap": [gap[0].title, gap[1].title] if gap else None,
+            "longest_gap": [self._titled(gap[0]), self._titled(gap[1])] if gap else None,
             "parts": [
                 {
                     "path": part.path,

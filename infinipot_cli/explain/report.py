@@ -10,7 +10,7 @@ from torch import Tensor
 
 from infinipot_cli.engine import Attended, Pot
 from infinipot_cli.explain.citations import Passage, cite, is_refusal
-from infinipot_cli.explain.evictions import Evictions
+from infinipot_cli.explain.evictions import Evicted, Evictions
 from infinipot_cli.explain.evidence import by_origin, originals
 from infinipot_cli.explain.held import Held, held_at
 from infinipot_cli.explain.passages import passages
@@ -50,7 +50,8 @@ def make_report(
         held: what the pot held when the question came, where something was done to it before the answer began.
     """
     held = held or held_at(trail, pot, attended)
-    first, end = pot.n_prefix, trail.n_seen
+    first = pot.n_prefix
+    end = min(trail.n_seen, first + n_tokens)  # what was said in a conversation comes behind the documents
     ranked = passages(trail, attended, first, held)
     cited = [] if is_refusal(answer) else cite(ranked)
     facts = _facts(trail, attended, held, first, end)
@@ -157,21 +158,32 @@ def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evic
         tokens = list(group)
         lines = (tokens[0].line, tokens[-1].line)
         found = [facts.get(token.origin, _NOTHING) for token in tokens]
+        kept = tuple(sum(kept[rule] for kept, _ in found) / len(tokens) for rule in range(len(RULES)))
+        share = sum(kept)
         part = Part(
             path=trail.documents[document].name,
             page=page or None,
             label=labels[document].get(page),
             lines=None if page else lines,
             n_tokens=len(tokens),
-            kept=tuple(sum(kept[rule] for kept, _ in found) / len(tokens) for rule in range(len(RULES))),
+            kept=kept,
             attended=sum(weight for _, weight in found),
             cited=False,
             spans=tuple(_spans(tokens, found)),
-            evicted=evictions.of(Counter(token.block for token in tokens).items()) if evictions else (),
+            evicted=_within(evictions.of(Counter(token.block for token in tokens).items()), 1 - share)
+            if evictions
+            else (),
             char=(tokens[0].char, tokens[-1].char + len(tokens[-1].text)),
             kind=trail.documents[document].kind,
         )
         yield replace(part, cited=any(source.document == document and part.holds(source) for source in cited))
+
+
+def _within(evicted: Sequence[Evicted], missing: float) -> tuple[Evicted, ...]:
+    """What went of a part, no more of it than is missing: a block that lost much may have lost it beside the part."""
+    whole = sum(share for _, share in evicted)
+    factor = min(1.0, max(0.0, missing) / whole) if whole else 0.0
+    return tuple((cycle, share * factor) for cycle, share in evicted if share * factor > 0)
 
 
 def _spans(tokens: Sequence[_Token], found: Sequence[tuple[tuple[float, ...], float]]) -> Iterator[Span]:

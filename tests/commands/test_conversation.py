@@ -12,6 +12,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.choice import Choice
 from infinipot_cli.commands.talk import typed
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.model.chat import next_turn
@@ -65,6 +66,34 @@ def test_history_survives_a_full_pot(story: Path, tmp_path: Path) -> None:
         held = reading.pot.origins
         assert (held >= n_seen).any(), "what was said is remembered"
         assert (held < n_seen).any(), "and so is the document"
+
+
+def test_a_question_that_is_remembered_does_not_throw_the_document_out(story: Path, tmp_path: Path) -> None:
+    """Pocket reads a few sentences alone and nothing else (`rest=0`): of a copy, unless the pot goes on."""
+    save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)
+    choice = Choice(reread=0.3, rest=0.0, close=0.8)
+    session = Session(str(tmp_path / "talker"), PotRequest(capacity=400, budget=200, max_tokens=20, choice=choice))
+    with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
+        for _ in reading.read():
+            pass
+        n_seen = reading.pot.n_seen
+        n_held = int((reading.pot.origins < n_seen).sum())
+        talk = Conversation(session, reading, keeps_history=True)
+        for _ in talk.ask("What is the pass key?"):
+            pass
+        assert reading.n_reread > 0
+        assert int((reading.pot.origins < n_seen).sum()) > n_held // 4
+
+
+def test_what_is_held_is_that_of_the_pot_whatever_was_asked(story: Path, tiny_model: Path) -> None:
+    def counted(*lines: str) -> list[str]:
+        words = ["chat", str(story), *SMALL, "-m", str(tiny_model), "--no-history"]
+        said = run(*words, stdin="\n".join([*lines, "/pages"]))
+        return [line for line in said.stderr.splitlines() if "% held" in line][-1:]
+
+    asked = counted("What is the pass key?", "/pages 2")
+    assert counted("/pages 2") == asked
+    assert counted() == counted("What is the pass key?")
 
 
 def test_lines_with_a_slash_are_obeyed(story: Path, tiny_model: Path, home: Path) -> None:

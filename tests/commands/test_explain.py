@@ -1,5 +1,6 @@
 """`infinipot explain` and `--explain`: kept, attended and cited, in the terminal, in JSON and in HTML."""
 
+import io
 import json
 import os
 import shutil
@@ -7,12 +8,14 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pypdf
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
 from infinipot_cli.explain.record import RULES
+from tests.documents.small_pdf import pdf
 
 SMALL = ["-s", "400", "-n", "20"]
 EVIL = '</div></section><script>alert(1)</script><img src=x onerror="alert(2)"><style>*{display:none}</style>'
@@ -104,7 +107,9 @@ def test_what_was_read_again_counts_as_held_and_takes_nothing_from_the_rest(stor
     assert sum(part["kept"]["reread"] for part in told["parts"]) > 0
 
 
-def test_a_short_text_is_held_against_full_attention(story: Path, tmp_path: Path, model: list[str]) -> None:
+def test_a_short_text_is_held_against_full_attention(
+    story: Path, tmp_path: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "short.txt"
     path.write_text(story.read_text()[1100:1460])
     words = ["explain", str(path), "What is the pass key?", "-s", "300", "-n", "8", *model]
@@ -114,6 +119,29 @@ def test_a_short_text_is_held_against_full_attention(story: Path, tmp_path: Path
     assert "agrees" in run(*words).stdout
     assert json.loads(run(*words, "-s", "500", "--json").stdout)["agreement"] is None, "nothing was distilled"
     assert json.loads(run("explain", str(story), "Which?", *SMALL, *model, "--json").stdout)["agreement"] is None
+    other = tmp_path / "other.txt"
+    other.write_text("The sea was calm.")
+    monkeypatch.chdir(tmp_path)
+    both = [words[0], path.name, other.name, *words[2:]]
+    told = json.loads(run(*both, "--json").stdout)
+    assert len(told["agreement"]) == len(small["agreement"]), "the names between them are known, too"
+
+
+def test_no_part_lost_more_than_it_lacks(story: Path, model: list[str]) -> None:
+    words = ["explain", str(story), "What is the pass key?", *SMALL, *model, "--pin", "The pass key is 71432", "--json"]
+    for part in json.loads(run(*words).stdout)["parts"]:
+        assert sum(share for _, share in part["evicted"]) <= 1 - part["kept"]["share"] + 1e-3
+
+
+@pytest.mark.parametrize("wanted", ["²", "1-2", "4", "9" * 5000, "2-" + "9" * 5000, "99"])
+def test_a_page_is_found_or_not_whatever_is_printed_on_it(tmp_path: Path, model: list[str], wanted: str) -> None:
+    path = tmp_path / "book.pdf"
+    writer = pypdf.PdfWriter(clone_from=pypdf.PdfReader(io.BytesIO(pdf("One page.", "Another.", "More.", "The last."))))
+    writer.set_page_label(0, 2, style="/D")
+    writer.set_page_label(3, 3, prefix="²")
+    writer.write(path)
+    done = run("explain", str(path), "Which?", "-s", "400", "-n", "4", *model, "--page", wanted)
+    assert done.exit_code == (2 if len(wanted) > 3 or wanted == "99" else 0), done.output
 
 
 def test_a_stored_pot_is_explained_without_its_documents(

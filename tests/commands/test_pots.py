@@ -135,6 +135,21 @@ def test_mistakes_are_answered_before_anything_is_read(words: list[str], reason:
     assert reason in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [(["--pages", "1-3"], "--pages chooses"), (["--lines", "2"], "--lines chooses"), (["--pin", "the"], "pins keep"),
+     (["--pin-pages", "2"], "pins keep"), (["--save-pot", "last"], "@last is what was read last")],
+)  # fmt: skip
+def test_what_chooses_what_is_read_is_refused_where_nothing_is(
+    words: list[str], reason: str, story: Path, tiny_model: Path
+) -> None:
+    assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
+    for command in ("ask", "explain") if "--save-pot" not in words else ("ask",):
+        done = run(command, "@one", "Who?", *words)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert reason in " ".join(done.stderr.split())
+
+
 def test_sizes_of_a_pot_are_those_it_has(story: Path, tiny_model: Path) -> None:
     assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
     result = run("ask", "@one", "Who?", "-s", "300")
