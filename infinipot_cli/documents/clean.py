@@ -19,6 +19,8 @@ _TERMINAL_OR_UNFINISHED = re.compile(f"{_SEQUENCE}|{_UNFINISHED}")
 _INTRODUCER = re.compile(r"[\x1b\x90\x98\x9b\x9d-\x9f]")
 
 _NEWLINE = re.compile(r"\r\n?")
+# Of a page and of a line where no other line begins: what stands before and behind are different words.
+_BREAK = re.compile("[\x0b\x0c\x85]")
 # C0 and C1 controls but newline and tab, DEL, soft hyphens and other marks of where a word may break, surrogates, the
 # byte order mark, tag characters.
 _DROPPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u2060\ud800-\udfff\ufeff\U000e0000-\U000e007f]+")
@@ -70,4 +72,4 @@ def _newlines(text: str) -> str:
 def _scrub(text: str) -> str:
     if _INTRODUCER.search(text) is not None:
         text = _TERMINAL.sub("", text)
-    return _DROPPED.sub("", text)
+    return _DROPPED.sub("", _BREAK.sub(" ", text))

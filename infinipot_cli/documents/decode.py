@@ -8,6 +8,7 @@ from infinipot_cli.documents.sniff import bom_encoding
 
 # Bytes waited for behind a first character that is no UTF-8, when the sample was plain ASCII.
 _LATE_SAMPLE_BYTES = 4096
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
 _NON_ASCII_TEXT = re.compile("[^\x00-\x7f\ufffd]")
 
@@ -31,7 +32,7 @@ class TextDecoder:
         self._held = b""
         self._n_pushed = 0
         self._decoder: codecs.IncrementalDecoder | None = None
-        if encoding := encoding or bom_encoding(sample):
+        if encoding := _ordered(encoding, sample) or bom_encoding(sample):
             self._choose(encoding)
             return
         is_utf8 = _vote(sample, whole=whole)
@@ -77,6 +78,25 @@ class TextDecoder:
     def _choose(self, encoding: str) -> None:
         self.encoding = encoding
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+
+def _ordered(encoding: str | None, sample: bytes) -> str | None:
+    """The encoding with the order of its bytes, where a mark should say which and does not: that with more blanks."""
+    name = codecs.lookup(encoding).name if encoding is not None else ""
+    if name not in ("utf-16", "utf-32") or sample.startswith(_MARKS):
+        return encoding
+    blanks = {order: sum(map(sample.decode(f"{name}-{order}", "ignore").count, (" ", "\n"))) for order in ("le", "be")}
+    return f"{name}-{'be' if blanks['be'] > blanks['le'] else 'le'}"
+
+
+def is_utf8(sample: bytes) -> bool:
+    """Whether there are letters beyond ASCII, all of them in UTF-8; the sample may be cut."""
+    if sample.isascii():
+        return False
+    try:
+        return not codecs.getincrementaldecoder("utf-8")("strict").decode(sample).isascii()
+    except UnicodeDecodeError:
+        return False
 
 
 def _first_character_is_utf8(data: bytes, *, whole: bool) -> bool | None:

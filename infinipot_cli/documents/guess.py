@@ -29,10 +29,13 @@ _MULTIBYTE = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
 # Their letters lie where other European ones lie, so only the language tells them from cp1252.
 _CENTRAL = frozenset({"Polish", "Czech", "Hungarian", "Slovak", "Slovene", "Croatian"})
 _LANGUAGES = {"cp1250": _CENTRAL, "iso8859_2": _CENTRAL, "cp1254": frozenset({"Turkish"})}
+_EUROPEAN = {FALLBACK, *_LANGUAGES}
 _CYRILLIC = ("cp1251", "koi8_r")
 # Letters that the languages of either part of Europe have beyond ASCII; the other's are foreign there.
 _WESTERN_LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœšžßªº")
 _CENTRAL_LETTERS = frozenset("ąćęłńóśźżčďéěňřšťůúýžáíőűöüľäôđßë")
+_WESTERN_SIGNS = frozenset("€£¥§©®°±²³·¹¼½¾¿¡«»×÷–—‘’“”„…•™†‰\xa0")
+_BEYOND = re.compile(rb"[\x80-\xff]+")
 # What lies beyond ASCII and its surroundings; a long stretch of ASCII says nothing and drowns the rest.
 _TELLING = re.compile(rb"[\x00-\x7f]{0,99}[\x80-\xff](?:[\x00-\x7f]{0,99}[\x80-\xff])*[\x00-\x7f]{0,99}")
 _INSIDE = re.compile(r"(?<=\w)[^\x00-\x7f\w\s\u2010-\u203a](?=\w)")
@@ -42,6 +45,11 @@ _SAMPLE_BYTES = 1 << 18  # more changes no guess, and every candidate decodes al
 def guess_encoding(sample: bytes) -> str:
     """Name the likeliest encoding of bytes that are no UTF-8; cp1252 if nothing speaks for another."""
     sample = sample[:_SAMPLE_BYTES]
+    guess = _guessed(sample)
+    return FALLBACK if guess not in _EUROPEAN and _is_sprinkled(sample) else guess
+
+
+def _guessed(sample: bytes) -> str:
     # a sample that ends inside a character would rule out the encoding it is in
     if end := max(sample.rfind(b"\n"), sample.rfind(b" ")) + 1:
         return _best(sample[:end]) or FALLBACK
@@ -67,6 +75,16 @@ def _best(sample: bytes) -> str | None:
     if _LANGUAGES.get(best.encoding) is _CENTRAL and _is_western(telling, best.encoding):
         return FALLBACK
     return best.encoding
+
+
+def _is_sprinkled(sample: bytes) -> bool:
+    """Whether single letters of Western Europe and its common signs stand in a text of ASCII, and nothing else.
+
+    A few of them tell no language, and other scripts have words of their own, two such bytes in a row and more.
+    """
+    runs = _BEYOND.findall(sample)
+    text = b"".join(runs).decode(FALLBACK, "replace").lower()
+    return max(map(len, runs), default=0) == 1 and set(text) <= _WESTERN_LETTERS | _WESTERN_SIGNS
 
 
 def _is_western(sample: bytes, central: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from infinipot_cli.documents.clean import Cleaner
-from infinipot_cli.documents.decode import TextDecoder
+from infinipot_cli.documents.decode import TextDecoder, is_utf8
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.ranges import LineFilter, parse_lines
 from infinipot_cli.documents.sniff import (
@@ -107,7 +107,8 @@ class TextDocument(Document):
         # A file can wait for a megabyte before its encoding is chosen; a pipe must not.
         n_vote = HEAD_BYTES if self.n_bytes is None else _VOTE_BYTES
         sample = self._source.peek(n_vote)
-        encoding = self._wishes.encoding or (None if bom_encoding(sample) else self._declared(sample))
+        settled = bom_encoding(sample) or is_utf8(sample)  # which beat what a page says of itself
+        encoding = self._wishes.encoding or (None if settled else self._declared(sample))
         decoder = TextDecoder(sample, whole=len(sample) < n_vote, encoding=encoding)
         gate = _BinaryGate(self.name, decoder, is_open=not (self._wishes.encoding or self._wishes.type))
         converter, cleaner = self._converter(), Cleaner()

@@ -50,7 +50,7 @@ _BOMS = (  # UTF-32 before UTF-16: its little-endian mark begins with the other'
 )
 
 _SHORTEST_UTF16 = 8
-UNMARKED = ("utf-16-le", "utf-16-be")
+UNMARKED = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _TEXT_SPACE = "\t\n\r\f\v"
 
 # Controls that ordinary text files hold: bell, backspace (overstrike), tab, newlines, form feed, escape.

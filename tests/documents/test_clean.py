@@ -51,6 +51,7 @@ def test_clean_text_is_left_alone(text: str) -> None:
         ("lone \x1b", "lone "),
         ("hidden\U000e0068\U000e0069 words", "hidden words"),
         ("\ufeffmark", "mark"),
+        ("page one\x0cpage two\x0bthree\x85four", "page one page two three four"),
         ("light\u00adhouse, /long/\u200bpath", "lighthouse, /long/path"),
         ("👩‍👩‍👧 keeps its joiners", "👩‍👩‍👧 keeps its joiners"),
     ],

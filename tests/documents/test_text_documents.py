@@ -143,6 +143,39 @@ def test_the_encoding_that_was_named_is_believed(tmp_path: Path) -> None:
         assert joined(list(document.pieces())) == "größer"
 
 
+@pytest.mark.parametrize("wanted", ["utf-16", "UTF_16", "utf-32", "u16"])
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("marked", [True, False])
+def test_an_encoding_of_either_order_is_read_with_and_without_its_mark(
+    wanted: str, order: str, marked: bool, tmp_path: Path
+) -> None:
+    text = "Привет, мир.\nEs war einmal, 字 und mehr.\n"
+    width = "32" if "32" in wanted else "16"
+    path = write(tmp_path, ("\ufeff" * marked + text).encode(f"utf-{width}-{order}"))
+    with open_document(str(path), wishes=Wishes(encoding=wanted)) as document:
+        assert joined(list(document.pieces())) == text
+        assert [f"read as utf-{width}-{order}" in line for line in document.warnings] == [True] * (not marked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "© 2020 Smith\n",
+        "Nom : Hélène\nÂge : 30\n",
+        "A long sentence.\nRegistered® Trademark™\n",
+        "10°C",
+        "Müller",
+        "5 €",
+        "He said “no” – and left.",
+        "naïve café, 3½ £",
+    ],
+)
+def test_a_few_western_letters_and_signs_are_no_other_script(text: str, tmp_path: Path) -> None:
+    read_text, warnings = read(write(tmp_path, text.encode("cp1252")))
+    assert read_text == text
+    assert "read as cp1252" in warnings[0]
+
+
 @pytest.mark.parametrize("name", ["latin-99", "rot13", "hex", "", "a\0b", "undefined"])
 def test_an_encoding_that_does_not_exist_is_a_mistake_of_usage(name: str) -> None:
     with pytest.raises(UsageError, match="is no encoding that Python knows"):
