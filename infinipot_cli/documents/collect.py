@@ -4,6 +4,7 @@ Hidden files, files that `.gitignore` names and files that are no text are left 
 names is read whatever its name. Links to folders are not followed, so no walk is endless.
 """
 
+import codecs
 import glob
 import os
 import re
@@ -77,13 +78,16 @@ class _Search:
         self._hidden = wishes.hidden
         self._honours = not wishes.no_ignore
         self._unwanted = Rules.of_lines(wishes.ignore)
-        self._is_text = wishes.type is not None or wishes.encoding is not None
+        # what else an encoding or a type says holds for files that somebody names
+        self._is_text = _has_zeros(wishes.encoding)
 
     def folder(self, folder: str) -> Iterator[str]:
         """The documents below a folder."""
         from infinipot_cli.documents.gitignore import Rules
 
-        yield from self._below(folder, Rules.above(folder) if self._honours else Rules())
+        above = Rules.above(folder) if self._honours else Rules()
+        # who names a folder wants what is in it, as who names a file
+        yield from self._below(folder, Rules() if above.ignore(folder, is_folder=True) else above)
 
     def glob(self, pattern: str) -> Iterator[str]:
         """The documents that match a pattern; `**` reaches into folders, other folders are walked."""
@@ -95,8 +99,10 @@ class _Search:
         recursive = "**" in pattern
         top = fixed_folder(pattern)
         known = {top: Rules.above(top).with_folder(top)}
-        for path in sorted(glob.glob(pattern, recursive=True, include_hidden=self._hidden), key=_natural):
-            if os.path.isdir(path):
+        for path in sorted(set(_matching(pattern, hidden=self._hidden)), key=_natural):
+            if not os.path.exists(path):
+                self.left_out["broken link"] += 1
+            elif os.path.isdir(path):
                 if not recursive:
                     yield from self.folder(path)
             elif ".git" in path.split(os.sep) or (
@@ -125,6 +131,8 @@ class _Search:
                     self.left_out["by --ignore"] += 1
                 else:
                     yield from self._below(entry.path, rules)
+            elif not os.path.exists(entry.path):
+                self.left_out["broken link"] += 1
             elif entry.is_file() and self._is_wanted(entry.path):  # a pipe or a socket is no file
                 yield entry.path
 
@@ -149,6 +157,31 @@ class _Search:
         except DocumentError:
             return "binary"
         return "" if head else "empty"
+
+
+def _has_zeros(encoding: str | None) -> bool:
+    """Whether texts in an encoding hold the zero bytes that others never hold."""
+    return encoding is not None and codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+
+
+def _matching(pattern: str, *, hidden: bool) -> Iterator[str]:
+    """The paths that match; `**` stands for any number of folders, and never for a link to one."""
+    parts = pattern.split(os.sep)
+    if "**" not in parts:
+        yield from glob.glob(pattern, include_hidden=hidden)
+        return
+    place = parts.index("**")
+    head, tail = os.sep.join(parts[:place]), os.sep.join(parts[place + 1 :])
+    top = f"{head}{os.sep}" if place else ""
+    for base in glob.glob(top, include_hidden=hidden) if top else [""]:
+        for folder, folders, files in os.walk(base or os.curdir):
+            folders[:] = [name for name in folders if hidden or not name.startswith(".")]
+            here = "" if not base and folder == os.curdir else f"{os.path.relpath(folder) if not base else folder}"
+            here = here.rstrip(os.sep) + os.sep if here else ""
+            if tail:
+                yield from _matching(glob.escape(here) + tail, hidden=hidden)
+            else:
+                yield from (here + name for name in [*folders, *files] if hidden or not name.startswith("."))
 
 
 def _check_zip(path: str) -> None:
@@ -198,4 +231,6 @@ def _nothing(word: str, left_out: Counter[str]) -> DocumentError:
         message, hint = f"the folder {word} holds no documents", "--hidden, --no-ignore and -e say what counts"
     else:
         message, hint = f"no document matches {word}", "check the path; ** reaches into folders"
+        if word.endswith("?"):
+            hint = "a question stands last and alone, or each of several behind -Q"
     return DocumentError(message + _left_out(left_out, ": left out "), hint=hint, code="no_documents")

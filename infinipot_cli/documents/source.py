@@ -181,6 +181,8 @@ def near_miss(source: str) -> str:
         beside = [other for other in os.listdir(folder or ".") if not other.startswith(".")]
     except (OSError, ValueError):
         beside = []
+    if os.path.islink(source):
+        return "it is a link to something that is not there"
     for other in get_close_matches(name, beside, n=1, cutoff=0.7):
         return f"did you mean {os.path.join(folder, other)}?"
     return "check the path, and quote it if it has spaces"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infinipot_cli.documents import LateDocument, Wishes, collect
+from infinipot_cli.documents import LateDocument, Wishes, collect, open_document
 from infinipot_cli.errors import DocumentError
 
 TREE = {
@@ -166,3 +166,39 @@ def test_a_late_document_opens_when_it_is_read(tree: Path) -> None:
     (tree / "a.txt").write_text("later")
     assert "".join(piece.text for piece in late.pieces()) == "later"
     assert late.kind == "text"
+
+
+def test_links_in_circles_end_and_broken_ones_are_counted(tree: Path) -> None:
+    before = {word: listed(word) for word in (".", "**/*.txt", "sub/**", "**/deep/*.txt")}
+    (tree / "self").symlink_to("self")
+    (tree / "nowhere.txt").symlink_to("gone.txt")
+    for name in ("L1", "sub/L2", "sub/deep/L3"):
+        (tree / name).symlink_to(tree)
+    assert {word: listed(word) for word in before} == before
+    assert listed("L1") == {f"L1/{path}" for path in before["."]}, "one that is named is followed"
+    for word, n_broken in ((".", 2), ("*.txt", 1), ("**", 2)):
+        (note,) = collect([word], Wishes()).notes
+        assert f"{n_broken} broken link" in note
+    with pytest.raises(DocumentError) as refused, open_document("nowhere.txt"):
+        pass
+    assert refused.value.hint == "it is a link to something that is not there"
+
+
+def test_what_is_said_of_texts_makes_no_text_of_a_picture(tree: Path) -> None:
+    before = listed()
+    assert listed(encoding="cp1252") == listed(type="text") == before
+    (tree / "wide.txt").write_bytes("Привет".encode("utf-16-le"))
+    assert "wide.txt" in listed(encoding="utf-16-le")
+
+
+def test_a_folder_that_is_named_is_read_though_its_parent_ignores_it(tree: Path) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert "build/out.txt" not in listed()
+    assert listed("build") == {"build/out.txt"}
+    assert "sub/debug.log" in listed("sub") and "sub/deep/build/y.txt" not in listed("sub")
+
+
+def test_a_question_that_was_taken_for_a_glob_is_told(tree: Path) -> None:
+    with pytest.raises(DocumentError) as refused:
+        collect(["Who?"], Wishes())
+    assert "question" in refused.value.hint
