@@ -72,7 +72,7 @@ class _Words:
         if self._n_hidden or name in _HIDDEN:
             self._n_hidden += 1
         elif name == "t":
-            self._is_text = "wordprocessingml" in tag
+            self._is_text = "wordprocessingml" in tag or tag.rpartition("}")[0].endswith("/math")  # and equations
         elif name in ("tab", "ptab"):
             self._write("\t")
         elif name in ("br", "cr"):

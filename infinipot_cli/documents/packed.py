@@ -3,6 +3,7 @@
 import bz2
 import io
 import lzma
+import re
 import sys
 import zlib
 from collections.abc import Callable
@@ -25,6 +26,8 @@ MAGIC = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+# A frame of zstd that holds something for others.
+_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 
 
 class _Decompressor(Protocol):
@@ -41,6 +44,8 @@ def compression(head: bytes) -> str | None:
     """How a source is compressed, told from its first bytes; None if it is not."""
     if head.startswith(b"BZh") and head[4:10] != b"1AY&SY":  # words may begin with these letters
         return None
+    if _SKIPPED.match(head):
+        return "zstd"
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
@@ -137,10 +142,18 @@ class _UnpackedStream(io.RawIOBase):
         while len(self._input) < 10 and (data := self._more()):
             self._input = (self._input + data).lstrip(b"\x00")  # tapes and xz pad with zeros
         self._input = self._input.lstrip(b"\x00")
-        if any(self._input.startswith(magic) for magic, how in MAGIC.items() if how == self._how):
+        if self._how == "zstd" and _SKIPPED.match(self._input):
+            self._skip(8 + int.from_bytes(self._input[4:8], "little"))
+            self._begin_member()
+        elif any(self._input.startswith(magic) for magic, how in MAGIC.items() if how == self._how):
             self._decompressor = self._make()
         else:  # the end, or something behind it that the tools ignore as well
             self._is_over = True
+
+    def _skip(self, n_bytes: int) -> None:
+        while len(self._input) < n_bytes and (data := self._more()):
+            n_bytes, self._input = n_bytes - len(self._input), data
+        self._input = self._input[n_bytes:]
 
     def _more(self) -> bytes:
         data = self._packed.read()

@@ -49,8 +49,8 @@ def resolve_pages(
 ) -> tuple[list[int], str | None]:
     """Find the pages a text names.
 
-    Digits are places counted from 1, everything else is a label printed on a page; the first page that bears it
-    counts, and case only where the labels differ by nothing else.
+    Digits are places counted from 1, as long as there are so many pages; everything else is a label printed on a page.
+    The first page that bears it counts, and case only where the labels differ by nothing else.
 
     Args:
         text: such as `1-5,8,xii-xv` or `10-`.
@@ -158,7 +158,7 @@ def _find(part: str, n_pages: int, by_label: dict[str, int], name: str) -> tuple
     """First and last page of one part; a label may hold a dash itself, so a whole one is tried first."""
 
     def place(word: str) -> int | None:
-        if _NUMBER.fullmatch(word):
+        if _NUMBER.fullmatch(word) and not (int(word) > n_pages and word in by_label):
             return int(word)
         return by_label.get(word, by_label.get(word.casefold()))
 

@@ -275,6 +275,24 @@ def test_what_was_deleted_or_drawn_twice_is_left_out_and_notes_are_read(tmp_path
     assert "damaged" in refusal(zipped({**members, "word/document.xml": "<a><b></a>"}), tmp_path, "a.docx").message
 
 
+def test_an_equation_is_read(tmp_path: Path) -> None:
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    body = (
+        f'<w:document xmlns:w="{word}" xmlns:m="{math}"><w:body><w:p><w:r><w:t xml:space="preserve">so </w:t></w:r>'
+        "<m:oMath><m:r><m:t>E=mc2</m:t></m:r></m:oMath><w:r><w:t> holds</w:t></w:r></w:p></w:body></w:document>"
+    )
+    members: dict[str, str | bytes] = {"[Content_Types].xml": "<x/>", "word/document.xml": body}
+    assert joined(read(zipped(members), tmp_path, "a.docx")[0]) == "so E=mc2 holds\n"
+
+
+def test_a_page_in_utf8_is_that_whatever_it_says(tmp_path: Path) -> None:
+    page = '<html><head><meta charset="iso-8859-1"></head><body><p>Größe – äöü</p></body></html>'
+    assert joined(read(page.encode(), tmp_path, "a.html")[0]).strip() == "Größe – äöü"
+    latin = page.replace("–", "-")
+    assert joined(read(latin.encode("latin-1"), tmp_path, "b.html")[0]).strip() == "Größe - äöü"
+
+
 def test_a_container_that_grows_beyond_all_proportion_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

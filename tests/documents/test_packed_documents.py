@@ -63,6 +63,14 @@ def test_members_one_behind_the_other_are_one_text(how: str, tmp_path: Path) -> 
         assert read(data + bytes(40), tmp_path)[0] == LOG + "last line\n"
 
 
+@pytest.mark.parametrize("n_bytes", [0, 4, 200_000])
+def test_frames_of_zstd_that_are_for_others_are_skipped(n_bytes: int, tmp_path: Path) -> None:
+    pack = PACKERS["zstd"]
+    frame = b"\x5a\x2a\x4d\x18" + n_bytes.to_bytes(4, "little") + b"x" * n_bytes
+    assert read(pack(b"one\n") + frame + frame + pack(b"two\n") + frame, tmp_path) == ("one\ntwo\n", [])
+    assert read(frame + pack(LOG.encode()), tmp_path) == (LOG, [])
+
+
 @each
 def test_what_is_cut_off_is_read_as_far_as_it_goes(how: str, tmp_path: Path) -> None:
     noise = "".join(f"{zlib.crc32(str(i).encode()):08x}\n" for i in range(150_000))

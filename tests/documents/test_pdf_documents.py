@@ -232,6 +232,14 @@ def test_pages_carry_their_labels_and_can_be_chosen_by_them(tmp_path: Path) -> N
     ):
         with pytest.raises(UsageError, match=message):
             open_document(str(path), wishes=Wishes(pages=wanted))
+    writer = pypdf.PdfWriter(clone_from=pypdf.PdfReader(io.BytesIO(pdf(*"abcdef"))))
+    writer.set_page_label(0, 5, style="/D", start=101)
+    writer.write(offset := tmp_path / "offset.pdf")
+    for wanted, numbers in (("104", [4]), ("102-103", [2, 3]), ("2", [2]), ("5-106", [5, 6])):
+        with open_document(str(offset), wishes=Wishes(pages=wanted)) as document:
+            assert [piece.page for piece in document.pieces()] == numbers
+    with pytest.raises(UsageError, match="page 107 requested"):
+        open_document(str(offset), wishes=Wishes(pages="107"))
     with open_document(str(path), wishes=Wishes(pages="8-12")) as document:
         assert len(list(document.pieces())) == 2
         assert document.warnings == [f"pages 8-12 requested, {path} has 9"]
