@@ -1,5 +1,6 @@
 """The program's first step: signals are dealt with before anything else is imported."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -33,6 +34,13 @@ def _leave_colour_out_of_pipes() -> None:
         os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
 
 
+def _measure_columns() -> None:
+    """Where COLUMNS is no width, as the zero of some tools, let the terminal say its own."""
+    with contextlib.suppress(KeyError, ValueError):
+        if int(os.environ["COLUMNS"]) <= 0:
+            del os.environ["COLUMNS"]
+
+
 def _is_version() -> bool:
     """Print the version where nothing else is asked for: building the command line would take ten times as long."""
     if sys.argv[1:] not in (["--version"], ["-V"]) or sys.stdout is None:
@@ -57,6 +65,7 @@ def main() -> None:
         if _is_version():
             return
         _leave_colour_out_of_pipes()
+        _measure_columns()
         from infinipot_cli.quick_imports import own_process, without_collecting
 
         with without_collecting():

@@ -1,5 +1,6 @@
 """The command line: its commands, and the one boundary where an exception becomes a message and an exit code."""
 
+import errno
 import os
 import sys
 import traceback
@@ -31,13 +32,16 @@ class InfinipotGroup(TyperGroup):
         """Take what stands before the command's name; what is wrong there is said as anything else is."""
         ctx.meta[AS_TYPED] = tuple(args)
         late.prepare(self.get_params(ctx))
-        if ctx.parent is not None or not args:  # the outermost group deals with the inner ones; nothing at all is help
+        if ctx.parent is not None:  # the outermost group deals with the inner ones
             return super().parse_args(ctx, args)
+        is_bare = not args
         try:
             return super().parse_args(ctx, args)
         except (BrokenPipeError, SystemExit) as end:  # --version and --help print while words are being parsed
             raise typer.Exit(_reader_is_gone(end)) from None
         except (typer.TyperException, OSError) as error:
+            if is_bare and isinstance(error, typer.TyperException):
+                raise  # nothing at all is help
             raise typer.Exit(_report(ctx, error)) from error
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # as below
@@ -140,6 +144,18 @@ _PLAINLY = {
 }
 
 
+# What the system says of a stream that takes nothing more.
+_NOT_WRITTEN = {errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EBADF, errno.EINVAL, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def _has_folder() -> bool:
+    """Whether the process is in a folder that exists."""
+    try:
+        return bool(os.getcwd())
+    except OSError:
+        return False
+
+
 def _known(error: Exception, command: str) -> InfinipotError:
     """The error of a command as one of ours, for its message, hint and code."""
     if isinstance(error, InfinipotError):
@@ -151,7 +167,9 @@ def _known(error: Exception, command: str) -> InfinipotError:
         for theirs, ours in _PLAINLY.items():
             message = message.replace(theirs, ours)
         return InfinipotError(message, hint=f"{command} --help lists what there is", code="usage")
-    if isinstance(error, OSError) and sys.stdout is not None and error.filename is None:
+    if isinstance(error, FileNotFoundError) and error.filename is None and not _has_folder():
+        return UsageError("the folder you are in is not there any more", hint="cd to another one")
+    if isinstance(error, OSError) and sys.stdout is not None and error.errno in _NOT_WRITTEN and error.filename is None:
         return StandardOutputError(f"the answer cannot be written: {error.strerror or error}")
     if isinstance(error, MemoryError):
         return DeviceError("there is not enough memory", hint="a smaller pot needs less: -s", code="out_of_memory")

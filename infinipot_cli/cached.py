@@ -27,6 +27,7 @@ from infinipot_cli.reading import Reading
 from infinipot_cli.resume import identity, model_of, resume, save
 from infinipot_cli.session import Session
 from infinipot_cli.settings import Loading
+from infinipot_cli.stored_documents import StoredDocument
 
 FORMAT = 1
 # What turns bytes into text and text into entries; of another version, what was read before is read again.
@@ -107,7 +108,11 @@ def find(session: Session, made: Recipe, task: Task) -> Reading | None:
         name = str(made.path)
         # what `auto` means may have changed with the machine; the numbers of then are what the entries are in
         _, session.loading = model_of(name, session.model_name, was_chosen=True, loading=session.loading)
-        return resume(session, name, task)
+        reading = resume(session, name, task)
+        for entry in reading.inputs:  # they are what they were, whenever they were written
+            if isinstance(entry.document, StoredDocument):
+                entry.document.warnings = list(entry.document.said)
+        return reading
     except (PotError, UsageError):  # damaged, or cut off by a full disk: as if it were not there
         with contextlib.suppress(OSError):
             made.path.unlink()

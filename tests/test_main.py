@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -57,10 +58,41 @@ def test_the_version_alone_takes_no_longer_than_the_interpreter(word: str) -> No
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
-@pytest.mark.parametrize("words", [["--version"], ["--help"], ["ask", "-h"], ["schema"]])
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["ask", "-h"], ["schema"], []])
 def test_what_is_only_printed_and_cannot_be_is_one_line(words: list[str]) -> None:
     command = [sys.executable, "-m", "infinipot_cli", *words]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 7
     assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) <= 2
+
+
+def test_help_of_nothing_at_all_ends_quietly_when_nobody_reads_it() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "infinipot_cli"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as done:
+        assert done.stdout is not None and done.stderr is not None
+        done.stdout.close()
+        assert (done.wait(), done.stderr.read()) == (141, b"")
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nos.rmdir(os.getcwd())\nsys.argv = ['infinipot', 'info', '.']\n"
+        "from infinipot_cli.__main__ import main\nmain()"
+    )
+    here = tmp_path / "here"
+    here.mkdir()
+    environment = os.environ | {"PYTHONPATH": str(Path(entry.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "is not there any more" in done.stderr
+    assert "cannot be written" not in done.stderr
+
+
+@pytest.mark.parametrize(("columns", "kept"), [("0", None), ("-3", None), ("", ""), ("wide", "wide"), ("40", "40")])
+def test_no_width_is_no_width(columns: str, kept: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    entry._measure_columns()
+    assert os.environ.get("COLUMNS") == kept

@@ -17,6 +17,7 @@ from infinipot_cli.display.fold import folded
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.sources import lost_line, places_line, show_sources, source_lines, unheard_line
+from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage, is_refusal
 from infinipot_cli.explain.overlooked import Overlooked
 from infinipot_cli.reading import Reading
@@ -136,7 +137,12 @@ class Answering:
                 say(self._console, line)
         if self._form.page is not None:
             report = report_on(reading, answered.question, answered.text)
-            for line in "\n".join(page_lines(report, self._form.page)).split("\n"):
+            try:
+                lines = page_lines(report, self._form.page)
+            except UsageError as error:  # the answer stands above already
+                show_warning(self._console, f"{error.message} ({error.hint})")
+                return
+            for line in "\n".join(lines).split("\n"):
                 say(self._console, line)
 
     def _say_lost(self, reading: Reading, lost: Overlooked, question: str) -> None:

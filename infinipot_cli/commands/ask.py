@@ -167,6 +167,7 @@ def ask(
         page=page,
         verify=verify,
         cache=None if stopped else caching,
+        inputs=(questions,) if questions is not None else (),
     )
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     if interactive:

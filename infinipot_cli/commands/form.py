@@ -11,6 +11,9 @@ from infinipot_cli.pins import Pins
 from infinipot_cli.pots.shelf import check_target
 from infinipot_cli.settings import Color, Entries
 
+# Where the answer goes by itself, as many programs call it.
+STDOUT = "-"
+
 
 @dataclass(frozen=True)
 class Form:
@@ -21,7 +24,7 @@ class Form:
         jsonl: one JSON document a line, for each answer.
         quiet: nothing but answer and errors.
         color: when to use colour on standard error.
-        output: a file instead of standard output.
+        output: a file instead of standard output, which `-` stands for.
         model_was_chosen: whether anybody named a model; if not, a last line says how to name a larger one.
         strict: whether a warning about a document makes the run fail.
         digest: whether a log's digest stands in front of the answer.
@@ -40,6 +43,7 @@ class Form:
         page: pages or lines whose text the report shows.
         announce: whether a document is announced by its name even if it is alone.
         cache: whether what is read is kept unasked; None where that makes no sense.
+        inputs: files that are read besides the documents.
         picked: sentences of the text that stand for an answer in the model's words; 0 for the model's words.
     """
 
@@ -66,6 +70,7 @@ class Form:
     page: str | None = None
     announce: bool = False
     cache: CacheOptions | None = None
+    inputs: tuple[str, ...] = ()
     picked: int = 0
 
     @property
@@ -93,5 +98,10 @@ class Form:
             raise UsageError("--json and --jsonl cannot go together", hint="--jsonl prints one document a line")
         if self.save_pot is not None:
             check_target(self.save_pot)  # a place that no pot can have is a mistake before anything is read
+        if self.output == STDOUT:
+            object.__setattr__(self, "output", None)
+        for path, option in ((self.output, "-o"), (self.html, "--html")):
+            if path is not None and path.strip() in ("", STDOUT):
+                raise UsageError(f"{option} {path!r} is no file", hint="name a file to write")
         if self.html is not None:
             check_output(self.html)

@@ -21,7 +21,7 @@ from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
-from infinipot_cli.display.output_file import output_file
+from infinipot_cli.display.output_file import check_apart, output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
@@ -89,6 +89,8 @@ class Reply:
             sources, self._found = collected.sources, collected.found | self._form.found
             for note in collected.notes:
                 say(self._console, note, style="dim")
+        for output, option in ((self._form.output, "-o"), (self._form.html, "--html")):
+            check_apart(output, [*sources, *self._form.inputs], option)
         if each and len(sources) > 1 and (self._pot or self._form.save_pot):
             raise UsageError("a stored pot holds all documents together", hint="leave --each out")
         if self._form.html is not None and (task.further or (each and len(sources) > 1)):
@@ -150,7 +152,8 @@ class Reply:
     def _warn(self, message: str) -> None:
         """Show a warning about a document."""
         self._n_warnings += 1
-        show_warning(self._console, message)
+        # one that makes the run fail is an error
+        show_warning(error_console(self._form.color) if self._form.strict else self._console, message)
 
     def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
         with self._prepared(sources, task) as reading:

@@ -4,11 +4,11 @@ import contextlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from infinipot_cli.errors import OutputError
+from infinipot_cli.errors import OutputError, UsageError
 
 
 @contextlib.contextmanager
@@ -39,6 +39,18 @@ def output_file(path: str, *, by_line: bool = False) -> Iterator[TextIO]:
         with contextlib.suppress(OSError, ValueError):
             stream.close()
         temporary.unlink(missing_ok=True)
+
+
+def check_apart(output: str | None, inputs: Iterable[str], option: str) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        UsageError: the file to write is one of these, by whatever path.
+    """
+    for path in inputs if output is not None and os.path.exists(output) else ():
+        with contextlib.suppress(OSError, ValueError):
+            if os.path.samefile(str(output), path):
+                raise UsageError(f"{option} {output} would write over what is read", hint="name another file to write")
 
 
 def check_output(path: str) -> None:

@@ -50,7 +50,7 @@ def places_line(cited: Sequence[Passage], *, named: bool) -> str:
         named: whether there are several documents to tell apart.
     """
     places = [f"{passage.path} {where(passage)}" if named else where(passage) for passage in cited]
-    return safe_line(_HEAD + " · ".join(places))
+    return safe_line(_HEAD + " · ".join(dict.fromkeys(places)))
 
 
 def source_lines(cited: Sequence[Passage], *, named: bool) -> list[str]:

@@ -177,3 +177,40 @@ def test_more_is_said_only_when_asked(story: Path, model: list[str]) -> None:
     most = set(run(*words, "-vv").stderr.splitlines()) - set(loud.stderr.splitlines())
     assert any(line.startswith("distillation 1: at token ") for line in most)
     assert any(line.startswith("model: tiny-llama, fp32 on ") for line in most)
+
+
+@pytest.mark.parametrize("option", ["-o", "--html"])
+@pytest.mark.parametrize("way", ["itself", "link", "folder", "questions"])
+def test_nothing_is_written_over_what_is_read(tmp_path: Path, tiny_model: Path, option: str, way: str) -> None:
+    text = "The pass key is 71432.\n"
+    path, link, questions = tmp_path / "note.txt", tmp_path / "link", tmp_path / "questions"
+    path.write_text(text)
+    questions.write_text("Who?\n")
+    link.symlink_to(path)
+    target = {"link": link, "questions": questions}.get(way, path)
+    source = str(tmp_path) if way == "folder" else str(path)
+    asked = ["--questions", str(questions)] if way == "questions" else ["Who?"]
+    words = ["ask", source, *asked, "-s", "400", "-n", "4", "-m", str(tiny_model), option, str(target)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2 and "would write over what is read" in done.stderr
+    assert (path.read_text(), questions.read_text(), link.is_symlink()) == (text, "Who?\n", True)
+
+
+def test_a_dash_is_standard_output_for_answers_and_no_report(tmp_path: Path, tiny_model: Path) -> None:
+    path = tmp_path / "note.txt"
+    path.write_text("The pass key is 71432.\n")
+    words = ["ask", str(path), "Which?", "-s", "400", "-n", "4", "-m", str(tiny_model), "-q"]
+    assert CliRunner().invoke(app, [*words, "-o", "-"]).stdout == CliRunner().invoke(app, words).stdout
+    assert not Path("-").exists()
+    for more in (["--html", "-"], ["-o", ""], ["--html", ""]):
+        done = CliRunner().invoke(app, [*words, *more])
+        assert (done.exit_code, done.stdout) == (2, "") and "is no file" in done.stderr
+
+
+def test_a_page_that_is_not_there_leaves_the_answer(tmp_path: Path, tiny_model: Path) -> None:
+    path = tmp_path / "note.txt"
+    path.write_text("The pass key is 71432.\n")
+    words = ["ask", str(path), "Which?", "-s", "400", "-n", "4", "-m", str(tiny_model), "--page", "99"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0 and done.stdout
+    assert "there is no page or line 99" in " ".join(done.stderr.split())

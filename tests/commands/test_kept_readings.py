@@ -184,3 +184,19 @@ def test_a_place_that_no_pot_can_have_is_refused_before_anything_is_read(story: 
         assert result.exit_code == code, result.output
     missing = run("ask", f"@{tmp_path}/none.pot", QUESTION)
     assert (missing.exit_code, "none.pot" in missing.output) == (6, True)
+
+
+def test_a_document_that_was_written_anew_as_it_was_is_unchanged(story: Path, tiny_model: Path) -> None:
+    words = ["ask", str(story), QUESTION, *SMALL, "-m", str(tiny_model), "--no-cite"]
+    assert not was_read(asked(*words))
+    os.utime(story, (1, 1))
+    again = run(*words)
+    assert again.exit_code == 0 and "not read again" in again.stderr
+    assert "was changed" not in again.stderr
+
+
+def test_under_strict_the_warning_is_said_however_quiet(story: Path, tiny_model: Path) -> None:
+    story.write_bytes(story.read_bytes() + b"The end\xff.")
+    done = run("ask", str(story), QUESTION, *SMALL, "-m", str(tiny_model), "-q", "--strict")
+    assert done.exit_code == 3
+    assert "is not UTF-8" in " ".join(done.stderr.split())
