@@ -42,8 +42,8 @@ def key_sentences(telling: Telling, trail: Trail, n_seen: int, most: int) -> lis
     """Whole sentences that stand for the documents, in their order.
 
     What is left of a sentence, a heading or a stretch without an end is none; only where there is no other, as in a
-    log, whole lines are taken, and where there are none of these either, sentences of very few words. A sentence that
-    says the same as another comes once.
+    log, whole lines are taken, where there are none of these either, sentences of very few words, and at last whatever
+    there is, as rows of a table. A sentence that says the same as another comes once.
 
     Args:
         telling: the attention of an answer that was asked for a summary.
@@ -75,16 +75,17 @@ def _candidates(sentences: list[_Sentence]) -> list[_Sentence]:
     """Those that may stand in a summary."""
     whole = [one for one in sentences if FEWEST_WORDS <= one.n_words <= MOST_WORDS]
     closed = [one for one in whole if one.is_closed]
-    return closed or whole or [one for one in sentences if one.n_words < FEWEST_WORDS and one.is_closed]
+    cries = [one for one in sentences if one.n_words < FEWEST_WORDS and one.is_closed]
+    return closed or whole or cries or [one for one in sentences if one.n_words <= MOST_WORDS]
 
 
 def _sentences(trail: Trail) -> list[_Sentence]:
-    """All that are remembered whole."""
-    cut, found = Stretches(), []
+    """All that are remembered whole; where there are none, the pieces."""
+    cut, found = Stretches(), list[Stretch]()
     for block in trail.blocks:
-        found += [_sentence(stretch) for stretch in cut.add(block) if _is_whole(stretch)]
-    rest = cut.rest()
-    return [*found, _sentence(rest)] if rest is not None and _is_whole(rest) else found
+        found += cut.add(block)
+    found += [rest] if (rest := cut.rest()) is not None else []
+    return [_sentence(one) for one in found if _is_whole(one)] or [_sentence(one) for one in found]
 
 
 def _is_whole(stretch: Stretch) -> bool:

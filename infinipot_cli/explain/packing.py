@@ -54,8 +54,17 @@ def unpacked(data: bytes, n_prefix: int, *, n_seen: int, n_documents: int, vocab
             starts = [PageStart(int(char), int(page), _label(label)) for char, page, label in pages]
             trail.documents.append(ReadDocument(str(name), str(kind), int(first_line), starts, int(n_chars)))
         del trail.documents[n_documents:]
+        by_lines = {number for number, document in enumerate(trail.documents) if document.is_by_lines}
         blocks = [
-            Block(int(origin), int(document), array("q", ids), array("q", starts), str(text), int(line))
+            Block(
+                int(origin),
+                int(document),
+                array("q", ids),
+                array("q", starts),
+                str(text),
+                int(line),
+                document in by_lines,
+            )
             for origin, document, ids, starts, text, line in content["blocks"]
         ]
         trail.put_back(blocks, int(content["next"]))

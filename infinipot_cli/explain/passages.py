@@ -164,7 +164,8 @@ def _sentence(trail: Trail, origin: int) -> _Found | None:
     page, page_end = document.page_at(char), document.page_end(char)
     page_start = max(0, page.char - text_start) if page is not None else 0
     within = text[page_start : None if page_end is None else max(page_start, page_end - text_start)]
-    start, end = sentence_at(within, min(max(0, char - text_start - page_start), max(0, len(within) - 1)))
+    place = min(max(0, char - text_start - page_start), max(0, len(within) - 1))
+    start, end = sentence_at(within, place, by_lines=block.by_lines)
     if start == end:  # a token of nothing but blanks, at an end
         return None
     offset = page_start + start

@@ -9,26 +9,34 @@ MOST_QUOTE_CHARS = 200
 # a list, and rows of a table, whose cells stand close to each other. Three digits behind a comma belong to a number.
 _CELLS = r"[^\n,;\t]*[^\s,;](?:\t|[,;](?=\S)(?!(?<=\d,)\d{3}(?!\d)))"
 _END = re.compile(rf"[.!?。！？][\"'”’)\]]*(?=\s)|[。！？]|\n\s*\n|\n(?=[\d\[<{{#|*\-]|{_CELLS})")
+_LINE_END = re.compile(rf"{_END.pattern}|\n")
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|No|vs|cf|e\.g|i\.e|pp?|ch|l))\.$")
 _SPACE = re.compile(r"\s+")
 
 
-def ends(text: str, start: int = 0) -> Iterator[int]:
-    """Where sentences and lines end in a text, from a character on: the characters behind them."""
-    for match in _END.finditer(text, start):
+def ends(text: str, start: int = 0, *, by_lines: bool = False) -> Iterator[int]:
+    """Where sentences and lines end in a text, from a character on: the characters behind them.
+
+    Args:
+        text: some text.
+        start: the character.
+        by_lines: every line is a paragraph, and none goes on in the next.
+    """
+    for match in (_LINE_END if by_lines else _END).finditer(text, start):
         if not _ABBREVIATION.search(text, max(0, match.start() - 6), match.start() + 1):
             yield match.end()
 
 
-def sentence_at(text: str, place: int) -> tuple[int, int]:
+def sentence_at(text: str, place: int, *, by_lines: bool = False) -> tuple[int, int]:
     """First character of the sentence that holds a place, and the one behind its last; no blanks at its ends.
 
     Args:
         text: some text.
         place: a character of it.
+        by_lines: as for `ends`.
     """
     start, end = 0, len(text)
-    for one in ends(text):
+    for one in ends(text, by_lines=by_lines):
         if one > place:
             end = one
             break

@@ -90,7 +90,7 @@ class Stretches:
             self._begins, self._is_open = True, block.char > 0
         self._blocks.append(block)
         self._text += block.text
-        for end in ends(self._text, self._start):
+        for end in ends(self._text, self._start, by_lines=block.by_lines):
             if end >= len(self._text):
                 break  # more of its end may come
             yield from self._cut(end, is_unfinished=False)

@@ -44,6 +44,11 @@ class ReadDocument:
     pages: list[PageStart] = field(default_factory=list)
     n_chars: int = 0
 
+    @property
+    def is_by_lines(self) -> bool:
+        """Whether each of its lines is a paragraph, as Word's are."""
+        return self.kind == "docx"
+
     def place_at(self, char: int, line: int) -> tuple[int | None, str | None, int | None]:
         """Page, label and line of a character that stands on a line: where there are pages, no line."""
         page = self.page_at(char)
@@ -71,6 +76,7 @@ class Block:
         starts: first character of each token, counted over the document.
         text: from the first character of the first token to the last one of the last.
         line: number of the line that the text starts on.
+        by_lines: whether each line of the document is a paragraph of its own.
     """
 
     origin: int
@@ -79,6 +85,7 @@ class Block:
     starts: "array[int]"
     text: str
     line: int
+    by_lines: bool = False
 
     @property
     def char(self) -> int:
@@ -161,7 +168,15 @@ class Trail:
             last = first + len(ids)
             end = run.char_start[last] if last < len(run.ids) else run.char_end
             text = self._text[starts[0] - self._text_start : end - self._text_start]
-            block = Block(self._next, len(self.documents) - 1, array("q", ids), array("q", starts), text, self._line)
+            block = Block(
+                self._next,
+                len(self.documents) - 1,
+                array("q", ids),
+                array("q", starts),
+                text,
+                self._line,
+                document.is_by_lines,
+            )
             self._line += text.count("\n")
             self._next += len(ids)
             added.append(block)
@@ -220,7 +235,7 @@ class Trail:
         n_read = n_seen - block.origin
         if n_read < len(block.ids):
             text = block.text[: block.starts[n_read] - block.char]
-            block = Block(block.origin, block.document, block.ids[:n_read], block.starts[:n_read], text, block.line)
+            block = replace(block, ids=block.ids[:n_read], starts=block.starts[:n_read], text=text)
             self.blocks[-1] = block
         document.n_chars = block.char_end
         page = document.page_at(block.char_end - 1)

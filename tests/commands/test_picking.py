@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docx
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -120,12 +121,36 @@ def test_a_log_is_counted_as_far_as_it_came_before_ctrl_c(tmp_path: Path, tiny_m
         assert entry.log.is_log
 
 
-def test_a_text_without_a_sentence_says_so(tmp_path: Path, small: list[str]) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one two three four\n\n" * 60,
+        "town,code\n" + "".join(f"Town {n},{1000 + n}\n" for n in range(90)),
+        "[" + ", ".join(f'{{"town": "T{n}"}}' for n in range(90)) + "]",
+        "a line that never comes to an end " * 30,
+    ],
+    ids=["words", "table", "one line of JSON", "no stop"],
+)
+def test_a_text_without_a_sentence_is_summarized_by_what_there_is(tmp_path: Path, small: list[str], text: str) -> None:
     path = tmp_path / "words.txt"
-    path.write_text("one two three four\n\n" * 60)
+    path.write_text(text)
     result = run(str(path), *small, "--pick")
-    assert result.exit_code == 0 and result.stdout.strip() == ""
-    assert "holds no whole sentence" in result.stderr
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines and all(plain(line) in plain(text) for line in lines)
+    assert "holds no whole sentence" not in result.stderr
+
+
+def test_paragraphs_of_a_word_document_are_apart(tmp_path: Path, small: list[str]) -> None:
+    document = docx.Document()
+    document.add_heading("The Lights of the Coast", 1)
+    for number in range(40):
+        document.add_paragraph(f"The keeper of light number {number} wrote the name of his ship in a book")
+    document.add_paragraph("He was the last.")
+    path = tmp_path / "lights.docx"
+    document.save(str(path))
+    lines = run(str(path), *small, "--pick", "-q").stdout.splitlines()
+    assert lines and set(lines) <= {paragraph.text for paragraph in document.paragraphs}
 
 
 def test_a_text_of_very_short_sentences_is_summarized_by_them(tmp_path: Path, small: list[str]) -> None:
