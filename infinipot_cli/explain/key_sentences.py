@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.passages import Telling
-from infinipot_cli.explain.stretches import Match, Stretch, Stretches
+from infinipot_cli.explain.stretches import Stretch, Stretches
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.explain.words import UNSPACED
 
@@ -26,10 +26,10 @@ _TELLING = re.compile(r"[^\W\d_]{5,}")
 
 @dataclass(frozen=True)
 class _Sentence:
-    """A whole sentence on one line, its place and its length, and those of its words that tell what it is about."""
+    """A sentence on one line, where it came from, its length, and those of its words that tell what it is about."""
 
     text: str
-    match: Match
+    stretch: Stretch
     n_words: int
     words: tuple[str, ...]
 
@@ -51,24 +51,23 @@ def key_sentences(telling: Telling, trail: Trail, n_seen: int, most: int) -> lis
         n_seen: tokens that the model has read; what comes later does not count.
         most: sentences.
     """
-    sentences = [one for one in _sentences(trail) if one.match.origins[1] <= n_seen]
     # what is printed on every page counts once
-    distinct = list({one.text.casefold(): one for one in reversed(sentences)}.values())
+    distinct = list({one.text.casefold(): one for one in reversed(_sentences(trail))}.values())
     counts = Counter(word for one in distinct for word in one.words)
-    candidates = _candidates(distinct)
-    attended = telling.weights([one.match.origins for one in candidates])
+    places = [(one, one.stretch.match()) for one in _candidates(distinct)]
+    places = [(one, match) for one, match in places if match.origins[1] <= n_seen]
+    attended = telling.weights([match.origins for _, match in places])
     whole = max(attended, default=0.0) or 1.0
 
     def worth(number: int) -> tuple[bool, float]:
-        sentence = candidates[number]
-        words, document = sentence.words, trail.documents[sentence.match.document]
-        often = sum(counts[word] for word in words) / max(1, len(words)) if counts else 1.0
-        early = 1 + _EARLY * sentence.match.char[0] / max(1, document.n_chars)
+        sentence, match = places[number]
+        often = sum(counts[word] for word in sentence.words) / max(1, len(sentence.words)) if counts else 1.0
+        early = 1 + _EARLY * match.char[0] / max(1, trail.documents[match.document].n_chars)
         return sentence.n_words >= GOOD_WORDS, often * (1 + attended[number] / whole) / early
 
-    best = sorted(range(len(candidates)), key=worth, reverse=True)[:most]
-    chosen = sorted((candidates[number] for number in best), key=lambda one: one.match.origins)
-    return [replace(telling.of(one.match), quote=one.text) for one in chosen]
+    best = sorted(range(len(places)), key=worth, reverse=True)[:most]
+    chosen = sorted((places[number] for number in best), key=lambda place: place[1].origins)
+    return [replace(telling.of(match), quote=one.text) for one, match in chosen]
 
 
 def _candidates(sentences: list[_Sentence]) -> list[_Sentence]:
@@ -97,4 +96,4 @@ def _sentence(stretch: Stretch) -> _Sentence:
     pairs = ["".join(pair) for run in UNSPACED.findall(text) for pair in pairwise(run)]
     n_words = len(text.split()) + len(pairs) // 2  # a word of writing without blanks has two characters, about
     words = dict.fromkeys(pairs or map(str.casefold, _TELLING.findall(text)))
-    return _Sentence(text, stretch.match(), n_words, tuple(words))
+    return _Sentence(text, stretch, n_words, tuple(words))

@@ -58,13 +58,12 @@ class Stretch:
         """Its place, and its words as a quote."""
         first = self.blocks[0]
         char = first.char + self.start
-        starts = [place for block in self.blocks for place in block.starts]
-        origins = _tokens(starts, char, char + len(self.text))
+        origins = _tokens(self.blocks, char, char + len(self.text))
         line = first.line + "".join(block.text for block in self.blocks).count("\n", 0, self.start)
         return Match(
             document=first.document,
             char=(char, char + len(self.text)),
-            origins=(first.origin + origins[0], first.origin + origins[1]),
+            origins=origins,
             line=line,
             quote=quote(self.text, 0, is_open=self.is_open, is_unfinished=self.is_unfinished),
             last_line=line + self.text.count("\n"),
@@ -138,7 +137,8 @@ def _meets(before: Block, block: Block) -> bool:
     return before.document == block.document and before.origin + len(before.ids) == block.origin
 
 
-def _tokens(starts: Sequence[int], start: int, end: int) -> tuple[int, int]:
-    """The tokens of some characters, from the last that begins no later: many begin with the blank before a word."""
-    first = max(0, bisect_right(starts, start) - 1)
-    return first, max(first + 1, bisect_left(starts, end))
+def _tokens(blocks: Sequence[Block], start: int, end: int) -> tuple[int, int]:
+    """Origins of the tokens of some characters, from the last that begins no later: many begin with a blank."""
+    first = max(0, sum(bisect_right(block.starts, start) for block in blocks) - 1)
+    last = max(first + 1, sum(bisect_left(block.starts, end) for block in blocks))
+    return blocks[0].origin + first, blocks[0].origin + last
