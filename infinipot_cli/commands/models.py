@@ -1,5 +1,6 @@
 """`infinipot models`: which models are here, what they are called, and which one answers."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,13 +10,15 @@ from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import No, Yes
 from infinipot_cli.config import load_config, user_file, with_value, without_value
-from infinipot_cli.errors import ModelError, OutputError
+from infinipot_cli.errors import ModelError, OutputError, UsageError
 
 app = typer.Typer(
     no_args_is_help=True,
     help="List, name and choose the models of this machine."
     "\n\ninfinipot models list\n\ninfinipot models pull Qwen/Qwen3-0.6B",
 )
+
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @app.command("list")
@@ -155,7 +158,11 @@ def alias(
 
     infinipot models alias big Qwen/Qwen3-8B
     """
+    if name == settings.DEFAULT_MODEL or not _ALIAS.fullmatch(name):
+        problem = f"{name!r} cannot be the short name of a model"
+        raise UsageError(problem, hint=f"letters, digits, '.', '_' and '-', and not {settings.DEFAULT_MODEL}")
     _set("model.aliases", name, target)
+    _warn_of_absence(target)
 
 
 @app.command()
@@ -171,12 +178,28 @@ def default(
     infinipot models default Qwen/Qwen3-0.6B
     """
     if name is not None:
+        if not name.strip():
+            raise UsageError("the model needs a name", hint="infinipot models list shows what there is")
         _set("model", "default", name)
+        _warn_of_absence(name)
         return
     from infinipot_cli.display.listing import put
 
     found = load_config().values.get("model.default")
     put(str(found.value) if found else settings.DEFAULT_MODEL)
+
+
+def _warn_of_absence(name: str) -> None:
+    """Say it where a model is not there yet; it may be fetched later."""
+    from infinipot_cli.display.console import error_console
+    from infinipot_cli.display.problem import show_warning
+    from infinipot_cli.model.catalog import find
+
+    aliases = load_config().aliases
+    try:
+        find(aliases.get(name, name))
+    except ModelError as error:
+        show_warning(error_console(), f"{error.message}" + (f" ({error.hint})" if error.hint else ""))
 
 
 def _set(table: str, key: str, value: str) -> None:

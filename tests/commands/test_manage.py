@@ -141,6 +141,19 @@ def test_a_model_gets_a_short_name_and_becomes_the_default(home: Path, story: Pa
     assert (refused.exit_code, "write it there yourself" in refused.stderr) == (2, True)
 
 
+def test_names_of_models_that_cannot_be_or_are_not_there_are_said(home: Path, tiny_model: Path) -> None:
+    for name in ("pocket", "two words", "a/b", "", "\x1b[31m", "-x"):
+        done = run("models", "alias", "--", name, str(tiny_model))
+        assert (done.exit_code, "cannot be the short name" in done.stderr) == (2, True)
+    assert run("models", "default", " ").exit_code == 2
+    assert not (home / "config.toml").exists()
+    assert "warning" not in run("models", "alias", "tiny", str(tiny_model)).stderr
+    assert "warning" not in run("models", "default", "tiny").stderr
+    absent = run("models", "default", "acme/nope")
+    assert absent.exit_code == 0 and "warning: " in absent.stderr, "it may be fetched later"
+    assert run("models", "default").stdout == "acme/nope\n"
+
+
 def test_templates_are_listed_and_shown(home: Path) -> None:
     (home / "templates").mkdir(parents=True)
     (home / "templates" / "minutes.md").write_text("{document}\n\nList the decisions.\n")
