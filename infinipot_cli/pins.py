@@ -4,12 +4,14 @@ Pinned texts are looked for as the documents stream by. The last few characters 
 the whole of a pinned text is known before its first token is read.
 """
 
+import contextlib
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.documents.ranges import resolve_pages
 from infinipot_cli.errors import UsageError
 
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
@@ -34,20 +36,23 @@ class Pins:
         self._wanted = {text: re.compile(r"\s+".join(map(re.escape, text.split()))) for text in texts}
         self._held = max((len(text) for text in texts), default=0) + _MORE_BLANKS if texts else 0
         self._numbers, self._labels = _pages(pages)
-        # a label may have a hyphen of its own, so both are looked for
-        self._label_ranges = {ends for label in self._labels if all(ends := _ends(label))}
+        self._wished = [part.strip() for part in pages.split(",")] if pages is not None else []
         self._found: set[str] = set()
         self._page_was_found = not pages
         self._ranges: list[tuple[int, int]] = []
+        self._here: set[int] = set()  # wanted pages of the document that is being read
         self._page: int | None = None
-        self._page_is_wanted = False
-        self._inside: set[tuple[str, str]] = set()  # ranges of labels that have begun
+        self._page_is_wanted = self._before_is_wanted = self._begins = False
 
     def __bool__(self) -> bool:
         return bool(self._wanted or self._numbers or self._labels)
 
     def forbid(self, pot: str) -> None:
-        """Refuse to keep anything of a pot that was read already."""
+        """Refuse to keep anything of a pot that was read already.
+
+        Raises:
+            UsageError: something shall be kept.
+        """
         if self:
             raise UsageError(
                 f"pins keep what is being read, and pot {pot} was read already",
@@ -60,9 +65,18 @@ class Pins:
         lines = [f"nothing was pinned for {text!r}: no document says it" for text in self._wanted.keys() - self._found]
         return lines + ([] if self._page_was_found else ["nothing was pinned: no document has such a page"])
 
-    def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
-        """Pass the pieces of one document on, and remember which of their characters are pinned."""
-        self._ranges, self._page, self._page_is_wanted, self._inside = [], None, False, set()
+    def watch(
+        self, pieces: Iterable[TextPiece], n_pages: int | None = None, labels: Sequence[str] | None = None
+    ) -> Iterator[TextPiece]:
+        """Pass the pieces of one document on, and remember which of their characters are pinned.
+
+        Args:
+            pieces: of the document.
+            n_pages: its pages, where they are counted; then pages are found as `--pages` finds them.
+            labels: what is printed on each of them, where the document says so.
+        """
+        self._ranges, self._page, self._page_is_wanted = [], None, False
+        self._here = self._numbers if n_pages is None else self._pages_of(n_pages, labels)
         waiting: list[TextPiece] = []
         for piece in pieces:
             waiting.append(piece)
@@ -92,22 +106,27 @@ class Pins:
             self._pin_page(piece)
             yield piece
 
+    def _pages_of(self, n_pages: int, labels: Sequence[str] | None) -> set[int]:
+        found: set[int] = set()
+        for part in self._wished:
+            with contextlib.suppress(UsageError):  # another document may have it
+                found.update(resolve_pages(part, n_pages, labels, name="")[0])
+        return found
+
     def _pin_page(self, piece: TextPiece) -> None:
         """Pin what a piece has of a wanted page; the blank line between two pages is the first one's."""
-        begins = piece.page != self._page
-        blank = len(piece.text) - len(piece.text.lstrip("\n")) if begins else 0
-        if begins and self._page_is_wanted:
-            self._pin(piece.char_start, piece.char_start + blank)
-        if begins:
-            self._page = piece.page
-            label = (piece.label or str(piece.page)).casefold()
-            inside = self._inside | {ends for ends in self._label_ranges if label == ends[0]}
-            self._inside = {ends for ends in inside if label != ends[1]}
-            is_named = piece.page in self._numbers or label in self._labels or bool(inside)
-            self._page_is_wanted = piece.page is not None and is_named
+        if piece.page != self._page:
+            label = (piece.label or "").casefold()
+            self._page, self._before_is_wanted, self._begins = piece.page, self._page_is_wanted, True
+            self._page_is_wanted = piece.page is not None and (piece.page in self._here or label in self._labels)
+            self._page_was_found |= self._page_is_wanted
+        blank = len(piece.text) - len(piece.text.lstrip("\n")) if self._begins else 0
+        self._begins = self._begins and blank == len(piece.text)
+        start = piece.char_start
+        if self._before_is_wanted:
+            self._pin(start, start + blank)
         if self._page_is_wanted:
-            self._page_was_found = True
-            self._pin(piece.char_start + blank, piece.char_start + len(piece.text))
+            self._pin(start + blank, start + len(piece.text))
 
     def _pin(self, start: int, end: int) -> None:
         """Add a range to the others, which are in order and apart from each other."""
@@ -120,12 +139,6 @@ class Pins:
             last += 1
         if start < end:
             self._ranges[first:last] = [(start, end)]
-
-
-def _ends(label: str) -> tuple[str, str]:
-    """The labels from one to another that `ii-xii` names; empty where it names one label."""
-    first, _, last = label.partition("-")
-    return first.strip(), last.strip()
 
 
 def _pages(text: str | None) -> tuple[set[int], set[str]]:

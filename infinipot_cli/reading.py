@@ -4,7 +4,7 @@ Reading and answering are generators; whoever iterates them decides when to stop
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -191,7 +191,7 @@ class Reading(Answers):
             self.trail.skip(len(announced))
             yield from announced
         self.trail.begin(entry.document.name, entry.document.kind, entry.first_line)
-        pieces = self.trail.watch(meter.watch(self.pins.watch(chain([first], entry.pieces))))
+        pieces = self.trail.watch(meter.watch(self.pins.watch(chain([first], entry.pieces), *_counted(entry))))
         n_prefix = len(self.plan.prompt.prefix_ids)
         for run in stream_tokens(pieces, tokenizer):
             added = self.trail.add(run)
@@ -245,3 +245,8 @@ class Reading(Answers):
         n_prefix = len(self.plan.prompt.prefix_ids)
         self._stretches = meter.stretches(self.pot.n_seen - n_prefix)
         self._kept = tuple(coverage(self.pot, [n_prefix + edge for edge in self._stretches.edges]))
+
+
+def _counted(entry: Input) -> tuple[int | None, Sequence[str] | None]:
+    """How many pages a document has, and what is printed on them."""
+    return entry.document.n_pages, entry.document.labels

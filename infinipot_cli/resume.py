@@ -92,12 +92,9 @@ def resume(
 
     Raises:
         PotError: the pot is damaged, or another model has filled it.
-        UsageError: part of what was read already is asked for.
         InfinipotError: anything else that can be known before the weights are needed.
     """
     header = header_of(name)  # a damaged one is said before torch is imported
-    if not sources:
-        _forbid_parts(session, name)
     session.begin()
     import_libraries(is_embedded=session.is_embedded)
     header, state = file.read(shelf.place_of(name), name)
@@ -137,16 +134,6 @@ def resume(
     if not sources:
         reading.recall(found_before)
     return reading
-
-
-def _forbid_parts(session: Session, name: str) -> None:
-    """Refuse a choice of what to read, where nothing is read."""
-    for wish, option in ((session.wishes.pages, "--pages"), (session.wishes.lines, "--lines")):
-        if wish is not None:
-            raise UsageError(
-                f"{option} chooses what is read, and pot {name} was read already",
-                hint=f"leave {option} out, or name the document instead of the pot",
-            )
 
 
 def _bytes_of(state: "PotState", name: str) -> bytes:

@@ -33,7 +33,7 @@ ARROWS = {
     "choice": {"errors"},
     "policies": {"choice", "errors"},
     "conversation": {"engine", "reading", "session", "sources", "progress"},
-    "pins": {"documents.piece", "errors"},
+    "pins": {"documents.piece", "documents.ranges", "errors"},
     "plan": {"settings", "choice", "policies", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
@@ -84,7 +84,7 @@ ARROWS = {
     },
     "cached": {
         *("resume", "session", "reading", "plan", "policies", "pots", "documents", "settings", "errors"),
-        "__version__",
+        *("stored_documents", "__version__"),
     },
     "bench": {
         *("choice", "policies", "explain", "session", "plan", "templates", "documents", "logs", "tokens"),
@@ -113,6 +113,7 @@ ARROWS = {
             "pots",
             "resume",
             "stopped",
+            "stored_documents",
             "cached",
             "conversation",
             "history",

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,11 +56,18 @@ def test_pages_are_found_by_number_and_by_label() -> None:
         assert [piece.text for piece in pins.watch(pieces)] == ["a" * 10] * 3
         assert {start for start in (0, 10, 20) if pins.covers(start, start + 10)} == wanted
         assert pins.missing == []
-    for pages, wanted in (("ii-xii", {0, 10}), ("xii-1", {10, 20}), ("II-1", {0, 10, 20})):
+    for pages, labels, wanted in (
+        ("ii-xii", ["ii", "xii", "101"], {0, 10}),
+        ("II-101", ["ii", "xii", "101"], {0, 10, 20}),
+        ("101", ["ii", "xii", "101"], {20}),
+        ("ii-9x", ["ii", "xii", "101"], set()),
+        ("xii-ii", ["ii", "xii", "101"], set()),
+        ("A-1", ["A", "A-1", "B"], {10}),
+    ):
         pins = Pins(pages=pages)
-        assert len(list(pins.watch(pieces))) == 3
+        assert len(list(pins.watch([replace(piece, label=None) for piece in pieces], 3, labels))) == 3
         assert {start for start in (0, 10, 20) if pins.covers(start, start + 10)} == wanted
-        assert pins.missing == []
+        assert (pins.missing == []) == bool(wanted)
     pins = Pins(["never said"], "9")
     assert len(list(pins.watch(pieces))) == 3
     assert len(pins.missing) == 2

@@ -86,15 +86,14 @@ def explain(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
-    from infinipot_cli.display.output_file import check_apart, check_output
+    from infinipot_cli.display.output_file import check_output
 
     if html is not None:
         if html.strip() in ("", "-"):
             raise UsageError(f"--html {html!r} is no file", hint="name a file to write")
-        check_apart(html, sources, "--html")
         check_output(html)
 
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None
-    report, look = explained(made, sources, task, color=color, quiet=quiet, pins=pins.pins(), verify=verify)
+    report, look = explained(made, sources, task, color=color, quiet=quiet, pins=pins.pins(), verify=verify, html=html)
     show(report, look, page=page, html=html, json=json, pager=pager, quiet=quiet)

@@ -5,22 +5,23 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.pot_options import check_nothing_is_read, split_pot
 from infinipot_cli.commands.verifying import SecondLook, look_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.explain import overview, text_of
 from infinipot_cli.display.explain_html import html_report
 from infinipot_cli.display.fold import folded
-from infinipot_cli.display.output_file import output_file
+from infinipot_cli.display.output_file import check_apart, output_file
 from infinipot_cli.display.pager import paged
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
-from infinipot_cli.documents import collect
+from infinipot_cli.documents import Collected, collect
 from infinipot_cli.explain.record import Report
 from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Task
+from infinipot_cli.pots.shelf import place_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session, ask
@@ -39,6 +40,7 @@ def explained(
     quiet: bool,
     pins: Pins,
     verify: bool = False,
+    html: str | None = None,
 ) -> tuple[Report, SecondLook | None]:
     """Read the documents, answer, and make the report, with what a second look at its sources gave.
 
@@ -50,13 +52,20 @@ def explained(
         quiet: say nothing meanwhile.
         pins: what no distillation may drop.
         verify: whether the sources are read again and asked again.
+        html: a file that will be written, and must be none of those that are read.
+
+    Raises:
+        UsageError: it is one.
     """
     use_utf8()
     console = error_console(color, quiet=quiet)
     pot, words = split_pot(words)
     if pot is not None and not words:
-        pins.forbid(pot)
-    with _opened(session, pot, words, task or usual_task()) as reading:
+        check_nothing_is_read(session.wishes, pins, pot)
+    collected = collect(words, session.wishes) if words else None
+    stored = [str(place_of(pot))] if pot is not None else []
+    check_apart(html, [*(collected.sources if collected else ()), *stored], "--html")
+    with _opened(session, pot, collected, task or usual_task()) as reading:
         reading.watch_evictions()
         reading.pins = pins
         with ReadingBar(console, waiting=f"loading {session.files.name}") as bar:
@@ -86,9 +95,8 @@ def _agreement(session: Session, reading: Reading) -> tuple[float, ...] | None:
     return agreement(session.load().model, reading.plan, ids, origins)
 
 
-def _opened(session: Session, pot: str | None, words: Sequence[str], task: Task) -> Reading:
+def _opened(session: Session, pot: str | None, collected: Collected | None, task: Task) -> Reading:
     """The documents, or a stored pot and what is read into it besides."""
-    collected = collect(words, session.wishes) if words else None
     sources, found = (collected.sources, collected.found) if collected else ((), frozenset())
     if pot is not None:
         return resume(session, pot, task, sources, found=found)

@@ -158,9 +158,12 @@ def alias(
 
     infinipot models alias big Qwen/Qwen3-8B
     """
-    if name == settings.DEFAULT_MODEL or not _ALIAS.fullmatch(name):
+    if name in (settings.DEFAULT_MODEL, target) or not _ALIAS.fullmatch(name):
         problem = f"{name!r} cannot be the short name of a model"
-        raise UsageError(problem, hint=f"letters, digits, '.', '_' and '-', and not {settings.DEFAULT_MODEL}")
+        raise UsageError(
+            problem,
+            hint=f"letters, digits, '.', '_' and '-', and neither {settings.DEFAULT_MODEL} nor the model's own name",
+        )
     _set("model.aliases", name, target)
     _warn_of_absence(target)
 
@@ -199,7 +202,7 @@ def _warn_of_absence(name: str) -> None:
     try:
         find(aliases.get(name, name))
     except ModelError as error:
-        show_warning(error_console(), f"{error.message}" + (f" ({error.hint})" if error.hint else ""))
+        show_warning(error_console(), f"{error.message}; until it is, -m {settings.DEFAULT_MODEL} answers")
 
 
 def _set(table: str, key: str, value: str) -> None:

@@ -14,7 +14,7 @@ from infinipot_cli.commands.consent import fetched
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
 from infinipot_cli.commands.page import Page
-from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.pot_options import check_nothing_is_read, split_pot
 from infinipot_cli.commands.record import Answered, failed, reading_only, several_answers
 from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_read_for
 from infinipot_cli.commands.remember import Told, remember
@@ -31,7 +31,7 @@ from infinipot_cli.errors import DocumentError, ModelError, StandardOutputError,
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
-from infinipot_cli.pots.shelf import LAST
+from infinipot_cli.pots.shelf import LAST, place_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session
@@ -90,7 +90,8 @@ class Reply:
             for note in collected.notes:
                 say(self._console, note, style="dim")
         for output, option in ((self._form.output, "-o"), (self._form.html, "--html")):
-            check_apart(output, [*sources, *self._form.inputs], option)
+            stored = [str(place_of(self._pot))] if self._pot is not None else []
+            check_apart(output, [*sources, *self._form.inputs, *stored], option)
         if each and len(sources) > 1 and (self._pot or self._form.save_pot):
             raise UsageError("a stored pot holds all documents together", hint="leave --each out")
         if self._form.html is not None and (task.further or (each and len(sources) > 1)):
@@ -260,7 +261,7 @@ class Reply:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
         if self._pot is not None:
             if not sources:
-                self._form.pins.forbid(self._pot)
+                check_nothing_is_read(self._session.wishes, self._form.pins, self._pot)
             reading = resume(self._session, self._pot, task, sources, found=self._found)
             reading.saved_as = None if sources else f"@{self._pot.removeprefix('@')}"  # read on, it is another
             say_read_for(self._console, self._pot, task)

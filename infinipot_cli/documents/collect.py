@@ -85,9 +85,8 @@ class _Search:
         """The documents below a folder."""
         from infinipot_cli.documents.gitignore import Rules
 
-        above = Rules.above(folder) if self._honours else Rules()
         # who names a folder wants what is in it, as who names a file
-        yield from self._below(folder, Rules() if above.ignore(folder, is_folder=True) else above)
+        yield from self._below(folder, Rules.above(folder).without(folder) if self._honours else Rules())
 
     def glob(self, pattern: str) -> Iterator[str]:
         """The documents that match a pattern; `**` reaches into folders, other folders are walked."""
@@ -98,19 +97,28 @@ class _Search:
             return
         recursive = "**" in pattern
         top = fixed_folder(pattern)
-        known = {top: Rules.above(top).with_folder(top)}
+        known = {top: Rules.above(top).without(top).with_folder(top)}
         for path in sorted(set(_matching(pattern, hidden=self._hidden)), key=_natural):
             if not os.path.exists(path):
                 self.left_out["broken link"] += 1
             elif os.path.isdir(path):
                 if not recursive:
-                    yield from self.folder(path)
+                    yield from self._matched(path, rules_for(os.path.dirname(path), known))
             elif ".git" in path.split(os.sep) or (
                 self._honours and rules_for(os.path.dirname(path), known).ignore(path)
             ):
                 self.left_out["ignored"] += 1
             elif self._is_wanted(path):
                 yield path
+
+    def _matched(self, folder: str, rules: "Rules") -> Iterator[str]:
+        """The documents below a folder that a pattern matches, which nobody has named."""
+        from infinipot_cli.documents.gitignore import Rules
+
+        if self._honours and rules.ignore(folder, is_folder=True):
+            self.left_out["ignored"] += 1
+        else:
+            yield from self._below(folder, rules if self._honours else Rules())
 
     def _below(self, folder: str, rules: "Rules") -> Iterator[str]:
         if self._honours:
@@ -178,7 +186,7 @@ def _matching(pattern: str, *, hidden: bool) -> Iterator[str]:
             folders[:] = [name for name in folders if hidden or not name.startswith(".")]
             here = "" if not base and folder == os.curdir else f"{os.path.relpath(folder) if not base else folder}"
             here = here.rstrip(os.sep) + os.sep if here else ""
-            if tail:
+            if tail or pattern.endswith(os.sep):
                 yield from _matching(glob.escape(here) + tail, hidden=hidden)
             else:
                 yield from (here + name for name in [*folders, *files] if hidden or not name.startswith("."))

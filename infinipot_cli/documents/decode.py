@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 
 from infinipot_cli.documents.guess import guess_encoding
 from infinipot_cli.documents.sniff import bom_encoding
@@ -81,12 +82,18 @@ class TextDecoder:
 
 
 def _ordered(encoding: str | None, sample: bytes) -> str | None:
-    """The encoding with the order of its bytes, where a mark should say which and does not: that with more blanks."""
+    """The encoding with the order of its bytes, where a mark should say which and does not."""
     name = codecs.lookup(encoding).name if encoding is not None else ""
     if name not in ("utf-16", "utf-32") or sample.startswith(_MARKS):
         return encoding
-    blanks = {order: sum(map(sample.decode(f"{name}-{order}", "ignore").count, (" ", "\n"))) for order in ("le", "be")}
-    return f"{name}-{'be' if blanks['be'] > blanks['le'] else 'le'}"
+    likely = {order: _likelihood(sample.decode(f"{name}-{order}", "replace")) for order in ("le", "be")}
+    return f"{name}-{'be' if likely['be'] > likely['le'] else 'le'}"
+
+
+def _likelihood(text: str) -> int:
+    """More where a text is in the right order of bytes: blanks between words, and nothing that is no character."""
+    n_wrong = sum(1 for char in text if char == "\ufffd" or unicodedata.category(char) in ("Cn", "Co", "Cs"))
+    return 3 * sum(map(text.count, " \n\u3001\u3002\uff0c")) - n_wrong
 
 
 def is_utf8(sample: bytes) -> bool:

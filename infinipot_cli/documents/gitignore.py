@@ -46,6 +46,15 @@ class Rules:
             return self
         return Rules((*self.layers, (os.path.abspath(folder), GitIgnoreSpec.from_lines(text.splitlines()))))
 
+    def without(self, folder: str) -> "Rules":
+        """These rules but those that leave a folder itself out."""
+        whole = os.path.abspath(folder)
+        layers = []
+        for root, spec in self.layers:
+            name = os.path.relpath(whole, root or os.sep) + "/"
+            layers.append((root, GitIgnoreSpec([one for one in spec.patterns if one.match_file(name) is None])))
+        return Rules(tuple(layers))
+
     def ignore(self, path: str, *, is_folder: bool = False) -> bool:
         """Whether a path is left out; that a folder above it is, the caller has seen before."""
         whole = os.path.abspath(path)

@@ -36,6 +36,7 @@ _WESTERN_LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùú
 _CENTRAL_LETTERS = frozenset("ąćęłńóśźżčďéěňřšťůúýžáíőűöüľäôđßë")
 _WESTERN_SIGNS = frozenset("€£¥§©®°±²³·¹¼½¾¿¡«»×÷–—‘’“”„…•™†‰\xa0")
 _BEYOND = re.compile(rb"[\x80-\xff]+")
+_FEW = 3  # places that tell nothing, even if two such bytes stand in one
 # What lies beyond ASCII and its surroundings; a long stretch of ASCII says nothing and drowns the rest.
 _TELLING = re.compile(rb"[\x00-\x7f]{0,99}[\x80-\xff](?:[\x00-\x7f]{0,99}[\x80-\xff])*[\x00-\x7f]{0,99}")
 _INSIDE = re.compile(r"(?<=\w)[^\x00-\x7f\w\s\u2010-\u203a](?=\w)")
@@ -80,11 +81,20 @@ def _best(sample: bytes) -> str | None:
 def _is_sprinkled(sample: bytes) -> bool:
     """Whether single letters of Western Europe and its common signs stand in a text of ASCII, and nothing else.
 
-    A few of them tell no language, and other scripts have words of their own, two such bytes in a row and more.
+    A few of them tell no language, and other scripts have words of their own, of several such bytes each.
     """
-    runs = _BEYOND.findall(sample)
-    text = b"".join(runs).decode(FALLBACK, "replace").lower()
-    return max(map(len, runs), default=0) == 1 and set(text) <= _WESTERN_LETTERS | _WESTERN_SIGNS
+    runs = list(_BEYOND.finditer(sample))
+    text = b"".join(run[0] for run in runs).decode(FALLBACK, "replace").lower()
+    if not runs or not set(text) <= _WESTERN_LETTERS | _WESTERN_SIGNS:
+        return False
+    longest = max(len(run[0]) for run in runs)
+    return longest == 1 or (longest == 2 and len(runs) <= _FEW and all(_is_in_a_word(sample, run) for run in runs))
+
+
+def _is_in_a_word(sample: bytes, run: re.Match[bytes]) -> bool:
+    """Whether a letter of ASCII stands in front of it, and another or nothing of a word behind."""
+    before, behind = sample[run.start() - 1 : run.start()], sample[run.end() : run.end() + 1]
+    return len(run[0]) == 1 or (before.isalpha() and (behind.isalpha() or not behind.strip()))
 
 
 def _is_western(sample: bytes, central: str) -> bool:

@@ -139,13 +139,14 @@ class _UnpackedStream(io.RawIOBase):
         return data
 
     def _begin_member(self) -> None:
-        while len(self._input) < 10 and (data := self._more()):
-            self._input = (self._input + data).lstrip(b"\x00")  # tapes and xz pad with zeros
-        self._input = self._input.lstrip(b"\x00")
-        if self._how == "zstd" and _SKIPPED.match(self._input):
+        while True:
+            while len(self._input) < 10 and (data := self._more()):
+                self._input = (self._input + data).lstrip(b"\x00")  # tapes and xz pad with zeros
+            self._input = self._input.lstrip(b"\x00")
+            if self._how != "zstd" or not _SKIPPED.match(self._input):
+                break
             self._skip(8 + int.from_bytes(self._input[4:8], "little"))
-            self._begin_member()
-        elif any(self._input.startswith(magic) for magic, how in MAGIC.items() if how == self._how):
+        if any(self._input.startswith(magic) for magic, how in MAGIC.items() if how == self._how):
             self._decompressor = self._make()
         else:  # the end, or something behind it that the tools ignore as well
             self._is_over = True

@@ -47,6 +47,7 @@ class PdfDocument(Document):
         self._pages = _open_pages(source, wishes.password())
         self.n_bytes = source.n_bytes
         self.n_pages: int = self._pages.n_pages
+        self.labels = self._pages.labels
         self._wanted: list[int] | range = range(1, self.n_pages + 1)
         if wishes.pages is not None:
             self._wanted, warning = resolve_pages(wishes.pages, self.n_pages, self._pages.labels, name=self.name)

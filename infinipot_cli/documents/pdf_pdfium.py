@@ -50,12 +50,14 @@ class PdfiumPages:
 
     def page(self, number: int) -> Page:
         """Read a page, with pypdf where pdfium finds nothing, or nothing that can be read."""
+        text = ""
         with contextlib.suppress(pypdfium2.PdfiumError):
             if (text := self._text(number)).strip() and not has_arabic(text):
                 return Page(text)
         if self._second is None:
             self._second = PypdfPages(self._source, self._password)
-        return self._second.page(number)
+        page = self._second.page(number)
+        return page if page.text.strip() or not text.strip() else Page(text)
 
     def forget(self) -> None:
         """Let pypdf drop what it parsed; pdfium's pages are closed one by one."""

@@ -1,7 +1,7 @@
 """What a document is to the rest of the program: a name, a few counts, and text in pieces."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -35,6 +35,7 @@ class Document(ABC):
         name: the source as the user typed it, or "standard input".
         kind: "text", "html", "docx", "pdf" or "epub".
         n_pages: pages, for formats that have them.
+        labels: what is printed on each page, where that is known beforehand.
         n_bytes: size of the source, where it is known beforehand.
         warnings: what the user should know about the reading, one line each; filled while reading.
         failure: why it could not be read, for one of many that are read without it.
@@ -45,6 +46,7 @@ class Document(ABC):
     n_pages: int | None
     n_bytes: int | None
     warnings: list[str]
+    labels: Sequence[str] | None = None
     failure: DocumentError | None = None
 
     @abstractmethod

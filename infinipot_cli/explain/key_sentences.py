@@ -51,19 +51,20 @@ def key_sentences(telling: Telling, trail: Trail, n_seen: int, most: int) -> lis
         n_seen: tokens that the model has read; what comes later does not count.
         most: sentences.
     """
-    # what is printed on every page counts once
-    distinct = list({one.text.casefold(): one for one in reversed(_sentences(trail))}.values())
-    counts = Counter(word for one in distinct for word in one.words)
-    places = [(one, one.stretch.match()) for one in _candidates(distinct)]
-    places = [(one, match) for one, match in places if match.origins[1] <= n_seen]
+    distinct: dict[str, _Sentence] = {}  # what is printed on every page counts once
+    for sentence in _sentences(trail, n_seen):
+        distinct.setdefault(sentence.text.casefold(), sentence)
+    counts = Counter(word for one in distinct.values() for word in one.words)
+    places = [(one, one.stretch.match()) for one in _candidates(list(distinct.values()))]
     attended = telling.weights([match.origins for _, match in places])
     whole = max(attended, default=0.0) or 1.0
 
-    def worth(number: int) -> tuple[bool, float]:
+    def worth(number: int) -> tuple[bool, float, float]:
         sentence, match = places[number]
-        often = sum(counts[word] for word in sentence.words) / max(1, len(sentence.words)) if counts else 1.0
+        often = sum(counts[word] for word in sentence.words) / max(1, len(sentence.words))
         early = 1 + _EARLY * match.char[0] / max(1, trail.documents[match.document].n_chars)
-        return sentence.n_words >= GOOD_WORDS, often * (1 + attended[number] / whole) / early
+        looked_at = (1 + attended[number] / whole) / early
+        return sentence.n_words >= GOOD_WORDS, often * looked_at, looked_at
 
     best = sorted(range(len(places)), key=worth, reverse=True)[:most]
     chosen = sorted((places[number] for number in best), key=lambda place: place[1].origins)
@@ -75,16 +76,22 @@ def _candidates(sentences: list[_Sentence]) -> list[_Sentence]:
     whole = [one for one in sentences if FEWEST_WORDS <= one.n_words <= MOST_WORDS]
     closed = [one for one in whole if one.is_closed]
     cries = [one for one in sentences if one.n_words < FEWEST_WORDS and one.is_closed]
-    return closed or whole or cries or [one for one in sentences if one.n_words <= MOST_WORDS]
+    return closed or whole or cries or [one for one in sentences if one.n_words <= MOST_WORDS] or sentences
 
 
-def _sentences(trail: Trail) -> list[_Sentence]:
-    """All that are remembered whole; where there are none, the pieces."""
+def _sentences(trail: Trail, n_seen: int) -> list[_Sentence]:
+    """All that are remembered whole, of what the model has read; where there are none, the pieces."""
     cut, found = Stretches(), list[Stretch]()
     for block in trail.blocks:
         found += cut.add(block)
     found += [rest] if (rest := cut.rest()) is not None else []
+    found = [one for one in found if _was_seen(one, n_seen)]
     return [_sentence(one) for one in found if _is_whole(one)] or [_sentence(one) for one in found]
+
+
+def _was_seen(stretch: Stretch, n_seen: int) -> bool:
+    last = stretch.blocks[-1]
+    return last.origin + len(last.ids) <= n_seen or stretch.match().origins[1] <= n_seen
 
 
 def _is_whole(stretch: Stretch) -> bool:

@@ -4,6 +4,7 @@ import random
 import re
 from collections import Counter
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,10 +69,11 @@ def test_the_best_of_a_slow_count_are_picked_in_their_order(seed: int, most: int
     weight = {one: looked_at.get(number, 0.0) for one, number in distinct.items()}
     highest = max(share for one, share in weight.items() if len(one.split()) >= 5) or 1.0
 
-    def worth(one: str) -> tuple[bool, float]:
+    def worth(one: str) -> tuple[bool, float, float]:
         words = set(re.findall(r"\w{5,}", one))
         often = sum(counts[word] for word in words) / len(words) if words else 0
-        return len(one.split()) >= 8, often * (1 + weight[one] / highest) / (1 + 4 * chars[distinct[one]] / len(text))
+        looked_at = (1 + weight[one] / highest) / (1 + 4 * chars[distinct[one]] / len(text))
+        return len(one.split()) >= 8, often * looked_at, looked_at
 
     worths = sorted((worth(one) for one in distinct if len(one.split()) >= 5), reverse=True)
     assert len(found) == min(most, len(worths))
@@ -84,6 +86,18 @@ def test_what_is_printed_on_every_page_counts_once() -> None:
     told = "The keeper of the village lantern was asleep all winter."
     text = "\n\n".join(f"{page}\n\nThe keeper lit the lantern in the village, night {n}. {told}" for n in range(9))
     assert page not in picked(trail_of(text), 1)
+
+
+def test_of_equal_sentences_the_early_ones_are_picked() -> None:
+    sentences = [f"It was a cat on the mat and it {verb}." for verb in "sat ran hid ate won let put did".split()]
+    assert picked(trail_of(" ".join(sentences)), 3) == sentences[:3]
+    other = "Another harbour was seen by the old man there."
+    assert picked(trail_of(" ".join([*sentences, other])), 3) == [*sentences[:2], other]
+
+
+@pytest.mark.parametrize("n_words", [60, 96, 97, 200, 300])
+def test_something_is_picked_of_a_text_without_any_end(n_words: int) -> None:
+    assert picked(trail_of("ab " * n_words), 2)
 
 
 def test_attention_tells_two_apart_that_are_equal_in_words() -> None:
