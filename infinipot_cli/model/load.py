@@ -4,6 +4,7 @@ This is the edge that calls transformers' loaders on files that anyone may have 
 becomes a `ModelError` here, with the cause attached.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ from infinipot_cli.model.device import (
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.kinds import WANTED
 from infinipot_cli.model.weights import damage
-from infinipot_cli.settings import Loading
+from infinipot_cli.settings import Attention, Loading
+
+# What transformers says of a class of models and an implementation of attention.
+_LACKS_KERNEL = re.compile(r"does not support (?:an attention implementation|flash attention)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -171,15 +175,23 @@ def _from_pretrained(
         more["device_map"] = "auto" if spread else {"": str(device)}
     if not files.gguf_file:
         more["use_safetensors"] = not (files.allow_pickle and not any(files.folder.glob("*.safetensors")))
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
-        files.folder,
-        config=config,
-        dtype=dtype,
-        attn_implementation=choose_attention(loading.attention, device, dtype, caps_scores=caps),
-        output_loading_info=True,
-        **source,
-        **more,
-    )
+    chosen = choose_attention(loading.attention, device, dtype, caps_scores=caps)
+    others = ["sdpa", "eager"] if loading.attention is Attention.AUTO else []
+    for attention in dict.fromkeys([chosen, *others]):
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                files.folder,
+                config=config,
+                dtype=dtype,
+                attn_implementation=attention,
+                output_loading_info=True,
+                **source,
+                **more,
+            )
+            break
+        except ValueError as error:  # some have no kernel for it, as those whose attention has sinks
+            if attention == "eager" or not others or not _LACKS_KERNEL.search(str(error)):
+                raise
     model, report = loaded
     return model, set(report["missing_keys"])
 

@@ -6,10 +6,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from infinipot_cli.errors import DeviceError, ModelError
+from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
+from infinipot_cli.errors import DeviceError, InfinipotError, ModelError
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.load import load, memory_guard, tokenizer_json
+from infinipot_cli.model.port import port_of
 from infinipot_cli.session import Session
+from infinipot_cli.settings import Attention, Loading
 
 
 @pytest.fixture
@@ -30,6 +33,22 @@ def test_weights_are_loaded_as_they_were_saved(tiny_model: Path) -> None:
         if name in saved:
             assert torch.equal(weight.cpu(), saved[name])
     assert not any(weight.requires_grad for weight in loaded.model.parameters())
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family_is_loaded_as_it_comes(family: Family, tmp_path: Path) -> None:
+    """Some have no kernel for sdpa: then the attention that is left is taken, unless the user named one."""
+    model = build(family)
+    model.save_pretrained(tmp_path)
+    loaded = load(describe("tiny", tmp_path)).model
+    assert loaded.config._attn_implementation in ("sdpa", "eager")
+    port_of(loaded)
+    ids = torch.arange(9, 21)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(ids).logits, model(ids).logits, atol=1e-4, rtol=1e-4)
+    if not model._supports_sdpa:
+        with pytest.raises(InfinipotError):
+            load(describe("tiny", tmp_path), Loading(attention=Attention.SDPA))
 
 
 def test_a_missing_weight_is_an_error_and_never_random(model_copy: Path) -> None:
