@@ -13,10 +13,11 @@ from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Consumed, Distilled
 from infinipot_cli.engine.policies import Numbering, Policy, Timing, Voters
 from infinipot_cli.engine.pot import Pot
-from infinipot_cli.engine.stepwise import stable_length, step_through
-from infinipot_cli.errors import UnsupportedModelError, UsageError
+from infinipot_cli.engine.stepwise import step_through
+from infinipot_cli.errors import PotSizeError, UnsupportedModelError, UsageError
 from infinipot_cli.model.masks import check_takes_masks_by_head
 from infinipot_cli.model.port import Port, port_of
+from infinipot_cli.model.rope import stable_length
 
 CHUNK = 512
 
@@ -123,6 +124,12 @@ def absorb(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], nov
 
 def _check_model(model: PreTrainedModel, port: Port, pot: Pot) -> None:
     """Refuse a model whose attention or positions do not go with the policy."""
+    stable = stable_length(model)
+    if stable is not None and pot.capacity > stable:
+        raise PotSizeError(
+            f"{model.config.model_type} turns its keys otherwise past {stable} positions, so no pot can be larger",
+            hint=f"-s {stable}",
+        )
     name, windows = model.config.model_type, [window for window in port.windows if window is not None]
     narrow = min((window for window in windows if window < pot.capacity), default=0)
     if narrow and pot.policy.timing is Timing.EVERY_TOKEN:
@@ -136,7 +143,7 @@ def _check_model(model: PreTrainedModel, port: Port, pot: Pot) -> None:
         return
     if windows:
         raise UnsupportedModelError(f"some layers of {name} see {min(windows)} tokens only, so none are far for them")
-    if any(rope.is_in_values for rope in port.ropes) or stable_length(model) is not None:
+    if any(rope.is_in_values for rope in port.ropes) or stable is not None:
         raise UnsupportedModelError(f"the positions of {name} cannot be grouped", hint="another --policy")
 
 

@@ -20,9 +20,7 @@ from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.attention import captured_columns, captured_last_row
 from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.port import body
-
-# Rotations whose angles depend on how many positions there are.
-CHANGING_ROPES = {"dynamic", "longrope"}
+from infinipot_cli.model.rope import stable_length
 
 
 def most_ahead(model: PreTrainedModel, pot: Pot) -> int:
@@ -41,15 +39,6 @@ def most_ahead(model: PreTrainedModel, pot: Pot) -> int:
             hint=f"-s {stable - 1}, or another --policy",
         )
     return min(wanted, stable - pot.capacity)
-
-
-def stable_length(model: PreTrainedModel) -> int | None:
-    """Positions up to which the angles of a rotation stay the same; None where no length changes them."""
-    config = model.config.get_text_config(decoder=True)
-    rope = getattr(config, "rope_parameters", None) or {}
-    if rope.get("rope_type") not in CHANGING_ROPES:
-        return None
-    return int(rope.get("original_max_position_embeddings") or config.max_position_embeddings)
 
 
 @torch.no_grad()

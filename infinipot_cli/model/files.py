@@ -182,10 +182,14 @@ def _stable_length(config: dict[str, object]) -> int | None:
     turned by the old ones, would no longer fit.
     """
     rope = config.get("rope_parameters") or config.get("rope_scaling")
-    if not isinstance(rope, dict) or rope.get("rope_type", rope.get("type")) not in _CHANGING_ROPES:
+    if not isinstance(rope, dict):
         return None
-    value = rope.get("original_max_position_embeddings") or config.get("original_max_position_embeddings")
-    return value if isinstance(value, int) and value > 0 else None
+    lengths = []
+    for kind in (rope, *rope.values()):  # some have one for each kind of layer
+        if isinstance(kind, dict) and kind.get("rope_type", kind.get("type")) in _CHANGING_ROPES:
+            value = kind.get("original_max_position_embeddings") or config.get("original_max_position_embeddings")
+            lengths += [value] if isinstance(value, int) and value > 0 else []
+    return min(lengths, default=None)
 
 
 def _ids(value: object) -> list[int]:

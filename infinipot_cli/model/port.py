@@ -14,7 +14,7 @@ from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.head import head
 from infinipot_cli.model.kinds import RECURRENT, layer_reason
-from infinipot_cli.model.rope import LayerRope, probe_rope
+from infinipot_cli.model.rope import LayerRope, probe_rope, stable_length
 
 HINT = "models of the Llama, Mistral, Qwen, Gemma, Phi and other rotary families work: infinipot bench families"
 
@@ -86,7 +86,7 @@ def _prove(model: PreTrainedModel) -> Port:
     config = model.config.get_text_config(decoder=True)
     windows = _windows(model)
     context = getattr(config, "max_position_embeddings", None)
-    ropes = probe_rope(model, context or 128)
+    ropes = probe_rope(model, min(context or 128, stable_length(model) or 128))
     if len(ropes) != len(windows):
         raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
     cached, state_width = _check_capture(model, len(windows))

@@ -18,6 +18,8 @@ from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.cache_name import handed
 
 PROBE_POSITIONS = (0, 1, 2, 3, 7, 19, 43, 101)
+# Rotations whose angles depend on how many positions there are.
+CHANGING_ROPES = {"dynamic", "longrope"}
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
@@ -110,6 +112,19 @@ class LayerRope:
 NO_ROTATION = LayerRope(torch.empty(0))
 
 
+def stable_length(model: PreTrainedModel) -> int | None:
+    """Positions up to which the angles of every layer stay the same; None where no length changes them."""
+    config = model.config.get_text_config(decoder=True)
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = [kind for kind in (rope, *rope.values()) if isinstance(kind, dict)]  # some have one for each kind of layer
+    lengths = [
+        int(kind.get("original_max_position_embeddings") or config.max_position_embeddings)
+        for kind in kinds
+        if kind.get("rope_type") in CHANGING_ROPES
+    ]
+    return min(lengths, default=None)
+
+
 @torch.no_grad()
 def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     """The rotation of every layer.
@@ -164,7 +179,7 @@ def _frequencies(model: nn.Module) -> list[Tensor]:
     found: dict[tuple[float, ...], Tensor] = {}
     for name, buffer in model.named_buffers():
         if name.endswith("inv_freq") and not name.endswith("original_inv_freq"):
-            value = buffer.detach().float().cpu()
+            value = buffer.detach().float().cpu().clone()  # some models change it in place
             found.setdefault(tuple(value.tolist()), value)
     return list(found.values())
 

@@ -12,11 +12,12 @@ from infinipot_cli.app import app
 from infinipot_cli.bench import families
 from infinipot_cli.bench.record import FamilyRow
 from infinipot_cli.bench.replay import Replay
-from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
+from infinipot_cli.bench.tiny_models import _LONGROPE, FAMILIES, Family, build
 from infinipot_cli.display.tables import families_markdown
-from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.engine import Reader
+from infinipot_cli.errors import PotSizeError, UnsupportedModelError
 from infinipot_cli.model.port import port_of
-from infinipot_cli.model.rope import LayerRope
+from infinipot_cli.model.rope import LayerRope, stable_length
 from tests.engine.conftest import random_ids, tiny
 from tests.engine.reference import Reference
 
@@ -92,6 +93,35 @@ def test_keys_do_not_drift_over_hundreds_of_distillations(family: Family) -> Non
     model = build(family)
     assert families.rotation_error(model, 250) <= 1e-5
     assert families.rotation_error(model.bfloat16(), 250) <= 8e-3
+
+
+LONG = {**_LONGROPE, "original_max_position_embeddings": 64}
+TURNED = {"rope_type": "default", "rope_theta": 10_000.0}
+DYNAMIC = {**TURNED, "rope_type": "dynamic", "factor": 2.0}
+CHANGING = [
+    Family("longrope", "phi3", "", {"original_max_position_embeddings": 64, "rope_parameters": LONG}),
+    Family("dynamic", "llama", "", {"max_position_embeddings": 64, "rope_parameters": DYNAMIC}),
+    Family(
+        "by layer", "gemma3_text", "",
+        {"head_dim": 12, "sliding_window": 20, "layer_types": ["sliding_attention", "full_attention", "full_attention"],
+         "rope_parameters": {"sliding_attention": TURNED, "full_attention": {
+             **LONG, "partial_rotary_factor": 1.0, "short_factor": [1.1] * 6, "long_factor": [2.0] * 6}}},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("family", CHANGING, ids=lambda family: family.name)
+def test_a_rotation_that_changes_with_length_is_that_of_short_texts(family: Family, dtype: torch.dtype) -> None:
+    model = build(family)
+    assert stable_length(model) == 64
+    small = Reader(model, catalyst_ids=[5, 6], capacity=64, budget=32)
+    for _ in small.feed(random_ids(60, 3)):
+        pass
+    with pytest.raises(PotSizeError, match="past 64 positions"):
+        Reader(model, catalyst_ids=[5, 6], capacity=65, budget=32)
+    error = families.rotation_error(model.to(dtype), 12)
+    assert error <= (1e-5 if dtype == torch.float32 else 1e-2)
 
 
 @pytest.mark.parametrize("family", REFUSED, ids=lambda family: family.name)
