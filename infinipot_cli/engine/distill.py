@@ -93,7 +93,8 @@ def _survivors(
     if choice.pool > 1:
         scores = pooled(scores, choice.pool).masked_fill(origins < 0, 0.0)
     if choice.mass and n_kept is None:  # else as much shall stay as fits
-        budget = concentrated_budget(scores, choice.mass, pot.novelty_ratio, budget)
+        least = min(budget, pot.n_prefix + 1)  # the prefix stays whatever it weighs
+        budget = max(least, concentrated_budget(scores, choice.mass, pot.novelty_ratio, budget))
     if protected is not None:  # what must stay comes before what should
         budget = max(budget, _places(pot, protected))
     if choice.spread or pot.n_empty is not None:

@@ -176,3 +176,17 @@ def test_settings_of_a_score_that_chooses_nothing_are_refused(choice: Choice, ra
         choice.check_share(ratio)
     choice.check_share(0.5)
     choice.check_share(1.0 - ratio)
+
+
+@pytest.mark.parametrize("n_prefix", [2, 5, 9])
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize("choice", [Choice(mass=0.01), Choice(mass=0.5), Choice(mass=0.01, spread=0.3)], ids=str)
+def test_however_few_places_hold_the_mass_the_prefix_stays(
+    model: LlamaForCausalLM, n_prefix: int, ratio: float, choice: Choice
+) -> None:
+    pot = read(
+        model, document(120), catalyst_ids=CATALYST, prefix_ids=range(1, 1 + n_prefix), capacity=24, budget=11,
+        novelty_ratio=ratio, choice=choice,
+    )  # fmt: skip
+    assert pot.n_cycles > 3
+    assert all((pot.origins == place).any(-1).all() for place in range(n_prefix))
