@@ -137,9 +137,9 @@ def ask(
         sources, asked = sources_and_questions(
             words, question or [], questions, piped=input_is_piped(), interactive=interactive
         )
-    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    was_chosen, was_named = (bool(ctx.meta[key]) for key in (options.MODEL_WAS_CHOSEN, options.MODEL_WAS_NAMED))
     model = loading.named(model)
-    model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
+    model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
     knows_question = bool(asked or not interactive)
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=knows_question))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.

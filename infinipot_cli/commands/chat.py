@@ -67,9 +67,9 @@ def chat(
         raise UsageError(
             "standard input is for the questions: name a document or a stored pot", hint="infinipot chat book.pdf"
         )
-    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
     model = loading.named(model)
-    model, wanted = model_and_loading(sources, model, was_chosen=was_chosen, loading=loading.loading())
+    model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=False))
     request.check_distilling("a conversation")
     from dataclasses import replace

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -164,7 +165,7 @@ def alias(
             problem,
             hint=f"letters, digits, '.', '_' and '-', and neither {settings.DEFAULT_MODEL} nor the model's own name",
         )
-    _set("model.aliases", name, target)
+    _set("model.aliases", name, _from_anywhere(target))
     _warn_of_absence(target)
 
 
@@ -183,13 +184,20 @@ def default(
     if name is not None:
         if not name.strip():
             raise UsageError("the model needs a name", hint="infinipot models list shows what there is")
-        _set("model", "default", name)
+        _set("model", "default", _from_anywhere(name))
         _warn_of_absence(name)
         return
     from infinipot_cli.display.listing import put
 
     found = load_config().values.get("model.default")
     put(str(found.value) if found else settings.DEFAULT_MODEL)
+
+
+def _from_anywhere(name: str) -> str:
+    """A name that means the same in every folder."""
+    is_named = name == settings.DEFAULT_MODEL or name in load_config().aliases
+    path = Path(name).expanduser()
+    return str(path.resolve()) if not is_named and path.exists() else name
 
 
 def _warn_of_absence(name: str) -> None:

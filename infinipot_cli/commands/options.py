@@ -18,6 +18,7 @@ ALIASES = "infinipot.aliases"
 TEMPLATES = "infinipot.templates"
 LOADERS = "infinipot.loaders"
 MODEL_WAS_CHOSEN = "infinipot.model_was_chosen"
+MODEL_WAS_NAMED = "infinipot.model_was_named"  # for this very run, not in settings
 
 
 def _remember(key: str, ctx: typer.Context, value: object) -> object:
@@ -33,7 +34,8 @@ def _remember_json(ctx: typer.Context, value: bool) -> object:
 
 def _known_model(ctx: typer.Context, value: str) -> str:
     """The model behind an alias; whether anybody chose it is remembered for the hint of the first run."""
-    ctx.meta[MODEL_WAS_CHOSEN] = str(ctx.get_parameter_source("model")).rsplit(".", 1)[-1] != "DEFAULT"
+    source = str(ctx.get_parameter_source("model")).rsplit(".", 1)[-1]
+    ctx.meta[MODEL_WAS_CHOSEN], ctx.meta[MODEL_WAS_NAMED] = source != "DEFAULT", source == "COMMANDLINE"
     aliases: dict[str, str] = ctx.meta.get(ALIASES, {})
     return aliases.get(value, value)
 

@@ -98,9 +98,9 @@ def read(
     if name is None:
         raise UsageError("the pot needs a name", hint=_with_a_name(chosen), code="no_name")
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen
-    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
     model = loading.named(model)
-    model, wanted = model_and_loading(words, model, was_chosen=was_chosen, loading=loading.loading())
+    model, wanted = model_and_loading(words, model, was_chosen=was_named, loading=loading.loading())
     request = distilling.request(usual=settings.usual_choices(model, knows_question=True) if question else ())
     from dataclasses import replace
 

@@ -99,9 +99,9 @@ def summarize(
     chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped())
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     request = distilling.request(max_tokens)
-    was_chosen = bool(ctx.meta[options.MODEL_WAS_CHOSEN])
+    was_chosen, was_named = (bool(ctx.meta[key]) for key in (options.MODEL_WAS_CHOSEN, options.MODEL_WAS_NAMED))
     model = loading.named(model)
-    model, wanted = model_and_loading(chosen, model, was_chosen=was_chosen, loading=loading.loading())
+    model, wanted = model_and_loading(chosen, model, was_chosen=was_named, loading=loading.loading())
     if pick is None:  # the small model finds what matters and cannot word it; whoever words the request wants words
         pick = model == settings.DEFAULT_MODEL and prompt.template is None
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.

@@ -150,6 +150,22 @@ def test_what_chooses_what_is_read_is_refused_where_nothing_is(
         assert reason in " ".join(done.stderr.split())
 
 
+def test_a_default_of_the_settings_is_no_model_for_a_stored_pot(
+    tmp_path: Path, story: Path, tiny_model: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
+    assert run("models", "default", "pocket").exit_code == 0
+    assert run("ask", "@one", "Who?", "-n", "4").exit_code == 0
+    assert run("ask", "@one", "Who?", "-n", "4", "-m", "pocket").exit_code == 6
+    monkeypatch.chdir(tiny_model.parent)
+    assert run("models", "alias", "mine", tiny_model.name).exit_code == 0
+    assert run("models", "default", tiny_model.name).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    for model in (["-m", "mine"], []):
+        done = run("ask", str(story), "Who?", *SMALL[:4], "-n", "4", "--json", *model)
+        assert json.loads(done.stdout)["model"]["id"] == tiny_model.name, "it is found from another folder"
+
+
 def test_sizes_of_a_pot_are_those_it_has(story: Path, tiny_model: Path) -> None:
     assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
     result = run("ask", "@one", "Who?", "-s", "300")
