@@ -50,6 +50,9 @@ def original(inputs: Sequence[Input], name: str) -> tuple[str, str]:
     Args:
         inputs: of the reading.
         name: of the document, as the user typed it, perhaps in another folder.
+
+    Returns:
+        The path, as the name where that leads there from here, and the reason.
     """
     stored = next((one.document.stored for one in inputs if _is_stored(one.document, name)), None)  # type: ignore[attr-defined]
     path = stored.path if stored is not None and stored.path else name

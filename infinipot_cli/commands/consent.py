@@ -96,7 +96,7 @@ def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:
         why = "--offline" if consent.offline else f"HF_HUB_OFFLINE={_WAS_OFFLINE}"
         raise ModelError(
             f"offline ({why}) and {name!r} is not on this machine",
-            hint=f"on the network: infinipot models pull {name}; here: -m ./FOLDER, or drop -m to use pocket",
+            hint=f"on the network: infinipot models pull {name}; here: -m ./FOLDER, or -m pocket",
             code="offline",
         ) from error
     if not (consent.yes or can_ask(no_input=consent.no_input)):

@@ -86,11 +86,10 @@ def explain(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, show
-    from infinipot_cli.display.output_file import check_output
+    from infinipot_cli.display.output_file import check_named, check_output
 
     if html is not None:
-        if html.strip() in ("", "-"):
-            raise UsageError(f"--html {html!r} is no file", hint="name a file to write")
+        check_named(html, "--html")
         check_output(html)
 
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)

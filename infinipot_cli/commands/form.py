@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from infinipot_cli.commands.caching import CacheOptions
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.run_options import RunOptions
-from infinipot_cli.display.output_file import check_output
+from infinipot_cli.display.output_file import check_named, check_output
 from infinipot_cli.errors import UsageError
 from infinipot_cli.pins import Pins
 from infinipot_cli.pots.shelf import check_target
@@ -101,7 +101,7 @@ class Form:
         if self.output == STDOUT:
             object.__setattr__(self, "output", None)
         for path, option in ((self.output, "-o"), (self.html, "--html")):
-            if path is not None and path.strip() in ("", STDOUT):
-                raise UsageError(f"{option} {path!r} is no file", hint="name a file to write")
+            if path is not None:
+                check_named(path, option)
         if self.html is not None:
             check_output(self.html)

@@ -113,6 +113,7 @@ def rm(
     settings.prepare_environment()
     from infinipot_cli.commands.consent import confirm
     from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.problem import show_warning
     from infinipot_cli.display.safe import safe_line
     from infinipot_cli.display.summary import size
     from infinipot_cli.model.inventory import cached_model, remove
@@ -131,6 +132,10 @@ def rm(
         else:
             remove(name)
         say(error_console(), f"deleted {name}" if name in found else f"{name} is no alias any more", style="dim")
+    default = load_config().values.get("model.default")
+    if default is not None and str(default.value) in wanted:
+        line = f"{default.value} was the default model; another one: infinipot models default {settings.DEFAULT_MODEL}"
+        show_warning(error_console(), safe_line(line))
 
 
 @app.command()

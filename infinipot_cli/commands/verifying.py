@@ -96,7 +96,7 @@ def places(passages: Sequence[Passage]) -> tuple[str, str]:
     pages = sorted({passage.page for passage in passages if passage.page is not None})
     if pages:
         return ",".join(map(str, pages)), ""
-    ranges = ((one.line, max(one.line, one.last_line or 0)) for one in passages if one.line is not None)
+    ranges = ((one.line, one.last_line or one.line) for one in passages if one.line is not None)
     around = merged((max(1, first - AROUND), last + AROUND + 1) for first, last in ranges)
     return "", ",".join(f"{first}-{end - 1}" for first, end in around)
 

@@ -41,6 +41,16 @@ def output_file(path: str, *, by_line: bool = False) -> Iterator[TextIO]:
         temporary.unlink(missing_ok=True)
 
 
+def check_named(path: str, option: str) -> None:
+    """Refuse what names no file.
+
+    Raises:
+        UsageError: nothing, or what stands for a stream.
+    """
+    if path.strip() in ("", "-"):
+        raise UsageError(f"{option} {path!r} is no file", hint="name a file to write")
+
+
 def check_apart(output: str | None, inputs: Iterable[str], option: str) -> None:
     """Refuse to write over what is read.
 

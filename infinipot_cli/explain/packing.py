@@ -135,5 +135,5 @@ def _match(held: Mapping[str, Any]) -> Match:
     (first, last), (start, end) = held["char"], held["origins"]
     char, origins = (int(first), int(last)), (int(start), int(end))
     line = int(held["line"])
-    last_line = int(held.get("last_line", line))  # stored before there was that
+    last_line = max(line, int(held.get("last_line", line)))  # stored before there was that
     return Match(int(held["document"]), char, origins, line, str(held["quote"]), last_line)

@@ -87,7 +87,7 @@ class Telling:
                 text=match.quote,
                 around=0,
                 line=match.line,
-                n_breaks=max(0, match.last_line - match.line),
+                n_breaks=match.last_line - match.line,
                 is_open=False,
                 is_unfinished=False,
                 weight=weight,

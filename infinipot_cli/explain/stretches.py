@@ -31,7 +31,7 @@ class Match:
     origins: tuple[int, int]
     line: int
     quote: str
-    last_line: int = 0
+    last_line: int
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
         raise ModelError(
             f"model {name!r} is not on this machine",
             hint=f"infinipot models pull {name if is_hub_name(name) else 'ORG/NAME'}, or a folder: -m ./FOLDER, "
-            "or drop -m to use pocket",
+            "or -m pocket",
             code="model_not_found",
         )
     return describe(name, folder, **trust)

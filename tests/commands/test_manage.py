@@ -152,6 +152,8 @@ def test_names_of_models_that_cannot_be_or_are_not_there_are_said(home: Path, ti
     absent = run("models", "default", "acme/nope")
     assert absent.exit_code == 0 and "warning: " in absent.stderr, "it may be fetched later"
     assert run("models", "default").stdout == "acme/nope\n"
+    assert run("models", "default", "tiny").exit_code == 0
+    assert "was the default model" in " ".join(run("models", "rm", "tiny", "-y").stderr.split())
 
 
 def test_templates_are_listed_and_shown(home: Path) -> None:

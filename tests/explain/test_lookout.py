@@ -223,7 +223,7 @@ def test_only_what_is_mostly_lost_is_named() -> None:
     assert lost is not None
     assert (lost.kept, lost.path, lost.page, lost.line) == (0.25, "book.txt", None, 2)
     assert lost.is_among([lost.as_passage()])
-    elsewhere = Match(0, (0, match.char[0]), (3, first), 1, "")
+    elsewhere = Match(0, (0, match.char[0]), (3, first), 1, "", 1)
     beside = overlooked([elsewhere], trail.documents, torch.zeros(1, 1, 1))
     assert beside is not None and not lost.is_among([beside.as_passage()])
     held_elsewhere = torch.arange(3, first).expand(1, 1, -1)
