@@ -4,6 +4,7 @@ INFINIPOT_CONFIG names the file of settings alone.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "INFINIPOT_HOME"
 CONFIG_VARIABLE = "INFINIPOT_CONFIG"
+# What the user may call a pot or a model: a word that needs no quotes, and is a file's name everywhere.
+OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def config_folder() -> Path:

@@ -1,6 +1,5 @@
 """`infinipot models`: which models are here, what they are called, and which one answers."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +11,13 @@ from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import No, Yes
 from infinipot_cli.config import load_config, user_file, with_value, without_value
 from infinipot_cli.errors import ModelError, OutputError, UsageError
+from infinipot_cli.places import OWN_NAME
 
 app = typer.Typer(
     no_args_is_help=True,
     help="List, name and choose the models of this machine."
     "\n\ninfinipot models list\n\ninfinipot models pull Qwen/Qwen3-0.6B",
 )
-
-_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @app.command("list")
@@ -164,7 +162,7 @@ def alias(
 
     infinipot models alias big Qwen/Qwen3-8B
     """
-    if name in (settings.DEFAULT_MODEL, target) or not _ALIAS.fullmatch(name):
+    if name in (settings.DEFAULT_MODEL, target) or not OWN_NAME.fullmatch(name):
         problem = f"{name!r} cannot be the short name of a model"
         raise UsageError(
             problem,

@@ -89,8 +89,8 @@ class Reply:
             sources, self._found = collected.sources, collected.found | self._form.found
             for note in collected.notes:
                 say(self._console, note, style="dim")
+        stored = [str(place_of(self._pot))] if self._pot is not None else []
         for output, option in ((self._form.output, "-o"), (self._form.html, "--html")):
-            stored = [str(place_of(self._pot))] if self._pot is not None else []
             check_apart(output, [*sources, *self._form.inputs, *stored], option)
         if each and len(sources) > 1 and (self._pot or self._form.save_pot):
             raise UsageError("a stored pot holds all documents together", hint="leave --each out")

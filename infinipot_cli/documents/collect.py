@@ -184,8 +184,7 @@ def _matching(pattern: str, *, hidden: bool) -> Iterator[str]:
     for base in glob.glob(top, include_hidden=hidden) if top else [""]:
         for folder, folders, files in os.walk(base or os.curdir):
             folders[:] = [name for name in folders if hidden or not name.startswith(".")]
-            here = "" if not base and folder == os.curdir else f"{os.path.relpath(folder) if not base else folder}"
-            here = here.rstrip(os.sep) + os.sep if here else ""
+            here = os.path.join(folder, "") if base else os.path.join(folder, "").removeprefix(f"{os.curdir}{os.sep}")
             if tail or pattern.endswith(os.sep):
                 yield from _matching(glob.escape(here) + tail, hidden=hidden)
             else:

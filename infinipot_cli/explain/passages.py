@@ -72,7 +72,8 @@ class Telling:
     def weights(self, ranges: Sequence[tuple[int, int]]) -> list[float]:
         """What counts of the attention, on the tokens from each range's first origin to before its last."""
         sums = torch.cat([self._copied.new_zeros(1), self._copied.cumsum(0)])
-        edges = torch.searchsorted(self._origins, torch.tensor(ranges, device=self._origins.device).reshape(-1, 2))
+        wanted = torch.tensor(ranges, dtype=self._origins.dtype, device=self._origins.device).reshape(-1, 2)
+        edges = torch.searchsorted(self._origins, wanted)
         return (sums[edges[:, 1]] - sums[edges[:, 0]]).tolist()
 
     def of(self, match: Match) -> Passage:

@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
-from infinipot_cli.places import HOME_VARIABLE, cache_folder, data_folder, is_writable
+from infinipot_cli.places import HOME_VARIABLE, OWN_NAME, cache_folder, data_folder, is_writable
 from infinipot_cli.pots.file import check_structure, read_all, read_header
 from infinipot_cli.pots.header import Header
 from infinipot_cli.pots.replacing import put, sweep
@@ -17,7 +16,6 @@ SUFFIX = ".pot"
 MARK = "@"
 # What Ctrl-C leaves, and what a reading is called that was kept without a name.
 LAST = "last"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def path_of(name: str) -> Path:
     plain = name.removeprefix(MARK)
     if is_file_name(plain):
         return Path(plain).expanduser()
-    if not _NAME.fullmatch(plain) or plain.endswith(SUFFIX):
+    if not OWN_NAME.fullmatch(plain) or plain.endswith(SUFFIX):
         raise UsageError(
             f"{name!r} cannot be the name of a pot",
             hint="letters, digits, '.', '_' and '-', such as @contract-2024; or a file, such as ./contract.pot",
@@ -125,7 +123,7 @@ def names() -> list[str]:
     """Names of all pots, from the names of files alone."""
     with contextlib.suppress(OSError):
         found = (path.name.removesuffix(SUFFIX) for path in shelf_folder().glob(f"*{SUFFIX}"))
-        return sorted(name for name in found if _NAME.fullmatch(name))
+        return sorted(name for name in found if OWN_NAME.fullmatch(name))
     return []
 
 
