@@ -33,7 +33,8 @@ class Pins:
     def __init__(self, texts: Sequence[str] = (), pages: str | None = None) -> None:
         if not all(text.strip() for text in texts):
             raise UsageError("the text to pin is empty", hint='--pin "clause 7"')
-        self._wanted = {text: re.compile(r"\s+".join(map(re.escape, text.split()))) for text in texts}
+        # The group looks ahead without moving on, so that places that overlap ("aba" in "ababa") are all found.
+        self._wanted = {text: re.compile(r"(?=(" + r"\s+".join(map(re.escape, text.split())) + "))") for text in texts}
         self._held = max((len(text) for text in texts), default=0) + _MORE_BLANKS if texts else 0
         self._numbers, self._labels = _pages(pages)
         self._wished = [part.strip() for part in pages.split(",")] if pages is not None else []
@@ -95,7 +96,7 @@ class Pins:
         for wording, pattern in self._wanted.items():
             for match in pattern.finditer(text):
                 self._found.add(wording)
-                self._pin(start + match.start(), start + match.end())
+                self._pin(start + match.start(1), start + match.end(1))
         end = start + len(text) - n_held
         while waiting and waiting[0].char_start < end:
             piece = waiting.pop(0)
