@@ -17,7 +17,7 @@ from infinipot_cli.engine.sharing import fed
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row, captured_votes
 from infinipot_cli.model.head import negative_log_likelihood
-from infinipot_cli.model.port import Port
+from infinipot_cli.model.port import Port, check_known
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ def _forward(
     novelty: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Bring tokens into the pot, and let those `behind` them see it all without a trace of theirs."""
+    check_known([*ids, *behind], port)
     tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
     pot.reordered = None
     try:

@@ -16,7 +16,7 @@ from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.stepwise import step_through
 from infinipot_cli.errors import PotSizeError, UnsupportedModelError, UsageError
 from infinipot_cli.model.masks import check_takes_masks_by_head
-from infinipot_cli.model.port import Port, port_of
+from infinipot_cli.model.port import Port, check_known, port_of
 from infinipot_cli.model.rope import stable_length
 
 CHUNK = 512
@@ -40,6 +40,7 @@ class Reader:
     Raises:
         PotSizeError: the sizes do not fit each other.
         UsageError: a chunk of no tokens, or ids of more than one sequence.
+        ModelError: the catalyst or the prefix holds tokens that the model does not know.
         UnsupportedModelError: the model cannot use a pot, or not one of this size under this policy.
     """
 
@@ -59,6 +60,7 @@ class Reader:
             novelty_ratio=novelty_ratio, catalyst_ids=tuple(plain_ids(catalyst_ids)), n_prefix=len(prefix),
             record=record, choice=choice, policy=policy,
         )  # fmt: skip
+        check_known(self.pot.catalyst_ids, self.port)
         _check_model(model, self.port, self.pot)
         for _ in self.feed(prefix):
             pass
@@ -75,6 +77,7 @@ class Reader:
 
         Raises:
             PotSizeError: an answer from this very pot has taken the places of the catalyst.
+            ModelError: there are tokens that the model does not know; the pot is as before these.
         """
         pot, stream = self.pot, plain_ids(ids)
         if pot.policy.timing is not Timing.WHEN_FULL:
@@ -118,6 +121,7 @@ def absorb(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], nov
     Where a full pot is distilled instead, the tokens must have room.
     """
     if pot.policy.timing is Timing.EVERY_TOKEN:
+        check_known(ids, port)
         return step_through(model, pot, ids)
     return consume(model, port, pot, ids, novelty)
 

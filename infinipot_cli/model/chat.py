@@ -5,7 +5,8 @@ stands before it opens the turn and is protected in the pot, what stands after i
 transformers renders, in its hardened sandbox and without torch, so a prompt that does not fit is refused early.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from infinipot_cli.quick_imports import before_transformers, without_collecting
 SENTINEL = "\u2063DOC7f3a\u2063"
 SYSTEM_SENTINEL = "\u2063SYS7f3a\u2063"
 ANSWER_SENTINEL = "\u2063ANS7f3a\u2063"
+
+_MEND = "it stands in the model's folder: chat_template.jinja, or chat_template in tokenizer_config.json"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def chat_frame(
     if len(parts) != 2:
         raise ModelError(
             f"the model's chat template shows the user's text {len(parts) - 1} times; it must show it once",
+            hint=_MEND,
             code="chat_template",
         )
     return ChatFrame(prefix=parts[0], suffix=parts[1])
@@ -101,6 +105,27 @@ def _with_system(template: str, special_tokens: Mapping[str, str], think: bool) 
 
 
 def _render(template: str, special_tokens: Mapping[str, str], think: bool, *before: dict[str, str]) -> str:
+    """The conversation with its open user turn; a template that wants messages in parts gets them so."""
+    messages = [*before, {"role": "user", "content": SENTINEL}]
+    try:
+        plain = _rendered(template, special_tokens, think, messages)
+    except ModelError:
+        plain = ""
+    if not _shows_each(plain, messages):  # formats of models that also see pictures go through a message's parts
+        parts = [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in messages]
+        with suppress(ModelError):
+            if _shows_each(found := _rendered(template, special_tokens, think, parts), messages):
+                return found
+    return plain or _rendered(template, special_tokens, think, messages)
+
+
+def _shows_each(rendered: str, messages: Sequence[Mapping[str, str]]) -> bool:
+    return all(rendered.count(message["content"]) == 1 for message in messages)
+
+
+def _rendered(
+    template: str, special_tokens: Mapping[str, str], think: bool, messages: Sequence[Mapping[str, object]]
+) -> str:
     with without_collecting():
         before_transformers()
         from transformers.utils.chat_template_utils import render_jinja_template
@@ -111,11 +136,12 @@ def _render(template: str, special_tokens: Mapping[str, str], think: bool, *befo
         variables["reasoning_effort"] = "low"
     try:
         rendered: list[str] = render_jinja_template(
-            [[*before, {"role": "user", "content": SENTINEL}]],
+            [messages],
             chat_template=template,
             add_generation_prompt=True,
             **variables,
         )[0]  # type: ignore[assignment]  # annotated as str; it is one string for each conversation
     except Exception as error:  # a program from the model's folder: it may fail in any way
-        raise ModelError(f"the model's chat template fails: {error}", code="chat_template") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise ModelError(f"the model's chat template fails: {reason}", hint=_MEND, code="chat_template") from error
     return rendered[0]

@@ -36,6 +36,11 @@ def choose_device(wanted: str) -> torch.device:
     return device
 
 
+def is_exhausted(error: Exception) -> bool:
+    """Whether an error says that memory ran out, which torch does in several ways."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+
+
 def choose_dtype(wanted: Dtype, device: torch.device, stored: object) -> torch.dtype:
     """The number format to compute in.
 

@@ -18,6 +18,7 @@ _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_l
 _CHANGING_ROPES = {"dynamic", "longrope", "su"}
 _SPECIAL_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 _LARGEST_JSON_BYTES = 64 * 1024 * 1024
+_AGAIN = "fetch the model again in full"
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _check_weights(folder: Path, *, allow_pickle: bool) -> None:
     if missing:
         raise ModelError(
             f"{folder} is incomplete: {len(missing)} of {len(names)} weight files are missing, {missing[0]} first",
-            hint="fetch the model again in full",
+            hint=_AGAIN,
             code="incomplete_model",
         )
 
@@ -153,9 +154,9 @@ def _read_json(path: Path, *, optional: bool = False) -> dict[str, object]:
             raise ValueError("it is too large")
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", code="damaged_model") from error
+        raise ModelError(f"{path} cannot be read: {error}", hint=_AGAIN, code="damaged_model") from error
     if not isinstance(found, dict):
-        raise ModelError(f"{path} is damaged: it holds no JSON object", code="damaged_model")
+        raise ModelError(f"{path} is damaged: it holds no JSON object", hint=_AGAIN, code="damaged_model")
     return found
 
 
@@ -214,7 +215,7 @@ def _chat_template(folder: Path, tokenizer: dict[str, object]) -> str | None:
         try:
             return path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            raise ModelError(f"{path} cannot be read: {error}", code="damaged_model") from error
+            raise ModelError(f"{path} cannot be read: {error}", hint=_AGAIN, code="damaged_model") from error
     value = tokenizer.get("chat_template")
     if isinstance(value, list):  # several named templates: [{"name": "default", "template": "…"}, …]
         named = {entry.get("name"): entry.get("template") for entry in value if isinstance(entry, dict)}

@@ -22,6 +22,7 @@ from infinipot_cli.model.device import (
     choose_attention,
     choose_device,
     choose_dtype,
+    is_exhausted,
     quantization,
     spread_over_devices,
 )
@@ -30,7 +31,8 @@ from infinipot_cli.model.kinds import WANTED
 from infinipot_cli.model.weights import damage
 from infinipot_cli.settings import Attention, Loading
 
-# What transformers says of a class of models and an implementation of attention.
+# What transformers says of a configuration, and of a class of models and an implementation of attention.
+_UNKNOWN_KIND = re.compile(r"model type `([^`]+)` but Transformers does not recognize")
 _LACKS_KERNEL = re.compile(r"does not support (?:an attention implementation|flash attention)", re.IGNORECASE)
 
 
@@ -96,7 +98,9 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         raise _translated(error, files) from error
     if missing:  # transformers fills them with random numbers and says so only in its log
         raise ModelError(
-            f"{files.name} is damaged: {len(missing)} weights are missing, {min(missing)} first", code="damaged_model"
+            f"{files.name} is damaged: {len(missing)} weights are missing, {min(missing)} first",
+            hint="fetch the model again in full",
+            code="damaged_model",
         )
     return LoadedModel(
         model,
@@ -148,15 +152,11 @@ def memory_guard(what: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_exhausted(error):
+        if not is_exhausted(error):
             raise
         raise DeviceError(
             f"there is not enough memory to {what}", hint="a smaller pot needs less: -s", code="out_of_memory"
         ) from error
-
-
-def _is_exhausted(error: Exception) -> bool:
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
 
 
 def _from_pretrained(
@@ -198,7 +198,7 @@ def _from_pretrained(
 
 def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-    if _is_exhausted(error):
+    if is_exhausted(error):
         return DeviceError(f"there is not enough memory to load {files.name}", code="out_of_memory")
     if not files.gguf_file and (wrong := damage(files.folder)):
         hint = "git lfs pull in its folder" if "LFS" in wrong else "fetch the model again in full"
@@ -215,4 +215,12 @@ def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
         )
     if isinstance(error, ValueError) and "Unrecognized configuration class" in reason:
         return ModelError(f"{files.name} is not a language model that writes text", code="not_a_language_model")
-    return ModelError(f"{files.name} cannot be loaded: {reason}", code="damaged_model")
+    if unknown := _UNKNOWN_KIND.search(reason):
+        return ModelError(
+            f"{files.name} is of kind {unknown[1]}, which transformers {transformers.__version__} does not know",
+            hint="a newer one may: pip install -U transformers",
+            code="unknown_kind",
+        )
+    return ModelError(
+        f"{files.name} cannot be loaded: {reason}", hint="fetch the model again in full", code="damaged_model"
+    )

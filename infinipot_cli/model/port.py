@@ -1,5 +1,6 @@
 """What a transformers model must tell the engine, proved once per model object and remembered with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.errors import ModelError, UnsupportedModelError
 from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.cache_name import handed
+from infinipot_cli.model.device import is_exhausted
 from infinipot_cli.model.head import head
 from infinipot_cli.model.kinds import RECURRENT, layer_reason
 from infinipot_cli.model.rope import LayerRope, probe_rope, stable_length
@@ -78,7 +80,28 @@ def port_of(model: PreTrainedModel) -> Port:
         except UnsupportedModelError as error:
             error.hint = error.hint or HINT
             raise
+        except Exception as error:  # code of anybody's model: it may fail in any way
+            if is_exhausted(error):
+                raise
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise UnsupportedModelError(
+                f"{model.config.model_type} fails where a pot is tried on it: {reason}", hint=HINT
+            ) from error
     return known
+
+
+def check_known(ids: Sequence[int], port: Port) -> None:
+    """Refuse tokens that a model has no embedding of, before they end as an error of the device.
+
+    Raises:
+        ModelError: the tokenizer gives more tokens than the model knows.
+    """
+    if ids and max(ids) >= port.vocabulary_size:
+        raise ModelError(
+            f"the tokenizer makes token {max(ids)} of this text, and the model knows {port.vocabulary_size} from 0 on",
+            hint="tokenizer and weights are of two models: fetch both again from one place",
+            code="foreign_tokenizer",
+        )
 
 
 @torch.no_grad()

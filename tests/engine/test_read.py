@@ -11,8 +11,9 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from infinipot_cli.engine import Consumed, Distilled, Reader, generate, read
 from infinipot_cli.engine.consume import consume, consume_and_hear
 from infinipot_cli.engine.distill import catalyst_votes, distill
+from infinipot_cli.engine.policies import make
 from infinipot_cli.engine.pot import PotLayer
-from infinipot_cli.errors import PotSizeError
+from infinipot_cli.errors import ModelError, PotSizeError
 from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.head import rows_per_slice
@@ -285,3 +286,21 @@ def test_half_precision_keys_do_not_drift(dtype: torch.dtype, tolerance: float) 
     wanted = rope.rotate(plain[:, :, :8], at)
     error = (layer.keys[:, :, at].float() - wanted).norm() / wanted.norm()
     assert error < tolerance
+
+
+@pytest.mark.parametrize("policy", ["infinipot", "h2o"])
+def test_a_token_that_the_model_does_not_know_is_named_and_the_pot_stays_whole(
+    llama: PreTrainedModel, policy: str
+) -> None:
+    sizes = {"catalyst_ids": [2, 3], "capacity": 32, "budget": 16, "policy": make(policy, {}), "chunk": 8}
+    reader = Reader(llama, **sizes)
+    for _ in reader.feed(random_ids(40, 1)):
+        pass
+    n_seen, origins = reader.pot.n_seen, reader.pot.origins.clone()
+    with pytest.raises(ModelError, match=f"makes token {VOCABULARY} .* knows {VOCABULARY} from 0"):
+        list(reader.feed([4, VOCABULARY]))
+    assert (reader.pot.n_seen, reader.pot.origins.tolist()) == (n_seen, origins.tolist())
+    for ids in ({"catalyst_ids": [2, VOCABULARY]}, {"prefix_ids": [VOCABULARY]}):
+        with pytest.raises(ModelError, match=f"token {VOCABULARY} ") as caught:
+            Reader(llama, **{**sizes, **ids})
+        assert "two models" in caught.value.hint

@@ -2,7 +2,7 @@ import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from infinipot_cli.errors import ModelError
-from infinipot_cli.model.chat import chat_frame
+from infinipot_cli.model.chat import chat_frame, next_turn
 
 LLAMA3 = (
     "{{ bos_token }}{% for message in messages %}"
@@ -40,6 +40,33 @@ def test_prefix_text_and_suffix_make_the_rendered_prompt(template: str) -> None:
     )
     assert frame.prefix + text + frame.suffix == whole
     assert frame.suffix.strip()
+
+
+PARTS = (
+    "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>"
+    "{% for part in message.content %}{% if part.type == 'text' %}{{ part.text }}{% endif %}{% endfor %}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+STRICT = PARTS.replace(
+    "{% for part", "{% if message.content is string %}{{ raise_exception('parts') }}{% endif %}{% for part"
+)
+
+
+@pytest.mark.parametrize("template", [PARTS, STRICT], ids=["skips", "raises"])
+def test_a_format_that_goes_through_the_parts_of_a_message_gets_them(template: str) -> None:
+    frame = chat_frame(template, SPECIAL, system=True)
+    assert (frame.prefix, frame.behind_system) == ("<s><|system|>", "<|end|><|user|>")
+    assert frame.suffix == "<|end|><|assistant|>"
+    assert chat_frame(template, SPECIAL).prefix == "<s><|user|>"
+    turn = next_turn(template, SPECIAL)
+    assert turn is not None
+    assert (turn.prefix, turn.suffix) == ("<|end|><|user|>", "<|end|><|assistant|>")
+
+
+def test_a_template_that_fails_says_where_it_stands_in_one_line() -> None:
+    with pytest.raises(ModelError, match=r"^the model's chat template fails: bad$") as caught:
+        chat_frame("{{ raise_exception('bad\nworse') }}", SPECIAL)
+    assert "chat_template.jinja" in caught.value.hint
 
 
 def test_a_model_that_can_think_is_told_to_answer() -> None:

@@ -87,6 +87,15 @@ def test_code_in_a_model_folder_never_runs(model_copy: Path, monkeypatch: pytest
     assert not sentinel.exists()
 
 
+def test_a_kind_that_transformers_does_not_know_is_named(model_copy: Path) -> None:
+    edit(model_copy / "config.json", model_type="unheard_of")
+    with pytest.raises(
+        ModelError, match=r"^x is of kind unheard_of, which transformers \d\S* does not know$"
+    ) as caught:
+        load(describe("x", model_copy))
+    assert (caught.value.code, caught.value.hint) == ("unknown_kind", "a newer one may: pip install -U transformers")
+
+
 def test_a_model_that_writes_no_text_is_refused(model_copy: Path) -> None:
     (model_copy / "config.json").write_text(json.dumps({"model_type": "vit"}))
     with pytest.raises(ModelError, match="not a language model"):

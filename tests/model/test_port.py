@@ -68,6 +68,24 @@ def test_other_models_are_refused_with_the_reason(make: object, reason: str) -> 
         port_of(model)
 
 
+@pytest.mark.parametrize("problem", [AttributeError("'NoneType' object has no attribute 'shape'\nmore"), KeyError()])
+def test_a_model_whose_own_code_fails_is_refused_and_exhausted_memory_is_not_its_fault(
+    problem: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise problem
+
+    model = LlamaForCausalLM(LlamaConfig(**SMALL, num_key_value_heads=1)).eval()
+    monkeypatch.setattr(model.model.layers[0], "forward", failing)
+    first_line = str(problem).partition("\n")[0] or type(problem).__name__
+    with pytest.raises(UnsupportedModelError, match=f"llama fails where a pot is tried on it: {first_line}$") as caught:
+        port_of(model)
+    assert caught.value.__cause__ is problem
+    problem = MemoryError()
+    with pytest.raises(MemoryError):
+        port_of(model)
+
+
 @pytest.mark.parametrize("interleaved", [False, True])
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("sign", [1, -1])
