@@ -9,12 +9,12 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Full
-from typing import Any
+from queue import Empty, Full
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file
@@ -23,6 +23,9 @@ from infinipot_cli.recipe import corpus, muon
 from infinipot_cli.recipe.examples import ExampleMaker, Stage
 from infinipot_cli.recipe.material import Array
 from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
 
 TEXT_WEIGHT = 0.1
 RETENTION_WEIGHT = 0.5
@@ -89,6 +92,15 @@ CURRICULUM = (
     # The best sentence and one or two about as good: what is left of a second reading by `--set close`.
     Stage(96, 80, 48, 4_500_000, SENTENCES, absent_share=0.04, cloze_share=0.8),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """Batches of one stage that are still to come, and the seed of what is in them."""
+
+    stage: Stage
+    n_steps: int
+    seed: int
 
 
 @dataclass
@@ -210,23 +222,29 @@ class Trainer:
                 group["lr"] = self.options.rate * factor
 
     def _batches(self) -> Iterator[tuple[Stage, dict[str, Array]]]:
-        end = 0
+        runs, context = self._left(), multiprocessing.get_context("spawn")
+        if not runs:
+            return
+        queue: multiprocessing.Queue[dict[str, Array]] = context.Queue(maxsize=8)
+        worker = context.Process(target=produce, args=(self.options.work, runs, self.config, queue), daemon=True)
+        worker.start()
+        for run in runs:
+            if run.stage.averages and self.before is None:
+                self.before = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+            for _ in range(run.n_steps):
+                yield run.stage, _taken(queue, worker)
+        worker.terminate()
+
+    def _left(self) -> list["StageRun"]:
+        """What is left of each stage, from where training stands."""
+        runs, end, step, seen = [], 0, self.state.step, self.state.tokens
         for number, (stage, tokens) in enumerate(self.stages[: self.options.stages]):
             end += tokens
-            n_steps = max(0, end - self.state.tokens) // (stage.length * stage.n_texts)
-            if n_steps <= 0:
-                continue
-            if stage.averages and self.before is None:
-                self.before = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-            queue: multiprocessing.Queue[dict[str, Array]] = multiprocessing.get_context("spawn").Queue(maxsize=8)
-            seed = hash((self.options.seed, number, self.state.step)) & 0x7FFFFFFF
-            worker = multiprocessing.get_context("spawn").Process(
-                target=produce, args=(self.options.work, stage, seed, self.config, queue), daemon=True
-            )
-            worker.start()
-            for _ in range(n_steps):
-                yield stage, queue.get()
-            worker.terminate()
+            n_steps = max(0, end - seen) // (stage.length * stage.n_texts)
+            if n_steps:
+                runs.append(StageRun(stage, n_steps, hash((self.options.seed, number, step)) & 0x7FFFFFFF))
+                step, seen = step + n_steps, seen + n_steps * stage.length * stage.n_texts
+        return runs
 
     def _report(self, stage: Stage, losses: tuple[float, ...]) -> None:
         row = {
@@ -267,20 +285,32 @@ class Trainer:
         self.state.tokens = sum(tokens for _, tokens in self.stages[: self.options.behind])
 
 
+def _taken(queue: "multiprocessing.Queue[dict[str, Array]]", worker: "SpawnProcess") -> dict[str, Array]:
+    """The next batch; a worker that failed has said why and would be waited for in vain."""
+    while True:
+        try:
+            return queue.get(timeout=5)
+        except Empty:
+            if not worker.is_alive():
+                raise SystemExit("the process that makes the batches has ended") from None
+
+
 def produce(
-    work: Path, stage: Stage, seed: int, config: ReaderConfig, queue: "multiprocessing.Queue[dict[str, Array]]"
+    work: Path, runs: Sequence[StageRun], config: ReaderConfig, queue: "multiprocessing.Queue[dict[str, Array]]"
 ) -> None:
     """Fill the queue with batches; runs in a process of its own and ends with its parent, however that ends."""
     torch.set_num_threads(1)
-    parent = os.getppid()
-    maker = ExampleMaker(corpus.load(work), seed, config.n_layers, config.n_kv_heads)
-    batch = maker.batch(stage)
-    while os.getppid() == parent:
-        try:
-            queue.put(batch, timeout=5)
-        except Full:
-            continue
-        batch = maker.batch(stage)
+    parent, material = os.getppid(), corpus.load(work)
+    for run in runs:
+        maker = ExampleMaker(material, run.seed, config.n_layers, config.n_kv_heads)
+        for _ in range(run.n_steps):
+            batch = maker.batch(run.stage)
+            while os.getppid() == parent:
+                with suppress(Full):
+                    queue.put(batch, timeout=5)
+                    break
+    while os.getppid() == parent:  # which ends this process when it has taken the last batch
+        time.sleep(1)
     queue.cancel_join_thread()
 
 

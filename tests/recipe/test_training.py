@@ -197,3 +197,14 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
     text = "<s><|user|>The boat is old.<|end|><|assistant|>"
     messages = [{"role": "user", "content": "The boat is old."}]
     assert tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False) == text
+
+
+@pytest.mark.slow
+def test_training_does_not_wait_for_a_process_that_failed(
+    work: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("tokenizer.json", "passages.json"):  # and no text at all
+        shutil.copy(work / name, tmp_path)
+    with pytest.raises(SystemExit, match="makes the batches has ended"):
+        train_model.Trainer(options_of(tmp_path, 60.0)).run()
+    assert "Traceback" in capfd.readouterr().err, "it says why"
