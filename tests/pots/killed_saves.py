@@ -21,7 +21,7 @@ from infinipot_cli.pots import file
 from infinipot_cli.pots.header import Header, from_json
 
 A_CHILD = 1_000_000  # savings are numbered on from here, so that each has a number of its own
-SHAPE = (1, 2, 20_000, 16)
+SHAPE = (1, 2, 5_000, 16)
 
 
 def save_for_ever(path: Path, header: Header, number: int, done: int) -> None:
@@ -54,7 +54,7 @@ def main(path: Path, header: Header, n_kills: int) -> None:
     rng, newest, found = random.Random(0), 0, Counter[str]()
     file.write(path, replace(header, created=0.0), PotState({}, {"keys.0": torch.zeros(SHAPE, dtype=torch.float64)}))
     for turn in range(1, n_kills + 1):
-        done = killed(path, header, turn, rng.random() * 0.25)
+        done = killed(path, header, turn, rng.random() * 0.1)
         newest = done[-1] if done else newest
         there, state = file.read(path, "@book")
         # the saving that was cut off may have been renamed already, but not have said so
