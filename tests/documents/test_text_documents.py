@@ -1,6 +1,5 @@
-"""Text sources: encodings, pipes, what is refused, and that reading them needs no more memory than a piece."""
+"""Text sources: pipes, what is refused, and that reading them needs no more memory than a piece."""
 
-import codecs
 import io
 import random
 import tracemalloc
@@ -10,176 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infinipot_cli.documents import TextPiece, Wishes, open_document
+from infinipot_cli.documents import Wishes, open_document
 from infinipot_cli.errors import DocumentError, UsageError
-
-PROSE = "The board met on 3 May – “nobody” objected; naïve façade, 日本語 and 😀 included.\n"
-
-
-class Trickle(io.RawIOBase):
-    """A pipe that gives so many bytes at a time."""
-
-    def __init__(self, data: bytes, n_bytes: int) -> None:
-        self._data = io.BytesIO(data)
-        self._n_bytes = n_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def read1(self, n_bytes: int = -1) -> bytes:
-        return self._data.read(self._n_bytes)
-
-
-def read(path: Path) -> tuple[str, list[str]]:
-    with open_document(str(path)) as document:
-        return joined(list(document.pieces())), document.warnings
-
-
-def read_pipe(data: bytes, n_bytes: int = 65536) -> tuple[str, list[str]]:
-    with open_document("-", stdin=Trickle(data, n_bytes)) as document:  # type: ignore[arg-type]
-        return joined(list(document.pieces())), document.warnings
-
-
-def joined(pieces: list[TextPiece]) -> str:
-    n_chars = 0
-    for piece in pieces:
-        assert piece.text
-        assert piece.char_start == n_chars
-        n_chars += len(piece.text)
-    return "".join(piece.text for piece in pieces)
-
-
-def write(folder: Path, data: bytes, name: str = "notes.txt") -> Path:
-    path = folder / name
-    path.write_bytes(data)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("encoding", "bom"),
-    [
-        ("utf-8", b""),
-        ("utf-8", codecs.BOM_UTF8),
-        ("utf-16-le", codecs.BOM_UTF16_LE),
-        ("utf-16-be", codecs.BOM_UTF16_BE),
-        ("utf-32-le", codecs.BOM_UTF32_LE),
-        ("utf-32-be", codecs.BOM_UTF32_BE),
-    ],
-)
-@pytest.mark.parametrize("n_bytes", [1, 3, 4096])
-def test_unicode_encodings_are_recognised(encoding: str, bom: bytes, n_bytes: int, tmp_path: Path) -> None:
-    data = bom + (PROSE * 40).encode(encoding)
-    assert read(write(tmp_path, data)) == (PROSE * 40, [])
-    assert read_pipe(data, n_bytes) == (PROSE * 40, [])
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("text", ["hi there", PROSE * 200, "Zażółć gęślą jaźń.\r\n"])
-def test_utf16_without_a_mark_is_read_with_a_warning(encoding: str, text: str, tmp_path: Path) -> None:
-    read_as = f"has no byte order mark; read as {encoding} (--encoding NAME reads it otherwise)"
-    path = write(tmp_path, text.encode(encoding))
-    assert read(path) == (text.replace("\r\n", "\n"), [f"{path} {read_as}"])
-    assert read_pipe(text.encode(encoding), 1) == (text.replace("\r\n", "\n"), [f"standard input {read_as}"])
-
-
-@pytest.mark.parametrize("n_ascii", [0, 500, 5_000, 70_000, 1_100_000])
-def test_cp1252_is_read_with_a_warning_that_names_file_encoding_and_place(n_ascii: int, tmp_path: Path) -> None:
-    text = "x" * n_ascii + "it’s “naïve” – 5 €\n"
-    path = write(tmp_path, text.encode("cp1252"))
-    offset = text.index("’")
-    warning = f"{path} is not UTF-8 (byte 0x92 at {offset:,}); read as cp1252 (--encoding NAME reads it otherwise)"
-    assert read(path) == (text, [warning])
-    piped, warnings = read_pipe(text.encode("cp1252"), 1000)
-    assert piped == text
-    assert warnings == [warning.replace(str(path), "standard input")]
-
-
-LEGACY = [
-    ("cp1252", "Die Größe der Häuser überraschte uns; für Straßenbahnen – „natürlich“ – müssen Bürger zahlen.\n"),
-    ("cp1252", "L’été dernier, les élèves ont visité le château; ça coûtait peu et le garçon était naïf.\n"),
-    ("cp1252", "Le garçon a mangé à la crêperie près de l'île où l'été naît.\n"),
-    ("cp1252", "Pão, coração e ação: três irmãs à procura de avó.\n"),
-    ("cp1252", "Blåbærsyltetøy på brød er godt. Åse så en ørn.\n"),
-    ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy.\n"),
-    ("cp1251", "Мой дядя самых честных правил, когда не в шутку занемог.\n"),
-    ("cp1250", "Zażółć gęślą jaźń. Książka leżała na łóżku, a dziewczyna śpiewała piosenkę.\n"),
-    ("cp1250", "Árvíztűrő tükörfúrógép. A gyerekek az erdőben játszottak, mert nagyon éhesek voltak.\n"),
-    ("cp1254", "Çocuklar bahçede oynuyordu; güneş ışığı çok parlaktı. Öğrenciler ağaçların altında.\n"),
-    ("cp1251", "Съешь же ещё этих мягких французских булок, да выпей чаю. Девочка шла по дороге.\n"),
-    ("koi8_r", "Съешь же ещё этих мягких французских булок, да выпей чаю. Девочка шла по дороге.\n"),
-    ("cp1253", "Η γρήγορη αλεπού πηδάει πάνω από το τεμπέλικο σκυλί. Τα παιδιά έπαιζαν στον κήπο.\n"),
-    ("cp1255", "השועל החום המהיר קופץ מעל הכלב העצלן. הילדים שיחקו בגינה כל היום ושרו שירים.\n"),
-    ("cp932", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"),
-    ("euc_jp", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"),
-    ("gb18030", "孩子们在花园里玩了一整天。他们唱歌，讲故事，然后回家吃晚饭。\n"),
-    ("big5", "孩子們在花園裡玩了一整天。他們唱歌，講故事，然後回家吃晚飯。\n"),
-    ("cp949", "아이들은 하루 종일 정원에서 놀았다. 그들은 노래를 부르고 집으로 돌아갔다.\n"),
-]
-
-
-@pytest.mark.parametrize(("encoding", "line"), LEGACY, ids=[f"{encoding}-{line[:6]}" for encoding, line in LEGACY])
-def test_encodings_of_the_past_are_told_apart(encoding: str, line: str, tmp_path: Path) -> None:
-    data = (line * 20).encode(encoding)
-    text, warnings = read(write(tmp_path, data))
-    assert text == line * 20
-    assert f"read as {encoding} (" in warnings[0]
-    header = b"plain ascii header\n" * 100  # longer than what a pipe is judged by at first
-    assert read_pipe(header + data, 500)[0] == header.decode() + line * 20
-
-
-def test_a_late_sample_that_ends_inside_a_character_still_tells(tmp_path: Path) -> None:
-    text = "吾輩は猫である。名前はまだ無い。" * 400
-    for n_ascii in (2000, 2001):
-        assert read_pipe(b"x" * n_ascii + text.encode("cp932"))[0] == "x" * n_ascii + text
-
-
-def test_the_encoding_that_was_named_is_believed(tmp_path: Path) -> None:
-    path = write(tmp_path, PROSE.encode("utf-16-le"))
-    with open_document(str(path), wishes=Wishes(encoding="utf-16-le")) as document:
-        assert joined(list(document.pieces())) == PROSE
-        assert document.warnings == []
-    path.write_bytes("größer".encode("cp850"))
-    with open_document(str(path), wishes=Wishes(encoding="CP850")) as document:
-        assert joined(list(document.pieces())) == "größer"
-
-
-@pytest.mark.parametrize("wanted", ["utf-16", "UTF_16", "utf-32", "u16"])
-@pytest.mark.parametrize("order", ["le", "be"])
-@pytest.mark.parametrize("marked", [True, False])
-def test_an_encoding_of_either_order_is_read_with_and_without_its_mark(
-    wanted: str, order: str, marked: bool, tmp_path: Path
-) -> None:
-    text = "Привет, мир.\nEs war einmal, 字 und mehr.\n"
-    width = "32" if "32" in wanted else "16"
-    path = write(tmp_path, ("\ufeff" * marked + text).encode(f"utf-{width}-{order}"))
-    with open_document(str(path), wishes=Wishes(encoding=wanted)) as document:
-        assert joined(list(document.pieces())) == text
-        assert [f"read as utf-{width}-{order}" in line for line in document.warnings] == [True] * (not marked)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "© 2020 Smith\n",
-        "Nom : Hélène\nÂge : 30\n",
-        "A long sentence.\nRegistered® Trademark™\n",
-        "10°C",
-        "Müller",
-        "5 €",
-        "He said “no” – and left.",
-        "naïve café, 3½ £",
-    ],
-)
-def test_a_few_western_letters_and_signs_are_no_other_script(text: str, tmp_path: Path) -> None:
-    read_text, warnings = read(write(tmp_path, text.encode("cp1252")))
-    assert read_text == text
-    assert "read as cp1252" in warnings[0]
-
-
-@pytest.mark.parametrize("name", ["latin-99", "rot13", "hex", "", "a\0b", "undefined"])
-def test_an_encoding_that_does_not_exist_is_a_mistake_of_usage(name: str) -> None:
-    with pytest.raises(UsageError, match="is no encoding that Python knows"):
-        Wishes(encoding=name)
+from tests.documents.small_texts import PROSE, Trickle, joined, read_pipe, write
 
 
 def test_the_type_that_was_named_is_believed(tmp_path: Path) -> None:
@@ -193,21 +25,6 @@ def test_the_type_that_was_named_is_believed(tmp_path: Path) -> None:
             open_document(str(path), wishes=Wishes(type=kind))
     with pytest.raises(UsageError, match="'docs' is no type of document"):
         Wishes(type="docs")
-
-
-def test_damaged_utf8_keeps_its_encoding_and_counts_what_was_lost(tmp_path: Path) -> None:
-    data = (PROSE * 100).encode()
-    data = data[:3000] + b"\xff\xfe\xc3" + data[3000:]
-    path = write(tmp_path, data)
-    text, warnings = read(path)
-    assert text == data.decode("utf-8", "replace")
-    assert warnings == [f"{path}: 3 characters could not be decoded as utf-8 (read as U+FFFD)"]
-
-
-def test_a_pipe_cut_into_the_middle_of_a_character_is_still_utf8() -> None:
-    data = ("日本語のテキスト。" * 200).encode()[1:]
-    text, _ = read_pipe(data, 7)
-    assert text == data.decode("utf-8", "replace")
 
 
 @given(st.binary(max_size=300).map(lambda b: b"A readable beginning. " * 60 + b), st.integers(1, 700))
