@@ -5,7 +5,7 @@ stands before it opens the turn and is protected in the pot, what stands after i
 transformers renders, in its hardened sandbox and without torch, so a prompt that does not fit is refused early.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +106,7 @@ def _with_system(template: str, special_tokens: Mapping[str, str], think: bool) 
 
 def _render(template: str, special_tokens: Mapping[str, str], think: bool, *before: dict[str, str]) -> str:
     """The conversation with its open user turn; a template that wants messages in parts gets them so."""
-    messages = [*before, {"role": "user", "content": SENTINEL}]
+    messages: list[dict[str, Any]] = [*before, {"role": "user", "content": SENTINEL}]
     try:
         plain = _rendered(template, special_tokens, think, messages)
     except ModelError:
@@ -119,13 +119,11 @@ def _render(template: str, special_tokens: Mapping[str, str], think: bool, *befo
     return plain or _rendered(template, special_tokens, think, messages)
 
 
-def _shows_each(rendered: str, messages: Sequence[Mapping[str, str]]) -> bool:
+def _shows_each(rendered: str, messages: list[dict[str, Any]]) -> bool:
     return all(rendered.count(message["content"]) == 1 for message in messages)
 
 
-def _rendered(
-    template: str, special_tokens: Mapping[str, str], think: bool, messages: Sequence[Mapping[str, object]]
-) -> str:
+def _rendered(template: str, special_tokens: Mapping[str, str], think: bool, messages: list[dict[str, Any]]) -> str:
     with without_collecting():
         before_transformers()
         from transformers.utils.chat_template_utils import render_jinja_template
