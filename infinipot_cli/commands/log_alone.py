@@ -28,7 +28,7 @@ def is_enough(form: Form, reading: Reading) -> bool:
         form: how to reply.
         reading: whose documents are watched by digests, and of which nothing was read yet.
     """
-    if not (form.picked and form.digest and form.answers) or form.is_json:
+    if not (form.picked and form.digest and form.answers):
         return False
     wants_a_pot = form.save_pot or form.reports or form.pins or any(entry.was_read for entry in reading.inputs)
     return not wants_a_pot and all(_begins_as_log(entry, reading) for entry in reading.inputs)

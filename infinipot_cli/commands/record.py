@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infinipot_cli.commands.verifying import SecondLook
-from infinipot_cli.display.digest import digest_record
+from infinipot_cli.display.digest import digest_lines, digest_record
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.overlooked import Overlooked
@@ -92,6 +92,28 @@ def reading_only(session: Session, reading: Reading, pot: str | None) -> dict[st
     return {"schema": SCHEMA, **stored, **_about(session, reading, nothing)}
 
 
+def counted_only(reading: Reading, key: str) -> dict[str, object]:
+    """Logs whose lines were counted and that no model has read; what they say of themselves is the summary."""
+    logs = [(entry.log, entry.document.name) for entry in reading.inputs if entry.log is not None]
+    several = len(reading.inputs) > 1
+    return {
+        "schema": SCHEMA,
+        key: "\n".join(line for log, name in logs for line in digest_lines(log, name if several else "")),
+        "is_cut": False,
+        "input": [
+            {
+                "path": entry.document.name,
+                "type": entry.document.kind,
+                "pages": entry.document.n_pages,
+                **({"error": _problem(entry.document.failure)} if entry.document.failure else {}),
+                **({"log": digest_record(entry.log)} if entry.log is not None else {}),
+            }
+            for entry in reading.inputs
+        ],
+        "warnings": _warnings(reading),
+    }
+
+
 def failed(source: str, error: InfinipotError) -> dict[str, object]:
     """A document that could not be read, among others that could."""
     return {"schema": SCHEMA, "input": [{"path": source}], "error": _problem(error)}
@@ -177,5 +199,9 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "answer_s": round(timing.answer_seconds, 3),
             "answer_tokens": answered.n_tokens,
         },
-        "warnings": [{"code": "document", "message": message} for message in reading.warnings],
+        "warnings": _warnings(reading),
     }
+
+
+def _warnings(reading: Reading) -> list[dict[str, object]]:
+    return [{"code": "document", "message": message} for message in reading.warnings]

@@ -15,7 +15,7 @@ from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import check_nothing_is_read, split_pot
-from infinipot_cli.commands.record import Answered, failed, reading_only, several_answers
+from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers
 from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_read_for
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.words import STDIN
@@ -228,12 +228,15 @@ class Reply:
         with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"counting the lines of {names}"):
             n_lines = log_alone.count(reading)
         if reading.stop.is_wanted:
-            self._was_stopped = True
             say(self._console, f"stopped at {counted(n_lines, 'line')}")
+            if self._form.is_json:  # half a record would look like a whole one
+                raise KeyboardInterrupt
+            self._was_stopped = True
         self._say_state(reading)
         if heading:
             page.head(f"==> {heading} <==")
         page.digests(reading, alone=True)
+        page.record(counted_only(reading, self._key))
 
     def _remember(self, reading: Reading, answers: Sequence[Answered]) -> None:
         told = [Told(answered.question, answered.text, answered.kept_share) for answered in answers]

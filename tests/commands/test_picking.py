@@ -92,8 +92,17 @@ def test_a_log_whose_digest_is_shown_says_enough(tmp_path: Path, small: list[str
     assert "warning" not in shown.stderr and not shown.stdout.rstrip().endswith("was served")
     assert "no model reads" in shown.stderr and "tokens into" not in shown.stderr
     assert "tokens into" in run(str(path), *small, "--pick", "--explain").stderr
-    record = json.loads(run(str(path), *small, "--pick", "--json", "-q").stdout)
-    assert set(record["summary"].splitlines()) <= set(path.read_text().splitlines())
+    other = tmp_path / "other.log"
+    other.write_text(path.read_text().replace("INFO request 7 was", "ERROR request 7 was not"))
+    told = run(str(path), *small, "--pick", "--json", "-q")
+    record = json.loads(told.stdout)
+    assert record["summary"] == shown.stdout.rstrip("\n") and not record["is_cut"]
+    assert record["input"][0]["log"]["lines"] == 60
+    assert "model" not in record and "retention" not in record
+    both = [json.loads(line) for line in run(str(path), str(other), *small, "--pick", "--jsonl").stdout.splitlines()]
+    assert [one["input"][0]["log"]["errors"] for one in both] == [0, 1]
+    listed = json.loads(run(str(path), str(other), *small, "--pick", "--json", "--together").stdout)
+    assert listed["summary"].startswith(f"Log {path}: 60 lines") and f"Log {other}:" in listed["summary"]
 
 
 def test_what_was_looked_at_to_see_whether_it_is_a_log_is_read_like_the_rest(book: Path, small: list[str]) -> None:
