@@ -206,7 +206,7 @@ def make_plan(
         smallest_budget = max(smallest_budget, n_prefix + n_suffix + SHORTEST_ANSWER)
     if needed + smallest_budget > size:
         raise _too_small(size, n_question=n_suffix, answer=answer, needed=needed + smallest_budget, request=request)
-    budget = request.budget or min(size // 2, size - needed)
+    budget = request.budget or min(request.usual_budget or size // 2, size - needed)
     if budget <= n_prefix:
         raise PotSizeError(f"a budget of {budget} is smaller than the {n_prefix + 1} entries that are always kept")
     if answer < (request.max_tokens or answer) and budget < smallest_budget:

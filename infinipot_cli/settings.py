@@ -173,6 +173,8 @@ class PotRequest:
         policy: name of who decides what stays; None is InfiniPot, or what a stored pot was read under.
         policy_settings: of the policy's own, where they differ from its defaults.
         memory: bytes that the pot may take; the capacity is then what fits them.
+        usual_capacity: where none is given, as far as the model was trained for so much.
+        usual_budget: likewise, as far as the pot has room for it.
     """
 
     capacity: int | None = None
@@ -184,6 +186,8 @@ class PotRequest:
     policy: str | None = None
     policy_settings: Settings = ()
     memory: int | None = None
+    usual_capacity: int | None = None
+    usual_budget: int | None = None
 
     def __post_init__(self) -> None:
         self._check_policy()

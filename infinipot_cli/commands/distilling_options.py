@@ -18,13 +18,26 @@ if TYPE_CHECKING:  # the plan brings tokenizers with it, and help must stay fast
 _PANEL = "Model and pot"
 
 
+class UsualSize(int):
+    """A size in places that nobody typed: it stands in the settings, and gives way to what one run cannot have."""
+
+
 def _size(ctx: typer.Context, value: int | None) -> int | None:
     """A size in places; one from the settings gives way to `--memory`."""
-    if ctx.params.get("memory") is None:
+    if value is None or _is_typed(ctx, "pot_size"):
+        if value is not None and ctx.params.get("memory") is not None:
+            raise _TWO_SIZES
         return value
-    if _is_typed(ctx, "pot_size"):
-        raise _TWO_SIZES
-    return None
+    return UsualSize(value) if ctx.params.get("memory") is None else None
+
+
+def _budget(ctx: typer.Context, value: int | None) -> int | None:
+    return value if value is None or _is_typed(ctx, "budget") else UsualSize(value)
+
+
+def _told(value: int | None) -> tuple[int | None, int | None]:
+    """A size that was typed, and one that is usual; at most one of them is there."""
+    return (None, value) if isinstance(value, UsualSize) else (value, None)
 
 
 def _memory(ctx: typer.Context, value: int | None) -> int | None:
@@ -65,6 +78,7 @@ class SizeOptions:
             "--budget",
             metavar="N",
             parser=settings.parse_size,
+            callback=_budget,
             help="Entries kept when a full pot is distilled; half the pot by default.",
             rich_help_panel=_PANEL,
         ),
@@ -91,7 +105,11 @@ class SizeOptions:
         Raises:
             PotSizeError: sizes that can hold nothing.
         """
-        return settings.PotRequest(self.pot_size, self.budget, max_tokens=max_tokens, memory=self.memory)
+        (size, usual_size), (budget, usual_budget) = _told(self.pot_size), _told(self.budget)
+        return settings.PotRequest(
+            size, budget, max_tokens=max_tokens, memory=self.memory,
+            usual_capacity=usual_size, usual_budget=usual_budget,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -177,8 +195,9 @@ class DistillingOptions(SizeOptions):
         choice, own = parse_settings(policy, [*(usual if policy == DEFAULT else ()), *(self.choices or ()), *more])
         if policy == DEFAULT:
             choice.check_share(self.novelty)
-        return settings.PotRequest(
-            self.pot_size, self.budget, self.novelty, self.chunk, max_tokens, choice, self.policy, own, self.memory
+        asked = super().request(max_tokens)
+        return replace(
+            asked, novelty_ratio=self.novelty, chunk=self.chunk, choice=choice, policy=self.policy, policy_settings=own
         )
 
 

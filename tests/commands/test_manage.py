@@ -101,6 +101,22 @@ def test_flags_win_over_the_environment_and_that_over_files(
     assert pot("-m", str(tiny_model))["size"] == 400
 
 
+def test_sizes_of_the_settings_give_way_to_a_model_and_to_a_stored_pot(
+    home: Path, story: Path, tiny_model: Path
+) -> None:
+    words = [str(story), "-m", str(tiny_model), "-q"]
+    assert run("read", *words, "-s", "400", "--budget", "180", "--save-pot", "one").exit_code == 0
+    Path("infinipot.toml").write_text('[pot]\nsize = "4k"\nbudget = 3000\n')
+    sizes = json.loads(run("info", *words[:3], "--json").stdout)["pot"]
+    assert sizes["size"] == 512 > sizes["budget"], "what the model was trained for"
+    typed = run("info", *words[:3], "-s", "4k")
+    assert typed.exit_code == 2 and "larger than the 512 tokens" in typed.stderr
+    asked = run("ask", "@one", "Who?", "-n", "8", "--json")
+    assert asked.exit_code == 0, asked.stderr
+    assert json.loads(asked.stdout)["pot"] | {"size": 400, "budget": 180} == json.loads(asked.stdout)["pot"]
+    assert run("ask", "@one", "Who?", "-n", "8", "-s", "500").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
@@ -221,6 +237,7 @@ def test_every_json_document_is_as_the_schema_says(home: Path, story: Path, tiny
         ["pots", "list", "--json"],
         ["config", "show", "--json"],
         ["summarize", str(log), *words[1:], "--json"],
+        ["summarize", str(log), *words[1:], "--json", "--pick"],
     ):
         result = run(*command)
         documents = result.stdout.splitlines() if "--jsonl" in command else [result.stdout]
