@@ -19,7 +19,7 @@ from infinipot_cli.places import state_folder
 from infinipot_cli.plan import Task
 from infinipot_cli.pots.header import Header
 from infinipot_cli.pots.originals import fate_of
-from infinipot_cli.pots.shelf import LAST, is_file_name, path_of
+from infinipot_cli.pots.shelf import is_file_name, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 from infinipot_cli.session import Session
@@ -53,7 +53,7 @@ class Stopped:
     @property
     def words(self) -> list[str]:
         """What the command line would have said."""
-        return [f"@{path_of(self.pot) if self.pot == LAST else self.pot}", *self.sources]
+        return [f"@{self.pot}", *self.sources]
 
     def resume(self, session: Session, task: Task | None = None) -> Task:
         """Let a session go on with these documents; returns what for.

@@ -95,12 +95,13 @@ def test_what_was_read_is_kept_and_the_rest_can_follow(
     with session.prepare([str(story)], ask("Who?")) as reading:
         for number, _ in enumerate(reading.read(), start=1):
             reading.stop.is_wanted = number >= n_steps
-        save(session, reading, "last")
+        save(session, reading, "stopped")
         n_read = reading.n_tokens
     n_lines = story.read_text()[:n_read].count("\n")
     assert reading.rest == (str(story), f"--lines {n_lines + 1}-")
     assert reading.trail.n_seen == reading.pot.n_seen
-    words = ["ask", "@last", str(story), *reading.rest[1].split(), "Who?", "-n", "8", "--json", "-m", str(tiny_model)]
+    words = ["ask", "@stopped", str(story), *reading.rest[1].split(), "Who?", "-n", "8", "--json"]
+    words += ["-m", str(tiny_model)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.stderr
     earlier, rest = json.loads(done.stdout)["input"]
@@ -125,7 +126,7 @@ def test_a_press_keeps_the_pot_and_says_so(
     words = ["ask", str(story), "Who?", "-s", "400", "-n", "8", "--chunk", "40", "-m", str(tiny_model)]
     done = CliRunner().invoke(app, words)
     assert (done.exit_code, done.stdout) == (130, "")
-    assert 'saved @last → infinipot ask @last "…"' in done.stderr
+    assert 'saved @stopped → infinipot ask @stopped "…"' in done.stderr
     assert "the rest: infinipot ask --resume" in done.stderr
     monkeypatch.undo()
     monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))

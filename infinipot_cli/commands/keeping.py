@@ -9,7 +9,7 @@ from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.summary import size
 from infinipot_cli.errors import OutputError
-from infinipot_cli.pots.shelf import LAST
+from infinipot_cli.pots.shelf import STOPPED
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
@@ -65,7 +65,7 @@ def store_stopped(
     console: Console, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str], form: Form
 ) -> None:
     """Store a reading that was stopped, and say how to go on, or that it cannot be kept; nothing else is lost."""
-    name = form.save_pot or LAST
+    name = form.save_pot or STOPPED
     try:
         store(console, session, reading, name, form)
         if stopped.note(name, session, reading, sources, found):

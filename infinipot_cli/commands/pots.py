@@ -133,16 +133,20 @@ def rm(
     ],
     debug: options.Debug = False,
 ) -> None:
-    """Delete stored pots.
+    """Delete stored pots, and say what went.
 
     infinipot pots rm book
     """
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.summary import size
     from infinipot_cli.pots.shelf import look, remove
 
-    for name in names:  # all of them are there before the first goes
-        look(name)
-    for name in dict.fromkeys(names):
-        remove(name)
+    meant = {look(name).path: name for name in names}  # all of them are there before the first goes
+    for name in meant.values():
+        pot = remove(name)
+        held = ", ".join(dict.fromkeys(source.name for source in pot.header.sources)) if pot.header else ""
+        of = f" ({held})" if held else ""
+        say(error_console(settings.Color.AUTO), f"deleted @{pot.name}{of}, {size(pot.n_bytes)}", style="dim")
 
 
 @app.command()

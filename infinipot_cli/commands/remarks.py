@@ -1,13 +1,11 @@
 """What a run says about itself beside its answer: what is read, and how."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
 from infinipot_cli.display.summary import duration, size
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, distills, label, listed
-from infinipot_cli.pots.shelf import shelf_folder
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 
@@ -55,9 +53,8 @@ def say_read_for(console: "Console", name: str, task: Task) -> None:
         return
     if header.catalyst == "catalyst-question" and set(task.questions) - set(header.questions):
         read_for = " ".join(f"“{question}”" for question in header.questions)
-        path = Path(name.removeprefix("@"))
-        pot = path.stem if path.parent == shelf_folder() else path  # --resume names @last by its file
-        say(console, f"@{pot} was read for {read_for}: what only another question needs may be gone", style="dim")
+        plain = name.removeprefix("@")
+        say(console, f"@{plain} was read for {read_for}: what only another question needs may be gone", style="dim")
 
 
 def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> None:

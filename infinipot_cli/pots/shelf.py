@@ -14,8 +14,8 @@ from infinipot_cli.pots.replacing import put, sweep
 
 SUFFIX = ".pot"
 MARK = "@"
-# What Ctrl-C leaves, and what a reading is called that was kept without a name.
-LAST = "last"
+# What Ctrl-C leaves, and what the latest reading without a name of the user's is called, which may be that one.
+STOPPED, LAST = "stopped", "last"
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,9 @@ def place_of(name: str) -> Path:
     Raises:
         UsageError: no pot can have this name.
     """
-    path = path_of(name)
     if name.removeprefix(MARK) != LAST:
-        return path
-    return max([path, *cached()], key=_used)
+        return path_of(name)
+    return max([path_of(STOPPED), *cached()], key=_used)
 
 
 def cached() -> list[Path]:
@@ -86,13 +85,14 @@ def cached() -> list[Path]:
 
 
 def check_new_name(name: str) -> None:
-    """Refuse the name that readings without a name have.
+    """Refuse the names of readings that nobody has named.
 
     Raises:
-        UsageError: it is this one.
+        UsageError: it is one of these.
     """
-    if name.removeprefix(MARK) == LAST:
-        raise UsageError(f"{MARK}{LAST} is what was read last, whatever that is", hint="take another name")
+    taken = {LAST: "what was read last, whatever that is", STOPPED: "what Ctrl-C leaves"}
+    if (meaning := taken.get(name.removeprefix(MARK))) is not None:
+        raise UsageError(f"{MARK}{name.removeprefix(MARK)} is {meaning}", hint="take another name")
 
 
 def check_target(name: str) -> None:
@@ -123,7 +123,7 @@ def names() -> list[str]:
     """Names of all pots, from the names of files alone."""
     with contextlib.suppress(OSError):
         found = (path.name.removesuffix(SUFFIX) for path in shelf_folder().glob(f"*{SUFFIX}"))
-        return sorted(name for name in found if OWN_NAME.fullmatch(name))
+        return sorted(name for name in found if OWN_NAME.fullmatch(name) and name != LAST)
     return []
 
 
@@ -131,12 +131,7 @@ def shelved() -> list[Shelved]:
     """All pots, by name; what killed savings have left beside them is swept."""
     sweep(shelf_folder())
     sweep(cached_folder())
-    return [_look(_called(name), path_of(name)) for name in names()]
-
-
-def _called(name: str) -> str:
-    """How a pot on the shelf is asked; what Ctrl-C left is not the last any more once something was read since."""
-    return str(path_of(name)) if name == LAST and place_of(name) != path_of(name) else name
+    return [_look(name, path_of(name)) for name in names()]
 
 
 def latest() -> str:
@@ -187,8 +182,8 @@ def _look(plain: str, path: Path) -> Shelved:
     return Shelved(plain, path, state.st_size, state.st_mtime, header, problem)
 
 
-def remove(name: str) -> None:
-    """Delete a pot.
+def remove(name: str) -> Shelved:
+    """Delete a pot; returns what it was.
 
     Raises:
         PotError: there is none of this name, or the file named is none.
@@ -197,6 +192,7 @@ def remove(name: str) -> None:
     if is_file_name(name) and found.problem:  # on the shelf a damaged pot may go; elsewhere it may be anything
         raise PotError(f"{name} is no pot, or a damaged one", hint=f"rm {found.path}", code="damaged_pot")
     _delete(found.path)
+    return found
 
 
 def _delete(path: Path) -> None:

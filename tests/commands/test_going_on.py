@@ -111,7 +111,7 @@ def test_another_question_may_follow_and_the_range_is_kept(
     words = [*SMALL, "-m", str(tiny_model), "--system", "Be brief."]
     assert run("ask", pages[0], "Who?", "--lines", "3-50", *words).exit_code == 130
     went_on = run("ask", "--resume", "When?", "-n", "8", "--json")
-    assert "@last was read for “Who?”" in went_on.stderr
+    assert "@stopped was read for “Who?”" in went_on.stderr
     rest = json.loads(went_on.stdout)
     assert rest["question"] == "When?"
     wanted = len("".join(f"Line {number} of one.\n" for number in range(3, 51)))
@@ -148,7 +148,7 @@ def test_what_cannot_go_on_says_why(
     run("ask", pages[0], "Who?", *SMALL, "-m", str(tiny_model))
     assert "name no others" in run("read", pages[1], "--resume").stderr
     run("read", pages[1], "--save-pot", "other", *SMALL[:2], "-m", str(tiny_model))
-    shutil.copy(home / "pots" / "other.pot", home / "pots" / "last.pot")
+    shutil.copy(home / "pots" / "other.pot", home / "pots" / "stopped.pot")
     stale = run("ask", "--resume")
     assert (stale.exit_code, stale.stderr.count("\n") <= 2) in ((2, True), (6, True)), stale.stderr
     (home / "state" / "stopped.json").write_text("{")

@@ -160,11 +160,11 @@ def test_what_was_stopped_goes_on_after_other_questions(story: Path, tiny_model:
         for number, _ in enumerate(reading.read()):
             if number == 2:
                 reading.stop.is_wanted = True
-        save(session, reading, "last")
+        save(session, reading, "stopped")
         reading.rest = (str(story), "--lines 2-")
-        assert stopped.note("last", session, reading, [str(story)], frozenset())
+        assert stopped.note("stopped", session, reading, [str(story)], frozenset())
     asked("ask", str(story), "Two?", *SMALL, "-m", str(tiny_model))
-    assert stopped.load().words[0] == f"@{home / 'pots' / 'last.pot'}"
+    assert stopped.load().words[0] == "@stopped"
 
 
 @pytest.mark.parametrize("words", [["@{folder}/one.pot"], ["--pot", "{folder}/one.pot"]])

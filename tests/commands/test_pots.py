@@ -138,7 +138,8 @@ def test_mistakes_are_answered_before_anything_is_read(words: list[str], reason:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [(["--pages", "1-3"], "--pages chooses"), (["--lines", "2"], "--lines chooses"), (["--pin", "the"], "pins keep"),
-     (["--pin-pages", "2"], "pins keep"), (["--save-pot", "last"], "@last is what was read last")],
+     (["--pin-pages", "2"], "pins keep"), (["--save-pot", "last"], "@last is what was read last"),
+     (["--save-pot", "stopped"], "@stopped is what Ctrl-C leaves")],
 )  # fmt: skip
 def test_what_chooses_what_is_read_is_refused_where_nothing_is(
     words: list[str], reason: str, story: Path, tiny_model: Path
@@ -185,7 +186,12 @@ def test_eight_bits_take_less_room_and_answer(story: Path, tiny_model: Path, hom
     assert "int8" in shown
     exported = run("pots", "export", "small", str(home))
     assert exported.exit_code == 0
-    assert run("pots", "rm", "small", "exact").exit_code == 0
+    gone = run("pots", "rm", "small", "exact", "@small")
+    assert (gone.exit_code, gone.stdout) == (0, "")
+    assert re.findall(r"deleted @(\w+) \(\S+story.txt\), [\d.]+ \w+", " ".join(gone.stderr.split())) == [
+        "small",
+        "exact",
+    ]
     assert run("pots", "import", exported.stdout.strip(), "--name", "again").stdout.strip() == "@again"
     assert run("pots", "list", "-q").stdout.split() == ["@again"]
     missing = run("pots", "import", str(home / "missing.pot"))

@@ -189,21 +189,20 @@ def test_what_ctrl_c_left_and_what_was_read_since_are_two(tmp_path: Path, monkey
     from infinipot_cli.pots import shelf
 
     monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
-    stopped, read = shelf.path_of(shelf.LAST), shelf.cached_folder() / "0123.pot"
+    stopped, read = shelf.path_of(shelf.STOPPED), shelf.cached_folder() / "0123.pot"
     for path, used in ((stopped, 10), (read, 5)):
         file.write(path, HEADER, state())
         os.utime(path, (used, used))
-    assert [pot.name for pot in shelf.shelved()] == ["last"]
+    assert shelf.look("last").path == stopped
     os.utime(read, (20, 20))
-    (left,) = shelf.shelved()
-    assert shelf.path_of(left.name) == stopped == shelf.look(left.name).path
-    assert shelf.look("last").path == read
+    assert [(pot.name, pot.path) for pot in shelf.shelved()] == [("stopped", stopped)]
+    assert (shelf.look("last").path, shelf.look("@stopped").path) == (read, stopped)
     assert [pot.path for pot in shelf.prune(n_bytes=0)] == [stopped]
     assert read.exists() and not stopped.exists()
-    for name in ("last", "@last"):
-        with pytest.raises(UsageError, match="read last"):
+    for name, meaning in (("last", "read last"), ("@last", "read last"), ("stopped", "Ctrl-C leaves")):
+        with pytest.raises(UsageError, match=meaning):
             shelf.check_new_name(name)
-        with pytest.raises(UsageError, match="read last"):
+        with pytest.raises(UsageError, match=meaning):
             shelf.bring(read, name)
     with pytest.raises(UsageError):
         shelf.bring(read, "")
