@@ -1,7 +1,9 @@
 """One question: answer it, say what the answer stands on, and record it."""
 
 import shlex
+import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,14 @@ from infinipot_cli.display.explain import overview
 from infinipot_cli.display.fold import folded
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.sources import lost_line, places_line, show_sources, source_lines, unheard_line
+from infinipot_cli.display.sources import (
+    lost_line,
+    places_line,
+    sentence_lines,
+    show_sources,
+    source_lines,
+    unheard_line,
+)
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage, is_refusal
 from infinipot_cli.explain.overlooked import Overlooked
@@ -56,7 +65,7 @@ class Answering:
         answered = Answered(
             question,
             text,
-            reading.n_answer,
+            0 if self._form.picked else reading.n_answer,
             reading.is_cut,
             reading.n_kept,
             reading.kept_share,
@@ -93,9 +102,23 @@ class Answering:
         text = safe("\n".join(sentence.quote for sentence in sentences))
         if not self._form.is_json:
             writer = AnswerWriter(self._page.out)
-            writer.write(text)
+            writer.write("\n".join(self._with_places(reading, sentences)) if self._shows_places else text)
             writer.close()
         return text, sentences
+
+    def _with_places(self, reading: Reading, sentences: list[Passage]) -> Iterator[str]:
+        width = shutil.get_terminal_size().columns
+        return sentence_lines(sentences, named=len(reading.inputs) > 1, width=width)
+
+    @property
+    def _shows_places(self) -> bool:
+        """Whether the places of picked sentences stand beside them: where they are read, and not piped on."""
+        return self._form.cite and not (self._is_apart or self._form.quiet)
+
+    @property
+    def _is_apart(self) -> bool:
+        """Whether answers go elsewhere than what is said about them."""
+        return self._page.out is not sys.stdout or not self._page.out.isatty() or self._form.run.plain
 
     def _aloud(self, reading: Reading, number: int) -> str:
         """Print the answer while it is being found."""
@@ -114,14 +137,13 @@ class Answering:
 
     def _say_grounds(self, reading: Reading, answered: Answered) -> None:
         """Under the answer: its sources, and the report where it was asked for."""
-        is_apart = self._page.out is not sys.stdout or not self._page.out.isatty() or self._form.run.plain
         if (
             reading.task.further
-            and is_apart
+            and self._is_apart
             and (answered.sources or answered.overlooked or answered.unheard or self._form.reports)
         ):
             say(self._console, answered.question)  # the answers stand elsewhere
-        if answered.sources:
+        if answered.sources and not (self._form.picked and self._shows_places):
             named = len(reading.inputs) > 1
             lines = source_lines(answered.sources, named=named)
             if self._form.picked:  # their words stand above already

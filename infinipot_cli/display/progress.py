@@ -180,7 +180,7 @@ class ReadingBar:
             return []
         line = Text.assemble((f"{'kept':<8}", "dim"), (sparkline(reached.kept), "cyan"), ("·" * reached.n_ahead, "dim"))
         if self._console.width >= WIDE_ENOUGH:
-            line.append(f"  by {reached.kept_by}, best {percent(max(reached.kept))}", "dim")
+            line.append(f"  by {reached.kept_by}, up to {percent(max(reached.kept))}", "dim")
         line.no_wrap, line.overflow = True, "crop"
         return [line]
 

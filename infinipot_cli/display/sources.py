@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TextIO
 
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
+from infinipot_cli.display.fold import folded
 from infinipot_cli.display.safe import safe_line
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.overlooked import Overlooked
@@ -51,6 +52,19 @@ def places_line(cited: Sequence[Passage], *, named: bool) -> str:
     """
     places = [f"{passage.path} {where(passage)}" if named else where(passage) for passage in cited]
     return safe_line(_HEAD + " · ".join(dict.fromkeys(places)))
+
+
+def sentence_lines(picked: Sequence[Passage], *, named: bool, width: int) -> Iterator[str]:
+    """Sentences of the text, each with its place behind it, in rows of whole words.
+
+    Args:
+        picked: the sentences.
+        named: whether there are several documents to tell apart.
+        width: columns of the terminal.
+    """
+    for sentence in picked:
+        place = f"{sentence.path} {where(sentence)}" if named else where(sentence)
+        yield from folded([safe_line(f"{sentence.quote}  ({place})")], width)
 
 
 def source_lines(cited: Sequence[Passage], *, named: bool) -> list[str]:

@@ -220,3 +220,23 @@ def test_a_program_that_merely_inherited_a_pipe_is_not_kept_waiting(tmp_path: Pa
         assert child.stderr is not None
         child.stderr.read()
     assert time.monotonic() - start < 15
+
+
+@pytest.mark.slow
+def test_picked_sentences_stand_whole_beside_their_places_on_a_terminal_and_alone_in_a_pipe(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "lights.txt"
+    keeper = "The keeper of light number {0} wrote the name of the ship that had passed at {0} o'clock into a book.\n"
+    path.write_text("".join(keeper.format(number) for number in range(30)))
+    words = [sys.executable, "-m", "infinipot_cli", "summarize", str(path), "--pick", *SMALL, "-m", str(tiny_model)]
+    plain = clean(TERM="xterm-256color", COLUMNS="60")
+    _, piped, said, _ = run(words, plain)
+    assert set(piped.splitlines(keepends=True)) <= set(path.read_text().splitlines(keepends=True))
+    assert "Sources  l. " in said and " tokens, " not in said.split("distillation")[1], "nothing was written"
+    _, _, _, screen = run([*words, "--rebuild"], plain, out=True)
+    rows = screen.splitlines()
+    assert max(map(len, rows)) <= 60
+    told = " ".join(row.strip() for row in rows)
+    for sentence in piped.splitlines():
+        assert f"{sentence}  (l. {path.read_text().splitlines().index(sentence) + 1})" in told

@@ -144,7 +144,7 @@ def test_what_was_kept_is_drawn_where_there_is_room(recording_console: MakeConso
     picture = drawn(recording_console, progress, width)
     assert max(map(len, picture.splitlines())) <= width
     assert ("kept     ▁▄█ ▁▄█ ▁▄█ ▁▄█ ▁▄█" + "·" * 20 in picture) == (width >= 60)
-    assert ("by page, best 40 %" in picture) == (width >= 80)
+    assert ("by page, up to 40 %" in picture) == (width >= 80)
     assert "p. 7/40" in picture
 
 
