@@ -140,20 +140,33 @@ def lines_between(part: Part, first: int, last: int) -> Iterator[Span]:
 
 
 def _marked(spans: Iterable[Span]) -> str:
-    """Text: what most slots kept stands in ‹ ›, what some kept in ( ), the rest was dropped."""
-    text, state = "", ""
-    for span in spans:
-        now = "strong" if span.share >= STRONG else "weak" if span.share >= WEAK else ""
-        if now != state and span.text:
-            text += _CLOSE[state] + _OPEN[now]
-            state = now
-        text += span.text
-    return safe(text + _CLOSE[state])
+    """Text in whole words: what most slots kept stands in ‹ ›, what some kept in ~ ~, the rest was dropped."""
+    text = state = blank = ""
+    for word, share in _words(spans):
+        if share is None:
+            blank = word
+            continue
+        now = "strong" if share >= STRONG else "weak" if share >= WEAK else ""
+        text += blank + word if now == state else _CLOSE[state] + blank + _OPEN[now] + word
+        state, blank = now, ""
+    return safe(text + _CLOSE[state] + blank)
 
 
-_OPEN = {"strong": "‹", "weak": "(", "": ""}
-_CLOSE = {"strong": "›", "weak": ")", "": ""}
-_KEY = f"‹ › kept in {STRONG:.0%} of slots or more · ( ) in {WEAK:.0%} or more · plain: fewer or none".replace(
+def _words(spans: Iterable[Span]) -> Iterator[tuple[str, float | None]]:
+    """Words with the mean share of their characters, and the blanks between them, which have none."""
+    shares = [(char, span.share) for span in spans for char in span.text]
+    for match in _WORD.finditer("".join(char for char, _ in shares)):
+        word = match[0]
+        of_chars = [share for _, share in shares[match.start() : match.end()]]
+        yield word, None if word.isspace() else sum(of_chars) / len(word)
+
+
+# Scripts that are written without blanks are taken letter by letter.
+_ALONE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+_WORD = re.compile(rf"\s+|[{_ALONE}]|[^\s{_ALONE}]+")
+_OPEN = {"strong": "‹", "weak": "~", "": ""}
+_CLOSE = {"strong": "›", "weak": "~", "": ""}
+_KEY = f"‹ › kept in {STRONG:.0%} of slots or more · ~ ~ in {WEAK:.0%} or more · plain: fewer or none".replace(
     "%", " %"
 )
 

@@ -182,7 +182,7 @@ def test_the_overview_and_a_page_are_readable_without_colour(story: Path, model:
     facts, fate, text = page.stdout.split("\n", 2)
     assert facts.startswith("l. ") and fate.startswith("evicted: ")
     text = text.rsplit("\n", 2)[0]
-    for mark in "‹›()":
+    for mark in "‹›~":
         text = text.replace(mark, "")
     assert text.strip() in story.read_text() and "71432" in text
     wrong = run(*words, "--page", "77")
@@ -264,7 +264,7 @@ def test_a_page_is_shown_after_the_answer_too(story: Path, model: list[str]) -> 
     shown = run("explain", str(story), "Who?", *SMALL, *model, "--page", "2")
     assert shown.exit_code == 0
     assert "".join(shown.stdout.split()) in "".join(asked.stderr.split())  # a terminal breaks its lines
-    lines = [line.translate(str.maketrans("", "", "‹›()")) for line in asked.stderr.splitlines()]
+    lines = [line.translate(str.maketrans("", "", "‹›~")) for line in asked.stderr.splitlines()]
     assert "The pass key is 71432." in lines, "and keeps those of the text"
     wrong = run("ask", str(story), "Who?", *SMALL, *model, "--page", "77777", "--no-cache")
     assert wrong.exit_code == 0 and "there is no page or line 77777" in " ".join(wrong.stderr.split())

@@ -35,11 +35,24 @@ def test_lines_are_shown_as_they_stand_though_stretches_end_within_them() -> Non
     rest = part(plain("ur\nfi", "ve\n"), lines=(4, 6))
     shown = list(text_of(report(first, rest), "3-4"))
     assert [line.split("   ")[0] for line in shown[:2]] == ["l. 1–4", "l. 4–6"]
-    assert shown[2:-1] == ["th‹re›e\nfour"]
+    assert shown[2:-1] == ["~three~\nfour"]
     assert list(text_of(report(first, rest), "5"))[1:-1] == ["five"]
     for wrong in ("7", "None", "x-y", "2-"):
         with pytest.raises(UsageError, match="no page or line"):
             list(text_of(report(first, rest), wrong))
+
+
+def test_whole_words_are_marked_by_what_was_kept_of_their_letters() -> None:
+    def shown(*runs: tuple[str, float]) -> str:
+        spans = [Span(text, (share, 0.0, 0.0, 0.0, 0.0), 0.0) for text, share in runs]
+        return list(text_of(report(part(spans, page=1)), "1"))[1]
+
+    assert (
+        shown(("b", 0.9), ("old (", 0.0), ("str", 0.4), ("anger) ", 0.4), ("at sea", 0.9))
+        == "bold ~(stranger)~ ‹at sea›"
+    )
+    assert shown(("one two\n", 0.8), ("three", 0.8), (" four ", 0.1)) == "‹one two\nthree› four "
+    assert shown(("海", 0.9), ("の家", 0.0)) == "‹海›の家"
 
 
 @given(st.lists(st.text("ab\n\r\x0b\u2028", min_size=1), min_size=1), st.integers(0, 9), st.integers(0, 9))
