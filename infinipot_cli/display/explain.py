@@ -12,7 +12,7 @@ from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import counted, percent
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.record import LEGEND, Part, Report, Span
+from infinipot_cli.explain.record import Part, Report, Span
 
 STRONG, WEAK = 0.75, 0.25
 _STRIP = 60
@@ -42,7 +42,7 @@ def overview(report: Report) -> Iterator[str]:
     if report.is_answered:
         yield from _heads(report)
     yield ""
-    yield from wrap(LEGEND, 78)
+    yield from wrap(report.legend, 78)
 
 
 def _layers(report: Report) -> Iterator[str]:
@@ -215,13 +215,15 @@ def _marks(values: list[bool]) -> str:
 
 def _passes(report: Report) -> Iterator[str]:
     if report.passes:
-        dropped = sum(done.n_before - done.n_held for done in report.passes)
-        last = report.passes[-1]
         yield ""
+    if passes := report.reading_passes:
+        dropped, last = sum(done.n_before - done.n_held for done in passes), passes[-1]
         yield (
-            f"distilled {counted(len(report.passes), 'time')}: {dropped} entries dropped from each slot;"
+            f"distilled {counted(len(passes), 'time')}: {dropped} entries dropped from each slot;"
             f" last at token {last.n_seen}, {last.n_before} to {last.n_held}"
         )
+    for done in report.passes[len(passes) :]:
+        yield f"room made for the question: {done.n_before} entries to {done.n_held} in each slot"
 
 
 def _heads(report: Report) -> Iterator[str]:

@@ -10,9 +10,9 @@ from html import escape
 from infinipot_cli.display.explain import agreement, facts, longest_gap, place_of
 from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.summary import percent
+from infinipot_cli.display.summary import counted, percent
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.record import LEGEND, Part, Report, Span, by_rule
+from infinipot_cli.explain.record import Part, Report, Span, by_rule
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fdfdfb;--dim:#6b6b6b;--line:#d9d9d4;\
@@ -63,7 +63,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width"><title>infinipot explain</title>'
     yield f"<style>{_STYLE}</style></head><body>"
     yield f"<h1>{_text(report.question) or 'What the pot holds'}</h1><p>{_text(report.answer)}</p>"
-    yield f'<p class="facts">{escape(_facts(report))}</p><p class="legend">{escape(LEGEND)}</p>'
+    yield f'<p class="facts">{escape(_facts(report))}</p><p class="legend">{escape(report.legend)}</p>'
     passages = [passage for passage in report.passages if passage.score >= _LEAST_SCORE]
     if passages:
         yield "<h2>Passages the answer leaned on</h2>"
@@ -173,12 +173,13 @@ def _target(report: Report, passage: Passage) -> str:
 def _facts(report: Report) -> str:
     first, middle, last = (percent(share) for share in report.thirds)
     gap = longest_gap(report)
-    dropped = sum(done.n_before - done.n_held for done in report.passes)
+    passes = report.reading_passes
+    dropped = sum(done.n_before - done.n_held for done in passes)
     return (
         f"{percent(report.kept_share)} of {report.n_tokens} tokens kept;"
         f" first third {first}, middle {middle}, last {last}."
         + (f" Longest gap: {gap}." if gap else "")
-        + (f" {len(report.passes)} distillations dropped {dropped} entries of each slot." if report.passes else "")
+        + (f" {counted(len(passes), 'distillation')} dropped {dropped} entries of each slot." if passes else "")
         + (f" Agreement: {agreement(report)}." if report.agreement else "")
     )
 

@@ -13,12 +13,16 @@ from infinipot_cli.explain.citations import Passage
 MOST_LOSSES = 4
 _LEAST_LOSS = 0.005  # less is shown as nothing
 RULES = ("cap", "nuc", "pinned", "reread", "unjudged")
-RULE_NAMES = ("CaP", "NuC", "pinned", "read again", "unjudged")
-LEGEND = (
+RULE_NAMES = ("CaP", "NuC", "words or pin", "read again", "unjudged")
+_LEGEND_ANSWERED = (
     "kept: share of layer and head slots that still held it when the question came; by CaP (the question asked for it),"
-    " NuC (it was surprising), pinned (by you, or it holds the question's words), read again in front of the question"
-    " (it holds its words), or not yet judged. attended: share of the answer's attention to the documents. cited:"
-    " passed the threshold. A citation is evidence of use, not proof of truth."
+    " NuC (it was surprising), words or pin (it holds the question's words, or you pinned it), read again in front of"
+    " the question (it holds its words), or not yet judged. attended: share of the answer's attention to the documents."
+    " cited: passed the threshold. A citation is evidence of use, not proof of truth."
+)
+_LEGEND_UNASKED = (
+    "kept: share of layer and head slots that hold it; by CaP (what it was read for asked for it), NuC (it was"
+    " surprising), words or pin (it holds a question's words, or you pinned it), or not yet judged."
 )
 
 
@@ -176,6 +180,16 @@ class Report:
     def is_answered(self) -> bool:
         """Whether anything was asked; else the report is on the pot alone."""
         return any(any(layer) for layer in self.heads)
+
+    @property
+    def legend(self) -> str:
+        """What its words mean."""
+        return _LEGEND_ANSWERED if self.is_answered else _LEGEND_UNASKED
+
+    @property
+    def reading_passes(self) -> list[Pass]:
+        """The distillations while documents were read; the one that made room for the question comes behind them."""
+        return [done for done in self.passes if done.n_seen <= self.n_tokens]
 
     @property
     def n_layers(self) -> int:
