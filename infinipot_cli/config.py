@@ -7,7 +7,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,16 +119,22 @@ class Config:
         aliases: short names of models.
         templates: by name, the keys of `TEMPLATE_KEYS`.
         loaders: commands that turn other formats into text, by the ending of a file's name.
+        origins: where each alias, template and loader comes from, by dotted key.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     templates: dict[str, dict[str, Any]] = field(default_factory=dict)
     loaders: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
 
     def default_map(self) -> dict[str, object]:
         """Defaults by parameter of a command."""
         return {KEYS[key].parameter: found.value for key, found in self.values.items()}
+
+    def note(self, table: str, names: Iterable[str], path: Path) -> None:
+        """Remember which file entries of a table come from; the nearer one wins."""
+        self.origins.update({f"{table}.{name}": str(path) for name in names})
 
 
 def user_file() -> Path:
@@ -166,14 +172,17 @@ def _merge(config: Config, text: str, path: Path) -> None:
         if name == "templates":
             for template, entries in table.items():
                 config.templates[template] = _template(template, entries, path)
+            config.note("templates", table, path)
             continue
         if name == "loaders":
             config.loaders.update(_loaders(table, path))
+            config.note("loaders", table, path)
             continue
         for key, value in table.items():
             dotted = f"{name}.{key}"
             if dotted == "model.aliases":
-                config.aliases.update(_aliases(value, path))
+                config.aliases.update(aliases := _aliases(value, path))
+                config.note(dotted, aliases, path)
             elif dotted in KEYS:
                 config.values[dotted] = Value(_checked(KEYS[dotted].read, value, dotted, path), str(path))
             else:

@@ -42,7 +42,22 @@ def show(
         if key == "model.default" and os.environ.get(variable):
             value, origin = os.environ[variable], variable
         rows.append({"key": key, "value": value, "origin": origin})
-    rows += [{"key": f"model.aliases.{name}", "value": target, "origin": ""} for name, target in config.aliases.items()]
-    rows += [{"key": f"loaders.{name}", "value": command, "origin": ""} for name, command in config.loaders.items()]
-    rows += [{"key": f"templates.{name}", "value": held, "origin": ""} for name, held in config.templates.items()]
+    for table, held in (
+        ("model.aliases", config.aliases), ("loaders", config.loaders), ("templates", config.templates),
+    ):  # fmt: skip
+        for name, value in held.items():
+            key = f"{table}.{name}"
+            rows.append({"key": key, "value": value, "origin": config.origins[key]})
+    if not json:
+        for row in rows:
+            row["value"] = _shown(str(row["key"]), row["value"])
     show_rows(rows, as_json=json, pager=not no_pager, plain=plain)
+
+
+def _shown(key: str, value: object) -> object:
+    """A value as people read it."""
+    from infinipot_cli.display.summary import size
+
+    if value is None:
+        return "random" if key == "answer.seed" else "automatic"
+    return size(int(str(value))) if key == "pot.cache_limit" else value

@@ -15,7 +15,7 @@ from infinipot_cli.display.listing import put, show_rows
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.safe import safe_json
 from infinipot_cli.display.silence import tell_if_silent
-from infinipot_cli.display.summary import counted, duration, size
+from infinipot_cli.display.summary import counted, roughly, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError
 from infinipot_cli.plan import Plan, Task
@@ -203,10 +203,10 @@ def _line(session: Session, count: Count, plan: Plan) -> str:
     seconds, n_bytes = _seconds(session, count, plan), _pot_bytes(session, plan)
     if count.n_cycles:
         ratio = count.n_read / plan.capacity / count.n_readings
-        passes = f"{counted(count.n_cycles, 'distillation')}, 1 : {ratio:.0f}"
+        passes = f"{counted(count.n_cycles, 'distillation')}, {ratio:.0f} tokens to a place"
     else:
         passes = "fits, nothing is dropped"
-    time = f"about {duration(seconds)} to read" if seconds is not None else "no reading yet to estimate time from"
+    time = f"about {roughly(seconds)} to read" if seconds is not None else "no reading yet to estimate time from"
     facts = [
         f"{counted(count.n_tokens, 'token')} → pot of {plan.capacity} places"
         + (f", {size(n_bytes)}" if n_bytes else ""),

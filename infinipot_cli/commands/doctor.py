@@ -50,7 +50,8 @@ def doctor(
     try:
         found = load_config().values.get("pot.cache_limit")
         limit = int(str(found.value)) if found else limit
-        rows.append(_row("settings", "ok", str(config_file())))
+        none = "" if config_file().is_file() else " (not there; the defaults hold)"
+        rows.append(_row("settings", "ok", f"{config_file()}{none}"))
     except InfinipotError as error:
         rows.append(_row("settings", "problem", error.message))
     folders = {"data": data_folder(), "cache": cache_folder(), "state": state_folder()}

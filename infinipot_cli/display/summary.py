@@ -71,6 +71,14 @@ def age(seconds: float) -> str:
     return f"{seconds // 86_400:.0f} days ago"
 
 
+def roughly(seconds: float) -> str:
+    """An estimate of seconds for people, without digits that nobody can know."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    step = 10 if seconds < 600 else 60 if seconds < 6_000 else 600
+    return duration(step * round(seconds / step))
+
+
 def duration(seconds: float) -> str:
     """Seconds for people."""
     if seconds < 60:

@@ -40,13 +40,18 @@ def test_a_variable_names_the_file_of_settings(home: Path, tmp_path: Path, monke
     home.mkdir()
     (home / "config.toml").write_text("[pot]\nsize = 512\n")
     own = tmp_path / "own.toml"
-    own.write_text('[pot]\nsize = 256\ncache_limit = "1MiB"\n[model]\ndevice = "cpu"\n')
+    own.write_text(
+        '[pot]\nsize = 256\ncache_limit = "1MiB"\n[model]\ndevice = "cpu"\naliases = { big = "./x" }\n'
+        '[loaders]\nodt = "pandoc $1"\n'
+    )
     monkeypatch.setenv("INFINIPOT_CONFIG", str(own))
     assert run("config", "path").stdout.strip() == str(own)
     shown = origins(run("config", "show"))
     assert shown["pot.size"] == ("256", str(own))
-    assert shown["pot.cache_limit"] == (str(2**20), str(own))
+    assert shown["pot.cache_limit"] == ("1.0 MiB", str(own))
+    assert shown["pot.budget"] == ("automatic", "default")
     assert shown["model.device"] == ("cpu", str(own))
+    assert shown["model.aliases.big"] == ("./x", str(own)) and shown["loaders.odt"] == ("pandoc $1", str(own))
     monkeypatch.setenv("INFINIPOT_CONFIG", str(tmp_path / "none.toml"))
     missing = run("ask", "x.txt", "Who?")
     assert (missing.exit_code, "INFINIPOT_CONFIG" in missing.output) == (2, True)
@@ -68,7 +73,7 @@ def test_info_counts_what_a_reading_would_read(story: Path, tiny_model: Path, ho
     assert json.loads(run(*words, "--json").stdout)["seconds"] > 0
     plain = run(*words)
     assert plain.stdout == f"{story}\ttext\t\t{story.stat().st_size}\t{story.stat().st_size}\n"
-    assert re.search(r"\d+ distillations, 1 : 6 · tiny-llama · about [\d.]+ s to read", plain.stderr)
+    assert re.search(r"\d+ distillations, 6 tokens to a place · tiny-llama · about \d+ s to read", plain.stderr)
 
 
 def test_settings_come_from_the_nearest_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
