@@ -45,8 +45,9 @@ class CacheOptions:
             "--cache-limit",
             metavar="SIZE",
             parser=parse_bytes,
-            help="Room for readings that are kept unasked; the longest unused go first. 0 keeps none.",
-            show_default=CACHE_LIMIT,
+            help="Room for readings that are kept unasked; the longest unused go first. 0 keeps none; "
+            f"{CACHE_LIMIT} by default.",
+            show_default=False,
             rich_help_panel=_PANEL,
         ),
     ] = parse_bytes(CACHE_LIMIT)

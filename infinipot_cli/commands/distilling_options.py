@@ -151,7 +151,7 @@ class DistillingOptions(SizeOptions):
             "--keep-last",
             metavar="N",
             parser=settings.parse_size,
-            help="The latest tokens, so many, outlast a distillation.",
+            help="So many of the latest tokens are never dropped by a distillation.",
             rich_help_panel=_PANEL,
         ),
     ] = None

@@ -74,7 +74,7 @@ MaxTokens = Annotated[
         "--max-tokens",
         metavar="N",
         parser=settings.parse_size,
-        help=f"Longest answer; {settings.ASK_TOKENS} for ask, {settings.SUMMARY_TOKENS} for a summary.",
+        help=f"Longest answer in tokens; {settings.ASK_TOKENS} by default, {settings.SUMMARY_TOKENS} for a summary.",
         rich_help_panel="Output",
     ),
 ]

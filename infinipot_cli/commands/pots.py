@@ -95,7 +95,11 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
     policy = numbers.get("policy", DEFAULT)
     if policy in POLICIES:  # else one of another version
         policy = label(policy, tuple(numbers.get("policy_settings", {}).items()))
-    asked = "; ".join(header.questions) if header.catalyst == "catalyst-question" else "nothing yet, any may follow"
+    asked = (
+        "; ".join(header.questions)
+        if header.catalyst == "catalyst-question"
+        else "nothing yet; any question may follow"
+    )
     lines = [
         f"@{pot.name}  {size(pot.n_bytes)}  {pot.path}",
         f"model      {header.fingerprint.model} ({header.fingerprint.dtype})",

@@ -52,9 +52,10 @@ def check_quotes(words: Sequence[str], *, piped: bool, command: str) -> None:
     if len(asked) < fewest or any(_is_path(word) or " " in word for word in asked):
         return
     typed = shlex.join(["infinipot", command, *(sources or ([] if piped else ["book.txt"])), " ".join(asked)])
+    quotes = f"a question of several words needs quotes: {'… | ' if piped and not sources else ''}{typed}"
     raise DocumentError(
         f"{asked[0]} does not exist",
-        hint=f"a question of several words needs quotes: {'… | ' if piped and not sources else ''}{typed}",
+        hint=quotes if len(asked) > 2 else f"is its name right? {quotes}",
         code="not_found",
     )
 

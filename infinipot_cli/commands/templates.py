@@ -7,8 +7,8 @@ import typer
 from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import No
 from infinipot_cli.config import load_config
-from infinipot_cli.errors import OutputError
-from infinipot_cli.templates import load_template, own_file, template_names, template_text
+from infinipot_cli.errors import OutputError, UsageError
+from infinipot_cli.templates import CATALYSTS, DOCUMENT, load_template, own_file, template_names, template_text
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,9 +31,24 @@ def list_templates(
     """
     from infinipot_cli.display.listing import show_rows
 
-    rows = [{"name": name, "origin": origin} for name, origin in template_names().items()]
-    rows += [{"name": name, "origin": "settings"} for name in load_config().templates]
+    found = {name: (origin, _asks(name)) for name, origin in template_names().items()}
+    found |= {name: ("settings", str(held.get("question", ""))) for name, held in load_config().templates.items()}
+    # what people write their answers with comes before what judges a full pot
+    rows = [
+        {"name": name, "option": option, "asks": asks, "origin": origin}
+        for option in ("-t", "--catalyst")
+        for name, (origin, asks) in found.items()
+        if (option == "--catalyst") == (name in CATALYSTS.values())
+    ]
     show_rows(rows, as_json=json, names_only=names, pager=not no_pager, plain=plain)
+
+
+def _asks(name: str) -> str:
+    """The words of a prompt on one line, without the place of the document."""
+    try:
+        return " ".join(template_text(name).replace(DOCUMENT, "").split())
+    except UsageError as error:  # one of the user's own that cannot be read
+        return error.message
 
 
 @app.command()
