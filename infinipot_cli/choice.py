@@ -112,6 +112,25 @@ class Choice:
 
 PAPER = Choice()
 NAMES = tuple(field.name for field in dataclasses.fields(Choice))
+# The same in a few words, for `--set help`.
+SUMMARIES = {
+    "sinks": "so many of the first document tokens stay for ever",
+    "recent": "so many of the latest tokens stay whatever their scores",
+    "pool": "the catalyst's scores are the highest among so many neighbours (odd)",
+    "group_max": "a KV head's score is the highest of its query heads', not their sum",
+    "fill": "the distillation before the question keeps as much as fits",
+    "mass": "only as much stays as holds this share of the catalyst's scores",
+    "spread": "this share of the catalyst's places goes to the best of the whole layer",
+    "decay": "novelty is multiplied with this at each distillation",
+    "rank": "novelty is a token's rank in its chunk",
+    "fresh": "this share of the novel places is for what was read since the last distillation",
+    "renew": "novelty of what stays is found again at each distillation",
+    "words": "passages that hold words of the question keep up to this share of the budget",
+    "reread": "the best of them are read again before the question, up to this share",
+    "rest": "beside what is read again no more than this share stays",
+    "close": "passages that match less than this share of the best one are not read again",
+    "ahead": "the question stands in front of the document too",
+}
 
 
 def parse_value(name: str, text: str, kind: type) -> int | float | bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import NAMES
+from infinipot_cli.choice import NAMES, PAPER, SUMMARIES
 from infinipot_cli.commands import complete
 from infinipot_cli.errors import UsageError
-from infinipot_cli.policies import DEFAULT, POLICY_NAMES, has_catalyst, label, parse_settings
+from infinipot_cli.policies import DEFAULT, POLICIES, POLICY_NAMES, has_catalyst, label, parse_settings
 
 if TYPE_CHECKING:  # the plan brings tokenizers with it, and help must stay fast
     from infinipot_cli.plan import Task
@@ -44,6 +44,29 @@ def _memory(ctx: typer.Context, value: int | None) -> int | None:
     if value is not None and _is_typed(ctx, "pot_size"):
         raise _TWO_SIZES
     return value
+
+
+def _explained(ctx: typer.Context, choices: list[str] | None) -> list[str] | None:
+    """`--set help` lists the settings and ends the run."""
+    if "help" not in (choices or ()) or ctx.resilient_parsing:
+        return choices
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.listing import show_rows
+
+    rows = [
+        {"name": name, "paper": getattr(PAPER, name), "does": does, "policies": _policies_with(name)}
+        for name, does in SUMMARIES.items()
+    ]
+    show_rows(rows, as_json=False)
+    ours = f"where there is a question: {' '.join(settings.ASK_CHOICES)}; with pocket also"
+    line = f"{ours} {' '.join(settings.POCKET_CHOICES)}"
+    say(error_console(settings.Color.AUTO), line, style="dim")
+    raise typer.Exit
+
+
+def _policies_with(name: str) -> str:
+    taking = [policy for policy, listed in POLICIES.items() if name in listed.choices]
+    return "all" if len(taking) == len(POLICIES) else ", ".join(taking)
 
 
 def _is_typed(ctx: typer.Context, name: str) -> bool:
@@ -171,7 +194,8 @@ class DistillingOptions(SizeOptions):
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help=f"Keep other entries than the paper does: {', '.join(NAMES)}.",
+            callback=_explained,
+            help=f"Keep other entries than the paper does: {', '.join(NAMES)}. `--set help` says what each does.",
             autocompletion=complete.choices,
             rich_help_panel=_PANEL,
             show_default=False,

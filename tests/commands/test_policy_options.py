@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.choice import NAMES, SUMMARIES
 from infinipot_cli.policies import POLICIES, POLICY_NAMES
 
 
@@ -89,3 +90,12 @@ def test_a_catalyst_judges_by_name_or_from_a_file(
     )
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["pot"]["catalyst"] == name
+
+
+def test_set_help_says_what_each_setting_does() -> None:
+    result = run("ask", "--set", "help")
+    assert result.exit_code == 0
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [row[0] for row in rows] == list(NAMES) == list(SUMMARIES)
+    assert all(row[1] and row[2] and row[3] for row in rows)
+    assert "words=" in result.stderr and "reread=" in result.stderr
