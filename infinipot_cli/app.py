@@ -103,7 +103,7 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     if known.message:  # a command without any words has shown its help
         show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
     code = getattr(error, "exit_code", known.exit_code)
-    _put_record(known, code, _wanted_json(ctx, error))
+    _put_record(known, code, _wanted_json(ctx))
     if isinstance(known, StandardOutputError) and sys.stdout is not None:
         from infinipot_cli.display.answer import discard_output
 
@@ -128,10 +128,10 @@ def _put_record(known: InfinipotError, code: int, wanted: object) -> None:
         discard_output()
 
 
-def _wanted_json(ctx: typer.Context, error: Exception) -> object:
-    """How JSON was asked for, if it was; words that could not be parsed are searched for it as they were typed."""
-    if options.JSON in ctx.meta or not isinstance(error, typer.TyperException):
-        return ctx.meta.get(options.JSON)
+def _wanted_json(ctx: typer.Context) -> object:
+    """How JSON was asked for, if it was; what failed before words were parsed searches them as they were typed."""
+    if options.JSON in ctx.meta:
+        return ctx.meta[options.JSON]
     flags = list(takewhile(lambda word: word != "--", ctx.meta.get(AS_TYPED, ())))
     return options.LINES if "--jsonl" in flags else "--json" in flags
 

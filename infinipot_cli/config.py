@@ -167,8 +167,10 @@ def _merge(config: Config, text: str, path: Path) -> None:
     tables = _parse(text, path)
     known = {key.split(".")[0] for key in KEYS} | {"templates", "loaders"}
     for name, table in tables.items():
-        if name not in known or not isinstance(table, dict):
+        if name not in known:
             _refuse_unknown(name, known, path)
+        if not isinstance(table, dict):
+            raise UsageError(f"{name} in {path} must be a table", hint=f"[{name}] on a line of its own", code="config")
         if name == "templates":
             for template, entries in table.items():
                 config.templates[template] = _template(template, entries, path)

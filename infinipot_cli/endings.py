@@ -1,5 +1,12 @@
 """What a signal becomes while a command runs; known before anything else is imported."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+
 
 class Terminated(BaseException):
     """A polite request to end; carries the exit code, 128 plus the number of the signal."""
@@ -15,3 +22,39 @@ class Interrupted(KeyboardInterrupt):
     A class of its own, because Python remembers when a plain KeyboardInterrupt passes through `exec`, as it may while
     libraries are being imported, and then ends the process by the signal although the exception was caught.
     """
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let a signal that comes inside this act at its end; a second one acts at once.
+
+    For imports of large libraries. An exception that is raised in the middle of one may end up in a callback from C,
+    where it is lost or ends the process by another signal, or leave half a library for whoever imports it next.
+    """
+    handlers = {number: signal.getsignal(number) for number in _numbers()}
+    ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if noted:
+            ours[number](number, frame)
+        noted.append(number)
+
+    for number in ours:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        if noted:
+            ours[noted[0]](noted[0], None)
+
+
+def _numbers() -> list[int]:
+    """Of the signals that end a command; none outside the main thread, which alone gets them."""
+    import threading  # seldom needed, and --version must stay fast
+
+    if threading.current_thread() is not threading.main_thread():
+        return []
+    return [int(getattr(signal, name)) for name in _ENDING if hasattr(signal, name)]  # Windows has no SIGHUP

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from infinipot_cli.errors import DocumentError, OutputError
@@ -160,10 +161,15 @@ def _rows(query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
         with _open(history_file()) as database:
             return list(database.execute(query, values))
     except (OSError, sqlite3.Error) as error:
-        raise DocumentError(
-            f"the history in {history_file()} cannot be read: {error}", hint="infinipot history clear begins a new one",
-            code="history",
-        ) from error  # fmt: skip
+        raise _unreadable(str(error)) from error
+
+
+def _unreadable(reason: str) -> DocumentError:
+    return DocumentError(
+        f"the history in {history_file()} cannot be read: {reason}",
+        hint="infinipot history clear --yes begins a new one",
+        code="history",
+    )
 
 
 @contextlib.contextmanager
@@ -188,11 +194,14 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _entry(row: tuple[object, ...]) -> Entry:
     number, time, command, documents, pot, model, question, answer, n_read, kept = row
-    names = tuple(str(name) for name in json.loads(str(documents)))
-    texts = (str(model), str(question), str(answer))
-    return Entry(
-        float(str(time)), str(command), names, str(pot), *texts, int(str(n_read)), float(str(kept)), int(str(number))
-    )
+    try:
+        names = tuple(str(name) for name in json.loads(str(documents)))
+        when, share = float(str(time)), float(str(kept))
+        datetime.fromtimestamp(when).astimezone()  # which it is going to be shown as
+        texts = (str(model), str(question), str(answer))
+        return Entry(when, str(command), names, str(pot), *texts, int(str(n_read)), share, int(str(number)))
+    except (ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
+        raise _unreadable(f"entry {number} makes no sense") from error
 
 
 def _plain(text: str) -> str:

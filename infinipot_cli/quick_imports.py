@@ -19,6 +19,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from infinipot_cli import early_libraries
+from infinipot_cli.endings import held_back
 from infinipot_cli.late_shapes import bring_in, import_torch, imported_meanwhile
 from infinipot_cli.remembered_scan import remember_scan
 
@@ -35,7 +36,7 @@ _SPREAD = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """Import inside this.
+    """Import inside this; what is imported whole or not at all stands in `endings.held_back` besides.
 
     An import makes hundreds of thousands of objects that stay; the collector would walk over all of them again and
     again and find nothing. What was made is frozen, so that later collections pass it by too.
@@ -185,7 +186,8 @@ def import_libraries(*, is_embedded: bool = False) -> None:
     early_libraries.finish()
     with without_collecting(), _looking_up_quickly():
         before_transformers()
-        torch = import_torch() if is_embedded else import_module("torch")
+        with held_back():
+            torch = import_torch() if is_embedded else import_module("torch")
         spec = PathFinder.find_spec(COMPILER, torch.__path__)
         if spec is None or COMPILER in sys.modules:
             return
@@ -193,7 +195,8 @@ def import_libraries(*, is_embedded: bool = False) -> None:
         sys.modules[COMPILER] = deferred
         sys.meta_path.insert(0, _WholeFirst(deferred))
         try:
-            distributed = import_module("torch.distributed")
+            with held_back():
+                distributed = import_module("torch.distributed")
             _import_transformers(distributed)
         except Exception:  # of another version: it is imported as it is, by whoever needs it
             _forget()
@@ -205,7 +208,8 @@ def _import_transformers(distributed: Any) -> None:
     distributed.is_available = lambda: False
     try:
         for name in ("modeling_utils", "models.auto.modeling_auto", "integrations.sdpa_attention"):
-            import_module(f"transformers.{name}")
+            with held_back():  # of each, so that none is waited for long
+                import_module(f"transformers.{name}")
     finally:
         distributed.is_available = is_available
 

@@ -94,10 +94,10 @@ def resume(
         PotError: the pot is damaged, or another model has filled it.
         InfinipotError: anything else that can be known before the weights are needed.
     """
-    header = header_of(name)  # a damaged one is said before torch is imported
+    header, data = file.read_all(shelf.place_of(name), name)  # a damaged one is said before torch is imported
     session.begin()
     import_libraries(is_embedded=session.is_embedded)
-    header, state = file.read(shelf.place_of(name), name)
+    state = file.state_of(header, data, name)
     adopt(session, header, name)
     shelf.mark_used(name)
     task = session.settle(replace(task, ahead=header.ahead))

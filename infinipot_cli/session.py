@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
+from infinipot_cli.endings import held_back
 from infinipot_cli.errors import DocumentError, ModelError, UsageError
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame, next_turn
@@ -292,8 +293,8 @@ class Session:
             start = time.perf_counter()
             import_libraries(is_embedded=self.is_embedded)
             with without_collecting():
-                from infinipot_cli.model.load import load
-
+                with held_back():
+                    from infinipot_cli.model.load import load
                 self._loaded = load(self.files, self.loading)
             self.load_seconds = time.perf_counter() - start
         return self._loaded

@@ -15,7 +15,7 @@ ARROWS = {
     "errors": set(),
     "progress": set(),
     "stop": set(),
-    "quick_imports": {"early_libraries", "late_shapes", "remembered_scan"},
+    "quick_imports": {"early_libraries", "late_shapes", "remembered_scan", "endings"},
     "early_libraries": {"late_shapes"},
     "late_shapes": set(),
     "remembered_scan": {"places"},
@@ -28,7 +28,7 @@ ARROWS = {
     "templates": {"places", "errors"},
     "documents": {"errors"},
     "tokens": {"documents.piece"},
-    "model": {"settings", "quick_imports", "late_shapes", "errors"},
+    "model": {"settings", "quick_imports", "late_shapes", "endings", "errors"},
     "engine": {"model", "choice", "policies", "errors"},
     "choice": {"errors"},
     "policies": {"choice", "errors"},
@@ -53,6 +53,7 @@ ARROWS = {
     },
     "session": {
         "quick_imports",
+        "endings",
         "documents",
         "sources",
         "tokens",
@@ -104,6 +105,7 @@ ARROWS = {
         "logs",
         "progress",
         "settings",
+        "endings",
         "errors",
     },
     "commands": {

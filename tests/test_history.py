@@ -93,3 +93,13 @@ def test_many_processes_lose_nothing() -> None:
     for child in children:
         child.join()
     assert history.count() == 40
+
+
+@pytest.mark.parametrize("column", ["documents = '{'", "time = 1e300", "n_read = 'many'"])
+def test_an_entry_that_makes_no_sense_is_one_line(column: str) -> None:
+    history.record(ONE)
+    with sqlite3.connect(history.history_file()) as database:
+        database.execute(f"UPDATE answers SET {column}")
+    database.close()
+    with pytest.raises(DocumentError, match="entry 1 makes no sense"):
+        history.entries()

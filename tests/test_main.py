@@ -9,6 +9,7 @@ import pytest
 
 from infinipot_cli import __main__ as entry
 from infinipot_cli import __version__
+from infinipot_cli.endings import Interrupted, Terminated, held_back
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,25 @@ def test_signals_that_are_ignored_stay_ignored(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("infinipot_cli.app.app", lambda **_: signal.raise_signal(signal.SIGHUP))
     entry.main()
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_is_held_back_acts_at_the_end_and_a_second_one_at_once(number: int) -> None:
+    entry._handle_signals()
+    before, done = signal.getsignal(number), []
+
+    def importing(n_signals: int) -> None:
+        with held_back():
+            for _ in range(n_signals):
+                signal.raise_signal(number)
+            done.append("the rest")
+
+    for n_signals in (1, 2):
+        with pytest.raises((Interrupted, Terminated)):
+            importing(n_signals)
+        assert done == ["the rest"] and signal.getsignal(number) is before
+    with held_back():
+        pass
 
 
 def test_an_interrupt_that_passed_through_exec_is_still_130() -> None:

@@ -8,6 +8,7 @@ import typer
 from infinipot_cli.commands import log_alone
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.record import problem
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.console import error_console, say, waiting
@@ -89,7 +90,7 @@ def show_count(
     if json:
         put(safe_json(_record(session, count, is_dry_run=form is not None)))
     else:
-        show_rows(count.rows, plain=plain)
+        show_rows([_listed(row) for row in count.rows], plain=plain)
     for warning in count.warnings:
         show_warning(console, warning)
     for failure in count.failures:
@@ -113,7 +114,7 @@ def _add(
         if not may_fail:
             raise
         count.failures.append(error)
-        count.rows.append(_row(sources[0], error=error.message))
+        count.rows.append(_row(sources[0], error=error))
         return
     with reading:
         is_log_alone = form is not None and log_alone.is_enough(form, log_alone.watched(form, reading))
@@ -133,7 +134,7 @@ def _add(
             count.rows.append(
                 _row(
                     document.name, document.kind, document.n_pages, document.n_bytes, entry.n_tokens,
-                    error=failure.message if failure else "",
+                    error=failure,
                 )
             )  # fmt: skip
 
@@ -156,10 +157,16 @@ def _row(
     n_pages: int | None = None,
     n_bytes: int | None = None,
     n_tokens: int = 0,
-    error: str = "",
+    error: DocumentError | None = None,
 ) -> dict[str, object]:
     row: dict[str, object] = {"path": name, "type": kind, "pages": n_pages, "bytes": n_bytes, "tokens": n_tokens}
-    return {**row, **({"error": error} if error else {})}
+    return {**row, **({"error": problem(error)} if error else {})}
+
+
+def _listed(row: dict[str, object]) -> dict[str, object]:
+    """A row for people, who want of a failure its message."""
+    failed = row.get("error")
+    return {**row, "error": failed["message"]} if isinstance(failed, dict) else row
 
 
 def _seconds(session: Session, count: Count, plan: Plan) -> float | None:

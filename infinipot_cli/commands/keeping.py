@@ -9,6 +9,7 @@ from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.summary import size
 from infinipot_cli.errors import OutputError
+from infinipot_cli.pots.claim import Claim
 from infinipot_cli.pots.shelf import STOPPED
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
@@ -34,10 +35,11 @@ class Rhythm:
         session: that reads.
         reading: what is stored.
         form: under which name, and how often.
+        claim: on the pot that is replaced, if there is one.
     """
 
-    def __init__(self, session: Session, reading: Reading, form: Form) -> None:
-        self._session, self._reading, self._form = session, reading, form
+    def __init__(self, session: Session, reading: Reading, form: Form, claim: Claim | None = None) -> None:
+        self._session, self._reading, self._form, self._claim = session, reading, form, claim
         self._stored = time.monotonic()
 
     def look(self) -> str | None:
@@ -47,6 +49,8 @@ class Rhythm:
             return None
         try:
             save(self._session, self._reading, form.save_pot, form.entries)
+            if self._claim is not None:
+                self._claim.renew()
         except OutputError as error:
             return error.message
         finally:

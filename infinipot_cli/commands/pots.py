@@ -79,7 +79,7 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
     from dataclasses import asdict
 
     from infinipot_cli.display.listing import put
-    from infinipot_cli.display.safe import safe, safe_json
+    from infinipot_cli.display.safe import safe_json, safe_line
     from infinipot_cli.display.summary import size
     from infinipot_cli.pots.file import read_header
     from infinipot_cli.pots.originals import fate_of
@@ -115,7 +115,7 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
             for source in header.sources
         ),
     ]
-    put(safe("\n".join(lines)))
+    put("\n".join(map(safe_line, lines)))
 
 
 @app.command()
@@ -208,8 +208,10 @@ def export(
     infinipot pots export book book.pot
     """
     from infinipot_cli.display.listing import put
+    from infinipot_cli.display.output_file import check_named
     from infinipot_cli.pots.shelf import export as copy
 
+    check_named(str(target), "export")
     put(str(copy(name, target)))
 
 

@@ -105,7 +105,7 @@ def counted_only(reading: Reading, key: str) -> dict[str, object]:
                 "path": entry.document.name,
                 "type": entry.document.kind,
                 "pages": entry.document.n_pages,
-                **({"error": _problem(entry.document.failure)} if entry.document.failure else {}),
+                **({"error": problem(entry.document.failure)} if entry.document.failure else {}),
                 **({"log": digest_record(entry.log)} if entry.log is not None else {}),
             }
             for entry in reading.inputs
@@ -116,10 +116,11 @@ def counted_only(reading: Reading, key: str) -> dict[str, object]:
 
 def failed(source: str, error: InfinipotError) -> dict[str, object]:
     """A document that could not be read, among others that could."""
-    return {"schema": SCHEMA, "input": [{"path": source}], "error": _problem(error)}
+    return {"schema": SCHEMA, "input": [{"path": source}], "error": problem(error)}
 
 
-def _problem(error: InfinipotError) -> dict[str, object]:
+def problem(error: InfinipotError) -> dict[str, object]:
+    """What failed, beside what did not."""
     return {"code": error.code, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
 
 
@@ -187,7 +188,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
                 "pages": entry.document.n_pages,
                 "tokens": entry.n_tokens,
                 "kept": round(entry.n_kept, 2),
-                **({"error": _problem(entry.document.failure)} if entry.document.failure else {}),
+                **({"error": problem(entry.document.failure)} if entry.document.failure else {}),
                 **({"log": digest_record(entry.log)} if entry.log is not None and entry.log.is_log else {}),
             }
             for entry in reading.inputs

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 import typer
@@ -21,7 +21,7 @@ from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
-from infinipot_cli.display.output_file import check_apart, output_file
+from infinipot_cli.display.output_file import check_apart, check_different, output_file
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
@@ -31,7 +31,8 @@ from infinipot_cli.errors import DocumentError, ModelError, StandardOutputError,
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
-from infinipot_cli.pots.shelf import LAST, place_of
+from infinipot_cli.pots.claim import Claim
+from infinipot_cli.pots.shelf import LAST, path_of, place_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session
@@ -92,6 +93,7 @@ class Reply:
         stored = [str(place_of(self._pot))] if self._pot is not None else []
         for output, option in ((self._form.output, "-o"), (self._form.html, "--html")):
             check_apart(output, [*sources, *self._form.inputs, *stored], option)
+        check_different({"-o": self._form.output, "--html": self._form.html, "--save-pot": self._pot_file})
         if each and len(sources) > 1 and (self._pot or self._form.save_pot):
             raise UsageError("a stored pot holds all documents together", hint="leave --each out")
         if self._form.html is not None and (task.further or (each and len(sources) > 1)):
@@ -109,6 +111,11 @@ class Reply:
                 self._reading(sources, task, page)
             page.close()
         self._end(len(sources))
+
+    @property
+    def _pot_file(self) -> str | None:
+        """Where the pot will be stored, if it will be."""
+        return None if self._form.save_pot is None else str(path_of(self._form.save_pot))
 
     def _end(self, n_sources: int) -> None:
         """Last words, and the exit code of a run that did not do all that was asked.
@@ -157,7 +164,7 @@ class Reply:
         show_warning(error_console(self._form.color) if self._form.strict else self._console, message)
 
     def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
-        with self._prepared(sources, task) as reading:
+        with self._claimed() as claim, self._prepared(sources, task) as reading:
             reading.pins = self._form.pins
             reading.announces |= self._form.announce
             if self._form.reports:
@@ -181,7 +188,7 @@ class Reply:
             self._cache.say_found(reading)
             shown = ReadingBar(self._console, waiting=f"loading {model}", among=self._among)
             with reading.stop.on_interrupt(), shown as bar:
-                rhythm = Rhythm(self._session, reading, self._form)
+                rhythm = Rhythm(self._session, reading, self._form, claim)
                 for progress in reading.read():
                     bar.update(progress)
                     if (problem := rhythm.look()) is not None:
@@ -212,6 +219,18 @@ class Reply:
                 page.record(several_answers(self._session, reading, answers, self._key))
             self._report(reading, answers)
             self._remember(reading, answers)
+
+    @contextlib.contextmanager
+    def _claimed(self) -> Iterator[Claim | None]:
+        """Nobody else reads into the stored pot that what is read will replace."""
+        if self._pot is None or self._pot_file != str(place_of(self._pot)):
+            yield None
+            return
+        claim = Claim(place_of(self._pot), self._pot)
+        try:
+            yield claim
+        finally:
+            claim.close()
 
     def _say_state(self, reading: Reading) -> None:
         """What went wrong with the documents, and what was odd about them."""

@@ -20,7 +20,7 @@ from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.safe import safe_line
 from infinipot_cli.display.sources import lost_line, show_sources, source_lines, unheard_line
 from infinipot_cli.display.summary import percent
-from infinipot_cli.errors import InfinipotError, UsageError
+from infinipot_cli.errors import InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.explain.citations import is_refusal
 from infinipot_cli.plan import Task
 from infinipot_cli.pots.shelf import check_new_name, check_target
@@ -76,6 +76,8 @@ class Talk:
                     self._obey(word, rest.strip())
                 elif line.strip():
                     self._answer(line.strip())
+            except StandardOutputError:  # the next answer could not be written either
+                raise
             except InfinipotError as error:  # a mistake in one line does not end the conversation
                 show_problem(error_console(self._form.color), error.message, error.hint)
 
@@ -217,18 +219,37 @@ def talk_about(
     Reply(session, form, key="answer").run(words, task, then=talk)
 
 
+_PROMPT = "› "
+
+
+def _prompted_apart() -> Iterator[str]:
+    """Lines of a terminal, prompted on standard error."""
+    while True:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(_PROMPT)
+            sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            return
+        yield line
+
+
 def typed() -> Iterator[str]:
     """Lines of standard input; a terminal is prompted and can edit them."""
     if sys.stdin is None:
         return
     if not sys.stdin.isatty():
-        yield from sys.stdin
+        for line in sys.stdin.buffer:  # whatever the locale, and one bad byte spoils no more than its letter
+            yield line.decode("utf-8", "replace")
+        return
+    if not sys.stdout.isatty():  # the prompt is not part of the answers
+        yield from _prompted_apart()
         return
     with contextlib.suppress(ImportError):  # a Python without it can do without line editing
         import readline  # noqa: F401  (being imported is what makes input() edit lines)
     while True:
         try:
-            yield input("› ")
+            yield input(_PROMPT)
         except (EOFError, KeyboardInterrupt) as end:
             sys.stdout.write("\n")  # Ctrl-D and Ctrl-C leave the cursor behind the prompt
             if isinstance(end, KeyboardInterrupt):

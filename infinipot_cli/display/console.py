@@ -7,7 +7,8 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
 
 from rich.console import Console as Console  # callers name it in annotations
 from rich.text import Text
@@ -25,11 +26,11 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool
         plain: on a terminal too, print as into a pipe.
     """
     # a closed standard error (2>&-) is None in Python; then there is nobody to tell
-    stream = sys.stderr if sys.stderr is not None else io.StringIO()
+    stream = _Patient(sys.stderr) if sys.stderr is not None else io.StringIO()
     is_terminal = stream.isatty() and not plain
     has_color = color is Color.ALWAYS or (color is Color.AUTO and not plain and _is_forced())
     return Console(
-        file=stream,
+        file=stream,  # type: ignore[arg-type]  # it writes like one
         no_color={Color.AUTO: None, Color.ALWAYS: False, Color.NEVER: True}[color],
         # Rich and its like take CI variables for terminals; a stream is a terminal when it says so.
         force_terminal=is_terminal or has_color,
@@ -41,6 +42,37 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool
         soft_wrap=not is_terminal,
         quiet=quiet,
     )
+
+
+class _Patient:
+    """Standard error that is written to as long as it takes anything: a full disk there must not cost the answer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write; what cannot be written is lost, and so is all that follows."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, likewise."""
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            # what waits in the stream would fail once more when the process ends, and change its exit code
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self._stream.fileno())
+                os.close(null)
 
 
 def _is_forced() -> bool:

@@ -4,11 +4,14 @@ import contextlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from infinipot_cli.endings import Terminated
 from infinipot_cli.errors import OutputError, UsageError
+
+_MOST_NAME = 100  # bytes of a name that are repeated in that of the file beside it
 
 
 @contextlib.contextmanager
@@ -29,7 +32,7 @@ def output_file(path: str, *, by_line: bool = False) -> Iterator[TextIO]:
     try:
         try:
             yield stream
-        except (KeyboardInterrupt, Exception) as error:
+        except (KeyboardInterrupt, Terminated, Exception) as error:
             # an error that ends the run after whole lines were written must not take them along
             if by_line and not isinstance(error, OutputError) and stream.tell():
                 _commit(stream, temporary, target, path)
@@ -63,6 +66,26 @@ def check_apart(output: str | None, inputs: Iterable[str], option: str) -> None:
                 raise UsageError(f"{option} {output} would write over what is read", hint="name another file to write")
 
 
+def check_different(outputs: Mapping[str, str | None]) -> None:
+    """Refuse two outputs in one file.
+
+    Args:
+        outputs: paths by the option that names them; None for what is not wanted.
+
+    Raises:
+        UsageError: two of them are the same file.
+    """
+    taken: dict[str, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        with contextlib.suppress(ValueError):  # a zero byte in the name, which is said elsewhere
+            place = os.path.realpath(path)
+            if place in taken:
+                raise UsageError(f"{taken[place]} and {option} both name {path}", hint="name two files")
+            taken[place] = option
+
+
 def check_output(path: str) -> None:
     """Find out before the work begins whether a file can be made, for one that is written when all is done.
 
@@ -80,7 +103,8 @@ def _begun(path: str) -> tuple[Path, int, Path]:
         target = Path(os.path.realpath(path))
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
             raise OutputError(f"{path} is no regular file", hint="name a file to write", code="output_failed")
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+        stem = os.fsdecode(os.fsencode(target.name)[:_MOST_NAME])
+        handle, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=".tmp", dir=target.parent)
     return target, handle, Path(name)
 
 

@@ -29,8 +29,18 @@ def safe(text: str) -> str:
 
 
 def safe_line(text: str) -> str:
-    """The same on one line, for names and messages."""
-    return text.translate(_ONE_LINE)
+    """The same on one line, for names and messages; bytes of a name that no locale could read stand as U+FFFD."""
+    return _readable(text).translate(_ONE_LINE)
+
+
+def _readable(text: str) -> str:
+    """The text with the bytes that Python hides in a name decoded as UTF-8, which they mostly are."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        return text
 
 
 def safe_json(record: Mapping[str, object], *, one_line: bool = False) -> str:

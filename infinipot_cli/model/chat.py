@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from infinipot_cli.endings import held_back
 from infinipot_cli.errors import ModelError
 from infinipot_cli.quick_imports import before_transformers, without_collecting
 
@@ -124,7 +125,7 @@ def _shows_each(rendered: str, messages: list[dict[str, Any]]) -> bool:
 
 
 def _rendered(template: str, special_tokens: Mapping[str, str], think: bool, messages: list[dict[str, Any]]) -> str:
-    with without_collecting():
+    with without_collecting(), held_back():
         before_transformers()
         from transformers.utils.chat_template_utils import render_jinja_template
 

@@ -95,6 +95,15 @@ def read(path: Path, name: str) -> tuple[Header, "PotState"]:
         PotError: it is missing, cut off, altered, or no pot at all.
     """
     header, data = read_all(path, name)
+    return header, state_of(header, data, name)
+
+
+def state_of(header: Header, data: bytes, name: str) -> "PotState":
+    """What stands in a pot's file, whose sum was checked.
+
+    Raises:
+        PotError: it is no safetensors file.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -104,7 +113,7 @@ def read(path: Path, name: str) -> tuple[Header, "PotState"]:
         tensors = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, AssertionError) as error:
         raise PotError(f"pot {name} is damaged", hint=_AGAIN, code="damaged_pot") from error
-    return header, PotState(header.numbers, tensors)
+    return PotState(header.numbers, tensors)
 
 
 _AGAIN = "read its documents again, or fetch the file again in full"

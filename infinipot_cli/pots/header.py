@@ -1,6 +1,7 @@
 """What a stored pot says about itself: format, model, settings and sources. No torch."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -159,6 +160,7 @@ def _is_sound(header: Header) -> bool:
     # a bool is an int to Python, and a count to nobody
     return (
         type(header.created) in (int, float)
+        and math.isfinite(header.created)
         and all(isinstance(text, str) for text in texts)
         and all(type(count) is int and count >= 0 for count in counts)
         and header.entries in ENTRIES

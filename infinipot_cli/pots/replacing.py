@@ -55,7 +55,7 @@ def sweep(folder: Path) -> None:
 def _sweep_one(part: Path) -> None:
     descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
-        is_ours = _lock(descriptor, wait=False)
+        is_ours = lock(descriptor, wait=False)
         if is_ours or (is_ours is None and time.time() - os.fstat(descriptor).st_mtime > _SURELY_GONE):
             part.unlink()
     finally:
@@ -69,7 +69,7 @@ def _part_beside(target: Path) -> Iterator[tuple[int, Path]]:
     while True:
         part = target.with_name(f".{stem}.pot.{secrets.token_hex(6)}.part")
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        _lock(descriptor, wait=True)
+        lock(descriptor, wait=True)
         if os.fstat(descriptor).st_nlink:  # else it was swept before it was locked
             break
         os.close(descriptor)
@@ -81,8 +81,8 @@ def _part_beside(target: Path) -> Iterator[tuple[int, Path]]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, *, wait: bool) -> bool | None:
-    """Whether a file could be locked; None where files cannot be."""
+def lock(descriptor: int, *, wait: bool) -> bool | None:
+    """Whether an open file could be locked, until it is closed; None where files cannot be."""
     try:
         import fcntl
     except ImportError:

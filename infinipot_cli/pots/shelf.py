@@ -105,6 +105,13 @@ def check_target(name: str) -> None:
     path = path_of(name)
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
+    if is_file_name(name) and path.exists():
+        try:
+            read_header(path, name)
+        except PotError as error:  # ".pot" is the ending of other files too
+            raise OutputError(
+                f"{path} is there and is no pot", hint="name another file for the pot", code="output_failed"
+            ) from error
     if not is_file_name(name):
         if not is_writable(path.parent):
             raise OutputError(

@@ -1,5 +1,6 @@
 """A conversation answers what `ask` would, remembers where it should, and does not end when the pot is full."""
 
+import io
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -15,6 +16,7 @@ from infinipot_cli.app import app
 from infinipot_cli.choice import Choice
 from infinipot_cli.commands.talk import typed
 from infinipot_cli.conversation import Conversation
+from infinipot_cli.errors import StandardOutputError
 from infinipot_cli.model.chat import next_turn
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.resume import resume
@@ -271,6 +273,38 @@ def test_whoever_leaves_at_the_prompt_begins_a_new_line(
 
     monkeypatch.setattr("builtins.input", left)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     with pytest.raises(KeyboardInterrupt) if end is KeyboardInterrupt else nullcontext():
         assert list(typed()) == []
     assert capsys.readouterr().out == "\n"
+
+
+def test_a_byte_that_is_no_letter_spoils_no_more_than_its_own_line(story: Path, tiny_model: Path) -> None:
+    words = ["chat", str(story), "-m", str(tiny_model), *SMALL, "--no-history"]
+    clean = CliRunner().invoke(app, words, input=b"Who?\nWhat is it?\n")
+    spoiled = CliRunner().invoke(app, words, input=b"Who?\ncaf\xe9 or tea?\nWhat is it?\n")
+    assert (clean.exit_code, spoiled.exit_code) == (0, 0)
+    first, last = clean.stdout.splitlines()[0], clean.stdout.splitlines()[-1]
+    assert spoiled.stdout.startswith(first) and spoiled.stdout.rstrip().endswith(last)
+
+
+def test_prompts_stay_out_of_what_is_piped_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Who?\nWhen?\n"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    assert [line.strip() for line in typed()] == ["Who?", "When?"]
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("›")) == ("", 3)
+
+
+def test_a_conversation_whose_answers_cannot_be_written_ends(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, text: str) -> None:
+        raise StandardOutputError("the answer cannot be written: no space", code="output_failed")
+
+    monkeypatch.setattr("infinipot_cli.display.answer.AnswerWriter.write", full)
+    words = ["chat", str(story), "-m", str(tiny_model), *SMALL]
+    result = run(*words, stdin="Who?\nWhat?\n")
+    assert result.exit_code == 7 and result.stderr.count("no space") == 1

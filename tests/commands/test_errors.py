@@ -27,6 +27,8 @@ def mistakes(tmp_path: Path, tiny_model: Path, model_with_code: Path) -> dict[st
     empty.touch()
     blank.write_text(" \n\n ")
     binary.write_bytes(bytes(range(256)) * 50)
+    gettext = tmp_path / "messages.pot"
+    gettext.write_text('msgid "one"\nmsgstr "eins"\n')
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "config.json").write_text("{}")
@@ -76,6 +78,14 @@ def mistakes(tmp_path: Path, tiny_model: Path, model_with_code: Path) -> dict[st
         "report into no folder": ([*ask, *model, "--html", str(tmp_path / "no" / "x")], 7, "no/x"),
         "code of its own": ([*ask, "-m", str(model_with_code), "-q"], 4, "coded needs code from its own folder to run"),
         "no such pot": (["ask", "@nowhere", "who?", *model], 6, "there is no pot @nowhere"),
+        "answer over the report": ([*ask, *model, "-o", "x.out", "--html", "./x.out"], 2, "-o and --html both name"),
+        "pot over the answer": (
+            [*ask, *model, "-o", "x.pot", "--save-pot", "./x.pot"],
+            2,
+            "-o and --save-pot both name",
+        ),
+        "pot over another file": ([*ask, *model, "--save-pot", str(gettext)], 7, "messages.pot is there and is no pot"),
+        "pot copied to a stream": (["pots", "export", "book", "-"], 2, "is no file"),
         "no such folder to write to": ([*ask, *model, "-o", str(tmp_path / "no" / "x")], 7, "no/x"),
     }
 
@@ -118,6 +128,10 @@ NAMES = [
     "report into no folder",
     "code of its own",
     "no such pot",
+    "answer over the report",
+    "pot over the answer",
+    "pot over another file",
+    "pot copied to a stream",
     "no such folder to write to",
 ]
 
@@ -302,3 +316,17 @@ def test_code_of_a_model_runs_only_when_it_is_trusted(
     trusted = run(*words, "-m", str(model_with_code), "--trust-remote-code")
     assert trusted.exit_code == 0, trusted.stderr
     assert (model_with_code / "ran").exists() and trusted.stdout == plain.stdout
+
+
+@pytest.mark.parametrize("words", [["ask", "x.txt", "Who is it?"], ["pots", "list"], ["history", "list"]])
+def test_settings_that_are_broken_are_said_in_json_where_that_was_asked_for(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text("[model\n")
+    result = run(*words, "--json")
+    said = json.loads(result.stdout)["error"]
+    assert (result.exit_code, said["exit_code"], said["code"]) == (2, 2, "config")
+    assert json.loads(run("x.txt", "--json").stdout)["error"]["exit_code"] == 2
+    (tmp_path / "config.toml").write_text("model = 3\n")
+    assert "model in" in run(*words).stderr and "must be a table" in " ".join(run(*words).stderr.split())

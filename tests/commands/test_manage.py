@@ -133,7 +133,7 @@ def test_sizes_of_the_settings_give_way_to_a_model_and_to_a_stored_pot(
         ("[output]\ncolor = 'red'", "'auto' or 'always' or 'never'", ""),
         ("[output]\nquiet = 1", "true or false", ""),
         ("[pot", "is no valid TOML", ""),
-        ("model = 3", "there is no setting model", ""),
+        ("model = 3", "model in infinipot.toml must be a table", "[model]"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(home: Path, text: str, message: str, hint: str) -> None:
@@ -228,6 +228,9 @@ def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> lis
 def test_every_json_document_is_as_the_schema_says(home: Path, story: Path, tiny_model: Path) -> None:
     schema = json.loads(run("schema").stdout)
     words = [str(story), "-m", str(tiny_model), *SMALL, "-n", "20"]
+    empty = Path("empties")
+    empty.mkdir()
+    (empty / "bad.txt").write_bytes(bytes(range(256)) * 9)
     log = Path("app.log")
     log.write_text("".join(f"2026-05-03 10:00:{n:02} {'ERROR' if n == 7 else 'INFO'} request {n}\n" for n in range(60)))
     for command in (
@@ -238,6 +241,8 @@ def test_every_json_document_is_as_the_schema_says(home: Path, story: Path, tiny
         ["ask", "missing.txt", "Who?", "--json"],
         ["ask", *words, "Who?", "--dry-run", "--json"],
         ["info", *words[:-2], "--json"],
+        ["info", str(empty), str(story), "-m", str(tiny_model), "--json"],
+        ["summarize", str(story), "missing.txt", *words[1:], "--dry-run", "--json"],
         ["read", *words[:-2], "--save-pot", "story", "--json"],
         ["pots", "list", "--json"],
         ["config", "show", "--json"],

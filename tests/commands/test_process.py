@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import random
 import re
 import select
 import signal
@@ -288,3 +289,31 @@ def test_plain_on_a_terminal_is_as_in_a_pipe(command: list[str], story: Path) ->
         return re.sub(r"[\d.:]+ s|\d+ tok/s", "", said.decode().replace("\r\n", "\n"))
 
     assert without_times(shown) == without_times(piped.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_a_full_standard_error_costs_no_answer_and_no_exit_code(command: list[str], story: Path) -> None:
+    words = [*command, str(story), "What is the pass key?", "--no-log"]
+    wanted = subprocess.run(words, capture_output=True, check=True).stdout
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=full, check=False)
+        missing = subprocess.run([*command, "missing.txt", "Who?"], stdout=subprocess.PIPE, stderr=full, check=False)
+    assert (done.returncode, done.stdout) == (0, wanted)
+    assert (missing.returncode, missing.stdout) == (3, b"")
+
+
+@pytest.mark.slow
+def test_a_signal_in_the_midst_of_imports_ends_it_with_its_code(command: list[str], story: Path) -> None:
+    """Where an exception that is raised at once may be lost in a library, or end the process by another signal."""
+    rng = random.Random(3)
+    for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)] * 3:
+        with subprocess.Popen(
+            [*command, str(story), "Who?", "-q"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as child:
+            time.sleep(0.5 + 2.5 * rng.random())
+            child.send_signal(number)
+            _, error = child.communicate(timeout=60)
+        assert (child.returncode, error) in ((code, b""), (0, b"")), (number, error)
