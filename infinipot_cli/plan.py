@@ -200,7 +200,8 @@ def make_plan(
     needed = max(n_catalyst + 1, n_suffix + answer)
     # What it must be able to keep: the prefix, and enough of the document for reading it to make sense.
     smallest_budget = _smallest_budget(n_prefix, size)
-    if needed + smallest_budget > size and distills(request.policy or DEFAULT, request.policy_settings):
+    kept = max(smallest_budget, request.budget or 0)
+    if needed + kept > size and distills(request.policy or DEFAULT, request.policy_settings):
         # the question stays while the answer grows past the pot, and the catalyst must fit behind both
         needed, answer = n_suffix + max(n_catalyst, SHORTEST_ANSWER) + 1, SHORTEST_ANSWER
         smallest_budget = max(smallest_budget, n_prefix + n_suffix + SHORTEST_ANSWER)

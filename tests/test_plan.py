@@ -92,3 +92,15 @@ def test_the_most_that_a_budget_may_be_works() -> None:
         plan_for(prompt(2, 20, 20), PotRequest(capacity=256, budget=250))
     most = int(caught.value.hint.split()[1])
     assert plan_for(prompt(2, 20, 20), PotRequest(capacity=256, budget=most)).budget == most
+
+
+@pytest.mark.parametrize("budget", [None, 300, 450])
+def test_a_longer_answer_is_never_refused_where_a_shorter_and_a_longer_one_are_not(budget: int | None) -> None:
+    def is_made(max_tokens: int) -> bool:
+        try:
+            plan_for(prompt(3, 20, 35), PotRequest(capacity=700, budget=budget, max_tokens=max_tokens))
+        except PotSizeError:
+            return False
+        return True
+
+    assert all(is_made(max_tokens) for max_tokens in range(1, 1500, 7))

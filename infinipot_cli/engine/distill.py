@@ -126,6 +126,12 @@ def _must_stay(pot: Pot, origins: Tensor, protected: Tensor | None) -> Tensor | 
     return protected
 
 
+def n_staying(pot: Pot) -> int:
+    """Places of a head, the prefix included, that no distillation gives away."""
+    protected = _must_stay(pot, pot.origins, None)
+    return pot.n_prefix + (0 if protected is None else int(protected.sum(-1).max()))
+
+
 def _places(pot: Pot, protected: Tensor) -> int:
     """Places that what must stay takes, the prefix included; protected as for `distill`.
 

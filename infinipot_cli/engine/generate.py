@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from infinipot_cli.engine.attended import Attended
 from infinipot_cli.engine.consume import plain_ids
-from infinipot_cli.engine.distill import distill
+from infinipot_cli.engine.distill import distill, n_staying
 from infinipot_cli.engine.events import Step
 from infinipot_cli.engine.ingest import absorb
 from infinipot_cli.engine.policies import Timing
@@ -64,20 +64,25 @@ def generate(
 def _make_room_for(model: PreTrainedModel, pot: Pot, n_suffix: int, max_new_tokens: int) -> None:
     """Distill if suffix and answer would not fit."""
     must_distill = pot.n_held + n_suffix + max_new_tokens > pot.capacity and pot.n_held > pot.budget
-    _check_room(pot, pot.budget if must_distill else pot.n_held, n_suffix, max_new_tokens)
+    n_stays = n_staying(pot) if must_distill else pot.n_prefix
+    n_met = max(pot.budget, n_stays) if must_distill else pot.n_held
+    _check_room(pot, n_met, n_stays, n_suffix, max_new_tokens)
     if must_distill:
         n_room = pot.capacity - n_suffix - max_new_tokens
         n_kept = max(pot.budget, min(n_room, pot.n_held)) if pot.choice.fill else None
         distill(model, pot, n_kept=n_kept, n_places=max(n_room, 0))
 
 
-def _check_room(pot: Pot, n_kept: int, n_suffix: int, max_new_tokens: int) -> None:
-    """Refuse, before anything is done, what cannot fit beside the `n_kept` entries that suffix and answer will meet."""
-    n_asked = n_kept + n_suffix
+def _check_room(pot: Pot, n_kept: int, n_stays: int, n_suffix: int, max_new_tokens: int) -> None:
+    """Refuse, before anything is done, what cannot fit beside the `n_kept` entries that suffix and answer will meet.
+
+    Of these `n_stays` stay whatever is distilled while answering.
+    """
+    n_asked, n_full = n_kept + n_suffix, pot.capacity - len(pot.catalyst_ids)
     if n_asked > pot.capacity:
         raise PotSizeError(f"{n_kept} entries and a question of {n_suffix} tokens do not fit a pot of {pot.capacity}")
     if n_asked + max_new_tokens > pot.capacity and (
-        n_asked > pot.capacity - len(pot.catalyst_ids) or pot.budget < pot.n_prefix + n_suffix + 2
+        n_asked > n_full or pot.budget < pot.n_prefix + n_suffix + 2 or n_stays + n_suffix + 2 >= n_full
     ):
         raise PotSizeError(
             f"an answer of {max_new_tokens} tokens does not fit beside {n_kept} entries and a question of {n_suffix}"
@@ -143,7 +148,8 @@ class _Decoding:
         if pot.n_held + n_to_feed <= pot.capacity or pot.n_held < pot.capacity - len(pot.catalyst_ids):
             return
         n_suffix = self.suffix_end - self.suffix_start
-        n_recent = min(RECENT, (pot.budget - pot.n_prefix - n_suffix) // 2)
+        n_free = pot.capacity - len(pot.catalyst_ids) - n_staying(pot) - n_suffix
+        n_recent = min(RECENT, (pot.budget - pot.n_prefix - n_suffix) // 2, max(1, n_free // 2))
         origins = pot.origins
         protected = (origins >= self.suffix_start) & (origins < self.suffix_end)
         protected |= (origins >= self.suffix_end) & (origins >= pot.n_seen - n_recent)

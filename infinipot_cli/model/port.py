@@ -109,7 +109,7 @@ def _prove(model: PreTrainedModel) -> Port:
     config = model.config.get_text_config(decoder=True)
     windows = _windows(model)
     context = getattr(config, "max_position_embeddings", None)
-    ropes = probe_rope(model, min(context or 128, stable_length(model) or 128))
+    ropes = probe_rope(model, min(context or 128, stable_length(model) or context or 128))
     if len(ropes) != len(windows):
         raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
     cached, state_width = _check_capture(model, len(windows))

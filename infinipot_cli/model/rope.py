@@ -18,6 +18,8 @@ from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.cache_name import handed
 
 PROBE_POSITIONS = (0, 1, 2, 3, 7, 19, 43, 101)
+# Where frequencies part that are alike in their fast pairs; as far as the model was trained.
+FAR_POSITIONS = (1009, 4001)
 # Rotations whose angles depend on how many positions there are.
 CHANGING_ROPES = {"dynamic", "longrope"}
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -136,14 +138,15 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     Raises:
         UnsupportedModelError: the keys are not a rotation of one vector.
     """
-    positions = torch.tensor([p for p in PROBE_POSITIONS if p < n_positions], device=model.device)
+    valid = [place for place in (*PROBE_POSITIONS, *FAR_POSITIONS) if place < n_positions]
+    positions, n_near = torch.tensor(valid, device=model.device), sum(place <= max(PROBE_POSITIONS) for place in valid)
     cache = DynamicCache(config=model.config.get_text_config(decoder=True))
-    ids = torch.full(
-        (len(positions), 1), 7 % model.config.get_text_config(decoder=True).vocab_size, device=model.device
+    ids = torch.full((len(positions), 1), _probe_id(model), device=model.device)
+    logits = (
+        model(input_ids=ids, position_ids=positions[:, None], use_cache=True, **handed(model, cache))
+        .logits[:n_near]
+        .float()
     )
-    logits = model(
-        input_ids=ids, position_ids=positions[:, None], use_cache=True, **handed(model, cache)
-    ).logits.float()
     tolerance = TOLERANCE.get(model.dtype, 3e-2)
     if _error(logits, logits[:1].expand_as(logits)) > 10 * tolerance:
         raise UnsupportedModelError(
@@ -152,7 +155,7 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     frequencies = _frequencies(model)
     layers: list[LayerRope] = []
     for layer in cache.layers:
-        rope = _fit_layer(layer, positions, frequencies, tolerance, model.config.model_type)
+        rope = _fit_layer(layer, positions, n_near, frequencies, tolerance, model.config.model_type)
         # layers that turn alike share one object, and its table
         layers.append(next((known for known in layers if known.is_like(rope)), rope))
     if not any(layer.is_rotary for layer in layers):
@@ -162,17 +165,29 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
     return layers
 
 
-def _fit_layer(layer: object, positions: Tensor, frequencies: list[Tensor], tolerance: float, name: str) -> LayerRope:
+def _probe_id(model: PreTrainedModel) -> int:
+    """A token whose embedding is not all zeros, as that of padding may be: zeros look alike at every position."""
+    n_tokens = int(model.config.get_text_config(decoder=True).vocab_size)
+    embed = model.get_input_embeddings()
+    for token in (7, 11, 19, 5):
+        if bool(embed(torch.tensor([token % n_tokens], device=model.device)).any()):
+            return token % n_tokens
+    return 7 % n_tokens
+
+
+def _fit_layer(
+    layer: object, positions: Tensor, n_near: int, frequencies: list[Tensor], tolerance: float, name: str
+) -> LayerRope:
     """The rotation of one cached layer, wherever in the cache it is."""
     keys, values = (getattr(layer, part, None) for part in ("keys", "values"))
     if not isinstance(keys, Tensor) or not isinstance(values, Tensor):
         raise UnsupportedModelError(f"{name} keeps no keys and values to choose from")
     keys, values = keys[:, :, 0].float(), values[:, :, 0].float()
-    if _is_same(values, tolerance):
-        return _fit(keys, positions, frequencies, tolerance, name)
-    if not _is_same(keys, tolerance):
+    if _is_same(values[:n_near], tolerance):
+        return _fit(keys, positions, n_near, frequencies, tolerance, name)
+    if not _is_same(keys[:n_near], tolerance):
         raise UnsupportedModelError(f"in {name} both keys and values depend on position, so they cannot be renumbered")
-    return replace(_fit(values, positions, frequencies, tolerance, name), is_in_values=True)
+    return replace(_fit(values, positions, n_near, frequencies, tolerance, name), is_in_values=True)
 
 
 def _frequencies(model: nn.Module) -> list[Tensor]:
@@ -184,18 +199,27 @@ def _frequencies(model: nn.Module) -> list[Tensor]:
     return list(found.values())
 
 
-def _fit(keys: Tensor, positions: Tensor, frequencies: list[Tensor], tolerance: float, name: str) -> LayerRope:
-    """The convention that explains one layer's keys, (rows, heads, D)."""
-    if _is_same(keys, tolerance):
+def _fit(
+    keys: Tensor, positions: Tensor, n_near: int, frequencies: list[Tensor], tolerance: float, name: str
+) -> LayerRope:
+    """The convention that explains one layer's keys, (rows, heads, D).
+
+    Of several that explain those of the `n_near` rows in front as well as their number format lets see, the one that
+    explains all rows best: frequencies that are told apart by slow pairs alone differ far from the beginning only.
+    """
+    if _is_same(keys[:n_near], tolerance):
         return NO_ROTATION
-    stacked = keys.transpose(0, 1)
+    stacked, fitting = keys.transpose(0, 1), []
     for inv_freq, interleaved, last, sign in product(frequencies, (False, True), (False, True), (1, -1)):
         if 2 * inv_freq.numel() > keys.shape[-1]:
             continue
         rope = LayerRope(inv_freq, interleaved, last, sign)
         straight = rope.rotate(stacked, positions, inverse=True)
-        if _error(straight, straight[:, :1].expand_as(straight)) <= tolerance:
-            return rope
+        off = straight - straight[:, :1]
+        if _error(straight[:, :n_near], straight[:, :1].expand(-1, n_near, -1)) <= tolerance:
+            fitting.append((float(off.norm()), rope))
+    if fitting:
+        return min(fitting, key=lambda fit: fit[0])[1]
     raise UnsupportedModelError(
         f"the keys of {name} are not a rotation known here of one vector, so they cannot be renumbered exactly"
     )

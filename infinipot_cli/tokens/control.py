@@ -9,6 +9,8 @@ import json
 import re
 from typing import Any, TypeAlias
 
+import tokenizers
+
 TokenizerSpec: TypeAlias = dict[str, Any]
 
 # <|end|>, </think>, <start_of_turn>, [INST], [/INST], [@BOS@]: markers even where not flagged as special
@@ -95,8 +97,10 @@ def merge_pair(merge: str | list[str]) -> tuple[str, str]:
 
 
 def parse(text: str) -> TokenizerSpec:
-    """Read the JSON of a tokenizer.json."""
+    """Read the JSON of a tokenizer.json; where it leaves the kind of its model out, the library tells which it is."""
     spec: TokenizerSpec = json.loads(text)
+    if "type" not in spec["model"]:
+        spec = json.loads(tokenizers.Tokenizer.from_str(text).to_str())
     return spec
 
 

@@ -31,7 +31,7 @@ class AnswerText:
     """
 
     def __init__(self, tokenizer: DocumentTokenizer, prompt_end: Sequence[int] = ()) -> None:
-        self._detokenizer = Detokenizer(tokenizer)
+        self._tokenizer, self._detokenizer = tokenizer, Detokenizer(tokenizer)
         self._marks: dict[int, str] = {}
         for mark in (*(tag for pair in TAGS for tag in pair), _CHANNEL, _MESSAGE, _START):
             ids = tokenizer.encode_template(mark)
@@ -42,7 +42,8 @@ class AnswerText:
         end = tokenizer.decode(list(prompt_end)).rstrip()
         self._closing = next((close for open_, close in TAGS if end.endswith(open_)), "")
         self._header: str | None = None  # of a channel, while it is being written
-        self._hides_channel = False
+        self._hides_channel = self._had_channel = self._has_shown = False
+        self._doubted: str | None = None  # behind text of the answer, what an opening tag hides until it is closed
         self._pending = ""  # text that may turn out to be the beginning of a tag
         self._trims = bool(self._closing)  # white space between reasoning and answer belongs to neither
         for token_id in prompt_end:
@@ -60,24 +61,31 @@ class AnswerText:
         if mark is None:
             return self._scan(self._detokenizer.push(token_id), last=False)
         before = self._scan(self._detokenizer.flush(), last=True)
-        self._enter(mark)
+        self._enter(mark, is_control=not self._tokenizer.decode([token_id]))
         return before
 
     def flush(self) -> str:
         """Give what is left: nothing more is coming."""
-        return self._scan(self._detokenizer.flush(), last=True)
+        left = self._scan(self._detokenizer.flush(), last=True)
+        if self._header is not None and not self._had_channel:  # a turn was opened, and its text is no header
+            left, self._header = left + self._header.strip(), None
+        if self._doubted is not None:  # never closed: the answer spoke of a tag
+            left, self._doubted, self._closing = left + self._doubted, None, ""
+        return left
 
-    def _enter(self, mark: str) -> None:
+    def _enter(self, mark: str, *, is_control: bool = False) -> None:
         if mark in (_CHANNEL, _START):
             self._header = ""
+            self._had_channel |= mark == _CHANNEL
         elif mark == _MESSAGE:
             self._hides_channel = self._header is not None and self._header.split()[:1] not in ([], [_ANSWER_CHANNEL])
             self._header = None
             self._trims = True
         elif mark == self._closing:
-            self._closing, self._trims = "", True
+            self._closing, self._trims, self._doubted = "", True, None
         elif not self._closing:
             self._closing = dict(TAGS).get(mark, "")
+            self._doubted = mark if self._has_shown and not is_control else None
 
     def _scan(self, text: str, *, last: bool) -> str:
         """What of a piece of text belongs to the answer; the beginning of what may be a tag waits for the rest."""
@@ -99,21 +107,26 @@ class AnswerText:
         return shown + self._visible(ready)
 
     def _next_tag(self) -> tuple[int, str] | None:
-        """Place and name of the first tag that means something here: the closing one inside, an opening one outside."""
-        wanted = [self._closing] if self._closing else [open_ for open_, _ in TAGS]
-        found = [(self._pending.find(tag), tag) for tag in wanted if tag in self._pending]
+        """Place and name of the first tag that means something here."""
+        found = [(self._pending.find(tag), tag) for tag in self._wanted if tag in self._pending]
         return min(found, default=None)
+
+    @property
+    def _wanted(self) -> list[str]:
+        """Tags that mean something here: the closing one inside, an opening one outside."""
+        return [self._closing] if self._closing else [open_ for open_, _ in TAGS]
 
     def _n_open_ended(self) -> int:
         """Characters at the end that are the beginning of a tag."""
-        wanted = [self._closing] if self._closing else [open_ for open_, _ in TAGS]
         longest = range(min(_LONGEST_TAG, len(self._pending)), 0, -1)
-        return next((n for n in longest if any(tag.startswith(self._pending[-n:]) for tag in wanted)), 0)
+        return next((n for n in longest if any(tag.startswith(self._pending[-n:]) for tag in self._wanted)), 0)
 
     def _visible(self, text: str) -> str:
         if self.is_reasoning:
+            self._doubted = None if self._doubted is None else self._doubted + text
             return ""
         if self._trims:
             text = text.lstrip()
             self._trims = not text
+        self._has_shown |= bool(text.strip())
         return text

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from infinipot_cli.choice import Choice
 from infinipot_cli.engine import Pot, Reader, generate, read
 from infinipot_cli.errors import PotSizeError, UsageError
 from infinipot_cli.model.cache_name import handed
@@ -151,3 +152,31 @@ def test_survivors_keys_are_the_model_s_own_after_many_cycles(name: str, dtype: 
             model.model(torch.tensor([[document[origin] for origin in origins]]), **handed(model.model, cache))
         wanted = cache.layers[0].keys[0, head].float()
         assert (keys[head] - wanted).norm() / wanted.norm() < tolerance
+
+
+@pytest.mark.parametrize(
+    ("sinks", "recent", "n_pinned"), [(8, 16, 26), (0, 20, 28), (0, 10, 26), (0, 0, 28), (0, 0, 20)]
+)
+@pytest.mark.parametrize(("n_suffix", "n_answer"), [(4, 8), (10, 200), (20, 8)])
+def test_what_must_stay_leaves_room_for_an_answer_or_is_refused_before_it_begins(
+    llama: PreTrainedModel, sinks: int, recent: int, n_pinned: int, n_suffix: int, n_answer: int
+) -> None:
+    reader = Reader(
+        llama, catalyst_ids=random_ids(5, 3), prefix_ids=random_ids(4, 1), capacity=64, budget=32,
+        choice=Choice(sinks=sinks, recent=recent),
+    )  # fmt: skip
+    for origin in range(10, 10 + n_pinned):
+        reader.pot.pin(origin)
+    for _ in reader.feed(random_ids(300, 2)):
+        pass
+    before = reader.pot.origins
+    answer = generate(llama, reader.pot, random_ids(n_suffix, 4), max_new_tokens=n_answer)
+    try:
+        first = next(answer)
+    except PotSizeError:
+        assert torch.equal(reader.pot.origins, before), "nothing was done"
+        return
+    assert len([first, *answer]) == n_answer
+    assert reader.pot.peak <= 64
+    kept = reader.pot.origins
+    assert all((kept == origin).any(-1).all() for origin in range(10, 10 + n_pinned))

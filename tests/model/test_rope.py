@@ -13,6 +13,8 @@ from transformers import (
     GlmForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    Olmo3Config,
+    Olmo3ForCausalLM,
     PreTrainedModel,
 )
 
@@ -73,6 +75,33 @@ def test_half_precision_finds_the_same_rotation(dtype: torch.dtype) -> None:
         torch.testing.assert_close(rope.inv_freq, expected.inv_freq, atol=1e-2, rtol=1e-2)
 
 
+@pytest.mark.parametrize("n_positions", [128, 8192])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_of_two_rotations_that_are_alike_in_fast_pairs_each_layer_has_its_own(
+    dtype: torch.dtype, n_positions: int
+) -> None:
+    """In bf16 the keys of the one are straight within rounding under the other as well, near the beginning."""
+    torch.manual_seed(0)
+    scaled = {"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0,
+              "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}  # fmt: skip
+    config = Olmo3Config(
+        **SMALL | {"hidden_size": 256, "num_attention_heads": 2, "num_key_value_heads": 2}, head_dim=128,
+        layer_types=["sliding_attention", "full_attention"], sliding_window=4096,
+        rope_parameters={"sliding_attention": {"rope_type": "default", "rope_theta": 5e5}, "full_attention": scaled},
+    )  # fmt: skip
+    model = Olmo3ForCausalLM(config).eval().to(dtype)
+    rotary = model.model.rotary_emb
+    wanted = [rotary.sliding_attention_inv_freq.float(), rotary.full_attention_inv_freq.float()]
+    for rope, inv_freq in zip(probe_rope(model, n_positions), wanted, strict=True):
+        assert torch.equal(rope.inv_freq, inv_freq)
+
+
+def test_a_token_without_an_embedding_is_not_taken_for_a_model_without_positions() -> None:
+    model = LlamaForCausalLM(LlamaConfig(**SMALL, pad_token_id=7)).eval()
+    assert not model.model.embed_tokens.weight[7].any()
+    assert all(rope.is_rotary for rope in probe_rope(model, 256))
+
+
 def test_a_trained_context_shorter_than_the_probe_is_respected() -> None:
     model = LlamaForCausalLM(LlamaConfig(**SMALL | {"max_position_embeddings": 8})).eval()
     seen: list[int] = []
@@ -89,9 +118,9 @@ def test_keys_that_are_no_rotation_of_one_vector_are_refused() -> None:
     places = torch.tensor([0, 1, 2, 3, 7, 19])
     plain = torch.randn(1, 1, 16, generator=torch.Generator().manual_seed(0)).expand(-1, 6, -1)
     turned = LayerRope(inv_freq).rotate(plain, places).transpose(0, 1)
-    assert _fit(turned, places, [inv_freq], 1e-5, "a model") == LayerRope(inv_freq)
+    assert _fit(turned, places, 6, [inv_freq], 1e-5, "a model") == LayerRope(inv_freq)
     with pytest.raises(UnsupportedModelError, match="keys of a model are not a rotation"):
-        _fit(turned * torch.linspace(0.5, 2.0, 16), places, [inv_freq], 1e-5, "a model")
+        _fit(turned * torch.linspace(0.5, 2.0, 16), places, 6, [inv_freq], 1e-5, "a model")
 
 
 def test_a_layer_without_rotation_leaves_keys_alone() -> None:

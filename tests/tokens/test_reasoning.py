@@ -59,6 +59,17 @@ def test_what_stands_between_tags_is_not_shown(
     assert shown(kind, text, prompt) == (wanted, is_reasoning)
 
 
+@pytest.mark.parametrize("kind", ["tags of letters", "tags of one token"])
+def test_an_answer_that_speaks_of_a_tag_comes_out_whole(kind: str) -> None:
+    for text in ("The <think> tag opens it.", "Use <think> and </thin", "<think>hm</think>It is [THINK], no more."):
+        assert shown(KINDS[kind], text)[0] == text.removeprefix("<think>hm</think>")
+
+
+@pytest.mark.parametrize("text", ["Flint.", "The ship sailed.\nIt sank."])
+def test_a_turn_without_a_channel_is_the_answer(text: str) -> None:
+    assert shown(KINDS["tags of letters"], text, "<|start|>assistant")[0] == text
+
+
 @pytest.mark.parametrize(
     ("text", "wanted", "is_reasoning"),
     [

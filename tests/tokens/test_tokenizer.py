@@ -151,6 +151,16 @@ def test_lone_surrogates_are_replaced_not_fatal(tokenizer: DocumentTokenizer) ->
     assert tokenizer.encode_template(text)
 
 
+def test_a_file_that_leaves_the_kind_of_its_model_out_is_read_as_the_library_reads_it(
+    tokenizer: DocumentTokenizer, kind: str
+) -> None:
+    spec = json.loads(tokenizer_json(kind))
+    del spec["model"]["type"]
+    text = json.dumps(spec)
+    if tokenizers.Tokenizer.from_str(text).encode("The sea.").ids == reference(kind).encode("The sea.").ids:
+        assert from_tokenizer_json(text).encode("The sea, “naïve”.") == tokenizer.encode("The sea, “naïve”.")
+
+
 def test_a_path_and_its_text_give_the_same_tokenizer(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(tokenizer_json("gpt2"), encoding="utf-8")
