@@ -88,6 +88,7 @@ def _forward(
     """Bring tokens into the pot, and let those `behind` them see it all without a trace of theirs."""
     check_known([*ids, *behind], port)
     tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
+    pot.check_whole()
     pot.reordered = None
     try:
         states = fed(model, pot, torch.tensor([[*ids, *behind]], device=model.device))[0, : len(ids)]

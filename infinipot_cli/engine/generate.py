@@ -123,6 +123,8 @@ class _Decoding:
                 self._consume([step.token_id], novelty)
 
     def _consume(self, ids: Sequence[int], novelty: Tensor | None = None) -> None:
+        if novelty is not None and self.pot.choice.rank:  # alone in its chunk it has no rank, and is taken for ordinary
+            novelty = torch.full_like(novelty, 0.5)
         with self._watching():
             absorb(self.model, self.port, self.pot, ids, novelty)
 

@@ -7,7 +7,8 @@ more and others stand behind empty places.
 
 import copy
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Self
 
 import torch
@@ -18,7 +19,7 @@ from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine.layer import PotLayer
 from infinipot_cli.engine.policies import Numbering, Policy, Timing, make
 from infinipot_cli.engine.withheld import Withheld
-from infinipot_cli.errors import PotSizeError
+from infinipot_cli.errors import PotError, PotSizeError
 from infinipot_cli.model.rope import LayerRope
 
 
@@ -95,8 +96,28 @@ class Pot(Cache):
         self.token_ids: dict[int, int] = {}
         self.kept_history: list[Tensor] = []
         self.record = record
+        self._is_whole = True
         self._origins: Tensor | None = None
         self._novelty: Tensor | None = None
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Bring all layers from one state to the next inside this; what is interrupted there is of no use any more."""
+        self.check_whole()
+        self._is_whole = False
+        yield
+        self._is_whole = True
+
+    def check_whole(self) -> None:
+        """Refuse to go on with what an interruption has left half changed.
+
+        Raises:
+            PotError: layers are in different states.
+        """
+        if not self._is_whole:
+            raise PotError(
+                "the pot was interrupted while it was changed", hint="read its documents again", code="broken_pot"
+            )
 
     @property
     def pot_layers(self) -> list[PotLayer]:
@@ -221,11 +242,22 @@ class Pot(Cache):
         for layer in self.pot_layers:
             layer.n = n_held
 
-    def keep(self, indices: Tensor) -> None:
+    def keep(self, indices: Tensor) -> Tensor:
         """Keep these entries of each layer and head, ascending, (L, K, C); local layers keep their most recent.
 
-        Indices of -1 in front leave places empty.
+        Indices of -1 in front leave places empty. Returns those that were kept.
         """
+        with self.changing():
+            kept = self._keep(indices.clone())
+        self.n_cycles += 1
+        self.n_seen_distilled = self.n_seen
+        if self.choice.renew:
+            self.token_ids = {origin: self.token_ids[origin] for origin in self.text}
+        if self.record:
+            self.kept_history.append(self.origins)
+        return kept
+
+    def _keep(self, indices: Tensor) -> Tensor:
         assert self._origins is not None and self._novelty is not None
         n = indices.shape[-1]
         for number, layer in enumerate(self.pot_layers):
@@ -242,12 +274,7 @@ class Pot(Cache):
         self._novelty[..., :n] = novelty
         for number, layer in enumerate(self.pot_layers):
             layer.keep(indices[number], resets=self.policy.numbering is Numbering.RESET)
-        self.n_cycles += 1
-        self.n_seen_distilled = self.n_seen
-        if self.choice.renew:
-            self.token_ids = {origin: self.token_ids[origin] for origin in self.text}
-        if self.record:
-            self.kept_history.append(self.origins)
+        return indices
 
     def fork(self) -> Self:
         """An independent copy, for several questions over one reading."""

@@ -56,9 +56,7 @@ def read_question(model: PreTrainedModel, port: Port, pot: Pot, suffix: Sequence
     with captured_votes(model, n_before) as votes:
         consume(model, port, pot, window)
     if pot.n_held > pot.capacity:
-        kept = pot.policy.keep(_evidence(pot, votes, len(window)), len(window))
-        pot.keep(kept)
-        pot.reordered = kept
+        pot.reordered = pot.keep(pot.policy.keep(_evidence(pot, votes, len(window)), len(window)))
 
 
 def _evidence(pot: Pot, votes: dict[int, Tensor], n_window: int) -> Evidence:

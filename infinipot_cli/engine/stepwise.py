@@ -44,12 +44,14 @@ def most_ahead(model: PreTrainedModel, pot: Pot) -> int:
 @torch.no_grad()
 def step_through(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor:
     """Read tokens: at once as far as the pot has room, then one by one; returns the last final state, (width,)."""
+    pot.check_whole()
     pot.reordered = None
     n_free = pot.capacity - pot.n_held
     state = _fill(model, pot, ids[:n_free]) if n_free else pot.last_state
     if len(ids) > n_free:
-        state = _Steps(model, pot).run(ids[n_free:])
-        pot.put_in_order()
+        with pot.changing():  # entries lose their order on the way
+            state = _Steps(model, pot).run(ids[n_free:])
+            pot.put_in_order()
     assert state is not None
     pot.last_state = state.clone()
     return pot.last_state

@@ -106,11 +106,7 @@ def _no_model(folder: Path) -> ModelError:
             code="no_model",
         )
     if (folder / "adapter_config.json").is_file():
-        return ModelError(
-            f"{folder} holds an adapter, which changes another model and is none by itself",
-            hint="merge it into its model (merge_and_unload in peft), save that, and name its folder",
-            code="no_model",
-        )
+        return _adapter(folder)
     return ModelError(
         f"{folder} holds no model: there is no config.json in it",
         hint="-m wants a folder in transformers format: config.json, *.safetensors and a tokenizer",
@@ -118,8 +114,19 @@ def _no_model(folder: Path) -> ModelError:
     )
 
 
+def _adapter(folder: Path) -> ModelError:
+    return ModelError(
+        f"{folder} holds an adapter, which changes another model and is none by itself",
+        hint="merge it into its model (merge_and_unload in peft), save that, and name its folder",
+        code="no_model",
+    )
+
+
 def _check_weights(folder: Path, *, allow_pickle: bool) -> None:
-    if not any(folder.glob("*.safetensors")):
+    found = [path.name for path in folder.glob("*.safetensors")]
+    if found and all(name.startswith("adapter_model") for name in found):
+        raise _adapter(folder)
+    if not found:
         pickled = next((path.name for path in folder.glob("*.bin")), "")
         if pickled and allow_pickle:
             return

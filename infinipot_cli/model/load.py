@@ -14,7 +14,7 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UnsupportedModelError
+from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UnsupportedModelError, UsageError
 from infinipot_cli.late_shapes import bring_in
 from infinipot_cli.model import embedded
 from infinipot_cli.model.device import (
@@ -190,8 +190,13 @@ def _from_pretrained(
             )
             break
         except ValueError as error:  # some have no kernel for it, as those whose attention has sinks
-            if attention == "eager" or not others or not _LACKS_KERNEL.search(str(error)):
+            if not _LACKS_KERNEL.search(str(error)) or attention == "eager":
                 raise
+            if not others:
+                raise UsageError(
+                    f"{files.name} has no kernel for --attn {loading.attention.value}",
+                    hint="--attn eager, or leave --attn out",
+                ) from error
     model, report = loaded
     return model, set(report["missing_keys"])
 
@@ -221,6 +226,12 @@ def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
             hint="a newer one may: pip install -U transformers",
             code="unknown_kind",
         )
+    if isinstance(error, ImportError):
+        return ModelError(f"{files.name} cannot be loaded: {reason}", code="missing_package")
+    if "ignore_mismatched_sizes" in str(error):
+        reason = "its weights have other shapes than its config.json says"
+    elif isinstance(error, KeyError):
+        reason = f"its config.json says {reason}, which transformers does not know"
     return ModelError(
         f"{files.name} cannot be loaded: {reason}", hint="fetch the model again in full", code="damaged_model"
     )

@@ -96,9 +96,10 @@ def check_known(ids: Sequence[int], port: Port) -> None:
     Raises:
         ModelError: the tokenizer gives more tokens than the model knows.
     """
-    if ids and max(ids) >= port.vocabulary_size:
+    unknown = next((token for token in ids if not 0 <= token < port.vocabulary_size), None)
+    if unknown is not None:
         raise ModelError(
-            f"the tokenizer makes token {max(ids)} of this text, and the model knows {port.vocabulary_size} from 0 on",
+            f"the tokenizer makes token {unknown} of this text, and the model knows {port.vocabulary_size} from 0 on",
             hint="tokenizer and weights are of two models: fetch both again from one place",
             code="foreign_tokenizer",
         )

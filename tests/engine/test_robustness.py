@@ -8,7 +8,8 @@ from transformers import DynamicCache, PreTrainedModel
 
 from infinipot_cli.choice import Choice
 from infinipot_cli.engine import Pot, Reader, generate, read
-from infinipot_cli.errors import PotSizeError, UsageError
+from infinipot_cli.engine.policies import make
+from infinipot_cli.errors import PotError, PotSizeError, UsageError
 from infinipot_cli.model.cache_name import handed
 from tests.engine.conftest import random_ids, tiny
 
@@ -180,3 +181,40 @@ def test_what_must_stay_leaves_room_for_an_answer_or_is_refused_before_it_begins
     assert reader.pot.peak <= 64
     kept = reader.pot.origins
     assert all((kept == origin).any(-1).all() for origin in range(10, 10 + n_pinned))
+
+
+def stopped(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_pot_that_was_interrupted_while_layers_changed_is_not_gone_on_with(
+    llama: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(llama, **SIZES)
+    for _ in reader.feed(random_ids(30, 1)):
+        pass
+    fork = reader.pot.fork()
+    with monkeypatch.context() as patched:
+        patched.setattr(reader.pot.pot_layers[1], "keep", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            list(reader.feed(random_ids(20, 2)))
+    for go_on in (
+        lambda: list(reader.feed(random_ids(3, 3))), lambda: list(generate(llama, reader.pot, [7, 8], max_new_tokens=2))
+    ):  # fmt: skip
+        with pytest.raises(PotError, match="was interrupted while it was changed"):
+            go_on()
+    assert list(generate(llama, fork, [7, 8], max_new_tokens=2)), "a copy made before is whole"
+
+
+def test_a_policy_that_evicts_for_each_token_is_not_gone_on_with_either(
+    llama: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(llama, **SIZES | {"policy": make("streaming_llm", ())})
+    for _ in reader.feed(random_ids(50, 1)):
+        pass
+    with monkeypatch.context() as patched:
+        patched.setattr(Pot, "replace_notes", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            list(reader.feed(random_ids(5, 2)))
+    with pytest.raises(PotError, match="interrupted"):
+        list(reader.feed(random_ids(3, 3)))

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
-from infinipot_cli.errors import DeviceError, InfinipotError, ModelError
+from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UsageError
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.load import load, memory_guard, tokenizer_json
 from infinipot_cli.model.port import port_of
@@ -147,3 +147,18 @@ def test_a_missing_tokenizer_is_told_from_a_damaged_one(
     with pytest.raises(ModelError, match=reason) as caught:
         Session(str(folder)).tokenizer  # noqa: B018
     assert caught.value.hint
+
+
+def test_a_kernel_that_a_model_lacks_is_named_where_it_was_asked_for(tmp_path: Path) -> None:
+    family = next(one for one in FAMILIES if one.model_type == "gpt_oss")
+    build(family).save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match=r"^x has no kernel for --attn sdpa$") as caught:
+        load(describe("x", tmp_path), Loading(attention=Attention.SDPA))
+    assert "--attn eager" in caught.value.hint
+    assert load(describe("x", tmp_path)).attention == "eager"
+
+
+def test_weights_of_an_adapter_are_no_model_beside_a_configuration_either(model_copy: Path) -> None:
+    (model_copy / "model.safetensors").rename(model_copy / "adapter_model.safetensors")
+    with pytest.raises(ModelError, match="holds an adapter"):
+        describe("x", model_copy)
