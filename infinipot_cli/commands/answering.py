@@ -187,8 +187,8 @@ class Answering:
     def _warn_of_an_end(self, reading: Reading, text: str) -> None:
         """Say it where an answer is missing or broke off."""
         if reading.is_reasoning and not text:
-            room = f"the model was still reasoning after {reading.n_answer} tokens; -n gives it more room"
-            show_warning(self._console, room)
+            what = "-n gives it more room" if reading.is_cut else "it ended there; --think shows what it wrote"
+            show_warning(self._console, f"the model was still reasoning after {reading.n_answer} tokens; {what}")
         elif not text and self._form.picked:
             if not any(entry.log is not None and entry.log.is_log for entry in reading.inputs):
                 show_warning(self._console, "the pot holds no whole sentence of the text; --write gives other words")

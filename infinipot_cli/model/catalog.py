@@ -43,7 +43,7 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
         is_file = bool(name) and path.exists()
     except OSError:  # a name too long to be a path
         is_file = False
-    if is_file and path.suffix == SUFFIX:
+    if is_file and path.suffix.lower() == SUFFIX:
         return describe_gguf(path)
     if is_file:
         raise ModelError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from infinipot_cli.errors import ModelError, UsageError
 from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.model.kinds import check_kind
 
 SUFFIX = ".gguf"
 
@@ -36,6 +37,7 @@ def describe_gguf(path: Path) -> ModelFiles:
             f"{path} is damaged or no GGUF file", hint="fetch the file again in full", code="damaged_model"
         ) from error
     architecture = fields.get("general.architecture")
+    check_kind(path.stem, {"model_type": architecture})  # llama.cpp mostly calls kinds as transformers does
     context = fields.get(f"{architecture}.context_length")
     tokens = fields.get("tokenizer.ggml.tokens") or []
     named = {name: fields.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "unknown", "padding")}

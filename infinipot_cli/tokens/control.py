@@ -5,6 +5,7 @@ not enough, because some of these are ordinary added tokens; so documents are en
 tokenizer that does not know them at all.
 """
 
+import itertools
 import json
 import re
 from typing import Any, TypeAlias
@@ -34,6 +35,16 @@ def control_tokens(spec: TokenizerSpec) -> dict[str, int]:
 def special_ids(spec: TokenizerSpec) -> frozenset[int]:
     """Ids that never appear in an answer's text."""
     return frozenset(token["id"] for token in spec.get("added_tokens", ()) if token["special"])
+
+
+def opening(spec: TokenizerSpec) -> str:
+    """Control tokens that the tokenizer itself puts in front of a text; empty if it puts none there."""
+    last = spec.get("post_processor") or {}
+    for step in last.get("processors", [last]):
+        if step.get("type") == "TemplateProcessing":
+            front = itertools.takewhile(lambda piece: "SpecialToken" in piece, step["single"])
+            return "".join(piece["SpecialToken"]["id"] for piece in front)
+    return ""
 
 
 def without_framing(spec: TokenizerSpec) -> TokenizerSpec:

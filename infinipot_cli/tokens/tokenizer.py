@@ -42,8 +42,10 @@ class DocumentTokenizer(Protocol):
         control_ids: ids of the tokens that structure a prompt; `encode` never gives one of them.
         special_ids: ids that have no place in an answer's text.
         vocabulary_size: number of ids, control tokens included.
+        opening: control tokens that stand in front of a text that no chat format frames.
     """
 
+    opening: str
     control_ids: frozenset[int]
     special_ids: frozenset[int]
     vocabulary_size: int
@@ -89,6 +91,7 @@ class _JsonTokenizer:
     def __init__(self, spec: TokenizerSpec) -> None:
         self._spec = spec
         self._templates = _build(control.without_framing(spec))
+        self.opening = control.opening(spec)
         self.control_ids = frozenset(control.control_tokens(spec).values())
         self.special_ids = control.special_ids(spec)
         self.vocabulary_size = self._templates.get_vocab_size(with_added_tokens=True)

@@ -1,8 +1,14 @@
+import json
+from pathlib import Path
+
 import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from infinipot_cli.errors import ModelError
 from infinipot_cli.model.chat import chat_frame, next_turn
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import PotRequest
+from tests.conftest import save_tiny_model
 
 LLAMA3 = (
     "{{ bos_token }}{% for message in messages %}"
@@ -109,3 +115,21 @@ def test_a_system_prompt_has_its_place(template: str) -> None:
 @pytest.mark.parametrize("template", [GEMMA, None], ids=["gemma", "none"])
 def test_a_format_without_a_place_for_it_stays_as_it_is(template: str | None) -> None:
     assert chat_frame(template, SPECIAL, system=True) == chat_frame(template, SPECIAL)
+
+
+def test_a_model_without_chat_format_begins_as_its_tokenizer_has_it(tmp_path: Path) -> None:
+    save_tiny_model(tmp_path, context_length=512, chat_template=None)
+    tokenizer = json.loads((tmp_path / "tokenizer.json").read_text())
+    tokenizer["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}},
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer))
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    config.pop("bos_token", None)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    session = Session(str(tmp_path), PotRequest(400))
+    bos = next(one["id"] for one in tokenizer["added_tokens"] if one["content"] == "<s>")
+    assert session.plan(ask("Who?")).prompt.prefix_ids == (bos,)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from infinipot_cli.errors import ModelError
+from infinipot_cli.errors import ModelError, UnsupportedModelError
 from infinipot_cli.model.catalog import POCKET_FOLDER, find
 from infinipot_cli.model.load import load, tokenizer_json
 from infinipot_cli.settings import Dtype, Loading
@@ -93,3 +93,20 @@ def test_half_a_file_is_one_clear_error(one_file: Path, tmp_path: Path, n_bytes:
     (tmp_path / "half.gguf").write_bytes(one_file.read_bytes()[:n_bytes])
     with pytest.raises(ModelError, match="damaged or no GGUF file"):
         find(str(tmp_path / "half.gguf"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("mamba", "recurrent"), ("gpt2", "place for every position"), ("bloom", "ALiBi")]
+)
+def test_a_kind_that_cannot_use_a_pot_is_refused_before_weights_are_read(
+    kind: str, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "small.GGUF"  # as some call theirs
+    writer = gguf.GGUFWriter(path, kind)
+    writer.add_context_length(128)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(UnsupportedModelError, match=reason):
+        find(str(path))

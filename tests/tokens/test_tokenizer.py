@@ -161,6 +161,12 @@ def test_a_file_that_leaves_the_kind_of_its_model_out_is_read_as_the_library_rea
         assert from_tokenizer_json(text).encode("The sea, “naïve”.") == tokenizer.encode("The sea, “naïve”.")
 
 
+def test_what_a_tokenizer_puts_in_front_of_a_text_is_known(kind: str, tokenizer: DocumentTokenizer) -> None:
+    framed, bare = (reference(kind).encode("The sea.", add_special_tokens=added).ids for added in (True, False))
+    n_front = len(framed) - len(bare) if framed[-len(bare) :] == bare else 0
+    assert tokenizer.encode_template(tokenizer.opening) == framed[:n_front]
+
+
 def test_a_path_and_its_text_give_the_same_tokenizer(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(tokenizer_json("gpt2"), encoding="utf-8")
