@@ -17,6 +17,7 @@ def restored() -> Iterator[None]:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     yield
+    os.environ.pop("_TYPER_FORCE_DISABLE_TERMINAL", None)  # which `main` leaves for the process that it is alone in
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
 

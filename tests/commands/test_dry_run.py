@@ -58,7 +58,7 @@ def test_every_source_by_itself_is_counted_by_itself(story: Path, tiny_model: Pa
     assert both["tokens"] == one["tokens"] + 14
     missing = run("summarize", *words, str(tmp_path / "missing.txt"), "--dry-run", "--json")
     assert missing.exit_code == 3
-    assert "does not exist" in json.loads(missing.stdout)["input"][2]["error"]
+    assert "does not exist" in json.loads(missing.stdout)["input"][2]["error"]["message"]
     assert run("ask", *words, str(tmp_path / "missing.txt"), "-Q", "Who?", "--dry-run").exit_code == 3
 
 

@@ -248,7 +248,7 @@ main()
 def test_of_two_processes_that_write_one_pot_at_once_one_wins_whole(
     flag: str, story: Path, tiny_model: Path, home: Path, tmp_path: Path
 ) -> None:
-    """Both have written their pot beside the old one before either gives it the name."""
+    """Both have written their pot beside the old one before either gives it the name, or one is refused at once."""
     small = ["-s", "400", "-m", str(tiny_model)]
     told = {}
     earlier = []
@@ -263,6 +263,8 @@ def test_of_two_processes_that_write_one_pot_at_once_one_wins_whole(
         assert here("read", str(path), flag, name, *small) == ""
         told[str(path)] = here("ask", f"@{name}", "Who?", "-n", "20")
     (tmp_path / "meeting").mkdir()
+    if flag == "--pot":  # the other does not come
+        (tmp_path / "meeting" / "nobody").touch()
     program = [sys.executable, "-c", MEETING, str(tmp_path / "meeting"), "read"]
     writers = [
         subprocess.Popen(
@@ -271,7 +273,11 @@ def test_of_two_processes_that_write_one_pot_at_once_one_wins_whole(
         for path in told
     ]
     said = [writer.communicate(timeout=100)[1] for writer in writers]
-    assert ([writer.returncode for writer in writers], said) == ([0, 0], [b"", b""])
+    codes = [writer.returncode for writer in writers]
+    if flag == "--save-pot":
+        assert (codes, said) == ([0, 0], [b"", b""])
+    else:  # the later one would write over what the earlier has read
+        assert sorted(codes) == [0, 6] and b"is being read into by another process" in b"".join(said)
     listed = json.loads(here("pots", "list", "--json"))["rows"]
     assert {row["name"]: row["state"] for row in listed} == {"@ours": "ok", "@one": "ok", "@two": "ok"}
     pot = json.loads(here("pots", "show", "@ours", "--json"))["pot"]
