@@ -305,7 +305,7 @@ class Reply:
         share = min((answered.kept_share for answered in answers), default=reading.kept_share)
         kept = kept_line(reading.n_tokens, max(plan.capacity, reading.pot.peak), share)
         if share < LOW_RETENTION:
-            self._warn(kept)
+            self._warn(kept if self._form.shows else f"{kept} (--explain shows what)")
         else:
             say(self._console, kept)
         n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)

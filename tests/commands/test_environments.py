@@ -77,7 +77,7 @@ def expected(words: list[str], answers: dict[str, str]) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("flag", ["", "-q"])
+@pytest.mark.parametrize("flag", ["", "-q", "-v"])
 def test_the_answer_is_the_same_on_every_kind_of_stream(words: list[str], answers: dict[str, str], flag: str) -> None:
     plain, answer, quiet = clean(TERM="xterm-256color"), expected(words, answers), flag == "-q"
     words = [*words, *([flag] if flag else [])]

@@ -39,9 +39,13 @@ def test_the_line_is_there_until_somebody_names_a_model(story: Path, monkeypatch
     assert LINE not in run(*words).stderr
 
 
-def test_a_cached_model_is_named_and_never_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("pocket")
+def test_a_cached_model_is_named_and_never_chosen(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert cached_names() == []
     (tmp_path / "models--Qwen--Qwen3-0.6B").mkdir()
     (tmp_path / "datasets--a--b").mkdir()
     assert cached_names() == ["Qwen/Qwen3-0.6B"]
+    asked = run("ask", str(story), "Who?", "-s", "400", "-n", "5")
+    assert asked.exit_code == 0 and "· pocket" in " ".join(asked.stderr.split())
+    assert "larger, from your cache: -m Qwen/Qwen3-0.6B" in " ".join(asked.stderr.split())
