@@ -8,6 +8,7 @@ from infinipot_cli import settings
 from infinipot_cli.commands import options
 from infinipot_cli.commands.distilling_options import PotSize
 from infinipot_cli.errors import UsageError
+from infinipot_cli.policies import DEFAULT, parse_settings
 
 
 def screen(
@@ -38,11 +39,14 @@ def screen(
     from infinipot_cli.display.output_file import output_file
     from infinipot_cli.display.progress import ReadingBar
     from infinipot_cli.display.screen import Screen
+    from infinipot_cli.display.sources import sentence_lines, source_lines
     from infinipot_cli.display.summary import counted_line, kept_line
     from infinipot_cli.logs import Digest
     from infinipot_cli.session import Session, ask, summarize
 
-    session = Session(model, settings.PotRequest(pot_size))
+    usual = settings.usual_choices(model, knows_question=question is not None)
+    choice, _ = parse_settings(DEFAULT, usual)  # as the commands have it that are drawn
+    session = Session(model, settings.PotRequest(pot_size, choice=choice))
     drawn = Screen(width)
     words = f'ask {source} "{question}"' if question is not None else f"summarize {source}"
     drawn.command(f"infinipot {words}")
@@ -71,9 +75,10 @@ def screen(
                 drawn.answer("\n".join(digest_lines(log)) + "\n")
             if n_picked:
                 reading.count_kept()
-                drawn.answer("\n".join(passage.quote for passage in reading.pick(n_picked)))
+                drawn.answer("\n".join(sentence_lines(reading.pick(n_picked), named=False, width=width)))
             else:
-                drawn.answer("".join(reading.answer()).strip())
+                answer = "".join(reading.answer(watch=True)).strip()
+                drawn.answer("\n".join([answer, *source_lines(reading.cited(), named=False)]))
             say(drawn.console, kept_line(reading.n_tokens, plan.capacity, reading.kept_share), style="dim")
     svg = drawn.svg(f"infinipot {words.split()[0]}")
     if output is None:
