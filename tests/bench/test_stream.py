@@ -29,11 +29,11 @@ def test_what_comes_through_a_pipe_is_counted_and_leaves_nothing_behind(monkeypa
 
 
 def test_start_up_is_measured_against_the_interpreter_alone() -> None:
-    rows = {row.command: row for row in startup.run(1)}
+    rows = {row.command: row for row in startup.run(5)}  # the median of so many is not one busy moment
     assert rows["python"].interpreter == 1.0
     version = rows["infinipot --version"]
+    assert 0 < version.interpreter < 1
     assert version.interpreter == pytest.approx(rows["python"].seconds / version.seconds, rel=0.02)
-    assert rows["infinipot --help"].interpreter < 1
 
 
 @pytest.mark.slow

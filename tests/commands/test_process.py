@@ -315,5 +315,7 @@ def test_a_signal_in_the_midst_of_imports_ends_it_with_its_code(command: list[st
         ) as child:
             time.sleep(0.5 + 2.5 * rng.random())
             child.send_signal(number)
-            _, error = child.communicate(timeout=60)
-        assert (child.returncode, error) in ((code, b""), (0, b"")), (number, error)
+            out, error = child.communicate(timeout=60)
+        # where the whole answer was there already, Python was ending, and no handler of ours is left by then
+        ends = [code, 0, -number] if out.endswith(b"\n") else [code]
+        assert child.returncode in ends and error == b"", (number, child.returncode, error)
