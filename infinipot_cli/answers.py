@@ -14,8 +14,7 @@ from infinipot_cli.explain.trail import Again, Trail
 from infinipot_cli.plan import Plan, Task, Turn, sought
 from infinipot_cli.settings import PICKING_TOKENS, Loading, Sampling
 from infinipot_cli.sources import Input
-from infinipot_cli.tokens.detokenize import Detokenizer
-from infinipot_cli.tokens.reasoning import AnswerText
+from infinipot_cli.tokens.reasoning import AnswerText, without_reasoning
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class Answers:
         n_tokens: document tokens read so far.
         n_answer: tokens of the latest answer so far.
         said: its text so far.
-        is_reasoning: the latest answer ended while the model was still reasoning.
+        is_reasoning: the model was still reasoning when the latest answer ended, and had not answered.
         trail: leads from the tokens read back to pages and lines.
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
@@ -126,6 +125,11 @@ class Answers:
         return self.n_kept / self.n_tokens if self.n_tokens else 0.0
 
     @property
+    def reply(self) -> str:
+        """The latest answer so far without the reasoning that may be shown with it."""
+        return without_reasoning(self.said)
+
+    @property
     def is_cut(self) -> bool:
         """Whether the answer ended because its room was used up."""
         return self.n_answer >= self.plan.max_tokens
@@ -166,11 +170,7 @@ class Answers:
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
 
-        detokenizer = (
-            Detokenizer(self._model.tokenizer)
-            if self._model.loading.think
-            else AnswerText(self._model.tokenizer, suffix)
-        )
+        detokenizer = AnswerText(self._model.tokenizer, suffix, shows_reasoning=self._model.loading.think)
         self.said = ""
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
@@ -207,10 +207,11 @@ class Answers:
                     yield text
                 step = next(steps, None)
         self._answer_seconds = before + time.perf_counter() - start
-        self.is_reasoning = isinstance(detokenizer, AnswerText) and detokenizer.is_reasoning
+        is_reasoning = detokenizer.is_reasoning
         if text := detokenizer.flush():
             self.said += text
             yield text
+        self.is_reasoning = is_reasoning and not self.reply
 
     def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float) -> None:
         """Read the passages that match a question best once more, where the pot may have lost what they say.

@@ -94,3 +94,11 @@ class StandardOutputError(OutputError):
     """Standard output takes no more text; `--json` has no place left to say so."""
 
     default_code = "output_failed"
+
+
+def is_foreign_failure(error: BaseException) -> bool:
+    """Whether this is how foreign code failed, and no wish to stop.
+
+    Parsers written in Rust panic on some damaged files, and a panic is no `Exception`, so that nobody swallows it.
+    """
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

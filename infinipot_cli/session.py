@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
 from infinipot_cli.endings import held_back
-from infinipot_cli.errors import DocumentError, ModelError, UsageError
+from infinipot_cli.errors import DocumentError, ModelError, UsageError, is_foreign_failure
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
@@ -144,7 +144,9 @@ class Session:
             source = self.tokenizer_json()
             try:
                 self._tokenizer = from_tokenizer_json(source, is_proved=self.is_embedded)
-            except Exception as error:  # a foreign parser on a foreign file: anything may come
+            except BaseException as error:  # a foreign parser on a foreign file: anything may come
+                if not is_foreign_failure(error):
+                    raise
                 raise ModelError(
                     f"the tokenizer of {self.files.name} is damaged",
                     hint="fetch the model again in full",

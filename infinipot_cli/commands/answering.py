@@ -180,14 +180,15 @@ class Answering:
         cited = reading.cited()
         if answered.overlooked is not None:
             cited = [answered.overlooked.as_passage(), *cited]
-        look = look_again(self._session, reading, answered.question, answered.text, cited)
+        look = look_again(self._session, reading, answered.question, cited)
         tell_of(look, self._console)
         return replace(answered, verified=look)
 
     def _warn_of_an_end(self, reading: Reading, text: str) -> None:
         """Say it where an answer is missing or broke off."""
-        if reading.is_reasoning and not text:
-            what = "-n gives it more room" if reading.is_cut else "it ended there; --think shows what it wrote"
+        if reading.is_reasoning:
+            shown = "" if text else "; --think shows what it wrote"
+            what = "-n gives it more room" if reading.is_cut else f"it ended there{shown}"
             show_warning(self._console, f"the model was still reasoning after {reading.n_answer} tokens; {what}")
         elif not text and self._form.picked:
             if not any(entry.log is not None and entry.log.is_log for entry in reading.inputs):

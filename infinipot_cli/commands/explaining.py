@@ -77,7 +77,7 @@ def explained(
             return report_on(reading, "", ""), None
         answer = safe("".join(reading.answer(watch=True))).strip()
         report = replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
-        look = look_again(session, reading, task.question, answer, report.cited) if verify else None
+        look = look_again(session, reading, task.question, report.cited) if verify else None
         return report, look
 
 

@@ -60,14 +60,13 @@ class SecondLook:
         return f"the answers differ: reading {part} again gives “{self.answer or 'no answer'}”"
 
 
-def look_again(session: Session, reading: Reading, question: str, answer: str, cited: Sequence[Passage]) -> SecondLook:
+def look_again(session: Session, reading: Reading, question: str, cited: Sequence[Passage]) -> SecondLook:
     """Read what was cited again and ask again.
 
     Args:
         session: what the first reading was made with.
-        reading: the first one.
+        reading: the first one, whose latest answer it was.
         question: what was asked.
-        answer: what came.
         cited: its sources, the best first; those of the best one's document are read.
     """
     if not cited:
@@ -85,8 +84,11 @@ def look_again(session: Session, reading: Reading, question: str, answer: str, c
         with again.prepare([path], replace(reading.task, question=question, further=())) as second:
             for _ in second.read():
                 pass
-            said = safe("".join(second.answer())).strip()
-            return SecondLook(option, said, not second.pot.n_cycles, _words(said) == _words(answer))
+            for _ in second.answer():
+                pass
+            said = safe(second.reply).strip()
+            agrees = _words(said) == _words(safe(reading.reply))
+            return SecondLook(option, said, not second.pot.n_cycles, agrees)
     except InfinipotError as error:  # the answer is there already, and stands
         return SecondLook(option, reason=error.message)
 

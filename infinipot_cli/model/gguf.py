@@ -4,6 +4,7 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Reading i
 """
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,10 @@ def describe_gguf(path: Path) -> ModelFiles:
         chat_template=fields.get("tokenizer.chat_template"),
         gguf_file=path.name,
     )
+
+
+def without_bars() -> None:
+    """Have transformers draw no bar while it turns weights back: it would draw it in a pipe, and under -q."""
+    from transformers import modeling_gguf_pytorch_utils as loader
+
+    vars(loader)["tqdm"] = partial(vars(loader)["tqdm"], disable=True)

@@ -14,7 +14,14 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UnsupportedModelError, UsageError
+from infinipot_cli.errors import (
+    DeviceError,
+    InfinipotError,
+    ModelError,
+    UnsupportedModelError,
+    UsageError,
+    is_foreign_failure,
+)
 from infinipot_cli.late_shapes import bring_in
 from infinipot_cli.model import embedded
 from infinipot_cli.model.device import (
@@ -27,6 +34,7 @@ from infinipot_cli.model.device import (
     spread_over_devices,
 )
 from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.model.gguf import without_bars
 from infinipot_cli.model.kinds import WANTED
 from infinipot_cli.model.weights import damage
 from infinipot_cli.settings import Attention, Loading
@@ -131,7 +139,9 @@ def tokenizer_json(files: ModelFiles) -> str:
             files.folder, trust_remote_code=files.trust_remote_code, local_files_only=True, **more
         )
         return str(tokenizer.backend_tokenizer.to_str())
-    except Exception as error:  # foreign loaders on foreign files: anything may come
+    except BaseException as error:  # foreign loaders on foreign files: anything may come
+        if not is_foreign_failure(error):
+            raise
         raise ModelError(
             f"{files.name} has no tokenizer that can be used here",
             hint="a tokenizer.json is wanted",
@@ -167,6 +177,7 @@ def _from_pretrained(
     source: dict[str, Any] = {"trust_remote_code": files.trust_remote_code, "local_files_only": True}
     if files.gguf_file:
         source["gguf_file"] = files.gguf_file
+        without_bars()
     config = AutoConfig.from_pretrained(files.folder, **source)
     text = config.get_text_config(decoder=True)
     caps = bool(getattr(text, "attn_logit_softcapping", None))

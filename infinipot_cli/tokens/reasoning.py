@@ -3,9 +3,11 @@
 Models that reason before they answer mark it in one of two ways: a pair of tags around it (`<think>` … `</think>`, as
 Qwen3 and DeepSeek-R1; the opening one may already stand at the end of the prompt), or channels, each with a header
 (`<|channel|>analysis<|message|>`, the format of GPT-OSS), of which only `final` is the answer. A mark may be one
-control token, which has no text, or a run of ordinary ones.
+control token, which has no text, or a run of ordinary ones. Whoever wants to see it gets it between one pair of tags on
+lines of their own, whatever the model's marks are.
 """
 
+import re
 from collections.abc import Sequence
 
 from infinipot_cli.tokens.detokenize import Detokenizer
@@ -19,7 +21,15 @@ TAGS = (
 )
 _CHANNEL, _MESSAGE, _START = "<|channel|>", "<|message|>", "<|start|>"
 _ANSWER_CHANNEL = "final"
+# Around reasoning that is shown.
+OPENING, CLOSING = "<think>\n", "</think>\n\n"
+_SHOWN = re.compile(rf"\A{OPENING}.*?(?:{CLOSING}|\Z)", re.DOTALL)
 _LONGEST_TAG = max(len(tag) for pair in TAGS for tag in pair)
+
+
+def without_reasoning(text: str) -> str:
+    """An answer that shows its reasoning, without it."""
+    return _SHOWN.sub("", text)
 
 
 class AnswerText:
@@ -28,10 +38,15 @@ class AnswerText:
     Args:
         tokenizer: the tokenizer the ids belong to.
         prompt_end: tokens that the answer follows.
+        shows_reasoning: give the reasoning too, between `OPENING` and `CLOSING`.
     """
 
-    def __init__(self, tokenizer: DocumentTokenizer, prompt_end: Sequence[int] = ()) -> None:
+    def __init__(
+        self, tokenizer: DocumentTokenizer, prompt_end: Sequence[int] = (), *, shows_reasoning: bool = False
+    ) -> None:
         self._tokenizer, self._detokenizer = tokenizer, Detokenizer(tokenizer)
+        self._shows_reasoning = shows_reasoning
+        self._reasoned: str | None = None  # behind an opening tag that was shown, the latest two characters
         self._marks: dict[int, str] = {}
         for mark in (*(tag for pair in TAGS for tag in pair), _CHANNEL, _MESSAGE, _START):
             ids = tokenizer.encode_template(mark)
@@ -61,12 +76,17 @@ class AnswerText:
         if mark is None:
             return self._scan(self._detokenizer.push(token_id), last=False)
         before = self._scan(self._detokenizer.flush(), last=True)
-        self._enter(mark, is_control=not self._tokenizer.decode([token_id]))
+        is_control = not self._tokenizer.decode([token_id])
+        if not is_control and self._is_spoken_of(mark):
+            return before + self._visible(mark)
+        self._enter(mark, is_control=is_control)
         return before
 
     def flush(self) -> str:
         """Give what is left: nothing more is coming."""
         left = self._scan(self._detokenizer.flush(), last=True)
+        if not self.is_reasoning:
+            left += self._closed()
         if self._header is not None and not self._had_channel:  # a turn was opened, and its text is no header
             left, self._header = left + self._header.strip(), None
         if self._doubted is not None:  # never closed: the answer spoke of a tag
@@ -85,7 +105,14 @@ class AnswerText:
             self._closing, self._trims, self._doubted = "", True, None
         elif not self._closing:
             self._closing = dict(TAGS).get(mark, "")
+            self._trims |= bool(self._closing)
             self._doubted = mark if self._has_shown and not is_control else None
+
+    def _is_spoken_of(self, mark: str) -> bool:
+        """Whether a mark behind text of the answer is shown as that is: it closes nothing, or nothing is hidden."""
+        if self._closing or not self._has_shown:
+            return False
+        return mark in dict(TAGS).values() or (self._shows_reasoning and mark in dict(TAGS))
 
     def _scan(self, text: str, *, last: bool) -> str:
         """What of a piece of text belongs to the answer; the beginning of what may be a tag waits for the rest."""
@@ -98,7 +125,10 @@ class AnswerText:
             at, tag = found
             shown += self._visible(self._pending[:at])
             self._pending = self._pending[at + len(tag) :]
-            self._enter(tag)
+            if self._is_spoken_of(tag):
+                shown += self._visible(tag)
+            else:
+                self._enter(tag)
         n_held = 0 if last else self._n_open_ended()
         ready, self._pending = (
             self._pending[: len(self._pending) - n_held],
@@ -122,11 +152,28 @@ class AnswerText:
         return next((n for n in longest if any(tag.startswith(self._pending[-n:]) for tag in self._wanted)), 0)
 
     def _visible(self, text: str) -> str:
-        if self.is_reasoning:
-            self._doubted = None if self._doubted is None else self._doubted + text
-            return ""
-        if self._trims:
+        starts = self._trims
+        if starts and self._doubted is None:
             text = text.lstrip()
-            self._trims = not text
-        self._has_shown |= bool(text.strip())
-        return text
+        self._trims = starts and not text
+        if not self.is_reasoning:
+            self._has_shown |= bool(text.strip())
+            return self._closed() + text if text else ""
+        if self._doubted is not None:
+            self._doubted += text
+        elif self._shows_reasoning and text:
+            before = OPENING if self._reasoned is None else self._line_ends(2 * starts)
+            self._reasoned = ((self._reasoned or "") + text)[-2:]
+            return before + text
+        return ""
+
+    def _closed(self) -> str:
+        """The end of reasoning that was shown, if there was any."""
+        end = "" if self._reasoned is None else self._line_ends(1) + CLOSING
+        self._reasoned = None
+        return end
+
+    def _line_ends(self, n: int) -> str:
+        """What is missing of so many line ends behind the reasoning so far."""
+        reasoned = self._reasoned or ""
+        return "\n" * (n - len(reasoned) + len(reasoned.rstrip("\n")))

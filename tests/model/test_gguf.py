@@ -76,9 +76,10 @@ def test_it_is_described_from_its_header(one_file: Path) -> None:
 
 
 @pytest.mark.slow
-def test_weights_and_tokens_are_those_it_was_made_from(one_file: Path) -> None:
+def test_weights_and_tokens_are_those_it_was_made_from(one_file: Path, capfd: pytest.CaptureFixture[str]) -> None:
     exact = Loading(dtype=Dtype.FLOAT32)
     ours, theirs = load(find(str(one_file), exact), exact), load(find("pocket"), exact)
+    assert capfd.readouterr() == ("", "")  # what loads draws no bar of its own
     ids = torch.arange(20, 60)[None]
     torch.testing.assert_close(ours.model(ids).logits, theirs.model(ids).logits, rtol=1e-4, atol=1e-4)
     tokenizer = from_tokenizer_json(tokenizer_json(find(str(one_file))))

@@ -132,6 +132,12 @@ def test_other_failures_pass_the_memory_guard() -> None:
             "version https://git-lfs.github.com/spec/v1\n",
             "the tokenizer of mute is damaged",
         ),
+        (
+            ("tokenizer_config.json",),  # the library's parser panics, which Python knows as no Exception
+            '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "added_tokens": [],'
+            ' "normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}',
+            "the tokenizer of mute is damaged",
+        ),
     ],
 )
 def test_a_missing_tokenizer_is_told_from_a_damaged_one(

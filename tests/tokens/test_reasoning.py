@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from infinipot_cli.tokens.reasoning import AnswerText
+from infinipot_cli.tokens.reasoning import AnswerText, without_reasoning
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_backend
 
 CONTROL = ["<s>", "<|channel|>", "<|message|>", "<|start|>", "<|end|>"]
@@ -32,8 +32,8 @@ KINDS = {
 }
 
 
-def shown(kind: DocumentTokenizer, text: str, prompt: str = "") -> tuple[str, bool]:
-    answer = AnswerText(kind, kind.encode_template(prompt))
+def shown(kind: DocumentTokenizer, text: str, prompt: str = "", *, think: bool = False) -> tuple[str, bool]:
+    answer = AnswerText(kind, kind.encode_template(prompt), shows_reasoning=think)
     pieces: Sequence[str] = [answer.push(token) for token in kind.encode_template(text)]
     is_reasoning = answer.is_reasoning
     return "".join([*pieces, answer.flush()]), is_reasoning
@@ -61,7 +61,10 @@ def test_what_stands_between_tags_is_not_shown(
 
 @pytest.mark.parametrize("kind", ["tags of letters", "tags of one token"])
 def test_an_answer_that_speaks_of_a_tag_comes_out_whole(kind: str) -> None:
-    for text in ("The <think> tag opens it.", "Use <think> and </thin", "<think>hm</think>It is [THINK], no more."):
+    for text in (
+        "The <think> tag opens it.", "Use <think> and </thin", "<think>hm</think>It is [THINK], no more.",
+        "It is </think>, no more.",
+    ):  # fmt: skip
         assert shown(KINDS[kind], text)[0] == text.removeprefix("<think>hm</think>")
 
 
@@ -88,3 +91,58 @@ def test_only_the_final_channel_is_the_answer(text: str, wanted: str, is_reasoni
 def test_text_without_reasoning_comes_out_whole(text: str) -> None:
     if not any(tag in text for tag in ("<think>", "</think>")):
         assert shown(KINDS["tags of letters"], text)[0] == text
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("", "<think>\nhm,\n\n2?\n</think>\n\nThe answer."),
+        ("assistant<think>\n", "hm,\n\n2?</think>The answer."),
+        ("", "<think>hm,\n\n2?</think>\nThe answer."),
+        ("<|start|>assistant", "<|channel|>analysis<|message|>hm,\n\n2?<|end|><|start|>assistant"
+         "<|channel|>final<|message|>The answer."),
+        ("<|start|>assistant", "<|channel|>analysis<|message|>hm,\n<|end|><|start|>assistant"
+         "<|channel|>commentary<|message|>2?<|end|><|start|>assistant<|channel|>final<|message|>The answer."),
+    ],
+)  # fmt: skip
+def test_reasoning_that_is_asked_for_stands_in_one_way_in_front_of_the_answer(
+    kind: DocumentTokenizer, prompt: str, text: str
+) -> None:
+    found = "<think>\nhm,\n\n2?\n</think>\n\nThe answer."
+    assert shown(kind, text, prompt, think=True) == (found, False)
+    assert without_reasoning(found) == "The answer."
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize(
+    ("prompt", "text", "wanted"),
+    [
+        ("", "The answer.", "The answer."),
+        ("<think>\n\n</think>\n\n", "The answer.", "The answer."),
+        ("<think>", "</think>The answer.", "The answer."),
+        ("<think>", "never done ", "<think>\nnever done "),
+        ("<think>", "done</think>", "<think>\ndone\n</think>\n\n"),
+    ],
+)
+def test_without_reasoning_or_without_an_end_of_it_no_tag_is_made_up(
+    kind: DocumentTokenizer, prompt: str, text: str, wanted: str
+) -> None:
+    assert shown(kind, text, prompt, think=True)[0] == wanted
+    assert without_reasoning(wanted) == ("The answer." if "answer" in wanted else "")
+
+
+@given(st.text(alphabet="ab <>/think|\n", max_size=40), st.text(alphabet="ab <>/think|é漢\n", max_size=40))
+def test_shown_reasoning_costs_the_answer_nothing(reasoning: str, answer: str) -> None:
+    """Whoever asks for reasoning gets the same answer behind it."""
+    if not any(tag in reasoning + answer for tag in ("<think>", "</think>")):
+        text = f"<think>{reasoning}</think>{answer}"
+        hidden, _ = shown(KINDS["tags of one token"], text)
+        assert without_reasoning(shown(KINDS["tags of one token"], text, think=True)[0]) == hidden
+
+
+@pytest.mark.parametrize("kind", ["tags of letters", "tags of one token"])
+def test_an_answer_behind_shown_reasoning_may_speak_of_tags(kind: str) -> None:
+    for text in ("The <think> tag opens it.", "Use <think> and </think>.", "It is [THINK], no more."):
+        assert shown(KINDS[kind], text, think=True)[0] == text
+        assert without_reasoning(text) == text
