@@ -1,4 +1,4 @@
-"""The commands around reading: counting, settings, models, templates, the schema."""
+"""The commands around reading: counting, settings, models, templates."""
 
 import hashlib
 import json
@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.choice import NAMES
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 
@@ -192,67 +191,6 @@ def test_doctor_names_what_is_there(home: Path) -> None:
     assert rows["torch"]["state"] == "ok"
     assert rows["accelerator"]["state"] == "ok"
     assert rows["settings"]["state"] == "problem"
-
-
-def test_the_schema_knows_every_setting() -> None:
-    answered, *_ = json.loads(run("schema").stdout)["properties"]["pot"]["anyOf"]
-    assert tuple(answered["properties"]["choice"]["properties"]) == NAMES
-
-
-def conforms(value: object, schema: dict[str, Any], root: dict[str, Any]) -> list[str]:
-    """What a value has that its schema does not say, or lacks that it says; no more of JSON Schema than ours uses."""
-    if "$ref" in schema:
-        path, schema = schema["$ref"].removeprefix("#/"), root
-        for name in path.split("/") if path != "#" else ():
-            schema = schema[name]
-    if "anyOf" in schema:
-        return min((conforms(value, one, root) for one in schema["anyOf"]), key=len)
-    if "const" in schema:
-        return [] if value == schema["const"] else [f"{value} is not {schema['const']}"]
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool}
-    allowed = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if not any(value is None if kind == "null" else isinstance(value, kinds[kind]) for kind in allowed):
-        return [f"{value!r} is no {allowed}"]
-    if isinstance(value, dict):
-        if "properties" not in schema:
-            return [f"no {key}" for key in schema.get("required", ()) if key not in value]
-        wrong = [f"no {key}" for key in schema.get("required", ()) if key not in value]
-        wrong += [f"unknown {key}" for key in value if key not in schema["properties"]]
-        known = [(value[key], inner) for key, inner in schema["properties"].items() if key in value]
-        return wrong + [line for held, inner in known for line in conforms(held, inner, root)]
-    if isinstance(value, list):
-        return [line for held in value for line in conforms(held, schema["items"], root)]
-    return []
-
-
-def test_every_json_document_is_as_the_schema_says(home: Path, story: Path, tiny_model: Path) -> None:
-    schema = json.loads(run("schema").stdout)
-    words = [str(story), "-m", str(tiny_model), *SMALL, "-n", "20"]
-    empty = Path("empties")
-    empty.mkdir()
-    (empty / "bad.txt").write_bytes(bytes(range(256)) * 9)
-    log = Path("app.log")
-    log.write_text("".join(f"2026-05-03 10:00:{n:02} {'ERROR' if n == 7 else 'INFO'} request {n}\n" for n in range(60)))
-    for command in (
-        ["ask", *words, "Who?", "--json"],
-        ["ask", *words, "-Q", "Who?", "-Q", "When?", "--json"],
-        ["ask", *words, "-Q", "Who?", "-Q", "When?", "--jsonl"],
-        ["summarize", *words, "missing.txt", "--json"],
-        ["ask", "missing.txt", "Who?", "--json"],
-        ["ask", *words, "Who?", "--dry-run", "--json"],
-        ["info", *words[:-2], "--json"],
-        ["info", str(empty), str(story), "-m", str(tiny_model), "--json"],
-        ["summarize", str(story), "missing.txt", *words[1:], "--dry-run", "--json"],
-        ["read", *words[:-2], "--save-pot", "story", "--json"],
-        ["pots", "list", "--json"],
-        ["config", "show", "--json"],
-        ["summarize", str(log), *words[1:], "--json"],
-        ["summarize", str(log), *words[1:], "--json", "--pick"],
-    ):
-        result = run(*command)
-        documents = result.stdout.splitlines() if "--jsonl" in command else [result.stdout]
-        for document in documents:
-            assert conforms(json.loads(document), schema, schema) == [], command
 
 
 def test_an_answer_says_in_json_what_it_was_made_of(home: Path, story: Path, tiny_model: Path) -> None:
