@@ -1,0 +1,94 @@
+"""PDFs on the command line: counted as pypdf counts them, and pages that cannot be read told or refused."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pytest
+from typer.testing import CliRunner, Result
+
+from infinipot_cli.app import app
+from tests.documents.small_pdf import SCAN, damaged, pdf
+
+SMALL = ["-s", "400"]
+PAGES = [f"This is what stands on leaf {number}. " + "The sea was calm. " * number for number in range(1, 8)]
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture(autouse=True, params=["pypdf", "pypdfium2"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "pypdf":
+        monkeypatch.setitem(sys.modules, "infinipot_cli.documents.pdf_pdfium", None)
+    else:
+        pytest.importorskip("pypdfium2")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> list[str]:
+    return ["-m", str(tiny_model), *SMALL]
+
+
+@pytest.fixture
+def book() -> pypdf.PdfReader:
+    """A book of seven leaves, i to iii and 1 to 4, as pypdf sees it."""
+    writer = pypdf.PdfWriter(clone_from=pypdf.PdfReader(io.BytesIO(pdf(*PAGES))))
+    writer.set_page_label(0, 2, style="/r")
+    writer.set_page_label(3, 6, style="/D")
+    writer.write("book.pdf")
+    writer.close()
+    return pypdf.PdfReader("book.pdf")
+
+
+def test_info_counts_pages_and_tokens_as_pypdf_does(book: pypdf.PdfReader, model: list[str]) -> None:
+    texts = [page.extract_text().strip() for page in book.pages]
+    assert book.page_labels == ["i", "ii", "iii", "1", "2", "3", "4"]
+    for words, chosen in (([], texts), (["--pages", "ii-4"], texts[1:4]), (["--pages", "iii"], texts[2:3])):
+        n_tokens = len("\n\n".join(chosen).encode())  # the tiny model's tokens are bytes
+        row = {"path": "book.pdf", "type": "pdf", "pages": len(book.pages), "tokens": n_tokens}
+        record: dict[str, Any] = json.loads(run("info", "book.pdf", *model, *words, "--json").stdout)
+        (counted,) = record["input"]
+        assert counted == {**row, "bytes": Path("book.pdf").stat().st_size}
+        assert record["tokens"] == n_tokens
+        shown = run("info", "book.pdf", *model, *words)
+        assert shown.stdout.rstrip("\n").split("\t") == [str(counted[key]) for key in counted]
+        assert shown.stderr.startswith(f"{n_tokens} tokens → pot of 400 places")
+
+
+def test_the_passes_that_info_tells_are_those_that_reading_takes(book: pypdf.PdfReader, model: list[str]) -> None:
+    told = json.loads(run("info", "book.pdf", *model, "--json").stdout)
+    question = "What is the most important thing that is said here?"  # whose length info supposes
+    read = json.loads(run("ask", "book.pdf", question, *model, "-n", "4", "--json", "--set", "reread=0").stdout)
+    assert read["input"][0]["pages"] == told["input"][0]["pages"] == len(book.pages)
+    assert read["retention"]["read"] == told["tokens"]
+    assert read["pot"]["distillations"] == told["pot"]["distillations"] > 0
+
+
+def test_a_page_that_cannot_be_read_is_named_and_under_strict_an_error(model: list[str]) -> None:
+    Path("report.pdf").write_bytes(pdf(PAGES[0], damaged(), PAGES[2], SCAN))
+    words = ["ask", "report.pdf", "What stands there?", *model, "-n", "8"]
+    plain, strict = run(*words), run(*words, "--strict")
+    assert (plain.exit_code, strict.exit_code) == (0, 3)
+    assert plain.stdout == strict.stdout and plain.stdout.strip(), "what could be read is answered all the same"
+    for warning in (
+        "warning: report.pdf: page 2 could not be read and was left out",
+        "warning: report.pdf: page 4 has no text layer (scanned?)",
+    ):
+        assert warning in plain.stderr.splitlines() and warning in strict.stderr.splitlines()
+    assert "--strict allows none" in " ".join(strict.stderr.split()) and "--strict" not in plain.stderr
+    told = run(*words, "--strict", "--json")
+    first, second = (one["message"] for one in json.loads(told.stdout)["warnings"])
+    assert told.exit_code == 3 and "page 2 could not be read" in first and "page 4 has no text" in second
+    only_good = run(*words, "--strict", "--pages", "1,3")
+    assert (only_good.exit_code, "warning: report.pdf" in only_good.stderr) == (0, False), only_good.stderr
