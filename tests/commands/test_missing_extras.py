@@ -8,9 +8,13 @@ from pathlib import Path
 
 import docx
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.errors import DeviceError
+from infinipot_cli.model.device import choose_attention
+from infinipot_cli.settings import Attention
 from tests.documents.small_books import epub
 from tests.documents.small_pdf import encrypted, pdf
 
@@ -113,6 +117,16 @@ def test_a_model_that_needs_an_extra_is_2_and_names_it(
     error, hint = done.stderr.splitlines()
     assert error.startswith("error: ") and "need" in error
     assert hint == f"hint:  pip install 'infinipot[{extra}]'"
+
+
+def test_flash_attention_without_its_package_is_5_and_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said of a GPU, which need not be here for it."""
+    hide(monkeypatch, "flash_attn")
+    with pytest.raises(DeviceError) as refused:
+        choose_attention(Attention.FLASH, torch.device("cuda"), torch.bfloat16)
+    assert (refused.value.exit_code, refused.value.code) == (5, "no_flash_attention")
+    assert "flash-attn is not installed (pip install 'infinipot[cuda]')" in refused.value.message
+    assert choose_attention(Attention.AUTO, torch.device("cuda"), torch.bfloat16) == "sdpa", "nobody asked for it"
 
 
 def test_without_pdfium_a_pdf_is_read_all_the_same_and_doctor_names_what_is_missing(
