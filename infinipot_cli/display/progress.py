@@ -50,7 +50,7 @@ class ReadingBar:
     ) -> None:
         self.reached: Progress | None = None
         self._console = console
-        self._waiting = waiting
+        self._spinner = Spinner("dots", Text(f" {safe_line(waiting)}", style="dim"))  # one that is kept turns
         self._among = among
         self._clock = clock
         self._started: float | None = None
@@ -133,7 +133,7 @@ class ReadingBar:
         """Where the reading stands, as it is drawn."""
         reached = self.reached
         if reached is None:
-            return Spinner("dots", Text(f" {safe_line(self._waiting)}", style="dim"))
+            return self._spinner
         number = (safe_line(reached.label) if reached.label else str(reached.page)) if reached.page is not None else ""
         pages = f"/{reached.n_pages}" if reached.n_pages else ""
         place = f"p. {number}{pages}" if number else ""

@@ -52,6 +52,15 @@ def test_a_quick_reading_ticks_not_at_all(recording_console: MakeConsole) -> Non
     assert ticks(recording_console, [(tenth / 10, tenth / 10) for tenth in range(11)]) == []
 
 
+def test_whoever_wants_quiet_gets_no_tick(recording_console: MakeConsole) -> None:
+    def quiet(**options: bool) -> tuple[Console, io.StringIO]:
+        console, out = recording_console(**options)
+        console.quiet = True
+        return console, out
+
+    assert ticks(quiet, [(second, second / 100) for second in range(101)]) == []
+
+
 def test_a_slow_reading_does_not_tick_more_often_than_it_gets_on(recording_console: MakeConsole) -> None:
     assert len(ticks(recording_console, [(second, 0.05) for second in range(95)])) == 3
 
@@ -102,8 +111,14 @@ def test_a_narrow_terminal_has_share_place_and_time_left(recording_console: Make
         assert re.sub(" +", " ", out.getvalue().splitlines()[-1]).strip().endswith(f"61 % {shown} 1:29 left")
 
 
-def test_before_the_first_token_the_picture_says_what_is_awaited(recording_console: MakeConsole) -> None:
-    assert "loading pocket" in drawn(recording_console, None, 80)
+def test_before_the_first_token_the_picture_says_what_is_awaited_and_turns(recording_console: MakeConsole) -> None:
+    console, out = recording_console()
+    console.get_time = iter([0.0, 0.1, 0.2]).__next__
+    bar = ReadingBar(console, waiting="loading pocket")
+    for _ in range(3):
+        console.print(bar.picture())
+    wheels, words = zip(*(line.split(maxsplit=1) for line in out.getvalue().splitlines()), strict=True)
+    assert len(set(wheels)) == 3 and set(words) == {"loading pocket"}
 
 
 def test_the_bar_leaves_standard_output_alone_and_is_gone_afterwards(
