@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 import traceback
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Annotated, Any
 
 import typer
@@ -101,7 +101,7 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     if ctx.meta.get(options.DEBUG):
         traceback.print_exception(error)
     if known.message:  # a command without any words has shown its help
-        show_problem(error_console(ctx.meta.get(options.COLOR, Color.AUTO)), known.message, known.hint)
+        show_problem(error_console(_wanted_color(ctx)), known.message, known.hint)
     code = getattr(error, "exit_code", known.exit_code)
     _put_record(known, code, _wanted_json(ctx))
     if isinstance(known, StandardOutputError) and sys.stdout is not None:
@@ -132,8 +132,21 @@ def _wanted_json(ctx: typer.Context) -> object:
     """How JSON was asked for, if it was; what failed before words were parsed searches them as they were typed."""
     if options.JSON in ctx.meta:
         return ctx.meta[options.JSON]
-    flags = list(takewhile(lambda word: word != "--", ctx.meta.get(AS_TYPED, ())))
+    flags = _typed_flags(ctx)
     return options.LINES if "--jsonl" in flags else "--json" in flags
+
+
+def _wanted_color(ctx: typer.Context) -> Color:
+    """When colour was asked for, likewise."""
+    if options.COLOR in ctx.meta:
+        return Color(ctx.meta[options.COLOR])
+    flags = [part for word in _typed_flags(ctx) for part in word.replace("--color=", "--color\0").split("\0")]
+    wanted = [Color(value) for flag, value in pairwise(flags) if flag == "--color" and value in [*Color]]
+    return wanted[-1] if wanted else Color.AUTO
+
+
+def _typed_flags(ctx: typer.Context) -> list[str]:
+    return list(takewhile(lambda word: word != "--", ctx.meta.get(AS_TYPED, ())))
 
 
 # Words of the library that reads values, and what a user would say.
