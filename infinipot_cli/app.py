@@ -14,7 +14,7 @@ from infinipot_cli import __version__
 from infinipot_cli.commands import late, options
 from infinipot_cli.commands.late import AS_TYPED, Entry, LateCommand
 from infinipot_cli.config import load_config
-from infinipot_cli.endings import Terminated
+from infinipot_cli.endings import Terminated, held_back
 from infinipot_cli.errors import DeviceError, InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.settings import Color
 
@@ -66,11 +66,13 @@ class InfinipotGroup(TyperGroup):
             raise
         except KeyboardInterrupt:
             stopped = InfinipotError("stopped by Ctrl-C", code="interrupted")
-            _put_record(stopped, INTERRUPTED, ctx.meta.get(options.JSON))
+            with held_back():  # an impatient second press must not cost the document
+                _put_record(stopped, INTERRUPTED, ctx.meta.get(options.JSON))
             raise typer.Exit(INTERRUPTED) from None
         except Terminated as end:
             stopped = InfinipotError("stopped by a signal", code="interrupted")
-            _put_record(stopped, end.exit_code, ctx.meta.get(options.JSON))
+            with held_back():
+                _put_record(stopped, end.exit_code, ctx.meta.get(options.JSON))
             raise
         except (BrokenPipeError, SystemExit) as end:
             raise typer.Exit(_reader_is_gone(end)) from None
