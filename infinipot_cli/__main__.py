@@ -41,6 +41,21 @@ def _measure_columns() -> None:
             del os.environ["COLUMNS"]
 
 
+def _join_marks() -> None:
+    """Complete `@name` as one word: bash breaks words at an @, but puts what it is told in the place of both parts."""
+    if os.environ.get("_INFINIPOT_COMPLETE") != "complete_bash":
+        return
+    current = int(os.environ["COMP_CWORD"])
+    joined, n_joined = [""], 0
+    for number, word in enumerate(os.environ["COMP_WORDS"].split("\n")):
+        if joined[-1] == "@" and word not in ("", "@"):
+            joined[-1] += word
+            n_joined += number <= current
+        else:
+            joined.append(word)
+    os.environ |= {"COMP_WORDS": "\n".join(joined[1:]), "COMP_CWORD": str(current - n_joined)}
+
+
 def _is_version() -> bool:
     """Print the version where nothing else is asked for: building the command line would take ten times as long."""
     if sys.argv[1:] not in (["--version"], ["-V"]) or sys.stdout is None:
@@ -66,6 +81,7 @@ def main() -> None:
             return
         _leave_colour_out_of_pipes()
         _measure_columns()
+        _join_marks()
         from infinipot_cli.quick_imports import own_process, without_collecting
 
         with without_collecting():

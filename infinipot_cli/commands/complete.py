@@ -39,11 +39,9 @@ def pots(incomplete: str) -> list[str]:
     return _starting(incomplete, [mark + name for name in [*names(), *([LAST] if cached() else [])]])
 
 
-def sources(ctx: Context, incomplete: str) -> list[str]:
+def sources(incomplete: str) -> list[str]:
     """Stored pots behind an `@`; files are the shell's to complete."""
-    typed = [words[-1:] for words in ctx.params.values() if isinstance(words, list)]
-    # bash breaks words at an @, and completes what is behind it
-    return pots(incomplete) if incomplete.startswith("@") or ["@"] in typed else []
+    return pots(incomplete) if incomplete.startswith("@") else []
 
 
 def choices(ctx: Context, incomplete: str) -> list[str]:

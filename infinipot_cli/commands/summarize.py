@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import citing_options, options
+from infinipot_cli.commands import citing_options, complete, options
 from infinipot_cli.commands.caching import CacheOptions
 from infinipot_cli.commands.consent import ConsentOptions
 from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
@@ -25,7 +25,12 @@ def summarize(
     ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False),
+        typer.Argument(
+            metavar="SOURCE...",
+            help=f"{SOURCE_HELP} Or a stored pot, @NAME.",
+            autocompletion=complete.sources,
+            show_default=False,
+        ),
     ] = None,
     length: Annotated[
         settings.Length, typer.Option("--length", help="How much to say.", rich_help_panel="Summary")

@@ -47,6 +47,7 @@ LINES = [
     ("infinipot ask @", ["@book", "@letters"]),
     ("infinipot explain @l", ["@letters"]),
     ("infinipot chat @b", ["@book"]),
+    ("infinipot summarize @b", ["@book"]),
     ("infinipot pots show b", ["book"]),
     ("infinipot read --pot le", ["letters"]),
     ("infinipot ask --policy sl", ["sliding_window"]),
@@ -68,7 +69,7 @@ def test_the_shell_is_told_what_there_is(home: Path, line: str, wanted: list[str
 
 
 @pytest.mark.parametrize("shell", PROTOCOLS)
-@pytest.mark.parametrize(("line", "wanted"), [LINES[0], LINES[4], LINES[10], LINES[14]])
+@pytest.mark.parametrize(("line", "wanted"), [LINES[0], LINES[4], LINES[11], LINES[15]])
 def test_every_shell_is_told_in_its_own_way(home: Path, shell: str, line: str, wanted: list[str]) -> None:
     said = completed(home, _TYPER_COMPLETE_ARGS=line, **PROTOCOLS[shell]).stdout
     if shell == "fish":
@@ -95,9 +96,11 @@ def test_bash_itself_completes_a_pot_although_it_breaks_words_at_its_mark(home: 
         eval "$(_INFINIPOT_COMPLETE=source_bash infinipot)"
         try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _infinipot_completion infinipot; echo "${COMPREPLY[*]}"; }
         try infinipot ask @ l
-        try infinipot ask @book @
+        try infinipot ask @ book @
+        try infinipot ask @ book @ l
+        try infinipot pots show @ b
         try infinipot ask --set mass
     """
     environment = {**os.environ, "INFINIPOT_HOME": str(home), "PATH": f"{home}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-c", lines], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.split("\n") == ["letters", "@book @letters", "mass=", ""], done.stderr
+    assert done.stdout.split("\n") == ["@letters", "@book @letters", "@letters", "@book", "mass=", ""], done.stderr
