@@ -70,8 +70,9 @@ class Reading(Answers):
         """Read all documents into a new pot, one after the other."""
         loaded = self._model.load()
         from infinipot_cli.engine import Distilled
-        from infinipot_cli.model.load import memory_guard
+        from infinipot_cli.model.load import check_room, memory_guard
 
+        check_room(loaded, self.plan.capacity, self.plan.budget)
         plan, start, is_first = self.plan, time.perf_counter(), self._pot is None
         with memory_guard(f"read with a pot of {plan.capacity} places"):
             reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)

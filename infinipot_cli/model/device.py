@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+from pathlib import Path
 
 import torch
 
@@ -125,6 +126,18 @@ def spread_over_devices(files: ModelFiles, device: torch.device, named: str) -> 
             code="missing_package",
         )
     return True
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that is free on a device; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if device.type == "cpu" else []
+    except (OSError, ValueError):
+        return None
+    available = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return next((int(kibibytes) * 1024 for kibibytes in available), None)
 
 
 def quantization(wanted: Quantization, dtype: torch.dtype) -> object | None:

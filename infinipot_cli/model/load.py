@@ -29,15 +29,17 @@ from infinipot_cli.model.device import (
     choose_attention,
     choose_device,
     choose_dtype,
+    free_bytes,
     is_exhausted,
     quantization,
     spread_over_devices,
 )
 from infinipot_cli.model.files import ModelFiles
+from infinipot_cli.model.footprint import footprint_of
 from infinipot_cli.model.gguf import without_bars
 from infinipot_cli.model.kinds import WANTED
 from infinipot_cli.model.weights import damage
-from infinipot_cli.settings import Attention, Loading
+from infinipot_cli.settings import SMALLEST_POT, Attention, Loading
 
 # What transformers says of a configuration, and of a class of models and an implementation of attention.
 _UNKNOWN_KIND = re.compile(r"model type `([^`]+)` but Transformers does not recognize")
@@ -147,6 +149,30 @@ def tokenizer_json(files: ModelFiles) -> str:
             hint="a tokenizer.json is wanted",
             code="no_tokenizer",
         ) from error
+
+
+def check_room(loaded: LoadedModel, capacity: int, budget: int) -> None:
+    """Refuse a pot that the free memory does not hold, before anything is read into it.
+
+    Raises:
+        DeviceError: it does not.
+    """
+    model = loaded.model
+    free = free_bytes(model.device)
+    try:
+        config = model.config.get_text_config(decoder=True).to_dict()
+        takes = footprint_of(config, model.dtype.itemsize)
+    except (KeyError, TypeError, ValueError, ArithmeticError):  # what it takes will be seen when it is filled
+        return
+    if free is None or takes.bytes_of(capacity, budget) <= free:
+        return
+    fits = takes.capacity_of(free)
+    raise DeviceError(
+        f"a pot of {capacity} places takes {takes.bytes_of(capacity, budget) / 2**30:.1f} GiB with {loaded.name},"
+        f" and {free / 2**30:.1f} GiB are free on {loaded.device}",
+        hint=f"-s {fits} fits" if fits >= SMALLEST_POT else "",
+        code="out_of_memory",
+    )
 
 
 @contextmanager

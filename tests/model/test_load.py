@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UsageError
 from infinipot_cli.model.files import describe
-from infinipot_cli.model.load import load, memory_guard, tokenizer_json
+from infinipot_cli.model.footprint import footprint_of
+from infinipot_cli.model.load import check_room, load, memory_guard, tokenizer_json
 from infinipot_cli.model.port import port_of
 from infinipot_cli.session import Session
 from infinipot_cli.settings import Attention, Loading
@@ -116,6 +117,26 @@ def test_a_tokenizer_is_converted_or_named_as_missing(tiny_model: Path, model_co
 def test_exhausted_memory_is_one_error(error: Exception) -> None:
     with pytest.raises(DeviceError, match="not enough memory to read"), memory_guard("read"):
         raise error
+
+
+def test_a_pot_that_free_memory_does_not_hold_is_refused_with_the_one_that_fits(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load(describe("tiny", tiny_model))
+    assert check_room(loaded, 10_000, 5_000) is None, "this machine has room for a small one"
+    one = footprint_of(loaded.model.config.to_dict(), loaded.model.dtype.itemsize)
+    monkeypatch.setattr("infinipot_cli.model.load.free_bytes", lambda _: one.bytes_of(10_000, 5_000))
+    check_room(loaded, 10_000, 5_000)
+    wanted = r"a pot of 4000000 places takes [0-9.]+ GiB with tiny, and 0\.0 GiB are free on cpu"
+    with pytest.raises(DeviceError, match=wanted) as caught:
+        check_room(loaded, 4_000_000, 2_000_000)
+    assert (caught.value.hint, caught.value.code) == ("-s 10000 fits", "out_of_memory")
+    monkeypatch.setattr("infinipot_cli.model.load.free_bytes", lambda _: one.place)
+    with pytest.raises(DeviceError) as caught:
+        check_room(loaded, 100, 50)
+    assert not caught.value.hint, "no pot fits"
+    monkeypatch.setattr("infinipot_cli.model.load.free_bytes", lambda _: None)
+    check_room(loaded, 4_000_000, 2_000_000)
 
 
 def test_other_failures_pass_the_memory_guard() -> None:
