@@ -12,7 +12,7 @@ from infinipot_cli.places import cache_folder, config_file, data_folder, is_writ
 PACKAGES = "torch transformers safetensors tokenizers tiktoken huggingface-hub typer rich pypdf".split()
 # Packages of extras, and what is missing without them.
 OPTIONAL = {
-    "pypdfium2": "PDFs are read slower; pip install 'infinipot[pdfium]'",
+    "pypdfium2": "PDFs are read slower, columns less well; pip install 'infinipot[pdfium]'",
     "defusedxml": "no EPUB and DOCX; pip install 'infinipot[docs]'",
 }
 
