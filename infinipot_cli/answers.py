@@ -1,5 +1,6 @@
 """The half of a reading that answers: questions to its pot, and what the answers stood on."""
 
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -178,7 +179,7 @@ class Answers:
             before_it = (pot.n_cycles, pot.n_seen, pot.n_held)
             opening = turn.opening if turn else ()
             rest = 1.0 if goes_on else self.plan.choice.rest
-            self._reread(pot, lookout, len(suffix) + self.plan.max_tokens, opening, rest)
+            again = self._reread(pot, lookout, len(suffix) + self.plan.max_tokens, opening, rest)
             if turn and not self.n_reread:
                 suffix = (*turn.opening, *turn.alone)
             self.attended = self._watcher() if watch else None
@@ -192,6 +193,7 @@ class Answers:
                 top_p=self._model.sampling.top_p,
                 seed=self._model.sampling.seed,
                 attended=self.attended,
+                decided_by=partial(self._phrase, pot, again, suffix) if self._is_phrase(again) else None,
             )
             step = next(steps, None)
             self._count_kept(pot, self.held)
@@ -213,7 +215,46 @@ class Answers:
             yield text
         self.is_reasoning = is_reasoning and not self.reply
 
-    def _reread(self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float) -> None:
+    def _as_read_again(self, ids: Sequence[int]) -> list[tuple[int, list[int]]]:
+        """A passage as the model shall meet it: its parts, and the place of each in it."""
+        from infinipot_cli.explain.phrases import as_running_text
+
+        return as_running_text(ids, self._model.tokenizer) if self.plan.choice.span else [(0, list(ids))]
+
+    def _is_phrase(self, again: Sequence[str]) -> bool:
+        """Whether the answer shall be a phrase of what was read again."""
+        return self.plan.choice.span and bool(again) and self._model.sampling.temperature == 0
+
+    def _phrase(self, pot: "Pot", passages: Sequence[str], suffix: Sequence[int]) -> Sequence[int]:
+        """The tokens of the phrase that answers, once the question was read; none if no phrase is likely at all.
+
+        Args:
+            pot: has read passages and question.
+            passages: where the phrase stands.
+            suffix: tokens of the question.
+        """
+        from infinipot_cli.engine import weigh
+        from infinipot_cli.explain.citations import REFUSAL
+        from infinipot_cli.explain.phrases import agreeing, distinct, windows
+
+        tokenizer = self._model.tokenizer
+        joint = "" if tokenizer.decode(suffix[-1:])[-1:].isspace() else " "
+        refusal = tuple(tokenizer.encode(joint + REFUSAL))
+        phrases = {refusal: {len(refusal)}}
+        for passage in passages:
+            for ids, ends in windows(passage, tokenizer, joint=joint):
+                phrases[ids] = phrases.get(ids, set()) | ends
+        weighed = weigh(self._model.load().model, pot, phrases, self._model.stop_ids())
+        found = distinct(weighed, [tokenizer.decode(ids).strip() for ids in weighed])
+        logprobs = {text: logprob for text, (_, logprob) in found.items()}
+        refused = logprobs.pop(REFUSAL, float("-inf"))
+        if not logprobs or refused > max(logprobs.values()):
+            return found[REFUSAL][0] if REFUSAL in found else ()
+        return found[agreeing(logprobs)][0]
+
+    def _reread(
+        self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float
+    ) -> list[str]:
         """Read the passages that match a question best once more, where the pot may have lost what they say.
 
         A pot in which nothing was distilled holds them as they are, so that they are only read again where they shall
@@ -225,6 +266,9 @@ class Answers:
             n_behind: places that question and answer may take.
             opening: what stands in front of the passages.
             rest: share of its budget that the pot keeps of its own beside them; 1 keeps all there is room for.
+
+        Returns:
+            The passages that were read, as text.
         """
         from infinipot_cli.engine import reread
         from infinipot_cli.explain.held import held_at, unasked, with_reread
@@ -233,14 +277,15 @@ class Answers:
         self._forget_copies(pot)
         most = int(self.plan.choice.reread * pot.budget)
         if not most or lookout is None or not (pot.n_cycles or rest == 0):
-            return
+            return []
         gap = self._model.tokenizer.encode("\n")
         spans = {
             span: ids
             for span in apart(lookout.to_reread(most, self.plan.choice.close))
             if (ids := self.trail.ids(*span))
         }
-        passages = [[*gap, *ids] for ids in spans.values()]
+        parts = [self._as_read_again(ids) for ids in spans.values()]
+        passages = [list(itertools.chain(gap, *(read for _, read in own))) for own in parts]
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)
         n_passages = len(opening) + sum(map(len, passages))
@@ -248,11 +293,16 @@ class Answers:
         n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
         model = self._model.load().model
         read = reread(model, pot, passages, n_kept=n_kept, n_most=n_most, opening=opening)
-        starts = [(*list(spans)[one.number], one.origin + len(gap)) for one in read]
-        again = [Again(start, origin, end - start) for start, end, origin in starts]
+        again = list[Again]()
+        for one in read:
+            (start, _), origin = list(spans)[one.number], one.origin + len(gap)
+            for place, own in parts[one.number]:
+                again.append(Again(start + place, origin, len(own)))
+                origin += len(own)
         if again:
             self.trail.again += again
             self.n_reread, self.held = sum(one.n_tokens for one in again), with_reread(held, again)
+        return [self._model.tokenizer.decode(passages[one.number]) for one in read]
 
     def _forget_copies(self, pot: "Pot") -> None:
         """Forget what was read once more into copies of a pot: it has other tokens there, or will have."""

@@ -46,6 +46,9 @@ class Choice:
         rest: Differs: beside what is read once more the pot keeps no more than this share of |C|.
         close: Differs: of these passages those are left out that match the question less than this share of the best
             one's match.
+        span: Differs: where passages are read once more, they are read as running text, without their line ends, and
+            the answer is a phrase of them, word for word: of all phrases the one that agrees best with all others, each
+            as likely as the model has it.
         fresh: Differs: this share of the places for novel tokens is open only to what was read since the last
             distillation.
         ahead: Differs: the questions stand in front of the document too, and stay, so that a causal model reads it with
@@ -67,6 +70,7 @@ class Choice:
     reread: float = 0.0
     rest: float = 1.0
     close: float = 0.0
+    span: bool = False
     ahead: bool = False
 
     def __post_init__(self) -> None:
@@ -129,6 +133,7 @@ SUMMARIES = {
     "reread": "the best of them are read again before the question, up to this share",
     "rest": "beside what is read again no more than this share stays",
     "close": "passages that match less than this share of the best one are not read again",
+    "span": "the answer is a phrase of what is read again, word for word",
     "ahead": "the question stands in front of the document too",
 }
 

@@ -19,7 +19,7 @@ OFFICIAL = "official"  # the setting that means: as in the method's own code, wh
 
 _PROMPT = frozenset({"ahead"})  # of `Choice`, what says how the prompt is put together, whoever decides
 # What every policy that distills can take.
-_ANY = _PROMPT | {"sinks", "recent", "fill", "words", "reread", "rest", "close"}
+_ANY = _PROMPT | {"sinks", "recent", "fill", "words", "reread", "rest", "close", "span"}
 _VOTES = _ANY | {"pool", "group_max", "mass", "spread"}
 _NOVELTY = _ANY | {"decay", "rank", "fresh", "renew"}
 

@@ -27,8 +27,9 @@ NOVELTY_RATIO = 0.5
 ASK_CHOICES = ("words=0.25", "reread=0.3")
 # A small reader takes what else the pot holds for what was asked: of 24 facts in 32k tokens pocket finds 9 in the pot
 # alone, 13 where a quarter of |C| stands in front of the passages, and 18 where nothing does. Even of a text that fits
-# the pot it reads the best passages best, if only others about as good stand beside them (recipe/LOG.md).
-POCKET_CHOICES = ("rest=0", "close=0.8")
+# the pot it reads the best passages best, if only others about as good stand beside them, and answers best in their own
+# words (recipe/LOG.md).
+POCKET_CHOICES = ("rest=0", "close=0.8", "span=on")
 CHUNK = 512
 # Room for readings that are kept unasked.
 CACHE_LIMIT = "10GiB"

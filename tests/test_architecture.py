@@ -37,7 +37,7 @@ ARROWS = {
     "plan": {"settings", "choice", "policies", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},
     "sources": {"documents", "logs"},
-    "explain": {"documents.piece", "tokens.stream", "engine", "errors"},
+    "explain": {"documents.piece", "tokens.stream", "tokens.tokenizer", "engine", "errors"},
     "answers": {"explain", "tokens", "engine", "model", "plan", "settings", "sources"},
     "reading": {
         "answers",

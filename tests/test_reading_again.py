@@ -18,7 +18,7 @@ from infinipot_cli.plan import Turn
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume, save
 from infinipot_cli.session import SUMMARIZE, Session, ask, ask_all
-from infinipot_cli.settings import PotRequest
+from infinipot_cli.settings import PotRequest, Sampling
 
 FACT = "Maren Holt was made keeper of Skerry in 1873."
 OTHER = "The ferryman of Dunmarsh was Silas Threlfall."
@@ -27,9 +27,12 @@ ANOTHER = "Who was the ferryman of Dunmarsh?"
 DULL = "The night was dark. " * 40
 
 
-def session(tiny_model: Path, reread: float = 0.5, rest: float = 0.5) -> Session:
-    choice = Choice(reread=reread, rest=rest)
-    return Session(str(tiny_model), PotRequest(capacity=500, budget=250, max_tokens=8, choice=choice))
+def session(
+    tiny_model: Path, reread: float = 0.5, rest: float = 0.5, *, span: bool = False, temperature: float = 0.0
+) -> Session:
+    choice = Choice(reread=reread, rest=rest, span=span)
+    request = PotRequest(capacity=500, budget=250, max_tokens=8 if not span else 30, choice=choice)
+    return Session(str(tiny_model), request, sampling=Sampling(temperature=temperature))
 
 
 def held_everywhere(reading: Reading, text: str, whole: str) -> bool:
@@ -277,3 +280,50 @@ def test_overlapping_ranges_are_read_once() -> None:
     assert apart([(10, 20), (40, 50), (15, 30), (0, 5)]) == [(10, 30), (40, 50), (0, 5)]
     assert apart([(10, 20), (40, 50), (15, 45)]) == [(10, 50)]
     assert apart([(10, 20), (20, 30)]) == [(10, 20), (20, 30)], "those that only touch have an order of their own"
+
+
+def test_with_span_an_answer_is_a_phrase_of_what_was_read_again_or_a_refusal(
+    book: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infinipot_cli.engine.phrases.LEAST_LIKELY", 1e9)  # to a random model nothing is likely
+    answers = {}
+    for question in (QUESTION, ANOTHER):
+        with session(tiny_model, span=True).prepare([str(book)], ask(question)) as reading:
+            for _ in reading.read():
+                pass
+            answers[question] = "".join(reading.answer(watch=True)).strip()
+            assert reading.passages()
+            assert reading.n_reread and reading.n_answer
+            assert answers[question] == reading.reply.strip()
+    assert answers[QUESTION] in (FACT, "not in the text") or answers[QUESTION] in FACT
+    assert answers[ANOTHER] in OTHER or answers[ANOTHER] == "not in the text"
+
+
+@pytest.mark.parametrize(("question", "temperature"), [("Why is the zebra purple?", 0.0), (QUESTION, 0.7)])
+def test_span_changes_nothing_where_nothing_is_read_again_or_words_are_drawn(
+    book: Path, tiny_model: Path, question: str, temperature: float
+) -> None:
+    answers = []
+    for span in (True, False):
+        with session(tiny_model, span=span, temperature=temperature).prepare([str(book)], ask(question)) as reading:
+            for _ in reading.read():
+                pass
+            answers.append("".join(reading.answer())[:4])
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("span", [True, False])
+def test_a_wrapped_passage_is_read_again_as_running_text_and_told_where_it_stands(
+    tiny_model: Path, tmp_path: Path, span: bool
+) -> None:
+    path = tmp_path / "wrapped.txt"
+    path.write_text(DULL + "\n" + FACT.replace("keeper of", "keeper\nof") + "\n" + DULL)
+    with session(tiny_model, span=span).prepare([str(path)], ask(QUESTION)) as reading:
+        for _ in reading.read():
+            pass
+        "".join(reading.answer())
+        decode = reading.trail.ids
+        held = [decode(again.first, again.first + again.n_tokens) for again in reading.trail.again]
+        text = "|".join(Session(str(tiny_model)).tokenizer.decode(ids) for ids in held)
+        assert "Maren Holt was made keeper" in text and "Skerry in 1873." in text
+        assert ("keeper\nof" in text) == (not span) and reading.n_reread == sum(map(len, held))

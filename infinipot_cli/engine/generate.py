@@ -27,7 +27,7 @@ RECENT = 64
 def generate(
     model: PreTrainedModel, pot: Pot, suffix_ids: Sequence[int], *, max_new_tokens: int,
     stop_ids: Collection[int] = (), record: bool = False, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
-    attended: Attended | None = None,
+    attended: Attended | None = None, decided_by: Callable[[], Sequence[int]] | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Answer, greedily unless told otherwise; distills once more if pot, suffix and answer would not fit together.
 
@@ -44,6 +44,8 @@ def generate(
         top_p: share of the probability that takes part in a draw.
         seed: of the draws.
         attended: filled with what the answer attends to; changes no token.
+        decided_by: called when the question was read, gives the whole answer; none of its tokens leaves the choice to
+            the logits.
 
     Raises:
         PotSizeError: suffix or answer do not fit beside what a distillation keeps; the pot is as before.
@@ -58,6 +60,8 @@ def generate(
     generator = seeded(seed) if temperature else None
     chosen_by = partial(choose, temperature=temperature, top_p=top_p, generator=generator)
     decoding = _Decoding(model, pot, suffix, max_new_tokens, chosen_by, attended)
+    if decided_by is not None and (decided := decided_by()):
+        decoding.decide(decided)
     yield from decoding.run(frozenset(map(int, stop_ids)), record)
 
 
@@ -107,6 +111,12 @@ class _Decoding:
                 read_question(model, self.port, pot, suffix)
         elif suffix:
             self._consume(suffix)
+
+    def decide(self, ids: Sequence[int]) -> None:
+        """Let the answer be these tokens."""
+        left = iter(ids)
+        self.chosen_by = lambda _: next(left)
+        self.max_new_tokens = min(self.max_new_tokens, len(ids))
 
     def run(self, stop_ids: frozenset[int], record: bool) -> Iterator[Step]:
         """Choose, yield, feed back."""

@@ -1,0 +1,122 @@
+"""Answers in the words of the text: every phrase of the passages that could be one, and which of them to give.
+
+A small reader's greedy answer takes its first token first and may end in words that stand nowhere. Phrases that the
+text holds can be weighed as a whole instead, and what is given then is not simply the likeliest of them but the one
+that agrees best with all others, each as likely as it is (minimum Bayes risk): where the mass lies on several readings
+of one place, their common core wins over a stray one.
+"""
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from infinipot_cli.tokens.tokenizer import DocumentTokenizer
+
+# Tokens of a phrase.
+LONGEST = 16
+# How many of the likeliest are held against each other.
+MOST_COMPARED = 40
+# What a probability is raised to when they are: less than 1 gives readings that are less likely more of a say.
+SHARPNESS = 0.6
+# What being the answer to the letter counts beside agreeing with it in words, which counts 1 where nothing differs.
+EXACTNESS = 0.5
+
+_JOINTS = ".,:'’"  # inside a number or a word: 700,000, 3.5, o'clock
+_BEGINS = re.compile(rf"(?<!\S)\S|(?<!\w)(?<!\w[{_JOINTS}])\w")
+_CLOSING = frozenset(')]}"”’»%°')
+_WORD = re.compile(r"\w+")
+
+
+def as_running_text(ids: Sequence[int], tokenizer: DocumentTokenizer) -> list[tuple[int, list[int]]]:
+    """A passage as its lines would follow one another in one: a blank in the place of every line end inside it.
+
+    A small reader takes the end of a line for the end of a name, and texts that were wrapped have names across it.
+
+    Args:
+        ids: of the passage.
+        tokenizer: the model's.
+
+    Returns:
+        Its parts: how many of the passage's tokens come before, and what is read for those from there on, one for one.
+    """
+    blank = tokenizer.encode(" ")
+    texts = {token: tokenizer.decode([token]) for token in set(ids)}
+    inside = range(1, len(ids) - 1)
+    line_ends = [place for place in inside if "\n" in texts[ids[place]] and texts[ids[place]].isspace()]
+    parts = [(0, list(ids[: line_ends[0]] if line_ends else ids))]
+    for place, following in itertools.pairwise([*line_ends, len(ids)]):
+        line = list(ids[place + 1 : following])
+        with_blank = tokenizer.encode(" " + tokenizer.decode(line))
+        if len(with_blank) == len(line):
+            parts.append((place + 1, with_blank))
+        else:
+            parts.append((place, [*(blank if len(blank) == 1 else ids[place : place + 1]), *line]))
+    return parts
+
+
+def windows(passage: str, tokenizer: DocumentTokenizer, *, joint: str) -> Iterator[tuple[tuple[int, ...], set[int]]]:
+    """From every word of a passage on, the tokens that an answer could have, and after how many of them it may end.
+
+    Args:
+        passage: a piece of text; where its lines end, an answer has a blank.
+        tokenizer: the model's.
+        joint: what an answer of the model begins with, a blank for most.
+    """
+    whole = " ".join(passage.split())
+    for begin in _BEGINS.finditer(whole):
+        text = joint + whole[begin.start() :]
+        ids, ends = tokenizer.encode_with_ends(text[: 12 * LONGEST])
+        uncut = [number for number in range(1, len(ids)) if ends[number] > ends[number - 1]]  # of no character a part
+        may_end = {n for n in (*uncut, len(ids)) if n <= LONGEST and _is_end(text, ends[n - 1])}
+        if may_end:
+            yield tuple(ids[: max(may_end)]), may_end
+
+
+def _is_end(text: str, end: int) -> bool:
+    """Whether a phrase may end in front of this character: not in a word, nor in a number, nor behind what opens."""
+    last, behind = text[end - 1], text[end : end + 2]
+    if last.isalnum():
+        is_joint = behind[:1] in _JOINTS and behind[1:].isalnum()
+        return not behind or not (behind[0].isalnum() or is_joint)
+    return bool(text[:end].strip()) and (last in _CLOSING or not behind or behind[0].isspace())
+
+
+def agreeing(logprobs: Mapping[str, float]) -> str:
+    """Of the phrases, the one that agrees best with all of them; the figures were chosen on questions of SQuAD.
+
+    Args:
+        logprobs: of each phrase that it is the answer, nats.
+    """
+    likeliest = sorted(logprobs, key=lambda phrase: (-logprobs[phrase], phrase))[:MOST_COMPARED]
+    words = {phrase: Counter(_WORD.findall(phrase.casefold())) for phrase in likeliest}
+    weights = {phrase: math.exp(SHARPNESS * (logprobs[phrase] - logprobs[likeliest[0]])) for phrase in likeliest}
+
+    def worth(one: str) -> float:
+        shared = sum(weights[other] * _f1(words[one], words[other]) for other in likeliest)
+        return shared + EXACTNESS * weights[one]
+
+    return max(likeliest, key=worth)
+
+
+def _f1(one: Counter[str], other: Counter[str]) -> float:
+    """Agreement of two phrases in their words, as SQuAD counts it."""
+    common = (one & other).total()
+    return 2 * common / (one.total() + other.total()) if common else float(one == other)
+
+
+def distinct(
+    weighed: Mapping[tuple[int, ...], float], texts: Sequence[str]
+) -> dict[str, tuple[tuple[int, ...], float]]:
+    """Of phrases that read alike, the likeliest with its tokens.
+
+    Args:
+        weighed: log-probabilities by token ids.
+        texts: what they read as, in the same order.
+    """
+    found: dict[str, tuple[tuple[int, ...], float]] = {}
+    for (ids, logprob), text in zip(weighed.items(), texts, strict=True):
+        if text not in found or found[text][1] < logprob:
+            found[text] = (ids, logprob)
+    return found
