@@ -1,4 +1,8 @@
-"""The same answer whatever the terminal, the locale and the folders are like; real processes."""
+"""The same answer whatever the terminal, the locale and the folders are like; real processes.
+
+The first run is the program from its beginning, and so are those with another locale or other folders; the others have
+begun already, and their answers must equal the first.
+"""
 
 import os
 import pty
@@ -11,24 +15,24 @@ from pathlib import Path
 
 import pytest
 
+PROGRAM = [sys.executable, "-m", "infinipot_cli"]
 SMALL = ["-s", "400", "-n", "20"]
 ESCAPE = "\x1b"
 
 
 @pytest.fixture
-def words(tiny_model: Path, story: Path) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "infinipot_cli",
-        "ask",
-        str(story),
-        "Who?",
-        *SMALL,
-        "-m",
-        str(tiny_model),
-        "--no-cite",
-    ]
+def asked(tiny_model: Path, story: Path) -> list[str]:
+    return ["ask", str(story), "Who?", *SMALL, "-m", str(tiny_model), "--no-cite"]
+
+
+@pytest.fixture
+def words(asked: list[str]) -> list[str]:
+    return [*PROGRAM, *asked]
+
+
+@pytest.fixture
+def sooner(asked: list[str], begun: list[str]) -> list[str]:
+    return [*begun, *asked]
 
 
 def clean(**changes: str | None) -> dict[str, str]:
@@ -78,9 +82,11 @@ def expected(words: list[str], answers: dict[str, str]) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("flag", ["", "-q", "-v"])
-def test_the_answer_is_the_same_on_every_kind_of_stream(words: list[str], answers: dict[str, str], flag: str) -> None:
+def test_the_answer_is_the_same_on_every_kind_of_stream(
+    words: list[str], sooner: list[str], answers: dict[str, str], flag: str
+) -> None:
     plain, answer, quiet = clean(TERM="xterm-256color"), expected(words, answers), flag == "-q"
-    words = [*words, *([flag] if flag else [])]
+    words = [*sooner, *([flag] if flag else [])]
     if flag:
         code, piped, said, _ = run(words, plain)
         assert (code, piped, said == "") == (0, answer, quiet)
@@ -111,10 +117,10 @@ def test_the_answer_is_the_same_on_every_kind_of_stream(words: list[str], answer
     ],
 )
 def test_a_terminal_gets_what_it_can_show(
-    words: list[str], answers: dict[str, str], changes: dict[str, str], has_colour: bool, moves: bool
+    words: list[str], sooner: list[str], answers: dict[str, str], changes: dict[str, str], has_colour: bool, moves: bool
 ) -> None:
     environment = clean(**{"TERM": "xterm-256color", "COLUMNS": "80", **changes})
-    code, answer, _, screen = run(words, environment, err=True)
+    code, answer, _, screen = run(words if "LC_ALL" in changes else sooner, environment, err=True)
     assert (code, answer) == (0, expected(words, answers))
     assert bool(re.search(rf"{ESCAPE}\[[0-9;]*3[0-7]m", screen)) <= has_colour
     assert (f"{ESCAPE}[?25l" in screen) == moves
@@ -147,9 +153,9 @@ def test_neither_variables_nor_locked_folders_change_a_pipe(
     [({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False), ({"FORCE_COLOR": ""}, False)],
 )
 def test_colour_that_is_forced_reaches_a_pipe_and_nothing_else_does(
-    words: list[str], answers: dict[str, str], changes: dict[str, str], has_colour: bool
+    words: list[str], sooner: list[str], answers: dict[str, str], changes: dict[str, str], has_colour: bool
 ) -> None:
-    code, answer, said, _ = run(words, clean(TERM="xterm-256color", **changes))
+    code, answer, said, _ = run(sooner, clean(TERM="xterm-256color", **changes))
     assert (code, answer) == (0, expected(words, answers)), said
     assert ESCAPE not in answer
     assert (ESCAPE in said) == has_colour
@@ -178,7 +184,7 @@ def test_the_first_run_needs_no_network_and_no_home(story: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_a_file_behind_standard_input_is_the_document(story: Path, tiny_model: Path) -> None:
     with story.open() as stdin:
-        command = [sys.executable, "-m", "infinipot_cli", "info", "-m", str(tiny_model)]
+        command = [*PROGRAM, "info", "-m", str(tiny_model)]
         done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=True)
     n_bytes = story.stat().st_size
     assert done.stdout == f"standard input\ttext\t\t{n_bytes}\t{n_bytes}\n"
@@ -186,7 +192,7 @@ def test_a_file_behind_standard_input_is_the_document(story: Path, tiny_model: P
 
 @pytest.mark.parametrize("give", ["closed", "null", "empty", "blank", "silent"])
 def test_standard_input_of_every_kind_ends_in_a_line(tmp_path: Path, give: str) -> None:
-    command = [sys.executable, "-m", "infinipot_cli", "ask", "-", "Who?"]
+    command = [*PROGRAM, "ask", "-", "Who?"]
     empty = tmp_path / "empty"
     empty.write_text("" if give != "blank" else " \n")
     if give == "silent":
@@ -213,7 +219,7 @@ def test_standard_input_of_every_kind_ends_in_a_line(tmp_path: Path, give: str) 
 
 
 def test_a_program_that_merely_inherited_a_pipe_is_not_kept_waiting(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "infinipot_cli", "ask", str(tmp_path / "missing.txt"), "Who?"]
+    command = [*PROGRAM, "ask", str(tmp_path / "missing.txt"), "Who?"]
     start = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.wait(timeout=20) == 3
@@ -224,12 +230,12 @@ def test_a_program_that_merely_inherited_a_pipe_is_not_kept_waiting(tmp_path: Pa
 
 @pytest.mark.slow
 def test_picked_sentences_stand_whole_beside_their_places_on_a_terminal_and_alone_in_a_pipe(
-    tiny_model: Path, tmp_path: Path
+    begun: list[str], tiny_model: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "lights.txt"
     keeper = "The keeper of light number {0} wrote the name of the ship that had passed at {0} o'clock into a book.\n"
     path.write_text("".join(keeper.format(number) for number in range(30)))
-    words = [sys.executable, "-m", "infinipot_cli", "summarize", str(path), "--pick", *SMALL, "-m", str(tiny_model)]
+    words = [*begun, "summarize", str(path), "--pick", *SMALL, "-m", str(tiny_model)]
     plain = clean(TERM="xterm-256color", COLUMNS="60")
     _, piped, said, _ = run(words, plain)
     assert set(piped.splitlines(keepends=True)) <= set(path.read_text().splitlines(keepends=True))

@@ -95,10 +95,10 @@ def test_a_model_that_cannot_be_used_is_4_and_no_other_is_taken(
     check(ended(words, HF_HUB_CACHE=str(tmp_path / "hub")), 4, code, message, hint)
 
 
-def test_an_attention_that_this_device_has_not_is_5(story: Path, tiny_model: Path) -> None:
+def test_an_attention_that_this_device_has_not_is_5(story: Path, tiny_model: Path, begun: list[str]) -> None:
     words = ["ask", str(story), "Who?", "-s", "400", "-m", str(tiny_model), "--attn", "flash", "--json"]
     message = "--attn flash cannot be used: it needs a CUDA device, not cpu"
-    check(ended(words, CUDA_VISIBLE_DEVICES=""), 5, "no_flash_attention", message, "--attn sdpa")
+    check(ended(words, begun, CUDA_VISIBLE_DEVICES=""), 5, "no_flash_attention", message, "--attn sdpa")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_an_attention_that_this_device_has_not_is_5(story: Path, tiny_model: Pat
     [("cut", "damaged_pot", "is damaged"), ("other", "foreign_pot", "it cannot be used with other")],
 )
 def test_a_stored_pot_that_is_damaged_or_another_models_is_6(
-    change: str, code: str, message: str, story: Path, tiny_model: Path, tmp_path: Path
+    change: str, code: str, message: str, story: Path, tiny_model: Path, begun: list[str], tmp_path: Path
 ) -> None:
     pot = tmp_path / "story.pot"
     read = CliRunner().invoke(app, ["read", str(story), "--save-pot", str(pot), "-s", "400", "-m", str(tiny_model)])
@@ -118,7 +118,7 @@ def test_a_stored_pot_that_is_damaged_or_another_models_is_6(
         save_tiny_model(tmp_path / "other", context_length=600)
         words += ["-m", str(tmp_path / "other")]
     before = pot.read_bytes()
-    check(ended(words), 6, code, message, "")
+    check(ended(words, begun), 6, code, message, "")
     assert pot.read_bytes() == before, "what was refused is left as it was"
 
 

@@ -60,9 +60,9 @@ def test_the_gauge_is_redrawn_in_place_and_gone_when_the_answer_comes(long_story
     assert "41000 tokens into 400 places" in last
 
 
-def test_a_pipe_gets_a_whole_line_for_a_tenth_at_most(long_story: Path, tiny_model: Path) -> None:
+def test_a_pipe_gets_a_whole_line_for_a_tenth_at_most(begun: list[str], long_story: Path, tiny_model: Path) -> None:
     long_story.write_text(long_story.read_text() * 6)
-    words = [*PROGRAM, "ask", str(long_story), "Who?", *SMALL, "-m", str(tiny_model)]
+    words = [*begun, "ask", str(long_story), "Who?", *SMALL, "-m", str(tiny_model)]
     ticks: list[tuple[float, str]] = []
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdout is not None and child.stderr is not None

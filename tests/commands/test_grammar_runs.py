@@ -1,4 +1,7 @@
-"""The grammar of the command line in real processes: what is a document, what the question, and what a pipe is."""
+"""The grammar of the command line in real processes: what is a document, what the question, and what a pipe is.
+
+The first is the program from its beginning.
+"""
 
 import json
 import os
@@ -15,8 +18,13 @@ QUESTION = "What is the pass key?"
 
 
 @pytest.fixture
-def program(tiny_model: Path) -> list[str]:
-    return [sys.executable, "-m", "infinipot_cli", "ask", "-s", "400", "-n", "8", "-m", str(tiny_model), "--json", "-q"]
+def words(tiny_model: Path) -> list[str]:
+    return ["ask", "-s", "400", "-n", "8", "-m", str(tiny_model), "--json", "-q"]
+
+
+@pytest.fixture
+def program(begun: list[str], words: list[str]) -> list[str]:
+    return [*begun, *words]
 
 
 def told(words: list[str], **options: Any) -> dict[str, Any]:
@@ -30,12 +38,12 @@ def paths(found: dict[str, Any]) -> list[str]:
     return [entry["path"] for entry in found["input"]]
 
 
-def test_named_documents_are_all_that_is_read_though_a_pipe_stays_open(program: list[str], story: Path) -> None:
+def test_named_documents_are_all_that_is_read_though_a_pipe_stays_open(words: list[str], story: Path) -> None:
     more = story.with_name("more.txt")
     more.write_text("The wind rose. " * 9)
     ours, theirs = os.pipe()
     try:
-        found = told([*program, str(story), str(more), QUESTION], stdin=ours)
+        found = told([sys.executable, "-m", "infinipot_cli", *words, str(story), str(more), QUESTION], stdin=ours)
     finally:
         os.close(ours)
         os.close(theirs)

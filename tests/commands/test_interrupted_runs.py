@@ -87,8 +87,10 @@ def test_two_presses_at_once_in_a_reading_are_one_json_document_and_leave_no_hal
     assert [path for path in (home / "pots").glob("*") if path.suffix != ".pot"] == []
 
 
-def test_ctrl_c_in_an_answer_is_one_json_document_without_the_half_of_it(story: Path, endless_model: Path) -> None:
-    words = [*PROGRAM, "ask", str(story), "Who?", "-s", "400", "-n", "100000", "-m", str(endless_model), "--json"]
+def test_ctrl_c_in_an_answer_is_one_json_document_without_the_half_of_it(
+    begun: list[str], story: Path, endless_model: Path
+) -> None:
+    words = [*begun, "ask", str(story), "Who?", "-s", "400", "-n", "100000", "-m", str(endless_model), "--json"]
     with Terminal(words, clean(), stdout=subprocess.PIPE) as terminal:
         terminal.wait_for(r"\x1b\[\?25h[^\n]*$", terminal.wait_for("reading"))  # the gauge has gone
         assert terminal.child.stdout is not None
@@ -100,8 +102,10 @@ def test_ctrl_c_in_an_answer_is_one_json_document_without_the_half_of_it(story: 
     assert (record["error"]["code"], record["error"]["exit_code"]) == STOPPED
 
 
-def test_whoever_reads_one_line_gets_it_and_ends_the_rest_with_141(story: Path, tiny_model: Path) -> None:
-    words = [*PROGRAM, "ask", str(story), "-", "-Q", "Who?", *SMALL, "-m", str(tiny_model), "--jsonl"]
+def test_whoever_reads_one_line_gets_it_and_ends_the_rest_with_141(
+    begun: list[str], story: Path, tiny_model: Path
+) -> None:
+    words = [*begun, "ask", str(story), "-", "-Q", "Who?", *SMALL, "-m", str(tiny_model), "--jsonl"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         assert json.loads(child.stdout.readline())["input"][0]["path"] == str(story)
@@ -113,10 +117,12 @@ def test_whoever_reads_one_line_gets_it_and_ends_the_rest_with_141(story: Path, 
     assert b"Traceback" not in said and b"error: " not in said and b"\x1b" not in said
 
 
-def test_a_reader_that_is_gone_costs_a_terminal_neither_its_cursor_nor_its_keys(story: Path, tiny_model: Path) -> None:
+def test_a_reader_that_is_gone_costs_a_terminal_neither_its_cursor_nor_its_keys(
+    begun: list[str], story: Path, tiny_model: Path
+) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    words = [*PROGRAM, "ask", str(story), "Who?", *SMALL, "-m", str(tiny_model), "--json"]
+    words = [*begun, "ask", str(story), "Who?", *SMALL, "-m", str(tiny_model), "--json"]
     with Terminal(words, clean(), stdout=writer) as terminal:
         os.close(writer)
         assert terminal.end() == 141, terminal.shown

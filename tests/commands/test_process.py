@@ -1,4 +1,7 @@
-"""The real process: its terminal, its pipes and its signals. Slow, because each run imports torch."""
+"""The real process: its terminal, its pipes and its signals.
+
+Slow, because each run imports torch, except for those to whose promise it is nothing how the program has begun.
+"""
 
 import json
 import os
@@ -25,6 +28,11 @@ SMALL = ["-s", "400", "-n", "20"]
 @pytest.fixture
 def command(tiny_model: Path) -> list[str]:
     return [sys.executable, "-m", "infinipot_cli", "ask", *SMALL, "-m", str(tiny_model)]
+
+
+@pytest.fixture
+def sooner(begun: list[str], tiny_model: Path) -> list[str]:
+    return [*begun, "ask", *SMALL, "-m", str(tiny_model)]
 
 
 @pytest.fixture
@@ -70,8 +78,9 @@ def on_a_terminal(
 
 
 @pytest.mark.parametrize("width", [50, 80, 120])
-def test_a_terminal_gets_a_bar_that_goes_away(command: list[str], story: Path, width: int) -> None:
-    code, shown = on_a_terminal([*command, str(story), "What is the pass key?"], width=width)
+def test_a_terminal_gets_a_bar_that_goes_away(command: list[str], sooner: list[str], story: Path, width: int) -> None:
+    words = command if width == 80 else sooner
+    code, shown = on_a_terminal([*words, str(story), "What is the pass key?"], width=width)
     assert code == 0
     assert "loading" in shown
     assert "reading" in shown
@@ -79,8 +88,8 @@ def test_a_terminal_gets_a_bar_that_goes_away(command: list[str], story: Path, w
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") > 0, "a hidden cursor is shown again"
 
 
-def test_a_dumb_terminal_gets_no_bar(command: list[str], story: Path) -> None:
-    code, shown = on_a_terminal([*command, str(story), "What is the pass key?"], term="dumb")
+def test_a_dumb_terminal_gets_no_bar(sooner: list[str], story: Path) -> None:
+    code, shown = on_a_terminal([*sooner, str(story), "What is the pass key?"], term="dumb")
     assert code == 0
     assert "\x1b" not in shown
     assert "% kept" in shown
@@ -97,14 +106,17 @@ def test_ctrl_c_stops_a_reading_half_way(command: list[str], long_story: Path) -
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("seconds", [0.2, 1.5, 8.0])
+@pytest.mark.parametrize("moment", [0.2, 1.5, "reading"])
 def test_signals_end_it_at_any_moment(
-    command: list[str], long_story: Path, number: int, code: int, seconds: float
+    command: list[str], long_story: Path, number: int, code: int, moment: float | str
 ) -> None:
     child = subprocess.Popen(
         [*command, str(long_story), "Who?"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    time.sleep(seconds)
+    if moment == "reading":
+        assert child.stderr is not None
+        assert b" places" in child.stderr.readline(), "the model is there"
+    time.sleep(moment if isinstance(moment, float) else 0.5)
     child.send_signal(number)
     sent = time.monotonic()
     out, error = child.communicate(timeout=30)
@@ -116,10 +128,10 @@ def test_signals_end_it_at_any_moment(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_in_a_reading_is_one_json_document_where_that_was_asked_for(
-    command: list[str], long_story: Path, number: int, code: int
+    sooner: list[str], long_story: Path, number: int, code: int
 ) -> None:
     child = subprocess.Popen(
-        [*command, str(long_story), "Who?", "--json", "-v"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        [*sooner, str(long_story), "Who?", "--json", "-v"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )  # fmt: skip
     assert child.stderr is not None
@@ -168,7 +180,7 @@ def test_ctrl_c_while_the_model_is_loading_is_one_line_and_130(place: str, story
 
 
 def test_a_reader_that_leaves_is_141_and_quiet_and_the_pot_is_stored(
-    command: list[str], story: Path, tmp_path: Path
+    command: list[str], begun: list[str], story: Path, tmp_path: Path
 ) -> None:
     pot = tmp_path / "kept.pot"
     words = " ".join(f"'{word}'" for word in [*command, str(story), "Who?", "-q", "--save-pot", str(pot)])
@@ -177,7 +189,7 @@ def test_a_reader_that_leaves_is_141_and_quiet_and_the_pot_is_stored(
     )
     assert (done.stdout, done.stderr) == ("141\n", "")
     asked = subprocess.run(
-        [*command[:4], f"@{pot}", "Who?", "-q", "-n", "20"], capture_output=True, text=True, check=True
+        [*begun, "ask", f"@{pot}", "Who?", "-q", "-n", "20"], capture_output=True, text=True, check=True
     )
     assert asked.stdout.strip()
 
@@ -227,10 +239,10 @@ def resident_bytes(process: int) -> int:
 
 
 @pytest.mark.parametrize("watched", [True, False])
-def test_ctrl_c_on_a_terminal_answers_from_what_was_read(command: list[str], long_story: Path, watched: bool) -> None:
+def test_ctrl_c_on_a_terminal_answers_from_what_was_read(sooner: list[str], long_story: Path, watched: bool) -> None:
     ours, theirs = pty.openpty()
     out = theirs if watched else subprocess.PIPE
-    child = subprocess.Popen([*command, str(long_story), "Who?"], stdin=theirs, stdout=out, stderr=theirs)
+    child = subprocess.Popen([*sooner, str(long_story), "Who?"], stdin=theirs, stdout=out, stderr=theirs)
     os.close(theirs)
     shown, pressed = b"", False
     while select.select([ours], [], [], 60)[0]:
@@ -275,9 +287,9 @@ def test_a_second_ctrl_c_ends_it_at_once(command: list[str], long_story: Path) -
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l"), "the cursor is there again"
 
 
-def test_plain_on_a_terminal_is_as_in_a_pipe(command: list[str], story: Path) -> None:
+def test_plain_on_a_terminal_is_as_in_a_pipe(sooner: list[str], story: Path) -> None:
     ours, theirs = pty.openpty()
-    words = [*command, str(story), "What is the pass key?", "--plain", "--no-log"]
+    words = [*sooner, str(story), "What is the pass key?", "--plain", "--no-log"]
     child = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     shown = shown_on(ours)
@@ -292,11 +304,13 @@ def test_plain_on_a_terminal_is_as_in_a_pipe(command: list[str], story: Path) ->
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
-def test_a_full_standard_error_costs_no_answer_and_no_exit_code(command: list[str], story: Path) -> None:
-    words = [*command, str(story), "What is the pass key?", "--no-log"]
-    wanted = subprocess.run(words, capture_output=True, check=True).stdout
+def test_a_full_standard_error_costs_no_answer_and_no_exit_code(
+    command: list[str], sooner: list[str], story: Path
+) -> None:
+    words = [str(story), "What is the pass key?", "--no-log"]
+    wanted = subprocess.run([*sooner, *words], capture_output=True, check=True).stdout
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=full, check=False)
+        done = subprocess.run([*command, *words], stdout=subprocess.PIPE, stderr=full, check=False)
         missing = subprocess.run([*command, "missing.txt", "Who?"], stdout=subprocess.PIPE, stderr=full, check=False)
     assert (done.returncode, done.stdout) == (0, wanted)
     assert (missing.returncode, missing.stdout) == (3, b"")

@@ -77,8 +77,10 @@ def test_ctrl_c_ends_one_answer_and_at_the_prompt_the_talk(story: Path, endless_
         assert "Traceback" not in terminal.shown
 
 
-def test_ctrl_d_ends_a_talk_well_and_answers_that_are_piped_on_hold_no_prompt(story: Path, tiny_model: Path) -> None:
-    words = [*PROGRAM, "ask", str(story), QUESTION, "-i", *SMALL, "-n", "20", "-m", str(tiny_model), "--no-cite"]
+def test_ctrl_d_ends_a_talk_well_and_answers_that_are_piped_on_hold_no_prompt(
+    begun: list[str], story: Path, tiny_model: Path
+) -> None:
+    words = [*begun, "ask", str(story), QUESTION, "-i", *SMALL, "-n", "20", "-m", str(tiny_model), "--no-cite"]
     with Terminal(words, clean(), stdout=subprocess.PIPE) as terminal:
         place = terminal.wait_for("› ")
         terminal.type(f"{QUESTION}\r")
