@@ -25,7 +25,7 @@ def test_pocket_is_described_by_its_own_files() -> None:
 @pytest.mark.slow
 def test_pocket_finds_a_pass_key_in_the_middle_of_a_book(tmp_path: Path) -> None:
     path = tmp_path / "book.txt"
-    text = BOOK.read_text(encoding="utf-8")[:120_000]  # a third of it, which distils fifty times
+    text = BOOK.read_text(encoding="utf-8")[:60_000]  # a sixth of it, which distils two dozen times
     path.write_text(hide(text, "The pass key is 71432. Remember it. 71432 is the pass key.", 0.5), encoding="utf-8")
     result = CliRunner().invoke(app, ["ask", str(path), "What is the pass key?"])
     assert result.exit_code == 0
