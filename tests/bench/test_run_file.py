@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from infinipot_cli.app import app
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.run_file import RunFile
 from infinipot_cli.errors import OutputError, UsageError
@@ -66,23 +68,20 @@ def test_a_line_that_was_cut_anywhere_is_run_again_and_no_other_is_touched(tmp_p
 def test_a_run_that_is_killed_ends_as_one_that_was_not(story: Path, tiny_model: Path, tmp_path: Path) -> None:
     """The real command, killed with signal 9 as soon as another result or two are there."""
     record = tmp_path / "run.jsonl"
-    command = [
-        sys.executable, "-m", "infinipot_cli", "bench", "needle", "--book", str(story), "--kind", "passkey",
-        "--trials", "24", "-m", str(tiny_model), "-s", "400", "-n", "4", "--json", "-q",
+    words = [
+        "bench", "needle", "--book", str(story), "--kind", "passkey", "--trials", "16", "-m", str(tiny_model),
+        "-s", "400", "-n", "4", "--json", "-q",
     ]  # fmt: skip
+    command = [sys.executable, "-m", "infinipot_cli", *words, "--record", str(record)]
     environment = {**os.environ, "INFINIPOT_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
-
-    def finished(*more: str) -> dict[str, Any]:
-        done = subprocess.run([*command, *more], capture_output=True, env=environment, timeout=120, check=True)
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
 
     def n_lines() -> int:
         return record.read_bytes().count(b"\n") if record.exists() else 0
 
-    whole, rng, n_before = finished(), random.Random(0), 0
+    whole: dict[str, Any] = json.loads(CliRunner().invoke(app, words).stdout)
+    rng, n_before = random.Random(0), 0
     for _ in range(3):
-        with subprocess.Popen([*command, "--record", str(record)], env=environment, stdout=subprocess.DEVNULL) as run:
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as run:
             deadline = time.monotonic() + 60
             while n_lines() < n_before + 4 and run.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.002)
@@ -92,7 +91,8 @@ def test_a_run_that_is_killed_ends_as_one_that_was_not(story: Path, tiny_model: 
         n_before = n_lines()
     with record.open("ab") as file:
         file.write(b'{"kind": "passk')
-    ended = finished("--record", str(record))
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=True)
+    ended: dict[str, Any] = json.loads(done.stdout)
     for found in (whole, ended):
         for trial in found["trials"]:
             del trial["seconds"]
