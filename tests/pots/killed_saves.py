@@ -54,7 +54,7 @@ def main(path: Path, header: Header, n_kills: int) -> None:
     rng, newest, found = random.Random(0), 0, Counter[str]()
     file.write(path, replace(header, created=0.0), PotState({}, {"keys.0": torch.zeros(SHAPE, dtype=torch.float64)}))
     for turn in range(1, n_kills + 1):
-        done = killed(path, header, turn, rng.random() * 0.1)
+        done = killed(path, header, turn, rng.random() * 0.05)
         newest = done[-1] if done else newest
         there, state = file.read(path, "@book")
         # the saving that was cut off may have been renamed already, but not have said so
