@@ -163,7 +163,7 @@ def test_colour_that_is_forced_reaches_a_pipe_and_nothing_else_does(
 
 
 @pytest.mark.slow
-def test_the_first_run_needs_no_network_and_no_home(story: Path, tmp_path: Path) -> None:
+def test_the_first_run_needs_no_network_and_no_home(story: Path, begun: list[str], tmp_path: Path) -> None:
     refusing = (
         "import socket, sys\n"
         "def refuse(*_: object, **__: object) -> None:\n    raise SystemExit('somebody called out')\n"
@@ -177,7 +177,7 @@ def test_the_first_run_needs_no_network_and_no_home(story: Path, tmp_path: Path)
     assert code == 0, said
     assert answer.strip()
     assert said.splitlines()[-1].startswith("pocket is the small built-in model")
-    code, _, said, _ = run([sys.executable, "-c", refusing.replace("'8']", "'8', '-q']")], environment)
+    code, _, said, _ = run([*begun, "-c", refusing.replace("'8']", "'8', '-q']")], environment)
     assert (code, said) == (0, "")
 
 
