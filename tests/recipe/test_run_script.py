@@ -54,7 +54,7 @@ def environment(data: Path, work: Path, target: Path) -> dict[str, str]:
         "TARGET": str(target),
         "SIZE": "1",
         "READINGS": str(READINGS),
-        "FLAGS": "--scale 0.001 --no-compile",
+        "FLAGS": "--scale 0.0005 --no-compile",
         "PYTHON": sys.executable,
         "PYTHONPATH": str(Path(infinipot_cli.__file__).parents[1]),
         "OMP_NUM_THREADS": "1",
