@@ -71,7 +71,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     return data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
 
 
-@pytest.mark.parametrize("n", [400, pytest.param(5_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [400, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_altered_files_are_refused_with_one_line(stored: Path, n: int) -> None:
     data, rng = stored.read_bytes(), random.Random(n)
     for _ in range(n):
