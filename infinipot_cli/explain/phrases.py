@@ -23,8 +23,9 @@ SHARPNESS = 0.6
 # What being the answer to the letter counts beside agreeing with it in words, which counts 1 where nothing differs.
 EXACTNESS = 0.5
 
-_JOINTS = ".,:'’"  # inside a number or a word: 700,000, 3.5, o'clock
-_BEGINS = re.compile(rf"(?<!\S)\S|(?<!\w)(?<!\w[{_JOINTS}])\w")
+# What stands inside a number or a word: 700,000, 3.5, 12:30, o'clock; but "Paris,1889,7" are three cells.
+_JOINT = re.compile(r"(?<=\d)(?<!\d{4}),(?=\d{3}(?!\d))|(?<=\d):(?=\d)|(?<=\w)\.(?=\w)|(?<=[^\W\d])['’](?=[^\W\d])")
+_BEGINS = re.compile(r"(?<!\S)\S|(?<!\w)\w")
 _CLOSING = frozenset(')]}"”’»%°')
 _WORD = re.compile(r"\w+")
 
@@ -65,22 +66,28 @@ def windows(passage: str, tokenizer: DocumentTokenizer, *, joint: str) -> Iterat
         joint: what an answer of the model begins with, a blank for most.
     """
     whole = " ".join(passage.split())
+    joints = {found.start() for found in _JOINT.finditer(whole)}
     for begin in _BEGINS.finditer(whole):
-        text = joint + whole[begin.start() :]
-        ids, ends = tokenizer.encode_with_ends(text[: 12 * LONGEST])
+        first = begin.start()
+        if first - 1 in joints:
+            continue
+        text = joint + whole[first : first + 12 * LONGEST]
+        ids, ends = tokenizer.encode_with_ends(text)
         uncut = [number for number in range(1, len(ids)) if ends[number] > ends[number - 1]]  # of no character a part
-        may_end = {n for n in (*uncut, len(ids)) if n <= LONGEST and _is_end(text, ends[n - 1])}
+        places = {number: first + ends[number - 1] - len(joint) for number in (*uncut, len(ids)) if number <= LONGEST}
+        may_end = {number for number, end in places.items() if end not in joints and _is_end(whole, first, end)}
         if may_end:
             yield tuple(ids[: max(may_end)]), may_end
 
 
-def _is_end(text: str, end: int) -> bool:
-    """Whether a phrase may end in front of this character: not in a word, nor in a number, nor behind what opens."""
-    last, behind = text[end - 1], text[end : end + 2]
+def _is_end(text: str, first: int, end: int) -> bool:
+    """Whether a phrase from `first` on may end in front of this character: not in a word, nor behind what opens."""
+    if end <= first:
+        return False
+    last, behind = text[end - 1], text[end : end + 1]
     if last.isalnum():
-        is_joint = behind[:1] in _JOINTS and behind[1:].isalnum()
-        return not behind or not (behind[0].isalnum() or is_joint)
-    return bool(text[:end].strip()) and (last in _CLOSING or not behind or behind[0].isspace())
+        return not behind.isalnum()
+    return last in _CLOSING or not behind or behind.isspace()
 
 
 def agreeing(logprobs: Mapping[str, float]) -> str:
