@@ -193,7 +193,7 @@ class Answers:
                 top_p=self._model.sampling.top_p,
                 seed=self._model.sampling.seed,
                 attended=self.attended,
-                decided_by=partial(self._phrase, pot, again, suffix) if self._is_phrase(again) else None,
+                decided_by=partial(self._phrase, pot, again, suffix) if self._is_phrase(pot, again) else None,
             )
             step = next(steps, None)
             self._count_kept(pot, self.held)
@@ -221,9 +221,12 @@ class Answers:
 
         return as_running_text(ids, self._model.tokenizer) if self.plan.choice.span else [(0, list(ids))]
 
-    def _is_phrase(self, again: Sequence[str]) -> bool:
-        """Whether the answer shall be a phrase of what was read again."""
-        return self.plan.choice.span and bool(again) and self._model.sampling.temperature == 0
+    def _is_phrase(self, pot: "Pot", again: Sequence[str]) -> bool:
+        """Whether the answer shall be a phrase of what was read again, and can be."""
+        from infinipot_cli.engine import can_weigh
+
+        is_wished = self.plan.choice.span and bool(again) and self._model.sampling.temperature == 0
+        return is_wished and can_weigh(self._model.load().model, pot)
 
     def _phrase(self, pot: "Pot", passages: Sequence[str], suffix: Sequence[int]) -> Sequence[int]:
         """The tokens of the phrase that answers, once the question was read; none if no phrase is likely at all.

@@ -1,5 +1,6 @@
 """`--set reread`: passages that hold a question's words stand whole in the pot when it is asked."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -327,3 +328,16 @@ def test_a_wrapped_passage_is_read_again_as_running_text_and_told_where_it_stand
         text = "|".join(Session(str(tiny_model)).tokenizer.decode(ids) for ids in held)
         assert "Maren Holt was made keeper" in text and "Skerry in 1873." in text
         assert ("keeper\nof" in text) == (not span) and reading.n_reread == sum(map(len, held))
+
+
+def test_with_span_a_pot_whose_positions_go_on_answers_token_by_token(book: Path, tiny_model: Path) -> None:
+    answers = []
+    for span in (True, False):
+        made = session(tiny_model, span=span)
+        made.request = replace(made.request, policy_settings=(("reset", False),), max_tokens=8)
+        with made.prepare([str(book)], ask(QUESTION)) as reading:
+            for _ in reading.read():
+                pass
+            answers.append("".join(reading.answer()))
+            assert reading.n_reread
+    assert answers[0] == answers[1]

@@ -9,7 +9,7 @@ from infinipot_cli.engine.coverage import coverage
 from infinipot_cli.engine.events import Consumed, Distilled, Step
 from infinipot_cli.engine.generate import generate
 from infinipot_cli.engine.ingest import Reader, read
-from infinipot_cli.engine.phrases import weigh
+from infinipot_cli.engine.phrases import can_weigh, weigh
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.reread import Reread, reread
 from infinipot_cli.engine.state import PotState, capture, restore
@@ -23,6 +23,7 @@ __all__ = [
     "Reader",
     "Reread",
     "Step",
+    "can_weigh",
     "capture",
     "coverage",
     "generate",

@@ -9,7 +9,6 @@ from transformers import PreTrainedModel
 from infinipot_cli.engine.policies import Numbering
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.sharing import fed
-from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.attention import implementation
 from infinipot_cli.model.head import head, rows_per_slice
 from infinipot_cli.model.port import port_of
@@ -54,23 +53,11 @@ class _Tree:
         return seen
 
 
-def check_weighable(model: PreTrainedModel, pot: Pot) -> None:
-    """Refuse a model or a pot whose attention cannot be told which phrase a token belongs to.
-
-    Raises:
-        UnsupportedModelError: it is such a one.
-    """
-    name = implementation(model)
-    if name not in ("sdpa", "eager"):
-        raise UnsupportedModelError(
-            f"phrases are weighed side by side, for which {name} attention takes no mask",
-            hint="--attn sdpa, or --set span=off",
-        )
-    if pot.policy.numbering is not Numbering.RESET or any(layer.is_local for layer in pot.pot_layers):
-        raise UnsupportedModelError(
-            "phrases cannot be weighed where positions go on behind what is held, or a layer sees the latest alone",
-            hint="leave --set span out",
-        )
+def can_weigh(model: PreTrainedModel, pot: Pot) -> bool:
+    """Whether a model's attention can be told which phrase a token belongs to, and a pot gives each its position."""
+    takes_masks = implementation(model) in ("sdpa", "eager")
+    is_reset = pot.policy.numbering is Numbering.RESET
+    return takes_masks and is_reset and not any(layer.is_local for layer in pot.pot_layers)
 
 
 @torch.no_grad()
@@ -87,11 +74,8 @@ def weigh(
 
     Returns:
         Those that are likely at all, by their token ids up to where they end.
-
-    Raises:
-        UnsupportedModelError: see `check_weighable`.
     """
-    check_weighable(model, pot)
+    assert can_weigh(model, pot), "whoever asks has asked this before"
     assert pot.last_state is not None, "the question was not read yet"
     first = _log_probabilities(model, pot.last_state[None])[0]
     likely = {ids: ends for ids, ends in phrases.items() if ids and float(first[ids[0]]) > -LEAST_LIKELY}

@@ -8,10 +8,10 @@ import torch
 from transformers import PreTrainedModel
 
 from infinipot_cli.choice import PAPER, Choice
-from infinipot_cli.engine import Pot, Reader, generate, weigh
+from infinipot_cli.engine import Pot, Reader, can_weigh, generate, weigh
 from infinipot_cli.engine.consume import consume
 from infinipot_cli.engine.phrases import LEAST_LIKELY
-from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.engine.policies import make
 from infinipot_cli.model.head import head
 from infinipot_cli.model.port import port_of
 from tests.engine.conftest import random_ids, some_windows, tiny
@@ -120,10 +120,16 @@ def test_all_answers_of_two_tokens_are_as_likely_together_as_they_can_be(llama: 
     assert 0 < total < 1 and all(logprob <= float(firsts[ids[0]]) for ids, logprob in found.items())
 
 
-def test_a_layer_that_sees_the_latest_alone_is_refused() -> None:
-    model = some_windows()
-    with pytest.raises(UnsupportedModelError, match="phrases cannot be weighed"):
-        weigh(model, asked(model), PHRASES, STOPS)
+def test_where_a_mask_or_a_position_cannot_be_told_nothing_is_weighed(llama: PreTrainedModel) -> None:
+    assert can_weigh(llama, asked(llama))
+    windowed = some_windows()
+    assert not can_weigh(windowed, asked(windowed))
+    going_on = asked(llama)
+    going_on.policy = make(settings=(("reset", False),))
+    assert not can_weigh(llama, going_on)
+    flash = tiny("llama")
+    flash.config._attn_implementation = "flash_attention_2"
+    assert not can_weigh(flash, asked(llama))
 
 
 @pytest.mark.parametrize("n", [1, 3, 20])
