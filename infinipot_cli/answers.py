@@ -237,23 +237,11 @@ class Answers:
             suffix: tokens of the question.
         """
         from infinipot_cli.engine import weigh
-        from infinipot_cli.explain.citations import REFUSAL
-        from infinipot_cli.explain.phrases import agreeing, distinct, windows
+        from infinipot_cli.explain.phrases import candidates, chosen, joint
 
         tokenizer = self._model.tokenizer
-        joint = "" if tokenizer.decode(suffix[-1:])[-1:].isspace() else " "
-        refusal = tuple(tokenizer.encode(joint + REFUSAL))
-        phrases = {refusal: {len(refusal)}}
-        for passage in passages:
-            for ids, ends in windows(passage, tokenizer, joint=joint):
-                phrases[ids] = phrases.get(ids, set()) | ends
-        weighed = weigh(self._model.load().model, pot, phrases, self._model.stop_ids())
-        found = distinct(weighed, [tokenizer.decode(ids).strip() for ids in weighed])
-        logprobs = {text: logprob for text, (_, logprob) in found.items()}
-        refused = logprobs.pop(REFUSAL, float("-inf"))
-        if not logprobs or refused > max(logprobs.values()):
-            return found[REFUSAL][0] if REFUSAL in found else ()
-        return found[agreeing(logprobs)][0]
+        phrases = candidates(passages, tokenizer, joint=joint(suffix, tokenizer))
+        return chosen(weigh(self._model.load().model, pot, phrases, self._model.stop_ids()), tokenizer)
 
     def _reread(
         self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float

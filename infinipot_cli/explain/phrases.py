@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from infinipot_cli.explain.citations import REFUSAL
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 # Tokens of a phrase.
@@ -127,3 +128,28 @@ def distinct(
         if text not in found or found[text][1] < logprob:
             found[text] = (ids, logprob)
     return found
+
+
+def joint(suffix: Sequence[int], tokenizer: DocumentTokenizer) -> str:
+    """What stands between the end of a question, given by its tokens, and the first word of an answer."""
+    return "" if tokenizer.decode(suffix[-1:])[-1:].isspace() else " "
+
+
+def candidates(passages: Sequence[str], tokenizer: DocumentTokenizer, *, joint: str) -> dict[tuple[int, ...], set[int]]:
+    """All that may be an answer, as `windows` gives it: the phrases of the passages, and that there is none."""
+    refusal = tuple(tokenizer.encode(joint + REFUSAL))
+    phrases = {refusal: {len(refusal)}}
+    for passage in passages:
+        for ids, ends in windows(passage, tokenizer, joint=joint):
+            phrases[ids] = phrases.get(ids, set()) | ends
+    return phrases
+
+
+def chosen(weighed: Mapping[tuple[int, ...], float], tokenizer: DocumentTokenizer) -> Sequence[int]:
+    """The tokens of the answer among weighed candidates; none where nothing is likely."""
+    found = distinct(weighed, [tokenizer.decode(ids).strip() for ids in weighed])
+    logprobs = {text: logprob for text, (_, logprob) in found.items()}
+    refused = logprobs.pop(REFUSAL, float("-inf"))
+    if not logprobs or refused > max(logprobs.values()):
+        return found[REFUSAL][0] if REFUSAL in found else ()
+    return found[agreeing(logprobs)][0]
