@@ -1,6 +1,5 @@
 """The half of a reading that answers: questions to its pot, and what the answers stood on."""
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from infinipot_cli.explain.lookout import Found, Lookout, apart
 from infinipot_cli.explain.record import Pass
-from infinipot_cli.explain.trail import Again, Trail
+from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task, Turn, sought
 from infinipot_cli.settings import PICKING_TOKENS, Loading, Sampling
 from infinipot_cli.sources import Input
@@ -193,7 +192,7 @@ class Answers:
                 top_p=self._model.sampling.top_p,
                 seed=self._model.sampling.seed,
                 attended=self.attended,
-                decided_by=partial(self._phrase, pot, again, suffix) if self._is_phrase(pot, again) else None,
+                decided_by=self._decided_by(pot, again, suffix),
             )
             step = next(steps, None)
             self._count_kept(pot, self.held)
@@ -215,33 +214,18 @@ class Answers:
             yield text
         self.is_reasoning = is_reasoning and not self.reply
 
-    def _as_read_again(self, ids: Sequence[int]) -> list[tuple[int, list[int]]]:
-        """A passage as the model shall meet it: its parts, and the place of each in it."""
-        from infinipot_cli.explain.phrases import as_running_text
-
-        return as_running_text(ids, self._model.tokenizer) if self.plan.choice.span else [(0, list(ids))]
-
-    def _is_phrase(self, pot: "Pot", again: Sequence[str]) -> bool:
-        """Whether the answer shall be a phrase of what was read again, and can be."""
+    def _decided_by(
+        self, pot: "Pot", passages: Sequence[str], suffix: Sequence[int]
+    ) -> Callable[[], Sequence[int]] | None:
+        """What decides on the answer once the question was read: None where it is written token by token."""
         from infinipot_cli.engine import can_weigh
+        from infinipot_cli.explain.phrases import best_phrase
 
-        is_wished = self.plan.choice.span and bool(again) and self._model.sampling.temperature == 0
-        return is_wished and can_weigh(self._model.load().model, pot)
-
-    def _phrase(self, pot: "Pot", passages: Sequence[str], suffix: Sequence[int]) -> Sequence[int]:
-        """The tokens of the phrase that answers, once the question was read; none if no phrase is likely at all.
-
-        Args:
-            pot: has read passages and question.
-            passages: where the phrase stands.
-            suffix: tokens of the question.
-        """
-        from infinipot_cli.engine import weigh
-        from infinipot_cli.explain.phrases import candidates, chosen, joint
-
-        tokenizer = self._model.tokenizer
-        phrases = candidates(passages, tokenizer, joint=joint(suffix, tokenizer))
-        return chosen(weigh(self._model.load().model, pot, phrases, self._model.stop_ids()), tokenizer)
+        is_wished = self.plan.choice.span and bool(passages) and self._model.sampling.temperature == 0
+        model = self._model.load().model
+        if not is_wished or not can_weigh(model, pot):
+            return None
+        return partial(best_phrase, model, pot, passages, suffix, self._model.tokenizer, self._model.stop_ids())
 
     def _reread(
         self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float
@@ -263,37 +247,26 @@ class Answers:
         """
         from infinipot_cli.engine import reread
         from infinipot_cli.explain.held import held_at, unasked, with_reread
+        from infinipot_cli.explain.rereading import Passages
 
         self.n_reread, self.held = 0, None
         self._forget_copies(pot)
         most = int(self.plan.choice.reread * pot.budget)
         if not most or lookout is None or not (pot.n_cycles or rest == 0):
             return []
-        gap = self._model.tokenizer.encode("\n")
-        spans = {
-            span: ids
-            for span in apart(lookout.to_reread(most, self.plan.choice.close))
-            if (ids := self.trail.ids(*span))
-        }
-        parts = [self._as_read_again(ids) for ids in spans.values()]
-        passages = [list(itertools.chain(gap, *(read for _, read in own))) for own in parts]
+        spans = apart(lookout.to_reread(most, self.plan.choice.close))
+        passages = Passages(self.trail, spans, self._model.tokenizer, is_running_text=self.plan.choice.span)
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)
-        n_passages = len(opening) + sum(map(len, passages))
+        n_passages = len(opening) + sum(map(len, passages.ids))
         n_kept = max(pot.n_prefix, 1, min(int(rest * pot.budget), pot.budget - n_passages))
         n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
         model = self._model.load().model
-        read = reread(model, pot, passages, n_kept=n_kept, n_most=n_most, opening=opening)
-        again = list[Again]()
-        for one in read:
-            (start, _), origin = list(spans)[one.number], one.origin + len(gap)
-            for place, own in parts[one.number]:
-                again.append(Again(start + place, origin, len(own)))
-                origin += len(own)
-        if again:
+        read = reread(model, pot, passages.ids, n_kept=n_kept, n_most=n_most, opening=opening)
+        if again := passages.again(read):
             self.trail.again += again
             self.n_reread, self.held = sum(one.n_tokens for one in again), with_reread(held, again)
-        return [self._model.tokenizer.decode(passages[one.number]) for one in read]
+        return passages.texts(read)
 
     def _forget_copies(self, pot: "Pot") -> None:
         """Forget what was read once more into copies of a pot: it has other tokens there, or will have."""

@@ -11,7 +11,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from infinipot_cli.engine import Pot, weigh
 from infinipot_cli.explain.citations import REFUSAL
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
@@ -128,6 +130,28 @@ def distinct(
         if text not in found or found[text][1] < logprob:
             found[text] = (ids, logprob)
     return found
+
+
+def best_phrase(
+    model: Any,
+    pot: Pot,
+    passages: Sequence[str],
+    suffix: Sequence[int],
+    tokenizer: DocumentTokenizer,
+    stop_ids: frozenset[int],
+) -> Sequence[int]:
+    """The tokens of the phrase that answers, once the question was read; none if no phrase is likely at all.
+
+    Args:
+        model: that filled the pot.
+        pot: has read passages and question.
+        passages: where the phrase stands.
+        suffix: tokens of the question.
+        tokenizer: the model's.
+        stop_ids: tokens that end an answer.
+    """
+    phrases = candidates(passages, tokenizer, joint=joint(suffix, tokenizer))
+    return chosen(weigh(model, pot, phrases, stop_ids), tokenizer)
 
 
 def joint(suffix: Sequence[int], tokenizer: DocumentTokenizer) -> str:
