@@ -10,7 +10,7 @@ import gc
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import MetaPathFinder
@@ -29,6 +29,9 @@ _MARKDOWN = "rich.markdown"
 _MARKS = frozenset({"allow_in_graph", "assume_constant_result", "disable"})
 # A part of it that needs nothing of the whole, and that transformers takes a class from.
 _APART = frozenset({f"{COMPILER}._trace_wrapped_higher_order_op"})
+# What of transformers reads any model, and the embedded one.
+_NEEDED = ("modeling_utils", "models.auto.modeling_auto", "integrations.sdpa_attention")
+_EMBEDDED = "models.llama.modeling_llama"
 _owns_process = False
 # Set by those who start one process of many.
 _SPREAD = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
@@ -197,17 +200,17 @@ def import_libraries(*, is_embedded: bool = False) -> None:
         try:
             with held_back():
                 distributed = import_module("torch.distributed")
-            _import_transformers(distributed)
+            _import_transformers(distributed, [*_NEEDED, _EMBEDDED] if is_embedded else _NEEDED)
         except Exception:  # of another version: it is imported as it is, by whoever needs it
             _forget()
 
 
-def _import_transformers(distributed: Any) -> None:
-    """Import what reads models while torch says that it cannot work on several machines, as some builds do."""
+def _import_transformers(distributed: Any, names: Sequence[str]) -> None:
+    """Import parts of it while torch says that it cannot work on several machines, as some builds do."""
     is_available = distributed.is_available
     distributed.is_available = lambda: False
     try:
-        for name in ("modeling_utils", "models.auto.modeling_auto", "integrations.sdpa_attention"):
+        for name in names:
             with held_back():  # of each, so that none is waited for long
                 import_module(f"transformers.{name}")
     finally:

@@ -68,7 +68,7 @@ def test_no_part_of_the_compiler_is_run_twice() -> None:
         ("quick_imports.import_libraries()\nprint('torch' in sys.modules)", {}),
         (LEAN + "print('torch' in sys.modules)", {"WORLD_SIZE": "2"}),
         (
-            "quick_imports._import_transformers = lambda _: 1 / 0\n"
+            "quick_imports._import_transformers = lambda *_: 1 / 0\n"
             + LEAN
             + "print('torch._dynamo' in sys.modules or 'transformers' in sys.modules)",
             {},
