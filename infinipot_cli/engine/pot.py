@@ -17,6 +17,7 @@ from transformers.cache_utils import Cache
 
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine.layer import PotLayer
+from infinipot_cli.engine.notes import Notes
 from infinipot_cli.engine.policies import Numbering, Policy, Timing, make
 from infinipot_cli.engine.withheld import Withheld
 from infinipot_cli.errors import PotError, PotSizeError
@@ -97,8 +98,7 @@ class Pot(Cache):
         self.kept_history: list[Tensor] = []
         self.record = record
         self._is_whole = True
-        self._origins: Tensor | None = None
-        self._novelty: Tensor | None = None
+        self._notes = Notes(len(ropes), n_kv_heads)
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -146,7 +146,7 @@ class Pot(Cache):
 
         Empty places, which stand in front, come from -1.
         """
-        return self._empty() if self._origins is None else self._origins[..., : self.n_held].clone()
+        return self._notes.origins(self.n_held)
 
     @property
     def text(self) -> list[int]:
@@ -161,48 +161,27 @@ class Pot(Cache):
 
         With a novelty ratio of 0 nobody asks for it, the head does not run, and all that is read counts as 0.
         """
-        return self._empty().float() if self._novelty is None else self._novelty[..., : self.n_held].clone()
+        return self._notes.novelty(self.n_held)
 
     @property
     def nbytes(self) -> int:
         """Bytes of keys, values and what travels with the entries."""
-        carried = (self._origins, self._novelty)
-        return sum(layer.nbytes for layer in self.pot_layers) + sum(
-            t.numel() * t.element_size() for t in carried if t is not None
-        )
+        return sum(layer.nbytes for layer in self.pot_layers) + self._notes.nbytes
 
     def note(self, novelty: Tensor, ids: Sequence[int] = ()) -> None:
         """Write down origin, novelty (T,) and ids of the T entries that a forward has just appended."""
         n_new = novelty.shape[0]
-        self._reserve_notes()
-        assert self._origins is not None and self._novelty is not None
-        here = slice(self.n_held - n_new, self.n_held)
-        self._origins[..., here] = torch.arange(self.n_seen, self.n_seen + n_new, device=self._origins.device)
-        self._novelty[..., here] = novelty.to(self._novelty.device)
+        keys = self.pot_layers[0].keys
+        assert keys is not None
+        self._notes.reserve(keys.shape[2], keys.device)
+        self._notes.write(self.n_held - n_new, self.n_seen, novelty)
         if self.choice.renew:
             self.token_ids.update(enumerate(ids, start=self.n_seen))
         self.n_seen += n_new
 
-    def _reserve_notes(self) -> None:
-        """Make the notes as long as the buffers of keys are."""
-        keys = self.pot_layers[0].keys
-        assert keys is not None
-        shape = (len(self.layers), self.n_kv_heads, keys.shape[2])
-        if self._origins is not None and self._origins.shape == shape:
-            return
-        with torch.inference_mode(False):
-            origins = torch.zeros(shape, dtype=torch.int64, device=keys.device)
-            novelty = torch.zeros(shape, dtype=torch.float32, device=keys.device)
-        if self._origins is not None and self._novelty is not None:
-            known = self._origins.shape[-1]
-            origins[..., :known], novelty[..., :known] = self._origins, self._novelty
-        self._origins, self._novelty = origins, novelty
-
     def overwrite_notes(self, origins: Tensor, novelty: Tensor) -> None:
         """Put stored origins and novelty, (L, K, n_held), in the place of what `note` wrote."""
-        assert self._origins is not None and self._novelty is not None
-        self._origins[..., : self.n_held] = origins.to(self._origins.device)
-        self._novelty[..., : self.n_held] = novelty.to(self._novelty.device)
+        self._notes.overwrite(origins, novelty)
 
     def pin(self, origin: int) -> None:
         """Keep the entry of this origin for ever; origins come in ascending order."""
@@ -219,18 +198,13 @@ class Pot(Cache):
 
     def replace_notes(self, places: Tensor) -> None:
         """Write down that the token just read took these places, (L, K)."""
-        assert self._origins is not None and self._novelty is not None
-        self._origins.scatter_(-1, places[..., None], self.n_seen)
-        self._novelty.scatter_(-1, places[..., None], 0.0)
+        self._notes.replace(places, self.n_seen)
         self.n_seen += 1
 
     def put_in_order(self) -> None:
         """Let all entries stand in the order in which they came."""
-        assert self._origins is not None and self._novelty is not None
         order = self.origins.argsort(dim=-1)
-        n = order.shape[-1]
-        self._origins[..., :n] = self._origins.gather(-1, order)
-        self._novelty[..., :n] = self._novelty.gather(-1, order)
+        self._notes.keep(order)
         if self.votes is not None:
             self.votes = self.votes.gather(-1, order)
         for number, layer in enumerate(self.pot_layers):
@@ -258,7 +232,6 @@ class Pot(Cache):
         return kept
 
     def _keep(self, indices: Tensor) -> Tensor:
-        assert self._origins is not None and self._novelty is not None
         n = indices.shape[-1]
         for number, layer in enumerate(self.pot_layers):
             if layer.is_local:
@@ -266,12 +239,7 @@ class Pot(Cache):
                 indices[number] = latest.where(indices[number] >= 0, -1)
         is_empty = indices < 0
         self.n_empty = is_empty.sum(-1) if bool(is_empty.any()) else None
-        chosen = indices.clamp(min=0)
-        self._origins[..., :n] = self._origins.gather(-1, chosen).masked_fill(is_empty, -1)
-        novelty = self._novelty.gather(-1, chosen).masked_fill(is_empty, 0.0)
-        if self.choice.decay != 1:  # the first token of all stays endlessly novel, faded to nothing or not
-            novelty = torch.where(novelty.isinf(), novelty, novelty * self.choice.decay)
-        self._novelty[..., :n] = novelty
+        self._notes.keep(indices, self.choice.decay)
         for number, layer in enumerate(self.pot_layers):
             layer.keep(indices[number], resets=self.policy.numbering is Numbering.RESET)
         return indices
@@ -280,9 +248,6 @@ class Pot(Cache):
         """An independent copy, for several questions over one reading."""
         with torch.inference_mode(False):
             return copy.deepcopy(self)
-
-    def _empty(self) -> Tensor:
-        return torch.zeros((len(self.layers), self.n_kv_heads, 0), dtype=torch.int64)
 
 
 def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: int, n_prefix: int) -> None:

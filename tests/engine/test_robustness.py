@@ -130,7 +130,9 @@ def test_forks_share_nothing(llama: PreTrainedModel) -> None:
     pot = read(llama, random_ids(100, 6), record=True, **SIZES)
 
     def tensors(p: Pot) -> list[torch.Tensor | None]:
-        return [p.last_state, p._origins, p._novelty, *(t for layer in p.layers for t in (layer.keys, layer.values))]
+        notes = [part for part in vars(p._notes).values() if isinstance(part, torch.Tensor)]
+        assert len(notes) == 2
+        return [p.last_state, *notes, *(t for layer in p.layers for t in (layer.keys, layer.values))]
 
     addresses = {tensor.data_ptr() for tensor in tensors(pot)}
     assert not addresses & {tensor.data_ptr() for tensor in tensors(pot.fork())}
