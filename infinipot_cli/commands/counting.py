@@ -16,7 +16,7 @@ from infinipot_cli.display.listing import put, show_rows
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.safe import safe_json
 from infinipot_cli.display.silence import tell_if_silent
-from infinipot_cli.display.summary import counted, roughly, size
+from infinipot_cli.display.summary import counted, grouped, roughly, size
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError
 from infinipot_cli.plan import Plan, Task
@@ -210,14 +210,14 @@ def _line(session: Session, count: Count, plan: Plan) -> str:
     seconds, n_bytes = _seconds(session, count, plan), _pot_bytes(session, plan)
     if count.n_cycles:
         ratio = count.n_read / plan.capacity / count.n_readings
-        passes = f"{counted(count.n_cycles, 'distillation')}, {ratio:.0f} tokens to a place"
+        passes = f"{counted(count.n_cycles, 'distillation')}, {grouped(round(ratio))} tokens to a place"
     else:
         passes = "fits, nothing is dropped"
     time = f"about {roughly(seconds)} to read" if seconds is not None else "no reading yet to estimate time from"
     facts = [
-        f"{counted(count.n_tokens, 'token')} → pot of {plan.capacity} places"
+        f"{counted(count.n_tokens, 'token')} → pot of {grouped(plan.capacity)} places"
         + (f", {size(n_bytes)}" if n_bytes else ""),
-        *([f"{count.n_readings} readings"] if count.n_readings > 1 else []),
+        *([counted(count.n_readings, "reading")] if count.n_readings > 1 else []),
         passes,
         session.files.name,
         time,

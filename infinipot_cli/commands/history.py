@@ -72,7 +72,7 @@ def show(
     from infinipot_cli import history
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.safe import safe, safe_json
-    from infinipot_cli.display.summary import percent
+    from infinipot_cli.display.summary import grouped, percent
 
     found = history.entry(number)
     if json:
@@ -82,7 +82,7 @@ def show(
         f"{found.id}  {_when(found.time)}  infinipot {found.command}  {found.model}",
         f"documents  {', '.join(found.documents)}",
         *([f"pot        {found.pot}"] if found.pot else []),
-        f"read       {found.n_read} tokens, {percent(found.kept)} kept",
+        f"read       {grouped(found.n_read)} tokens, {percent(found.kept)} kept",
         *([f"question   {found.question}"] if found.question else []),
         "",
         found.answer,

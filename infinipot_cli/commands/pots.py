@@ -80,7 +80,7 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
 
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.safe import safe_json, safe_line
-    from infinipot_cli.display.summary import size
+    from infinipot_cli.display.summary import grouped, size
     from infinipot_cli.pots.file import read_header
     from infinipot_cli.pots.originals import fate_of
     from infinipot_cli.pots.shelf import look
@@ -109,7 +109,7 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
         f"asked      {asked}",
         f"entries    {header.entries}",
         *(
-            f"read       {source.name}  {source.n_tokens} tokens"
+            f"read       {source.name}  {grouped(source.n_tokens)} tokens"
             + (f", {len(source.pages)} pages" if source.pages else "")
             + (f", {fate} since" if (fate := fate_of(source)) in ("changed", "gone") else "")
             for source in header.sources

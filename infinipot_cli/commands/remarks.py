@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
-from infinipot_cli.display.summary import duration, size
+from infinipot_cli.display.summary import duration, grouped, size
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, distills, label, listed
 from infinipot_cli.reading import Reading
@@ -18,15 +18,15 @@ _MOST_NAMES = 3
 
 def pot_line(plan: Plan) -> str:
     """The pot that is about to be filled, and what its policy does when it is full."""
-    here = listed(plan.policy)
+    here, places = listed(plan.policy), f"pot of {grouped(plan.capacity)} places"
     if plan.policy == DEFAULT and not plan.policy_settings:
-        return f"pot of {plan.capacity} places, {plan.budget} kept when it is full"
+        return f"{places}, {grouped(plan.budget)} kept when it is full"
     name = label(plan.policy, plan.policy_settings)
     if not here.is_bounded:
         return f"{name}: {here.summary}; its memory grows with the document"
     if distills(plan.policy, plan.policy_settings):
-        return f"pot of {plan.capacity} places, {plan.budget} kept when it is full by {name}: {here.summary}"
-    return f"pot of {plan.capacity} places kept by {name}: {here.summary}"
+        return f"{places}, {grouped(plan.budget)} kept when it is full by {name}: {here.summary}"
+    return f"{places} kept by {name}: {here.summary}"
 
 
 def say_details(console: "Console", reading: Reading) -> None:

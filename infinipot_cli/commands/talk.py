@@ -19,7 +19,7 @@ from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.safe import safe_line
 from infinipot_cli.display.sources import lost_line, show_sources, source_lines, unheard_line
-from infinipot_cli.display.summary import percent
+from infinipot_cli.display.summary import grouped, percent
 from infinipot_cli.errors import InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.explain.citations import is_refusal
 from infinipot_cli.plan import Task
@@ -152,7 +152,7 @@ class Talk:
         self._reading.count_kept()
         for entry in self._reading.inputs:
             share = entry.n_kept / entry.n_tokens if entry.n_tokens else 0.0
-            say(self._console, f"{entry.document.name}: {entry.n_tokens} tokens, {100 * share:.1f} % held")
+            say(self._console, f"{entry.document.name}: {grouped(entry.n_tokens)} tokens, {100 * share:.1f} % held")
             for label, held in self._reading.held_by_page(entry):
                 say(self._console, f"  p. {label:6} {'█' * round(20 * held):20} {100 * held:.0f} %")
 
@@ -179,7 +179,7 @@ class Talk:
         self._reading.count_kept()
         share = percent(new.n_kept / new.n_tokens if new.n_tokens else 0.0)
         what = f"{name}, {'pages' if has_pages else 'lines'} {part}"
-        say(self._console, f"read again: {what}: {new.n_tokens} tokens, {share} held", style="dim")
+        say(self._console, f"read again: {what}: {grouped(new.n_tokens)} tokens, {share} held", style="dim")
 
     def _named(self, name: str) -> Input:
         """The document that a user means; without a name, the only one.

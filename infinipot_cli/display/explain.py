@@ -9,7 +9,7 @@ from textwrap import wrap
 from infinipot_cli.display.progress import sparkline
 from infinipot_cli.display.safe import safe, safe_line
 from infinipot_cli.display.sources import where
-from infinipot_cli.display.summary import counted, percent
+from infinipot_cli.display.summary import counted, grouped, percent
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.record import Part, Report, Span
@@ -26,7 +26,8 @@ _RANGE = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
 def overview(report: Report) -> Iterator[str]:
     """The whole document at a glance: coverage, strip, longest gap, what the answer leaned on, passes, heads."""
     first, middle, last = (percent(share) for share in report.thirds)
-    yield f"kept      {percent(report.kept_share)} of {report.n_tokens} tokens, and {report.protected} protected"
+    kept = f"{percent(report.kept_share)} of {grouped(report.n_tokens)} tokens"
+    yield f"kept      {kept}, and {report.protected} protected"
     yield f"coverage  first third {first} · middle {middle} · last third {last}"
     if gap := longest_gap(report):
         yield safe_line(f"longest gap: {gap} (nothing kept)")

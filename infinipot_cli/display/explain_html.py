@@ -10,7 +10,7 @@ from html import escape
 from infinipot_cli.display.explain import agreement, facts, longest_gap, place_of
 from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.summary import counted, percent
+from infinipot_cli.display.summary import counted, grouped, percent
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.record import Part, Report, Span, by_rule
 
@@ -174,9 +174,9 @@ def _facts(report: Report) -> str:
     first, middle, last = (percent(share) for share in report.thirds)
     gap = longest_gap(report)
     passes = report.reading_passes
-    dropped = sum(done.n_before - done.n_held for done in passes)
+    dropped = grouped(sum(done.n_before - done.n_held for done in passes))
     return (
-        f"{percent(report.kept_share)} of {report.n_tokens} tokens kept;"
+        f"{percent(report.kept_share)} of {grouped(report.n_tokens)} tokens kept;"
         f" first third {first}, middle {middle}, last {last}."
         + (f" Longest gap: {gap}." if gap else "")
         + (f" {counted(len(passes), 'distillation')} dropped {dropped} entries of each slot." if passes else "")

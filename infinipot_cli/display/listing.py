@@ -12,6 +12,7 @@ from rich.text import Text
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.pager import paged
 from infinipot_cli.display.safe import safe_json, safe_line
+from infinipot_cli.display.summary import grouped
 
 # A column of this width can be read however its words are folded.
 _LEGIBLE = 12
@@ -56,10 +57,15 @@ def _cell(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _shown(value: object) -> str:
+    """A cell for people."""
+    return grouped(value) if isinstance(value, int) and not isinstance(value, bool) else _cell(value)
+
+
 def _table(rows: Sequence[Row]) -> str:
     """Rows below each other; on a screen too narrow for that, a line for each of their cells."""
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    widths = {key: max(len(key), *(len(_cell(row.get(key))) for row in rows)) for key in rows[0]}
+    widths = {key: max(len(key), *(len(_shown(row.get(key))) for row in rows)) for key in rows[0]}
     with console.capture() as captured:
         if sum(min(width, _LEGIBLE) + 2 for width in widths.values()) - 2 > console.width:
             console.print(_cells(rows))
@@ -76,7 +82,7 @@ def _columns(rows: Sequence[Row], widths: Mapping[str, int]) -> Table:
         is_short = widths[key] <= _LEGIBLE
         table.add_column(key.upper(), justify="right" if numeric else "left", overflow="fold", no_wrap=is_short)
     for row in rows:
-        table.add_row(*(Text(safe_line(_cell(value))) for value in row.values()))
+        table.add_row(*(Text(safe_line(_shown(value))) for value in row.values()))
     return table
 
 
@@ -88,5 +94,5 @@ def _cells(rows: Sequence[Row]) -> Table:
         if number:
             table.add_row("", "")
         for key, value in row.items():
-            table.add_row(key.upper(), Text(safe_line(_cell(value))))
+            table.add_row(key.upper(), Text(safe_line(_shown(value))))
     return table

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from infinipot_cli.display.console import say
 from infinipot_cli.display.safe import safe_line
-from infinipot_cli.display.summary import percent
+from infinipot_cli.display.summary import grouped, percent
 from infinipot_cli.progress import Progress
 
 TICK_SECONDS = 30.0
@@ -110,7 +110,7 @@ class ReadingBar:
 
     def _where(self, reached: Progress) -> str:
         share = "" if reached.done is None else f"{reached.done:.0%}, ".replace("%", " %")
-        return f"{share}{reached.n_tokens} tokens"
+        return f"{share}{grouped(reached.n_tokens)} tokens"
 
     def _seconds(self) -> float:
         return 0.0 if self._started is None else self._clock() - self._started
@@ -118,7 +118,7 @@ class ReadingBar:
     def _speed(self, reached: Progress) -> str:
         seconds = self._seconds()
         n_read = reached.n_tokens - self._n_before  # a stored pot that is read on has tokens of other days
-        return f"{n_read / seconds:.0f} tok/s" if seconds > 0.5 and n_read else ""
+        return f"{grouped(round(n_read / seconds))} tok/s" if seconds > 0.5 and n_read else ""
 
     def _left(self, reached: Progress) -> str:
         seconds = self._seconds()
@@ -139,7 +139,7 @@ class ReadingBar:
         place = f"p. {number}{pages}" if number else ""
         if self._console.width < NARROW:
             return self._narrow(reached, place)
-        facts = [place, f"{reached.n_tokens} tok", self._speed(reached), self._left(reached)]
+        facts = [place, f"{grouped(reached.n_tokens)} tok", self._speed(reached), self._left(reached)]
         reading = _row(
             "reading",
             _bar(reached.done, 1.0, self._console.width),
@@ -152,7 +152,7 @@ class ReadingBar:
             "pot",
             _bar(reached.n_held, reached.capacity, self._console.width),
             f"{100 * reached.n_held / reached.capacity:3.0f} %",
-            f"{reached.n_held} / {reached.capacity} places  distilled {reached.n_cycles} ×{dropped}",
+            f"{grouped(reached.n_held)} / {grouped(reached.capacity)} places  distilled {reached.n_cycles} ×{dropped}",
         )
         return Group(*self._document(reached), reading, pot, *self._kept(reached))
 

@@ -12,7 +12,7 @@ def kept_line(n_tokens: int, capacity: int, share: float) -> str:
         capacity: places of the pot.
         share: part of the tokens that was still in the pot when the question came, 0 to 1.
     """
-    return f"read {n_tokens} tokens into {capacity} places; {percent(share)} kept"
+    return f"read {grouped(n_tokens)} tokens into {grouped(capacity)} places; {percent(share)} kept"
 
 
 def counted_line(names: str, n: int) -> str:
@@ -58,9 +58,14 @@ def size(n_bytes: int) -> str:
     return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
 
 
+def grouped(number: int) -> str:
+    """A number for people: from five figures on in groups of three."""
+    return f"{number:,}" if abs(number) >= 10_000 else str(number)
+
+
 def counted(number: int, what: str) -> str:
     """A number of things, one of which has no s."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{grouped(number)} {what}{'' if number == 1 else 's'}"
 
 
 def age(seconds: float) -> str:

@@ -57,7 +57,7 @@ def test_the_gauge_is_redrawn_in_place_and_gone_when_the_answer_comes(long_story
     screen.feed(shown[end:])
     last = "\n".join(screen.rows[len(heading) :])
     assert not re.search(r"reading +[━╸╺]|^pot |^kept |loading", last, re.MULTILINE)
-    assert "41000 tokens into 400 places" in last
+    assert "41,000 tokens into 400 places" in last
 
 
 def test_a_pipe_gets_a_whole_line_for_a_tenth_at_most(begun: list[str], long_story: Path, tiny_model: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_pipe_gets_a_whole_line_for_a_tenth_at_most(begun: list[str], long_sto
         assert child.stdout.read() == b""
         assert child.wait(timeout=60) == 143
     for _, line in ticks:
-        assert re.fullmatch(rf"read \d+ %, \d+ tokens, {re.escape(str(long_story))}, \d+ tok/s\n", line)
+        assert re.fullmatch(rf"read \d+ %, [\d,]+ tokens, {re.escape(str(long_story))}, [\d,]+ tok/s\n", line)
     (sooner, first), (later, second) = ticks
     tenths = [int(line.split()[1]) // 10 for line in (first, second)]
     assert 1 <= tenths[0] < tenths[1] or later - sooner > 29

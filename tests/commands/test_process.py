@@ -99,7 +99,7 @@ def test_ctrl_c_stops_a_reading_half_way(command: list[str], long_story: Path) -
     start = time.monotonic()
     code, shown = on_a_terminal([*command, str(long_story), "Who?"], stop_at=r"[1-9] %")
     assert code == 130
-    assert re.search(r"stopped at \d+ %, \d+ tokens", shown)
+    assert re.search(r"stopped at \d+ %, [\d,]+ tokens", shown)
     assert "Traceback" not in shown
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
     assert time.monotonic() - start < 90
@@ -258,7 +258,7 @@ def test_ctrl_c_on_a_terminal_answers_from_what_was_read(sooner: list[str], long
     assert child.wait(timeout=60) == 130
     os.close(ours)
     text = shown.decode()
-    assert re.search(r"stopped at \d+ %, \d+ tokens", text)
+    assert re.search(r"stopped at \d+ %, [\d,]+ tokens", text)
     assert ("answering from what was read" in text) == ("% kept" in text) == watched
     assert "Traceback" not in text
     if child.stdout is not None:
@@ -300,7 +300,7 @@ def test_plain_on_a_terminal_is_as_in_a_pipe(sooner: list[str], story: Path) -> 
     assert (child.returncode, answer) == (0, piped.stdout)
 
     def without_times(said: bytes) -> str:
-        return re.sub(r"[\d.:]+ s|\d+ tok/s", "", said.decode().replace("\r\n", "\n"))
+        return re.sub(r"[\d.:]+ s|[\d,]+ tok/s", "", said.decode().replace("\r\n", "\n"))
 
     assert without_times(shown) == without_times(piped.stderr)
 

@@ -87,7 +87,8 @@ def test_lists_can_be_read_at_every_width(screen: Callable[..., tuple[str, str]]
     out, _ = screen(lambda: show_rows(rows, pager=False), COLUMNS=str(width))
     out = re.sub(r"\x1b\[[0-9;]*m", "", out)
     assert max(map(len, out.splitlines())) <= width
-    for word in ("@pot1", "103127", "3.5 MiB", "DOCUMENTS", "ok"):
+    for word in ("@pot1", "103,127", "3.5 MiB", "DOCUMENTS", "ok"):
         assert word in out, "short words are never folded"
     assert "".join(out.split()).count("a/very") >= 2
+    assert "\t103127\t" in screen(lambda: show_rows(rows), terminal=False)[0], "and in a pipe numbers are numbers"
     assert len(out.splitlines()) < 30

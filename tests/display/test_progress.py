@@ -39,13 +39,13 @@ def ticks(make: MakeConsole, states: list[tuple[float, float | None]]) -> list[s
 def test_a_pipe_gets_a_tick_for_a_tenth_at_most(recording_console: MakeConsole) -> None:
     lines = ticks(recording_console, [(second, second / 100) for second in range(101)])
     assert len(lines) == 9
-    assert lines[0] == "read 10 %, 10000 tokens, book.txt, 1000 tok/s"
+    assert lines[0] == "read 10 %, 10,000 tokens, book.txt, 1000 tok/s"
     assert "\x1b" not in "".join(lines)
 
 
 def test_a_document_of_unknown_length_ticks_every_half_minute(recording_console: MakeConsole) -> None:
     lines = ticks(recording_console, [(second, None) for second in range(100)])
-    assert [line.split(",")[0] for line in lines] == ["read 30000 tokens", "read 60000 tokens", "read 90000 tokens"]
+    assert [line.split(", ")[0] for line in lines] == ["read 30,000 tokens", "read 60,000 tokens", "read 90,000 tokens"]
 
 
 def test_a_quick_reading_ticks_not_at_all(recording_console: MakeConsole) -> None:
@@ -85,7 +85,7 @@ def test_at_usual_widths_nothing_is_cut(recording_console: MakeConsole, width: i
     bar.update(dataclasses.replace(progress, n_cycles=28))
     console.print(bar.picture())
     picture = out.getvalue().splitlines()[-2:]
-    assert re.sub(" +", " ", picture[0]).endswith("61 % p. 371/612 182400 tok 1312 tok/s 1:29 left")
+    assert re.sub(" +", " ", picture[0]).endswith("61 % p. 371/612 182,400 tok 1312 tok/s 1:29 left")
     assert re.sub(" +", " ", picture[1]).endswith("83 % 3407 / 4096 places distilled 28 × dropped 178k")
 
 
@@ -140,7 +140,7 @@ def test_an_interrupted_reading_says_how_far_it_got(recording_console: MakeConso
     with contextlib.suppress(KeyboardInterrupt), ReadingBar(console) as bar:
         bar.update(at(0.61, n_tokens=112000))
         raise KeyboardInterrupt
-    assert out.getvalue() == "stopped at 61 %, 112000 tokens\n"
+    assert out.getvalue() == "stopped at 61 %, 112,000 tokens\n"
 
 
 def test_names_are_never_markup_and_never_act(recording_console: MakeConsole) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.display.summary import age, duration, kept_line, percent, size
+from infinipot_cli.display.summary import age, duration, grouped, kept_line, percent, size
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,17 @@ def test_only_everything_is_a_hundred_percent(share: float) -> None:
 
 
 def test_the_kept_line() -> None:
-    assert kept_line(182400, 4096, 4096 / 182400) == "read 182400 tokens into 4096 places; 2.2 % kept"
+    assert kept_line(182400, 4096, 4096 / 182400) == "read 182,400 tokens into 4096 places; 2.2 % kept"
 
 
 def test_sizes_and_durations() -> None:
     assert [size(n) for n in (0, 999, 2048, 50 << 20, 3 << 30)] == ["0 B", "999 B", "2.0 KiB", "50 MiB", "3.0 GiB"]
     assert [duration(s) for s in (0.04, 59.9, 61, 3725)] == ["0.0 s", "59.9 s", "1:01", "1:02:05"]
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(0, "0"), (1024, "1024"), (9999, "9999"), (10_000, "10,000"), (1_048_576, "1,048,576"), (-12_345, "-12,345")],
+)
+def test_long_numbers_are_in_groups(number: int, shown: str) -> None:
+    assert grouped(number) == shown
