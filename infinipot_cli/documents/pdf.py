@@ -98,16 +98,19 @@ class PdfDocument(Document):
             report.unreadable.append(number)
             return ""
         share = garbled_share(page.text)
+        text = "" if share > _GARBLED_SKIP else clean(letters(_join_surrogates(page.text))).strip()
+        filled_in = clean(_join_surrogates(page.filled_in)).strip()
         if share > _GARBLED_SKIP:
             report.skipped.append(number)
-            return ""
-        text = clean(letters(_join_surrogates(page.text))).strip()
-        if not text:
-            where = report.scanned if page.has_image else report.unreadable if page.is_damaged else report.blank
-            where.append(number)
-        elif share > _GARBLED_WARN:
+        elif share > _GARBLED_WARN and text:
             report.garbled.append(number)
-        return text
+        elif not text and page.has_image:  # what was filled in on a scanned form is not what the form says
+            report.scanned.append(number)
+        elif not text and page.is_damaged:
+            report.unreadable.append(number)
+        elif not text and not filled_in:
+            report.blank.append(number)
+        return "\n".join(filter(None, (text, filled_in)))
 
 
 def _open_pages(source: Source, password: str | None) -> PageSource:

@@ -17,11 +17,13 @@ class Page:
         text: as the library gives it, not cleaned.
         has_image: whether a page without text shows an image; then it is probably a scan.
         is_damaged: whether the library complained.
+        filled_in: lines of what was filled in on it, see `pdf_fields`; not cleaned either.
     """
 
     text: str
     has_image: bool = False
     is_damaged: bool = False
+    filled_in: str = ""
 
 
 class PageSource(Protocol):

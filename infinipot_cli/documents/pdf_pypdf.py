@@ -1,4 +1,4 @@
-"""PDF pages through pypdf, which is imported here and nowhere else.
+"""PDF pages through pypdf, which is imported here and for the fields of forms, and nowhere else.
 
 A PDF is foreign code's input: pypdf raises almost anything on damaged files, so everything is caught at the opening;
 around each page the document does so.
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pypdf
 from pypdf.errors import DependencyError
 
+from infinipot_cli.documents import pdf_fields
 from infinipot_cli.documents.clean import clean
 from infinipot_cli.documents.pdf_pages import LABEL_CHARS, Page, cut_off, damaged, has_end_mark, needs_password
 from infinipot_cli.documents.source import Source
@@ -51,7 +52,16 @@ class PypdfPages:
             text = page.extract_text()
             has_image = not text.strip() and _has_image(page)
         # pypdf only logs that a page's stream is damaged, and gives an empty page
-        return Page(text, has_image, is_damaged=log.n_lines > 0)
+        return Page(text, has_image, is_damaged=log.n_lines > 0, filled_in=self.filled_in(number))
+
+    def filled_in(self, number: int) -> str:
+        """Read what was filled in on a page within the time limit; empty where that cannot be read."""
+        with quiet_pypdf():
+            try:
+                with time_limit(PAGE_SECONDS):
+                    return pdf_fields.filled_in(self.reader.pages[number - 1])
+            except (Exception, TimeLimitReached):  # a page without it is better than none
+                return ""
 
     def forget(self) -> None:
         """Drop the objects parsed so far; pypdf would remember them all."""

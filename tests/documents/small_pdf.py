@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Sequence
 
 import pypdf
 
@@ -39,8 +40,25 @@ SCAN = stream(b"q 500 0 0 700 50 50 cm /Im0 Do Q")
 BLANK = stream(b"")
 
 
-def pdf(*pages: str | bytes, header: bytes = b"%PDF-1.4\n") -> bytes:
-    """A PDF of pages given as text to show or as a content stream object."""
+def first_extra(n_pages: int) -> int:
+    """The number of the first of the other objects that a PDF of so many pages may hold."""
+    return 5 + 2 * n_pages
+
+
+def pdf(
+    *pages: str | bytes,
+    header: bytes = b"%PDF-1.4\n",
+    annotations: dict[int, bytes] | None = None,
+    extra: Sequence[bytes] = (),
+) -> bytes:
+    """A PDF of pages given as text to show or as a content stream object.
+
+    Args:
+        pages: one each.
+        header: what the file begins with.
+        annotations: those of pages, counted from 1, each the inside of an array.
+        extra: other objects, which annotations refer to, see `first_extra`.
+    """
     contents = [stream(shows(page)) if isinstance(page, str) else page for page in pages]
     kids = b" ".join(b"%d 0 R" % (5 + 2 * i) for i in range(len(contents)))
     objects = [
@@ -51,12 +69,14 @@ def pdf(*pages: str | bytes, header: bytes = b"%PDF-1.4\n") -> bytes:
     ]
     for i, content in enumerate(contents):
         image = b" /XObject << /Im0 4 0 R >>" if content == SCAN else b""
+        drawn = (annotations or {}).get(i + 1)
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R"
-            b" /Resources << /Font << /F1 3 0 R >>%s >> >>" % (6 + 2 * i, image)
+            b" /Resources << /Font << /F1 3 0 R >>%s >>%s >>"
+            % (6 + 2 * i, image, b"" if drawn is None else b" /Annots [" + drawn + b"]")
         )
         objects.append(content)
-    return _assemble(objects, header)
+    return _assemble([*objects, *extra], header)
 
 
 def encrypted(*pages: str, user: str, owner: str = "owner", algorithm: str = "AES-256") -> bytes:

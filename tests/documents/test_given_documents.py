@@ -16,6 +16,7 @@ import pytest
 
 from infinipot_cli.documents import TextPiece, open_document
 from infinipot_cli.documents.letters import letters
+from infinipot_cli.documents.pdf_fields import filled_in
 
 _NAMED = os.environ.get("INFINIPOT_DOCUMENTS", "")
 FOLDER = Path(_NAMED).expanduser() if _NAMED else None
@@ -92,13 +93,15 @@ def test_pages_and_labels_are_those_that_other_readers_count(path: Path, library
 
 @pytest.mark.parametrize("path", PDFS, ids=name_of)
 def test_words_are_those_that_pdfium_finds(path: Path, library: str) -> None:
-    """By pypdf they are looked for in the text of the page without its white space, some of which it leaves out."""
+    """And those filled in. By pypdf they are looked for in the page without its white space, some of which it omits."""
     pdfium = pytest.importorskip("pypdfium2")
-    document = pdfium.PdfDocument(path)
+    document, by_pypdf = pdfium.PdfDocument(path), pypdf.PdfReader(path)
     pieces, _, _ = read(path)
     n_words = n_shared = 0
     for piece in pieces:
-        theirs = Counter(words(document[(piece.page or 1) - 1].get_textpage().get_text_range()))
+        number = piece.page or 1
+        theirs = Counter(words(document[number - 1].get_textpage().get_text_range()))
+        theirs.update(words(filled_in(by_pypdf.pages[number - 1])))
         ours = Counter(words(piece.text))
         n_words += max(theirs.total(), ours.total()) if library == "pypdfium2" else theirs.total()
         n_shared += (theirs & ours).total()

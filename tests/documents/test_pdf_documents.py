@@ -327,8 +327,10 @@ def test_what_one_library_cannot_read_the_other_may(tmp_path: Path, monkeypatch:
     from infinipot_cli.documents import pdf_pdfium
 
     expected = read(THREE, tmp_path)
-    real = pdf_pdfium.PdfiumPages._text
-    monkeypatch.setattr(pdf_pdfium.PdfiumPages, "_text", lambda self, number: real(self, number) if number > 1 else "")
+    real = pdf_pdfium.PdfiumPages._look
+    monkeypatch.setattr(
+        pdf_pdfium.PdfiumPages, "_look", lambda self, number: real(self, number) if number > 1 else ("", False)
+    )
     assert read(THREE, tmp_path) == expected
 
 
@@ -360,9 +362,9 @@ def test_pages_in_arabic_are_left_to_the_library_that_spells_them_right(tmp_path
 
     data = pdf("Latin page.", "Another one.")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pdf_pdfium.PdfiumPages, "_text", lambda *_: "\u0628\u0647\u0630")
+        patched.setattr(pdf_pdfium.PdfiumPages, "_look", lambda *_: ("\u0628\u0647\u0630", False))
         assert found() == ["Latin page.", "\n\nAnother one."]
-        patched.setattr(pdf_pdfium.PdfiumPages, "_text", lambda *_: "\u05e9\u05dc\u05d5\u05dd")
+        patched.setattr(pdf_pdfium.PdfiumPages, "_look", lambda *_: ("\u05e9\u05dc\u05d5\u05dd", False))
         assert found()[0] == "\u05e9\u05dc\u05d5\u05dd", "Hebrew comes right"
 
 
