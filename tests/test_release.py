@@ -33,6 +33,7 @@ def test_the_source_distribution_holds_what_the_readme_leads_to(tmp_path: Path) 
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert {*targets, "infinipot_cli/pocket/model.safetensors", "tests/data/treasure-island.txt"} <= names
     assert not [name for name in names if "workflows" in name or "__pycache__" in name]
+    assert not [name for name in names if name.startswith("tests/data/pdf/")], "under another licence"
 
 
 @pytest.mark.slow

@@ -92,3 +92,33 @@ def test_a_page_that_cannot_be_read_is_named_and_under_strict_an_error(model: li
     assert told.exit_code == 3 and "page 2 could not be read" in first and "page 4 has no text" in second
     only_good = run(*words, "--strict", "--pages", "1,3")
     assert (only_good.exit_code, "warning: report.pdf" in only_good.stderr) == (0, False), only_good.stderr
+
+
+SAMPLES = Path(__file__).parents[1] / "data" / "pdf"
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the source distribution does not hold them")
+@pytest.mark.parametrize(
+    ("name", "password", "code", "message"),
+    [
+        ("imagemagick-CCITTFaxDecode.pdf", None, 3, "has no text layer (1 page, 0 characters)"),
+        ("libreoffice-writer-password.pdf", None, 3, "is encrypted and needs a password"),
+        ("libreoffice-writer-password.pdf", "passwords", 3, "the password in the file does not open"),
+        ("libreoffice-writer-password.pdf", "openpassword", 0, ""),
+        ("libreoffice-writer-password.pdf", "permissionpassword", 0, ""),
+        ("libreoffice-form.pdf", None, 0, ""),
+    ],
+)
+def test_files_of_other_programs_are_read_or_refused_in_a_line(
+    name: str, password: str | None, code: int, message: str, model: list[str]
+) -> None:
+    words = [] if password is None else ["--password-file", "password"]
+    Path("password").write_text(password or "")
+    result = run("ask", str(SAMPLES / name), "Who?", *words, *model, "--dry-run")
+    assert result.exit_code == code
+    if code:
+        (error, hint) = result.stderr.splitlines()
+        assert error.startswith("error: ") and message in error
+        assert hint.startswith("hint: ")
+    else:
+        assert "error" not in result.stderr
