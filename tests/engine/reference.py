@@ -2,7 +2,7 @@
 
 Nothing is shared with the package or with transformers' caches, masks and position code: weights are read from the
 model's state dict, un-rotated keys are kept per layer and KV head in Python lists, and every forward rotates all keys
-afresh and loops over heads and rows. Covers the Llama, Mistral, Qwen2 and Qwen3 shapes.
+afresh and loops over heads. Covers the Llama, Mistral, Qwen2 and Qwen3 shapes.
 """
 
 import math
@@ -35,7 +35,7 @@ class Reference:
         self.n_layers, self.n_heads, self.n_kv = c.num_hidden_layers, c.num_attention_heads, c.num_key_value_heads
         self.dim = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
         theta = c.rope_parameters["rope_theta"]
-        self.inv_freq = [theta ** (-2 * i / self.dim) for i in range(self.dim // 2)]
+        self.inv_freq = torch.tensor([theta ** (-2 * i / self.dim) for i in range(self.dim // 2)], dtype=torch.float64)
         types = getattr(c, "layer_types", None)
         window = getattr(c, "sliding_window", None)
         self.windows = [
@@ -48,7 +48,6 @@ class Reference:
         self.pot: list[list[list[tuple[Tensor, Tensor, int, float]]]] = [
             [[] for _ in range(self.n_kv)] for _ in range(self.n_layers)
         ]
-        self.angles: dict[int, tuple[Tensor, Tensor]] = {}
         # of the latest forward, [layer][kv head]: attention of its last row, and sums over all rows, (n held + new)
         self.last_row: list[list[Tensor]] = []
         self.columns: list[list[Tensor]] = []
@@ -59,16 +58,12 @@ class Reference:
     def norm(self, x: Tensor, name: str) -> Tensor:
         return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + self.config.rms_norm_eps) * self.w[name]
 
-    def turn(self, x: Tensor, position: int) -> Tensor:
-        half = self.dim // 2
-        if position not in self.angles:
-            turns = [position * f for f in self.inv_freq]
-            self.angles[position] = (
-                torch.tensor([math.cos(t) for t in turns]),
-                torch.tensor([math.sin(t) for t in turns]),
-            )
-        cos, sin = self.angles[position]
-        return torch.cat([x[:half] * cos - x[half:] * sin, x[half:] * cos + x[:half] * sin])
+    def turn(self, x: Tensor, positions: int | list[int]) -> Tensor:
+        """A row for each position, turned to there."""
+        turns = torch.tensor(positions, dtype=torch.float64)[..., None] * self.inv_freq
+        cos, sin = turns.cos().float(), turns.sin().float()
+        left, right = x.chunk(2, dim=-1)
+        return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         y = x @ self.w[name + ".weight"].T
@@ -80,11 +75,11 @@ class Reference:
 
     def turned(self, keys: list[Tensor], places: list[int]) -> Tensor:
         """Keys at their positions, ready for `products`."""
-        return torch.stack([self.turn(key, place) for key, place in zip(keys, places, strict=True)])
+        return self.turn(torch.stack(keys), places)
 
-    def products(self, turned: Tensor, q: Tensor, at: int, places: list[int]) -> Tensor:
-        """Of one query at a position with keys at theirs."""
-        return turned @ self.turn(q, at)
+    def products(self, turned: Tensor, q: Tensor, at: list[int], places: list[int]) -> Tensor:
+        """Of each query, at its position, with all keys at theirs: a row for each query."""
+        return self.turn(q, at) @ turned.T
 
     def forward(self, ids: list[int]) -> tuple[Tensor, list, list]:
         """Logits of all rows; new entries and votes per layer and KV head. The pot itself is not changed."""
@@ -114,17 +109,14 @@ class Reference:
                 values = torch.stack([entry[1] for entry in held] + [v[i, kv] for i in range(n_new)])
                 stacked = self.turned(keys, places)
                 vote, last = torch.zeros(n + n_new), torch.zeros(n + n_new)
+                behind = n + torch.arange(n_new)[:, None] - torch.arange(n + n_new)
+                hidden = (behind < 0) | (behind >= (self.windows[layer] or n + n_new))
                 for head in range(kv * group, (kv + 1) * group):
-                    for row in range(n_new):
-                        scores = self.products(stacked, q[row, head], places[n + row], places) / math.sqrt(self.dim)
-                        first = max(0, n + row + 1 - (self.windows[layer] or n + n_new))
-                        scores[:first] = -math.inf
-                        scores[n + row + 1 :] = -math.inf
-                        p = torch.softmax(scores, dim=0)
-                        mixed[row, head] = p @ values
-                        vote += p
-                        if row == n_new - 1:
-                            last += p
+                    scores = self.products(stacked, q[:, head], places[n:], places) / math.sqrt(self.dim)
+                    p = torch.softmax(scores.masked_fill(hidden, -math.inf), dim=-1)
+                    mixed[:, head] = p @ values
+                    vote += p.sum(0)
+                    last += p[-1]
                 layer_votes.append(vote[:n])
                 self.columns[-1].append(vote)
                 self.last_row[-1].append(last)

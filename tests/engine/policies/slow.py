@@ -171,11 +171,10 @@ class SlowSelfExtend(Reference):
         self.group, self.near = group, near
 
     def turned(self, keys: list[Tensor], places: list[int]) -> Tensor:
-        near = [self.turn(key, place) for key, place in zip(keys, places, strict=True)]
-        far = [self.turn(key, place // self.group) for key, place in zip(keys, places, strict=True)]
-        return torch.stack((torch.stack(near), torch.stack(far)))
+        far = [place // self.group for place in places]
+        return torch.stack([self.turn(torch.stack(keys), where) for where in (places, far)])
 
-    def products(self, turned: Tensor, q: Tensor, at: int, places: list[int]) -> Tensor:
-        near = turned[0] @ self.turn(q, at)
-        far = turned[1] @ self.turn(q, at // self.group + self.near - self.near // self.group)
-        return torch.where(at - torch.tensor(places) < self.near, near, far)
+    def products(self, turned: Tensor, q: Tensor, at: list[int], places: list[int]) -> Tensor:
+        near = self.turn(q, at) @ turned[0].T
+        far = self.turn(q, [place // self.group + self.near - self.near // self.group for place in at]) @ turned[1].T
+        return torch.where(torch.tensor(at)[:, None] - torch.tensor(places) < self.near, near, far)
