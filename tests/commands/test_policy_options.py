@@ -23,6 +23,7 @@ def run(*words: str) -> Result:
 
 @pytest.mark.parametrize("policy", POLICY_NAMES)
 def test_every_policy_answers(policy: str, story: Path, tiny_model: Path, home: Path) -> None:
+    story.write_text(story.read_text(encoding="utf-8")[:600], "utf-8")  # some decide token by token
     done = run(
         "ask", str(story), "Which key?", "--policy", policy, "-m", str(tiny_model), "-s", "256", "-n", "2", "--json"
     )
