@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,6 +136,16 @@ def recording_console() -> Iterator[Callable[..., tuple[Console, io.StringIO]]]:
         return console, out
 
     return make
+
+
+@pytest.fixture(params=["pypdf", "pypdfium2"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which library reads PDF files; without pypdfium2 the import of its module fails as if it were not installed."""
+    if request.param == "pypdf":
+        monkeypatch.setitem(sys.modules, "infinipot_cli.documents.pdf_pdfium", None)
+    else:
+        pytest.importorskip("pypdfium2")
+    return str(request.param)
 
 
 @pytest.fixture

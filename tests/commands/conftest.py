@@ -26,6 +26,16 @@ def endless_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a current folder of the test's own."""
+    folder, here = tmp_path / "home", tmp_path / "here"
+    here.mkdir()
+    monkeypatch.setenv("INFINIPOT_HOME", str(folder))
+    monkeypatch.chdir(here)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def begun() -> Iterator[list[str]]:
     """Starts the program as `python -m infinipot_cli` does, in a process of its own, with all libraries there already.

@@ -20,16 +20,6 @@ def run(*words: str, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(app, list(words), input=stdin)
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home and a current folder of the test's own."""
-    folder, here = tmp_path / "home", tmp_path / "here"
-    here.mkdir()
-    monkeypatch.setenv("INFINIPOT_HOME", str(folder))
-    monkeypatch.chdir(here)
-    return folder
-
-
 def origins(result: Result) -> dict[str, tuple[str, str]]:
     rows = [line.split("\t") for line in result.stdout.splitlines()]
     return {row[0]: (row[1], row[2] if len(row) > 2 else "") for row in rows}

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,14 @@ from typer.testing import CliRunner, Result
 from infinipot_cli.app import app
 from tests.documents.small_pdf import SCAN, damaged, pdf
 
+pytestmark = pytest.mark.usefixtures("library")
+
 SMALL = ["-s", "400"]
 PAGES = [f"This is what stands on leaf {number}. " + "The sea was calm. " * number for number in range(1, 8)]
 
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, list(words))
-
-
-@pytest.fixture(autouse=True, params=["pypdf", "pypdfium2"])
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "pypdf":
-        monkeypatch.setitem(sys.modules, "infinipot_cli.documents.pdf_pdfium", None)
-    else:
-        pytest.importorskip("pypdfium2")
 
 
 @pytest.fixture(autouse=True)

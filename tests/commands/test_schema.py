@@ -45,15 +45,6 @@ def faults(validator: Draft202012Validator, document: str) -> list[str]:
     return [f"{error.json_path}: {error.message}"[:300] for error in validator.iter_errors(json.loads(document))]
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder, here = tmp_path / "home", tmp_path / "here"
-    here.mkdir()
-    monkeypatch.setenv("INFINIPOT_HOME", str(folder))
-    monkeypatch.chdir(here)
-    return folder
-
-
 def test_it_is_a_schema_and_knows_every_setting(schema: dict[str, Any]) -> None:
     Draft202012Validator.check_schema(schema)
     answered, *_ = schema["properties"]["pot"]["anyOf"]

@@ -5,7 +5,6 @@ both columns, each column's own lines still come in their order, and none is los
 """
 
 import io
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import pytest
 from small_pdf import pdf, stream
 
 from infinipot_cli.documents import TextPiece, open_document
+
+pytestmark = pytest.mark.usefixtures("library")
 
 N_LINES = 30
 X = {"left": 50, "right": 320}
@@ -37,15 +38,6 @@ def drawn(page: int, order: list[tuple[str, int]], *, placed_anew: bool) -> byte
 BY_COLUMN = [(column, number) for column in X for number in range(N_LINES)]
 ACROSS = [(column, number) for number in range(N_LINES) for column in X]
 BACKWARDS = [(column, number) for number in range(N_LINES) for column in reversed(X)]
-
-
-@pytest.fixture(autouse=True, params=["pypdf", "pypdfium2"])
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "pypdf":
-        monkeypatch.setitem(sys.modules, "infinipot_cli.documents.pdf_pdfium", None)
-    else:
-        pytest.importorskip("pypdfium2")
-    return str(request.param)
 
 
 def read(data: bytes, folder: Path) -> list[TextPiece]:

@@ -7,7 +7,6 @@ Without the variable there is nothing to do. PDFs are held to pypdf and pdfium, 
 
 import os
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -62,15 +61,6 @@ def test_a_text_is_its_characters_with_line_feeds(path: Path) -> None:
     found = "".join(piece.text for piece in read(path)[0])
     assert len(found) == len(text)
     assert found == text
-
-
-@pytest.fixture(params=["pypdf", "pypdfium2"])
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "pypdf":
-        monkeypatch.setitem(sys.modules, "infinipot_cli.documents.pdf_pdfium", None)
-    else:
-        pytest.importorskip("pypdfium2")
-    return str(request.param)
 
 
 @pytest.mark.parametrize("path", PDFS, ids=name_of)
