@@ -1,4 +1,4 @@
-"""What all tests share: no network, no user settings, a tiny model made on the spot, and a console that records."""
+"""What all tests share: no network, no user settings, a tiny model, a begun program, and a console that records."""
 
 import atexit
 import io
@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # every core has its own worker, and ch
 
 import pytest
 from rich.console import Console
+
+from tests.commands.begun import ANEW, READY
 
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
@@ -154,3 +157,22 @@ def story(tmp_path: Path) -> Path:
     path = tmp_path / "story.txt"
     path.write_text("The night was dark. " * 60 + "\nThe pass key is 71432.\n" + "The sea was calm. " * 60, "utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def begun() -> Iterator[list[str]]:
+    """Starts the program as `python -m infinipot_cli` does, in a process of its own, with all libraries there already.
+
+    For what a run shows once it is at work: importing them again takes several times as long as the rest.
+    """
+    script = str(Path(__file__).parent / "commands" / "begun.py")
+    if sys.platform != "linux":  # a process that is forked may not use every library elsewhere
+        yield [sys.executable, "-SE", script, ANEW]
+        return
+    with tempfile.TemporaryDirectory(prefix="begun-") as folder:
+        words, variables = [sys.executable, script, f"{folder}/socket"], {**os.environ, "INFINIPOT_HOME": folder}
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True
+        ) as program:
+            assert program.stdout is not None and program.stdout.readline() == READY
+            yield [sys.executable, "-SE", script, f"{folder}/socket"]

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -65,14 +64,16 @@ def test_a_line_that_was_cut_anywhere_is_run_again_and_no_other_is_touched(tmp_p
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_ends_as_one_that_was_not(story: Path, tiny_model: Path, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_ends_as_one_that_was_not(
+    story: Path, tiny_model: Path, begun: list[str], tmp_path: Path
+) -> None:
     """The real command, killed with signal 9 as soon as another result or two are there."""
     record = tmp_path / "run.jsonl"
     words = [
         "bench", "needle", "--book", str(story), "--kind", "passkey", "--trials", "16", "-m", str(tiny_model),
         "-s", "400", "-n", "4", "--json", "-q",
     ]  # fmt: skip
-    command = [sys.executable, "-m", "infinipot_cli", *words, "--record", str(record)]
+    command = [*begun, *words, "--record", str(record)]
     environment = {**os.environ, "INFINIPOT_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
 
     def n_lines() -> int:
