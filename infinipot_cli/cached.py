@@ -16,7 +16,8 @@ from pathlib import Path
 
 from infinipot_cli import __version__
 from infinipot_cli.documents import Wishes
-from infinipot_cli.errors import OutputError, PotError, UsageError
+from infinipot_cli.errors import PotError, UsageError
+from infinipot_cli.places import is_writable
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import distills
 from infinipot_cli.pots import shelf
@@ -127,7 +128,7 @@ def age(made: Recipe) -> float:
 
 
 def keep(session: Session, reading: Reading, made: Recipe, *, limit: int, seconds: float) -> bool:
-    """Keep a finished reading, and let go of the longest unused beyond the limit; failing costs nothing but time.
+    """Keep a finished reading, and let go of the longest unused beyond the limit.
 
     Args:
         session: that made it.
@@ -137,7 +138,10 @@ def keep(session: Session, reading: Reading, made: Recipe, *, limit: int, second
         seconds: that it took to read.
 
     Returns:
-        Whether it was kept.
+        Whether it was kept; a machine whose cache cannot be written keeps nothing.
+
+    Raises:
+        OutputError: the disk is full, or fails.
     """
     pot = reading.pot
     n_bytes = pot.nbytes * pot.n_held // max(pot.n_held, pot.capacity)  # what is free is not written
@@ -147,11 +151,10 @@ def keep(session: Session, reading: Reading, made: Recipe, *, limit: int, second
         return False
     if n_bytes > _room(limit):
         return False
-    try:
-        made.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        save(session, reading, str(made.path))
-    except (OutputError, OSError):
+    if not is_writable(made.path.parent):
         return False
+    made.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    save(session, reading, str(made.path))
     prune(n_bytes=_room(limit), spared=made.path)
     return True
 

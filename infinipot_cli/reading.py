@@ -9,11 +9,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from infinipot_cli.answers import Answers, ModelInUse, Timing
+from infinipot_cli.errors import OutputError
 from infinipot_cli.explain.lookout import merged
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
+from infinipot_cli.settings import Entries
 from infinipot_cli.sources import Input, Meter, Stretches
 from infinipot_cli.stop import Stop
 from infinipot_cli.tokens.stream import stream_tokens
@@ -32,6 +34,8 @@ class Reading(Answers):
         pins: what no distillation may drop.
         announces: whether a document is announced by its name even where it is the only one.
         saved_as: how the pot is asked again, `@NAME`; None while it is stored nowhere.
+        unsaved: why it could not be stored, where that was asked for.
+        entries: how the pot that it was taken from writes keys and values.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class Reading(Answers):
         self.pins = Pins()
         self.announces = len(inputs) > 1
         self.saved_as: str | None = None
+        self.unsaved: OutputError | None = None
+        self.entries = Entries.EXACT
         self._state = state
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()

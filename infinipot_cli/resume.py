@@ -131,6 +131,7 @@ def resume(
         n_documents=len(header.sources),
         vocabulary_size=session.tokenizer.vocabulary_size,
     )
+    reading.entries = Entries(header.entries)
     if not sources:
         reading.recall(found_before)
     return reading
@@ -148,7 +149,7 @@ def save(
     session: Session,
     reading: Reading,
     name: str,
-    entries: Entries = Entries.EXACT,
+    entries: Entries | None = None,
     *,
     tell: Callable[[int], None] = lambda _: None,
 ) -> int:
@@ -158,7 +159,7 @@ def save(
         session: that made the reading.
         reading: nothing was answered from its pot itself yet; copies do not count. It may not be at its end.
         name: of the pot; an old pot of this name is replaced.
-        entries: how keys and values are written.
+        entries: how keys and values are written; as in the pot that the reading was taken from unless given.
         tell: is told, before anything is written, how many bytes the tensors will take.
 
     Raises:
@@ -168,7 +169,7 @@ def save(
     from infinipot_cli.engine import capture
     from infinipot_cli.pots.compact import bytes_as_tensor, to_int8
 
-    path = shelf.path_of(name)
+    path, entries = shelf.path_of(name), entries or reading.entries
     state = capture(reading.pot)
     state = to_int8(state) if entries is Entries.INT8 else state
     reading.shorten_trail()

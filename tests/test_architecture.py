@@ -50,6 +50,8 @@ ARROWS = {
         "model",
         "plan",
         "progress",
+        "settings",
+        "errors",
     },
     "session": {
         "quick_imports",
@@ -84,7 +86,7 @@ ARROWS = {
         ),
     },
     "cached": {
-        *("resume", "session", "reading", "plan", "policies", "pots", "documents", "settings", "errors"),
+        *("resume", "session", "reading", "plan", "policies", "pots", "documents", "places", "settings", "errors"),
         *("stored_documents", "__version__"),
     },
     "bench": {

@@ -1,5 +1,6 @@
 """When `ask` and `summarize` do not read the same documents twice for the same question, and what is said of it."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -70,12 +71,15 @@ class Cache:
     @property
     def _is_wanted(self) -> bool:
         """Nothing is kept of what shall leave no trace, or of what only reading itself can show."""
-        from infinipot_cli import history
-
         form = self._form
         can_be_told = form.answers and not form.reports and not form.pins and form.run.verbose < 2
-        is_private = form.run.no_log or not history.is_on()
-        return form.cache is not None and bool(form.cache.cache_limit) and can_be_told and not is_private
+        return form.cache is not None and bool(form.cache.cache_limit) and can_be_told and not self._is_private
+
+    @property
+    def _is_private(self) -> bool:
+        from infinipot_cli import history
+
+        return self._form.run.no_log or not history.is_on()
 
     def found(self, reading: "Reading", sources: Sequence[str], task: "Task") -> "Reading":
         """The kept reading in the place of one that is about to begin, or that one."""
@@ -113,12 +117,39 @@ class Cache:
         say(self._console, line, style="dim")
 
     def keep(self, reading: "Reading") -> bool:
-        """Keep a reading that came to its end; whether it is kept."""
+        """Keep a reading that came to its end; whether it is kept. That it should be and cannot be is a warning."""
         from infinipot_cli import cached
+        from infinipot_cli.display.problem import show_warning
+        from infinipot_cli.errors import OutputError
 
         if self._made is None or self._form.cache is None:
             return False
         if all(entry.was_read for entry in reading.inputs):
             return True
         seconds, limit = reading.timing.read_seconds, self._form.cache.cache_limit
-        return cached.keep(self._session, reading, self._made, limit=limit, seconds=seconds)
+        try:
+            return cached.keep(self._session, reading, self._made, limit=limit, seconds=seconds)
+        except OutputError as error:
+            reason = getattr(error.__cause__, "strerror", None) or error.message
+            show_warning(self._console, f"@last is not this reading, which could not be kept: {reason}")
+            return False
+
+    def rescue(self, reading: "Reading", *, is_kept: bool) -> None:
+        """Keep what could not be stored where it should be, if it may be kept, and say in its error how to get at it.
+
+        Args:
+            reading: nothing was answered from its pot itself yet.
+            is_kept: it is kept already.
+        """
+        from infinipot_cli.errors import OutputError
+        from infinipot_cli.pots.shelf import LAST, new_unnamed
+        from infinipot_cli.resume import save
+
+        if reading.unsaved is None:
+            return
+        if not is_kept and not self._is_private and self._session.wishes.password_file is None:
+            with contextlib.suppress(OutputError, OSError):
+                save(self._session, reading, str(new_unnamed()))
+                reading.saved_as, is_kept = f"@{LAST}", True
+        if is_kept:
+            reading.unsaved.hint = f"it is kept as @{LAST}: infinipot pots export {LAST} FILE"

@@ -31,7 +31,7 @@ class Form:
         consent: whether a missing model may be offered for download.
         save_pot: name under which what was read is stored.
         every: seconds of reading after which it is stored once more; None only at the end.
-        entries: how its keys and values are written.
+        entries: how its keys and values are written; None as in the pot that is read on.
         answers: whether anything is answered.
         pins: what no distillation may drop.
         cite: whether the sources are said.
@@ -58,7 +58,7 @@ class Form:
     consent: ConsentOptions = ConsentOptions()  # noqa: RUF009  (frozen)
     save_pot: str | None = None
     every: float | None = None
-    entries: Entries = Entries.EXACT
+    entries: Entries | None = None
     answers: bool = True
     pins: Pins = field(default_factory=Pins)
     cite: bool = True

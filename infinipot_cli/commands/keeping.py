@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 from infinipot_cli import stopped
 from infinipot_cli.commands.form import Form
+from infinipot_cli.commands.remarks import few_of
 from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.summary import size
-from infinipot_cli.errors import OutputError
+from infinipot_cli.errors import OutputError, PotError
 from infinipot_cli.pots.claim import Claim
-from infinipot_cli.pots.shelf import STOPPED
+from infinipot_cli.pots.file import read_header
+from infinipot_cli.pots.shelf import STOPPED, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
@@ -23,9 +25,25 @@ def store(console: Console, session: Session, reading: Reading, name: str, form:
     def tell(n_bytes: int) -> None:
         say(console, f"saving {plain}, {size(n_bytes)}", style="dim")
 
+    gone = replaced(reading, name)
     save(session, reading, name, form.entries, tell=tell)
     reading.saved_as = plain
+    if gone:
+        say(console, gone)
     say(console, f'saved {plain} → infinipot ask {plain} "…"', style="dim")
+
+
+def replaced(reading: Reading, name: str) -> str:
+    """What storing a reading under this name takes from the shelf: empty if that is nothing but the reading itself."""
+    if name == STOPPED:  # each reading that is stopped takes the place of the one before
+        return ""
+    try:
+        held = [source.name for source in read_header(path_of(name), name).sources]
+    except PotError:  # there is none, or a damaged one that nobody could ask
+        return ""
+    here = {entry.document.name for entry in reading.inputs}
+    lost = [source for source in dict.fromkeys(held) if source not in here]
+    return f"replaced @{name.removeprefix('@')}, which held {few_of(lost)}" if lost else ""
 
 
 class Rhythm:
@@ -59,10 +77,14 @@ class Rhythm:
 
 
 def store_whole(console: Console, session: Session, reading: Reading, form: Form) -> None:
-    """Store a reading that came to its end, where that was asked for."""
-    if form.save_pot is not None:
+    """Store a reading that came to its end, where that was asked for; `Reading.unsaved` says why it was not."""
+    if form.save_pot is None:
+        return
+    try:
         store(console, session, reading, form.save_pot, form)
         stopped.forget(form.save_pot)
+    except OutputError as error:
+        reading.unsaved = error
 
 
 def store_stopped(

@@ -32,9 +32,14 @@ class PotOptions:
         ),
     ] = None
     entries: Annotated[
-        Entries,
-        typer.Option("--pot-entries", help="Store entries as they are, or in 8 bits.", rich_help_panel=_PANEL),
-    ] = Entries.EXACT
+        Entries | None,
+        typer.Option(
+            "--pot-entries",
+            help="Store entries as they are, or in 8 bits; a pot that is read on stays as it is, others are exact.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse a name that is taken."""

@@ -205,4 +205,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
 
 
 def _warnings(reading: Reading) -> list[dict[str, object]]:
-    return [{"code": "document", "message": message} for message in reading.warnings]
+    warnings: list[dict[str, object]] = [{"code": "document", "message": message} for message in reading.warnings]
+    if reading.unsaved is not None:
+        warnings.append({"code": reading.unsaved.code, "message": reading.unsaved.message})
+    return warnings

@@ -1,5 +1,6 @@
 """What a run says about itself beside its answer: what is read, and how."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
@@ -69,7 +70,12 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
 
 def names_of(reading: Reading) -> str:
     """The documents of a reading for its first line."""
-    names = list(dict.fromkeys(entry.document.name for entry in reading.inputs))
+    return few_of([entry.document.name for entry in reading.inputs])
+
+
+def few_of(documents: Iterable[str]) -> str:
+    """Names of documents, a few at most, each once."""
+    names = list(dict.fromkeys(documents))
     if len(names) > _MOST_NAMES:
         return f"{names[0]} and {len(names) - 1} more documents"
     return ", ".join(names)

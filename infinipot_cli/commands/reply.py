@@ -27,7 +27,7 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, counted_line, duration, kept_line, larger_model_line, size
 from infinipot_cli.documents import collect
-from infinipot_cli.errors import DocumentError, ModelError, StandardOutputError, UsageError
+from infinipot_cli.errors import DocumentError, ModelError, OutputError, StandardOutputError, UsageError
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
@@ -60,6 +60,7 @@ class Reply:
         self._cache = Cache(session, form, self._console)
         self._is_kept = self._was_stopped = self._has_read = False
         self._found: frozenset[str] = frozenset()
+        self._unsaved: OutputError | None = None
         self._pot: str | None = None
         self._then: Callable[[Reading], None] | None = None
         self._n_failed = self._exit_code = self._n_warnings = 0
@@ -122,7 +123,7 @@ class Reply:
 
         Raises:
             KeyboardInterrupt: it was stopped.
-            typer.Exit: a document could not be read, or a warning under --strict.
+            typer.Exit: a document could not be read, the pot could not be stored, or a warning under --strict.
         """
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
@@ -130,6 +131,9 @@ class Reply:
             say(self._console, larger_model_line(cached_names()), style="dim")
         if self._was_stopped:
             raise KeyboardInterrupt
+        if self._unsaved is not None:
+            show_problem(error_console(self._form.color), self._unsaved.message, self._unsaved.hint)
+            raise typer.Exit(self._unsaved.exit_code)
         if self._n_failed:
             say(self._console, f"done {n_sources - self._n_failed} of {n_sources} · {self._n_failed} failed")
             raise typer.Exit(self._exit_code)
@@ -203,6 +207,10 @@ class Reply:
                 self._is_kept = self._cache.keep(reading)
                 if self._is_kept and reading.saved_as is None:
                     reading.saved_as = f"@{LAST}"
+                self._cache.rescue(reading, is_kept=self._is_kept)
+                self._unsaved = reading.unsaved
+                if self._unsaved is not None and not self._form.answers:
+                    raise self._unsaved
             if self._then is not None:
                 self._then(reading)
                 return

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from infinipot_cli.commands.form import Form
+from infinipot_cli.commands.keeping import replaced
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.reply import Reply
 from infinipot_cli.commands.verifying import places
@@ -121,7 +122,10 @@ class Talk:
             raise UsageError("/save wants a name", hint="/save book")
         check_new_name(name)
         check_target(name)
+        gone = replaced(self._reading, name)
         save(self._session, self._reading, name)
+        if gone:
+            say(self._console, gone)
         say(self._console, f"saved @{name.removeprefix('@')}", style="dim")
 
     def _why(self) -> None:

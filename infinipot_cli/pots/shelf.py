@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,17 @@ def cached() -> list[Path]:
     return []
 
 
+def new_unnamed() -> Path:
+    """A file for a reading that nobody has named, which the next readings will not find by themselves.
+
+    Raises:
+        OSError: there can be no such file.
+    """
+    folder = cached_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{secrets.token_hex(32)}{SUFFIX}"
+
+
 def check_new_name(name: str) -> None:
     """Refuse the names of readings that nobody has named.
 
@@ -123,6 +135,10 @@ def check_target(name: str) -> None:
     if not path.parent.is_dir():
         raise OutputError(
             f"there is no folder {path.parent}", hint="make it first, or name another", code="output_failed"
+        )
+    if not is_writable(path.parent):
+        raise OutputError(
+            f"no pot can be stored: {path.parent} cannot be written", hint="name another folder", code="output_failed"
         )
 
 
