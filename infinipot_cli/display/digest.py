@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from infinipot_cli.display.safe import safe_line
+from infinipot_cli.display.summary import counted, grouped
 from infinipot_cli.logs import Digest, Level, Mark, Repeated
 
 _LONG_SILENCE = timedelta(minutes=1)
@@ -18,13 +19,13 @@ def digest_lines(digest: Digest, name: str = "") -> list[str]:
     about = f"Log {name}:" if name else "Log:"
     when = f", {digest.first_stamp} to {digest.last_stamp}" if digest.first_stamp else ""
     span = f" ({_clock(digest.span)})" if digest.span is not None else ""
-    lines = [f"{about} {_number(digest.n_lines, 'line')}{when}{span}"]
-    counted = [(level, digest.levels[level]) for level in reversed(Level) if digest.levels[level]]
+    lines = [f"{about} {counted(digest.n_lines, 'line')}{when}{span}"]
+    by_level = [(level, digest.levels[level]) for level in reversed(Level) if digest.levels[level]]
     if digest.has_levels:
-        named = ", ".join(f"{_level(level)} {n}" for level, n in counted)
+        named = ", ".join(f"{_level(level)} {grouped(n)}" for level, n in by_level)
         lines.append(f"Levels: {named}")
     else:
-        lines.append(f"No levels in it; {_number(digest.n_errors, 'line')} {_verb(digest.n_errors)} of an error")
+        lines.append(f"No levels in it; {counted(digest.n_errors, 'line')} {_verb(digest.n_errors)} of an error")
     if digest.first_error is not None and digest.last_error is not None:
         lines.append(f"First error: {_mark(digest.first_error)}")
         if digest.last_error.line != digest.first_error.line:
@@ -66,10 +67,6 @@ def _level(level: Level) -> str:
     return "unlabelled" if level is Level.NONE else level.name.lower()
 
 
-def _number(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
 def _verb(n: int) -> str:
     return "speaks" if n == 1 else "speak"
 
@@ -87,7 +84,7 @@ def _listed(heading: str, listed: list[Repeated]) -> list[str]:
 
 
 def _count(repeated: Repeated) -> str:
-    return f"{'' if repeated.is_exact else '≥ '}{repeated.n:,}"
+    return f"{'' if repeated.is_exact else '≥ '}{grouped(repeated.n)}"
 
 
 def _where(repeated: Repeated) -> str:

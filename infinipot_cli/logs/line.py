@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from infinipot_cli.logs.level import BY_LETTER, Level, find_level, guess_level, level_of, level_of_severity
 
@@ -123,7 +124,7 @@ def _entry(stamp: str, time: datetime | None, rest: str, level: Level = Level.NO
 
 
 def _priority(line: str) -> Level:
-    match = _PRIORITY.match(line)
+    match = _PRIORITY.match(line) if line[0] == "<" else None
     return level_of_severity(int(match[1]) % 8) if match else Level.NONE
 
 
@@ -200,8 +201,13 @@ def _structured(record: dict[str, object]) -> Entry | None:
     return Entry(written, time, named, text) if named else _entry(written, time, text.strip())
 
 
+@lru_cache(maxsize=64)  # many lines are written in one second
 def _time(stamp: str, form: str) -> datetime | None:
     """Parse a time; None where a date is impossible, which is the log's own mistake."""
+    if form == "iso":
+        with contextlib.suppress(ValueError):  # as most write it
+            time = datetime.fromisoformat(stamp)
+            return time if time.tzinfo else time.replace(tzinfo=UTC)
     with contextlib.suppress(ValueError, OverflowError, OSError):
         if form == "iso":
             text = re.sub(r"^(\d{4})[/.](\d\d)[/.]", r"\1-\2-", stamp.replace(",", "."))

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.logs import Digest, Level
+from infinipot_cli.logs import Digest, Level, repeated
 from infinipot_cli.logs.line import LineReader
 from infinipot_cli.logs.repeated import Repetitions, shape
 
@@ -228,6 +229,14 @@ def test_messages_that_say_the_same_have_one_shape() -> None:
     ]
     assert all(shape(one) == shape(other) for one, other in pairs)
     assert shape("disk full") != shape("disk fine")
+
+
+@given(st.text(alphabet="\"'0123456789abcdefxyzABC+-.,: …٣½é", max_size=60))
+def test_a_first_look_at_each_character_spares_time_and_nothing_else(message: str) -> None:
+    pattern = repeated._VARIABLE.pattern
+    looked = re.match(r"\(\?=\[[^]]+\]\)", pattern)
+    assert looked is not None
+    assert re.sub(pattern[looked.end() :], "…", message) == repeated._VARIABLE.sub("…", message)
 
 
 def test_a_log_of_any_length_takes_the_same_memory() -> None:
