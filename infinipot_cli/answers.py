@@ -120,6 +120,11 @@ class Answers:
         return sum(entry.n_kept for entry in self.inputs)
 
     @property
+    def n_fresh(self) -> int:
+        """Document tokens that were read now, and not by an earlier reading of the same pot."""
+        return sum(entry.n_tokens for entry in self.inputs if not entry.was_read)
+
+    @property
     def kept_share(self) -> float:
         """The same as a share of all tokens read."""
         return self.n_kept / self.n_tokens if self.n_tokens else 0.0

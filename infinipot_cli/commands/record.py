@@ -148,8 +148,7 @@ def _sampling(session: Session) -> dict[str, object]:
 
 
 def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, object]:
-    plan, timing, loaded = reading.plan, reading.timing, session.load()
-    n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
+    plan, timing, loaded, n_fresh = reading.plan, reading.timing, session.load(), reading.n_fresh
     return {
         "model": {
             "id": loaded.name,
@@ -196,7 +195,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
         "timing": {
             "load_s": round(timing.load_seconds, 3),
             "read_s": round(timing.read_seconds, 3),
-            "tok_s": round(n_read / timing.read_seconds, 1) if n_read and timing.read_seconds else None,
+            "tok_s": round(n_fresh / timing.read_seconds, 1) if n_fresh and timing.read_seconds else None,
             "answer_s": round(timing.answer_seconds, 3),
             "answer_tokens": answered.n_tokens,
         },

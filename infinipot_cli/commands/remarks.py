@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
-from infinipot_cli.display.summary import duration, grouped, size
+from infinipot_cli.display.summary import counted, duration, grouped, size
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, distills, label, listed
 from infinipot_cli.reading import Reading
@@ -28,6 +28,30 @@ def pot_line(plan: Plan) -> str:
     if distills(plan.policy, plan.policy_settings):
         return f"{places}, {grouped(plan.budget)} kept when it is full by {name}: {here.summary}"
     return f"{places} kept by {name}: {here.summary}"
+
+
+def work_line(reading: Reading, n_answer: int, *, kept_as: str = "", says_peak: bool = False) -> str:
+    """What the run took: time, distillations, the pot.
+
+    Args:
+        reading: that was answered from, or only read.
+        n_answer: tokens of all answers.
+        kept_as: how the reading is asked again, where it is kept unasked.
+        says_peak: whether the most entries ever held are told.
+    """
+    timing, said = reading.timing, list[str]()
+    if reading.n_fresh:
+        speed = reading.n_fresh / timing.read_seconds if timing.read_seconds else 0.0
+        said.append(f"reading {duration(timing.read_seconds)} ({grouped(round(speed))} tok/s)")
+    if reading.pot.n_cycles:
+        said.append(counted(reading.pot.n_cycles, "distillation"))
+    if reading.n_reread:
+        said.append(f"{counted(reading.n_reread, 'token')} read again")
+    if n_answer:
+        said.append(f"answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}")
+    peak = f", peak {grouped(reading.pot.peak)} entries" if says_peak else ""
+    kept = f" as {kept_as}" if kept_as else ""
+    return " · ".join([*said, f"pot {size(reading.pot.nbytes)}{kept}{peak}"])
 
 
 def say_details(console: "Console", reading: Reading) -> None:

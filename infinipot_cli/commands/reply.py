@@ -16,7 +16,7 @@ from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import check_nothing_is_read, split_pot
 from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers
-from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_read_for
+from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_read_for, work_line
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
@@ -25,7 +25,7 @@ from infinipot_cli.display.output_file import check_apart, check_different, outp
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
-from infinipot_cli.display.summary import counted, counted_line, duration, kept_line, larger_model_line, size
+from infinipot_cli.display.summary import counted, counted_line, kept_line, larger_model_line
 from infinipot_cli.documents import collect
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, StandardOutputError, UsageError
 from infinipot_cli.model.inventory import cached_names
@@ -309,28 +309,16 @@ class Reply:
         return is_watched() and not self._form.run.plain
 
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
-        plan, timing = reading.plan, reading.timing
+        plan = reading.plan
         share = min((answered.kept_share for answered in answers), default=reading.kept_share)
         kept = kept_line(reading.n_tokens, max(plan.capacity, reading.pot.peak), share)
         if share < LOW_RETENTION:
             self._warn(kept if self._form.shows else f"{kept} (--explain shows what)")
         else:
             say(self._console, kept)
-        n_read = sum(entry.n_tokens for entry in reading.inputs if not entry.was_read)
+        if reading.n_fresh and plan.policy == DEFAULT:  # others read at other speeds
+            remember_speed(self._session.files.name, plan.capacity, reading.n_fresh, reading.timing.read_seconds)
         n_answer = sum(answered.n_tokens for answered in answers)
-        said: list[str] = []
-        if n_read and plan.policy == DEFAULT:  # others read at other speeds
-            remember_speed(self._session.files.name, plan.capacity, n_read, timing.read_seconds)
-        if n_read:
-            speed = n_read / timing.read_seconds if timing.read_seconds else 0.0
-            said.append(f"reading {duration(timing.read_seconds)} ({speed:.0f} tok/s)")
-        if reading.pot.n_cycles:
-            said.append(counted(reading.pot.n_cycles, "distillation"))
-        if reading.n_reread:
-            said.append(f"{counted(reading.n_reread, 'token')} read again")
-        if n_answer:
-            said.append(f"answer {counted(n_answer, 'token')}, {duration(timing.answer_seconds)}")
-        kept_as = f" as @{LAST}" if self._is_kept else ""
-        most = f", peak {reading.pot.peak} entries" if self._form.run.verbose else ""
-        said.append(f"pot {size(reading.pot.nbytes)}{kept_as}{most}")
-        say(self._console, " · ".join(said), style="dim")
+        kept_as = f"@{LAST}" if self._is_kept else ""
+        line = work_line(reading, n_answer, kept_as=kept_as, says_peak=bool(self._form.run.verbose))
+        say(self._console, line, style="dim")
