@@ -34,7 +34,7 @@ def reread(
     Args:
         model: the model that filled the pot.
         pot: if it is distilled now, it holds no more than its budget with the passages, unless more must stay. One that
-            was never distilled, and shall keep no more than its prefix, needs no catalyst to choose what stays.
+            shall keep no more than its prefix needs no catalyst to choose what stays.
         passages: token ids, the best first; those that find no room are left out.
         n_kept: entries that the pot keeps of its own.
         n_most: it is distilled only if it holds more than these, `n_kept` unless given.
@@ -55,7 +55,7 @@ def reread(
         return []
     pot.favoured = []  # what was kept of them gives way to them
     if pot.n_held > max(n_kept, n_most or 0):
-        if _holds_all(pot) and n_kept <= max(pot.n_prefix, 1):
+        if n_kept <= max(pot.n_prefix, 1) and _begins_alike(pot, n_kept):
             pot.rewind(n_kept)
         else:
             distill(model, pot, n_kept=n_kept)
@@ -71,8 +71,10 @@ def reread(
     return read
 
 
-def _holds_all(pot: Pot) -> bool:
-    """Whether a pot holds everything that was read, in that order, and nothing of it must stay."""
+def _begins_alike(pot: Pot, n: int) -> bool:
+    """Whether every head begins with the first tokens of all, and may be left with nothing but these."""
     choice = pot.choice
     is_bound = bool(pot.pinned or choice.sinks or choice.recent or any(layer.is_local for layer in pot.pot_layers))
-    return not pot.n_cycles and not is_bound
+    if is_bound or pot.votes is not None:
+        return False
+    return bool((pot.origins[..., :n] == torch.arange(n, device=pot.origins.device)).all())

@@ -47,11 +47,13 @@ def test_a_pot_with_room_for_them_is_not_distilled(llama: PreTrainedModel) -> No
 
 
 @pytest.mark.parametrize("pinned", [False, True])
-def test_passages_of_what_fits_stand_alone_as_if_nothing_else_had_been_read(
-    llama: PreTrainedModel, pinned: bool
+@pytest.mark.parametrize("n_read", [30, 200])
+def test_passages_stand_alone_as_if_nothing_else_had_been_read(
+    llama: PreTrainedModel, n_read: int, pinned: bool
 ) -> None:
-    pot, alone = filled(llama, 30).pot, Reader(llama, **SIZES).pot  # type: ignore[arg-type]
-    assert not pot.n_cycles
+    pot, alone = filled(llama, n_read).pot, Reader(llama, **SIZES).pot  # type: ignore[arg-type]
+    n_cycles = pot.n_cycles
+    assert bool(n_cycles) == (n_read == 200)
     for passage in PASSAGES:
         consume(llama, port_of(llama), alone, passage)
     if pinned:
@@ -59,8 +61,12 @@ def test_passages_of_what_fits_stand_alone_as_if_nothing_else_had_been_read(
     n_seen = pot.n_seen
     read = reread(llama, pot, PASSAGES, n_kept=1)
     assert [one.origin - n_seen for one in read] == [0, 6, 9]
-    assert pot.n_cycles == int(pinned) and pot.n_held == alone.n_held + int(pinned)
+    assert pot.n_cycles - n_cycles == int(pinned), "the catalyst is asked only where something is to be chosen"
     if not pinned:
+        assert pot.n_held == alone.n_held
+        for one, other in zip(pot.pot_layers, alone.pot_layers, strict=True):
+            keys = [layer.keys[:, :, : pot.n_held] for layer in (one, other)]
+            torch.testing.assert_close(*keys, atol=1e-5, rtol=1e-5)
         answers = [[one.token_id for one in generate(llama, held, [9, 10], max_new_tokens=8)] for held in (pot, alone)]
         assert answers[0] == answers[1]
 
