@@ -17,7 +17,7 @@ from infinipot_cli.pots.header import Fingerprint, Header
 from infinipot_cli.quick_imports import import_libraries
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
-from infinipot_cli.settings import DEFAULT_MODEL, Dtype, Entries, Loading, PotRequest, Quantization
+from infinipot_cli.settings import DEFAULT_MODEL, DTYPES, Dtype, Entries, Loading, PotRequest, Quantization
 from infinipot_cli.sources import Input
 from infinipot_cli.stored_documents import StoredDocument, asides, asides_of, stored_sources
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 TRAIL = "trail"  # name of the tensor that leads from entries back to text
 ASIDES = "asides"  # of the one with what was said about the documents, and where the questions' words were found
-_DTYPES = {"fp32": Dtype.FLOAT32, "bf16": Dtype.BFLOAT16, "fp16": Dtype.FLOAT16}
 
 
 def is_pot(word: str) -> bool:
@@ -49,7 +48,7 @@ def model_of(name: str, model: str, *, was_chosen: bool, loading: Loading) -> tu
     header = header_of(name)
     stored = header.fingerprint
     if loading.dtype is Dtype.AUTO:
-        loading = replace(loading, dtype=_DTYPES.get(stored.dtype, Dtype.AUTO))
+        loading = replace(loading, dtype=DTYPES.get(stored.dtype, Dtype.AUTO))
     if loading.quantize is Quantization.NONE and stored.quantization in {*Quantization}:
         loading = replace(loading, quantize=Quantization(stored.quantization))
     return (model if was_chosen else header.model), loading
@@ -201,7 +200,7 @@ def identity(session: Session, dtype: str) -> Fingerprint:
 def _wanted_dtype(session: Session, header: Header) -> str:
     """What the session will compute in, as pots call it."""
     wanted = session.loading.dtype
-    return next((name for name, dtype in _DTYPES.items() if dtype is wanted), header.fingerprint.dtype)
+    return next((name for name, dtype in DTYPES.items() if dtype is wanted), header.fingerprint.dtype)
 
 
 def _findable(session: Session) -> str:

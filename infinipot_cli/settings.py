@@ -103,6 +103,11 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
+# Number formats as screens, JSON and stored pots call them.
+DTYPES = {"fp32": Dtype.FLOAT32, "bf16": Dtype.BFLOAT16, "fp16": Dtype.FLOAT16}
+DTYPE_NAMES = "auto, float32 (fp32), bfloat16 (bf16) or float16 (fp16)"
+
+
 class Attention(StrEnum):
     """Which implementation of attention reads and answers."""
 
@@ -279,6 +284,20 @@ def parse_size(text: str | int) -> int:
     if value != size:
         raise UsageError(f"{text!r} is not a whole number of tokens", hint="write a number such as 1024 or 4k")
     return size
+
+
+def parse_dtype(text: str | Dtype) -> Dtype:
+    """Read a number format by its name or its short name, in large letters or small: `bfloat16`, `bf16`, `BF16`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    name = text.strip().lower()
+    if name in DTYPES:
+        return DTYPES[name]
+    if name in {*Dtype}:
+        return Dtype(name)
+    raise UsageError(f"there is no number format {text!r}", hint=f"--dtype {DTYPE_NAMES}", code="no_dtype")
 
 
 def parse_bytes(text: str | int) -> int:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infinipot_cli.errors import PotSizeError, UsageError
-from infinipot_cli.settings import PotRequest, parse_size, prepare_environment
+from infinipot_cli.settings import DTYPES, Dtype, PotRequest, parse_dtype, parse_size, prepare_environment
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,16 @@ def test_a_plain_number_is_itself(number: int) -> None:
 def test_anything_else_is_no_size(text: str) -> None:
     with pytest.raises(UsageError, match=r"size|whole"):
         parse_size(text)
+
+
+def test_number_formats_go_by_either_name_in_any_letters() -> None:
+    names = {**{str(dtype): dtype for dtype in Dtype}, **DTYPES}
+    assert set(DTYPES.values()) == {*Dtype} - {Dtype.AUTO}
+    for name, dtype in names.items():
+        assert parse_dtype(name) is parse_dtype(name.upper()) is parse_dtype(f" {name} ") is dtype
+    with pytest.raises(UsageError, match="fp8") as caught:
+        parse_dtype("fp8")
+    assert all(name in caught.value.hint for name in names)
 
 
 @pytest.mark.parametrize(

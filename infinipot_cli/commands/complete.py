@@ -5,7 +5,7 @@ from typer import Context
 from infinipot_cli.config import Config, load_config
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.policies import DEFAULT, POLICIES, POLICY_NAMES
-from infinipot_cli.settings import DEFAULT_MODEL
+from infinipot_cli.settings import DEFAULT_MODEL, DTYPES, Dtype
 from infinipot_cli.templates import CATALYSTS, template_names
 
 
@@ -29,6 +29,11 @@ def policies(incomplete: str) -> list[str]:
 def catalysts(incomplete: str) -> list[str]:
     """Names that `--catalyst` takes."""
     return _starting(incomplete, [*CATALYSTS])
+
+
+def dtypes(incomplete: str) -> list[str]:
+    """Names that `--dtype` takes."""
+    return _starting(incomplete, [*Dtype, *DTYPES])
 
 
 def pots(incomplete: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
+from infinipot_cli.commands import complete
 from infinipot_cli.errors import UsageError
 
 _PANEL = "Loading the model"
@@ -25,7 +26,9 @@ class LoadingOptions:
         typer.Option(
             "--dtype",
             metavar="NAME",
-            help="Number format of the weights: auto, float32, bfloat16 or float16.",
+            parser=settings.parse_dtype,
+            help=f"Number format of the weights: {settings.DTYPE_NAMES}.",
+            autocompletion=complete.dtypes,
             rich_help_panel=_PANEL,
         ),
     ] = settings.Dtype.AUTO

@@ -55,6 +55,7 @@ LINES = [
     ("infinipot ask --set gr", ["group_max="]),
     ("infinipot ask --policy h2o --set h", ["heavy="]),
     ("infinipot ask --catalyst ge", ["general"]),
+    ("infinipot ask --dtype bf", ["bfloat16", "bf16"]),
     # files are the shell's to complete: nothing is said
     ("infinipot ask bo", []),
     ("infinipot info bo", []),

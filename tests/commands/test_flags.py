@@ -128,6 +128,7 @@ def test_device_numbers_and_attention_are_those_that_were_named(story: Path, mod
     for words, key, value in (
         (["--device", "cpu"], "device", "cpu"),
         (["--dtype", "bfloat16"], "dtype", "bf16"),
+        (["--dtype", "bf16"], "dtype", "bf16"),
         (["--attn", "eager"], "attention", "eager"),
         (["--attn", "sdpa"], "attention", "sdpa"),
     ):

@@ -63,7 +63,14 @@ def cost(
         ),
     ] = POT_SIZE,
     dtype: Annotated[
-        settings.Dtype, typer.Option("--dtype", help="Number format.", rich_help_panel=TEST)
+        settings.Dtype,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            parser=settings.parse_dtype,
+            help=f"Number format: {settings.DTYPE_NAMES}.",
+            rich_help_panel=TEST,
+        ),
     ] = settings.Dtype.FLOAT32,
     json: options.Json = False,
     quiet: options.Quiet = False,
