@@ -12,6 +12,7 @@ from infinipot_cli.pots.header import Fingerprint
 # Weight files up to this size are hashed whole; of larger ones the size, the header and samples all over the file.
 _WHOLE = 64 * 2**20
 _SAMPLE, _N_SAMPLES = 64 * 2**10, 64
+_NOT_ROUNDED = "none"  # as `--quantize` calls it
 
 
 def fingerprint(files: ModelFiles, tokenizer: str, dtype: str, quantization: str) -> Fingerprint:
@@ -62,11 +63,17 @@ def check_same(stored: Fingerprint, here: Fingerprint, name: str) -> None:
         wished = [options[word] for word in different if word in options]
         same = f"leave {' and '.join(wished)} out" if len(wished) == len(different) else f"-m {stored.model}"
         raise PotError(
-            f"pot {name} was read by {stored.model} ({stored.dtype}); it cannot be used with {here.model}"
-            f" ({here.dtype}): other {', '.join(different)}",
+            f"pot {name} was read by {_as_used(stored)}; it cannot be used with {_as_used(here)}: other"
+            f" {', '.join(different)}",
             hint=f"{same}, or read the documents again",
             code="foreign_pot",
         )
+
+
+def _as_used(model: Fingerprint) -> str:
+    """A model with its number format, and what its weights are rounded to."""
+    rounding = "" if model.quantization == _NOT_ROUNDED else f", rounded to {model.quantization}"
+    return f"{model.model} ({model.dtype}{rounding})"
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from infinipot_cli.engine import PotState
 from infinipot_cli.errors import InfinipotError, OutputError, PotError, UsageError
 from infinipot_cli.pots import file
 from infinipot_cli.pots.compact import from_int8, to_int8
+from infinipot_cli.pots.fingerprint import check_same
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource, from_json
 
 N_KILLS = 200
@@ -51,6 +52,27 @@ def test_what_was_written_is_read(stored: Path) -> None:
     assert found.tensors.keys() == state().tensors.keys()
     assert all(torch.equal(tensor, found.tensors[name]) for name, tensor in state().tensors.items())
     assert stored.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pot_of_a_model_in_other_numbers_is_refused_with_both() -> None:
+    plain = HEADER.fingerprint
+    for stored, here, told in (
+        (
+            plain,
+            replace(plain, quantization="int8"),
+            "by tiny (fp32); it cannot be used with tiny (fp32, rounded to int8)",
+        ),
+        (
+            replace(plain, quantization="int8"),
+            plain,
+            "by tiny (fp32, rounded to int8); it cannot be used with tiny (fp32)",
+        ),
+        (plain, replace(plain, dtype="bf16"), "by tiny (fp32); it cannot be used with tiny (bf16)"),
+    ):
+        with pytest.raises(PotError) as caught:
+            check_same(stored, here, "@book")
+        assert f"pot @book was read {told}: other " in caught.value.message
+    check_same(plain, plain, "@book")
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
