@@ -117,6 +117,8 @@ class Choice:
 
 PAPER = Choice()
 NAMES = tuple(field.name for field in dataclasses.fields(Choice))
+# Those that a stored pot takes anew with each question; with the others it was read.
+AT_THE_QUESTION = ("reread", "rest", "close", "span")
 # The same in a few words, for `--set help`.
 SUMMARIES = {
     "sinks": "so many of the first document tokens stay for ever",

@@ -48,18 +48,6 @@ class Pins:
     def __bool__(self) -> bool:
         return bool(self._wanted or self._numbers or self._labels)
 
-    def forbid(self, pot: str) -> None:
-        """Refuse to keep anything of a pot that was read already.
-
-        Raises:
-            UsageError: something shall be kept.
-        """
-        if self:
-            raise UsageError(
-                f"pins keep what is being read, and pot {pot} was read already",
-                hint="read its documents again with them",
-            )
-
     @property
     def missing(self) -> list[str]:
         """What was asked for and not found in anything that was read, one line each."""

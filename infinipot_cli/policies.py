@@ -138,9 +138,10 @@ def _unknown(name: str, policy: str, here: Listed) -> UsageError:
 def label(policy: str, settings: Settings) -> str:
     """A policy and how it differs from its default, on one line, as records call it."""
     usual = listed(policy).settings
-    changed = [f"{name}={_shown(value)}" for name, value in settings if value != usual.get(name)]
+    changed = [f"{name}={shown(value)}" for name, value in settings if value != usual.get(name)]
     return " ".join([policy, *changed])
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """The value of a setting as a user types it."""
     return ("on" if value else "off") if isinstance(value, bool) else f"{value:g}"

@@ -17,7 +17,16 @@ from infinipot_cli.pots.header import Fingerprint, Header
 from infinipot_cli.quick_imports import import_libraries
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
-from infinipot_cli.settings import DEFAULT_MODEL, DTYPES, Dtype, Entries, Loading, PotRequest, Quantization
+from infinipot_cli.settings import (
+    DEFAULT_MODEL,
+    DTYPES,
+    NOVELTY_RATIO,
+    Dtype,
+    Entries,
+    Loading,
+    PotRequest,
+    Quantization,
+)
 from infinipot_cli.sources import Input
 from infinipot_cli.stored_documents import StoredDocument, asides, asides_of, stored_sources
 
@@ -102,9 +111,7 @@ def resume(
     task = session.settle(replace(task, ahead=header.ahead))
     plan = session.plan(task)
     if plan.prompt.prefix_ids != header.prefix_ids:
-        raise PotError(
-            f"pot {name} was read behind another system prompt", hint="give --system as it was then", code="pot_prompt"
-        )
+        raise _other_prompt(session, task, header, name)
     warnings, found_before = asides_of(_bytes_of(state, ASIDES), header)
     earlier = [
         Input(
@@ -134,6 +141,22 @@ def resume(
     if not sources:
         reading.recall(found_before)
     return reading
+
+
+def _other_prompt(session: Session, task: Task, header: Header, name: str) -> UsageError | PotError:
+    """The error of a task whose system prompt is not the one that a pot was read behind."""
+    if not task.system:
+        message, hint = f"pot {name} was read behind a system prompt", "give --system as it was then"
+        return PotError(message, hint=hint, code="pot_prompt")
+    had_none = session.plan(replace(task, system="")).prompt.prefix_ids == header.prefix_ids
+    how, hint = "behind another system prompt", "give --system as it was then"
+    if had_none:
+        how, hint = "without a system prompt", "leave --system out"
+    return UsageError(
+        f"pot {name} was read {how}; --system would need another reading",
+        hint=hint,
+        code="pot_prompt",
+    )
 
 
 def _bytes_of(state: "PotState", name: str) -> bytes:
@@ -214,7 +237,10 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
     """The user's wishes with the sizes that the pot has; wishes for others cannot be met."""
     numbers = header.numbers
     if request.memory is not None:
-        raise UsageError(f"pot {name} has {numbers['capacity']} places already", hint="leave --memory out")
+        raise UsageError(
+            f"pot {name} has {numbers['capacity']} places; --memory would need another reading",
+            hint="leave --memory out",
+        )
     for wish, field, option in (
         (request.capacity, "capacity", "-s"), (request.budget, "budget", "--budget"),
     ):  # fmt: skip
@@ -227,10 +253,12 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
     own = tuple(sorted(numbers.get("policy_settings", {}).items()))
     if policy not in POLICIES or not {setting for setting, _ in own} <= set(POLICIES[policy].settings):
         raise PotError(f"pot {name} was read under the policy {policy}, which is another here", code="pot_version")
-    if request.policy not in (None, policy) or (request.policy_settings and request.policy_settings != own):
+    usual = dict(POLICIES[policy].settings)
+    is_other = any({**usual, **dict(own)}.get(name) != value for name, value in request.policy_settings)
+    if is_other or request.policy not in (None, policy):
         wanted = label(request.policy or policy, request.policy_settings)
-        raise PotError(
-            f"pot {name} was read under the policy {label(policy, own)} and cannot go on under {wanted}",
+        raise UsageError(
+            f"pot {name} was read under the policy {label(policy, own)} and cannot go on under --policy {wanted}",
             hint="leave --policy out, or read the documents again",
             code="pot_policy",
         )
@@ -240,7 +268,7 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
         policy_settings=own,
         capacity=numbers["capacity"],
         budget=numbers["budget"],
-        novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else request.novelty_ratio,
+        novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else NOVELTY_RATIO,
         # how it was read is as it was; what is read again is a matter of the question
         choice=replace(
             Choice(**numbers["choice"]),

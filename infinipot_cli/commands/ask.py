@@ -16,6 +16,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
+from infinipot_cli.commands.read_already import check_still_holds
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import STDIN, check_interactive, input_is_piped, sources_and_questions, sources_only
@@ -139,6 +140,7 @@ def ask(
         )
     was_chosen, was_named = (bool(ctx.meta[key]) for key in (options.MODEL_WAS_CHOSEN, options.MODEL_WAS_NAMED))
     model = loading.named(model)
+    check_still_holds(ctx, sources, looks_again=verify or interactive, is_stored=bool(stored.save_pot))
     model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
     knows_question = bool(asked or not interactive)
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=knows_question))

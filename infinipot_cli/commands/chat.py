@@ -13,6 +13,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import ContinueOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import SamplingOptions, System
+from infinipot_cli.commands.read_already import check_still_holds
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.errors import UsageError
@@ -69,6 +70,7 @@ def chat(
         )
     was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
     model = loading.named(model)
+    check_still_holds(ctx, sources, looks_again=True)
     model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=False))
     request.check_distilling("a conversation")

@@ -9,6 +9,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import NAMES, PAPER, SUMMARIES
 from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import is_typed
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, POLICY_NAMES, has_catalyst, label, parse_settings
 
@@ -24,7 +25,7 @@ class UsualSize(int):
 
 def _size(ctx: typer.Context, value: int | None) -> int | None:
     """A size in places; one from the settings gives way to `--memory`."""
-    if value is None or _is_typed(ctx, "pot_size"):
+    if value is None or is_typed(ctx, "pot_size"):
         if value is not None and ctx.params.get("memory") is not None:
             raise _TWO_SIZES
         return value
@@ -32,7 +33,7 @@ def _size(ctx: typer.Context, value: int | None) -> int | None:
 
 
 def _budget(ctx: typer.Context, value: int | None) -> int | None:
-    return value if value is None or _is_typed(ctx, "budget") else UsualSize(value)
+    return value if value is None or is_typed(ctx, "budget") else UsualSize(value)
 
 
 def _told(value: int | None) -> tuple[int | None, int | None]:
@@ -41,7 +42,7 @@ def _told(value: int | None) -> tuple[int | None, int | None]:
 
 
 def _memory(ctx: typer.Context, value: int | None) -> int | None:
-    if value is not None and _is_typed(ctx, "pot_size"):
+    if value is not None and is_typed(ctx, "pot_size"):
         raise _TWO_SIZES
     return value
 
@@ -67,10 +68,6 @@ def _explained(ctx: typer.Context, choices: list[str] | None) -> list[str] | Non
 def _policies_with(name: str) -> str:
     taking = [policy for policy, listed in POLICIES.items() if name in listed.choices]
     return "all" if len(taking) == len(POLICIES) else ", ".join(taking)
-
-
-def _is_typed(ctx: typer.Context, name: str) -> bool:
-    return str(ctx.get_parameter_source(name)).rsplit(".", 1)[-1] == "COMMANDLINE"
 
 
 _TWO_SIZES = UsageError("-s and --memory both say how large the pot is", hint="give one of them")

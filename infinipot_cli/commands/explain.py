@@ -12,6 +12,7 @@ from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import model_and_loading
+from infinipot_cli.commands.read_already import check_still_holds
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_and_questions
 from infinipot_cli.errors import UsageError
@@ -81,6 +82,7 @@ def explain(
         raise UsageError("--verify asks again, and nothing was asked", hint="give the question last")
     was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
     model = loading.named(model)
+    check_still_holds(ctx, sources, looks_again=verify)
     model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=True))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.

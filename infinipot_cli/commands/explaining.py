@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from infinipot_cli.commands.pot_options import check_nothing_is_read, split_pot
+from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.verifying import SecondLook, look_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
@@ -60,8 +60,6 @@ def explained(
     use_utf8()
     console = error_console(color, quiet=quiet)
     pot, words = split_pot(words)
-    if pot is not None and not words:
-        check_nothing_is_read(session.wishes, pins, pot)
     collected = collect(words, session.wishes) if words else None
     stored = [str(place_of(pot))] if pot is not None else []
     check_apart(html, [*(collected.sources if collected else ()), *stored], "--html")

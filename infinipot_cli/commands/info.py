@@ -9,6 +9,7 @@ from infinipot_cli.commands import options
 from infinipot_cli.commands.distilling_options import SizeOptions
 from infinipot_cli.commands.groups import with_groups
 from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.read_already import check_still_holds
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
 
@@ -38,6 +39,7 @@ def info(
     Tokens are counted by the model's own tokenizer. Time is estimated from the last reading with this model and pot.
     """
     chosen = sources_only(documents.words(sources), piped=input_is_piped(), example="infinipot info book.txt")
+    check_still_holds(ctx, chosen)
     request = sizes.request()
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli.commands.counting import show_count

@@ -21,6 +21,11 @@ MODEL_WAS_CHOSEN = "infinipot.model_was_chosen"
 MODEL_WAS_NAMED = "infinipot.model_was_named"  # for this very run, not in settings
 
 
+def is_typed(ctx: typer.Context, name: str) -> bool:
+    """Whether a parameter's value stands on the command line, not in settings, the environment or the program."""
+    return str(ctx.get_parameter_source(name)).rsplit(".", 1)[-1] == "COMMANDLINE"
+
+
 def _remember(key: str, ctx: typer.Context, value: object) -> object:
     ctx.meta[key] = value
     return value

@@ -2,17 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from infinipot_cli.commands import complete
 from infinipot_cli.errors import UsageError
 from infinipot_cli.settings import Entries, Loading
-
-if TYPE_CHECKING:
-    from infinipot_cli.documents import Wishes
-    from infinipot_cli.pins import Pins
 
 _PANEL = "Stored pots"
 
@@ -115,18 +111,3 @@ def model_and_loading(words: Sequence[str], model: str, *, was_chosen: bool, loa
 
     pot, _ = split_pot(words)
     return model_of(pot, model, was_chosen=was_chosen, loading=loading) if pot else (model, loading)
-
-
-def check_nothing_is_read(wishes: "Wishes", pins: "Pins", name: str) -> None:
-    """Refuse what chooses, or keeps, parts of what is read, where a stored pot alone is asked.
-
-    Raises:
-        UsageError: there is such a wish.
-    """
-    pins.forbid(name)
-    for wish, option in ((wishes.pages, "--pages"), (wishes.lines, "--lines")):
-        if wish is not None:
-            raise UsageError(
-                f"{option} chooses what is read, and pot {name} was read already",
-                hint=f"leave {option} out, or name the document instead of the pot",
-            )

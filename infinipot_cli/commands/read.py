@@ -17,6 +17,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import System
+from infinipot_cli.commands.read_already import check_still_holds
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
@@ -100,6 +101,7 @@ def read(
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen
     was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
     model = loading.named(model)
+    check_still_holds(ctx, words, is_stored=True)
     model, wanted = model_and_loading(words, model, was_chosen=was_named, loading=loading.loading())
     request = distilling.request(usual=settings.usual_choices(model, knows_question=True) if question else ())
     from dataclasses import replace

@@ -14,7 +14,7 @@ from infinipot_cli.commands.consent import fetched
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
 from infinipot_cli.commands.page import Page
-from infinipot_cli.commands.pot_options import check_nothing_is_read, split_pot
+from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers
 from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_read_for, work_line
 from infinipot_cli.commands.remember import Told, remember
@@ -290,8 +290,6 @@ class Reply:
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
         if self._pot is not None:
-            if not sources:
-                check_nothing_is_read(self._session.wishes, self._form.pins, self._pot)
             reading = resume(self._session, self._pot, task, sources, found=self._found)
             reading.saved_as = None if sources else f"@{self._pot.removeprefix('@')}"  # read on, it is another
             say_read_for(self._console, self._pot, task)

@@ -15,6 +15,7 @@ from infinipot_cli.commands.loading_options import LoadingOptions
 from infinipot_cli.commands.pin_options import PinOptions
 from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
+from infinipot_cli.commands.read_already import check_still_holds
 from infinipot_cli.commands.run_options import RunOptions
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import input_is_piped, sources_only
@@ -106,6 +107,7 @@ def summarize(
     request = distilling.request(max_tokens)
     was_chosen, was_named = (bool(ctx.meta[key]) for key in (options.MODEL_WAS_CHOSEN, options.MODEL_WAS_NAMED))
     model = loading.named(model)
+    check_still_holds(ctx, chosen, is_stored=bool(stored.save_pot))
     model, wanted = model_and_loading(chosen, model, was_chosen=was_named, loading=loading.loading())
     if pick is None:  # the small model finds what matters and cannot word it; whoever words the request wants words
         pick = model == settings.DEFAULT_MODEL and prompt.template is None
