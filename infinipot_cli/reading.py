@@ -4,7 +4,7 @@ Reading and answering are generators; whoever iterates them decides when to stop
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,16 @@ class Reading(Answers):
     def timing(self) -> Timing:
         """Seconds spent so far."""
         return Timing(self._model.load_seconds, self._read_seconds, self._answer_seconds)
+
+    def check_pins(self) -> None:
+        """See that what shall be pinned can be in the document, where only one is to be read.
+
+        Raises:
+            UsageError: it has no such page, or that page will not be read.
+        """
+        unread = [entry.document for entry in self.inputs if not entry.was_read]
+        if len(unread) == 1:
+            self.pins.check(unread[0])
 
     def read(self) -> Iterator[Progress]:
         """Read all documents into a new pot, one after the other."""
@@ -198,7 +208,7 @@ class Reading(Answers):
             self.trail.skip(len(announced))
             yield from announced
         self.trail.begin(entry.document.name, entry.document.kind, entry.first_line)
-        pieces = self.trail.watch(meter.watch(self.pins.watch(chain([first], entry.pieces), *_counted(entry))))
+        pieces = self.trail.watch(meter.watch(self.pins.watch(chain([first], entry.pieces), entry.document)))
         n_prefix = len(self.plan.prompt.prefix_ids)
         for run in stream_tokens(pieces, tokenizer):
             added = self.trail.add(run)
@@ -252,8 +262,3 @@ class Reading(Answers):
         n_prefix = len(self.plan.prompt.prefix_ids)
         self._stretches = meter.stretches(self.pot.n_seen - n_prefix)
         self._kept = tuple(coverage(self.pot, [n_prefix + edge for edge in self._stretches.edges]))
-
-
-def _counted(entry: Input) -> tuple[int | None, Sequence[str] | None]:
-    """How many pages a document has, and what is printed on them."""
-    return entry.document.n_pages, entry.document.labels

@@ -3,16 +3,17 @@
 import json
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.errors import PotSizeError, UsageError
 from infinipot_cli.pins import Pins
 from infinipot_cli.session import Session, ask
@@ -29,6 +30,22 @@ def cut(text: str, seed: int) -> list[TextPiece]:
         pieces.append(TextPiece(text[at : at + n], None, at, None))
         at += n
     return pieces
+
+
+class Numbered(Document):
+    """A document of so many pages, whose pieces are given elsewhere."""
+
+    name, kind, n_bytes = "book.pdf", "pdf", None
+
+    def __init__(self, n_pages: int, labels: list[str] | None = None, wanted: list[int] | None = None) -> None:
+        self.n_pages, self.labels, self.wanted = n_pages, labels, wanted
+        self.warnings = []
+
+    def pieces(self) -> Iterator[TextPiece]:
+        return iter(())
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -65,7 +82,7 @@ def test_pages_are_found_by_number_and_by_label() -> None:
         ("A-1", ["A", "A-1", "B"], {10}),
     ):
         pins = Pins(pages=pages)
-        assert len(list(pins.watch([replace(piece, label=None) for piece in pieces], 3, labels))) == 3
+        assert len(list(pins.watch([replace(piece, label=None) for piece in pieces], Numbered(3, labels)))) == 3
         assert {start for start in (0, 10, 20) if pins.covers(start, start + 10)} == wanted
         assert (pins.missing == []) == bool(wanted)
     pins = Pins(["never said"], "9")
@@ -136,9 +153,53 @@ def test_pages_are_pinned_from_the_command_line(tmp_path: Path, tiny_model: Path
     pinned = kept("--pin-pages", "2")
     assert pinned[2] == 1.0 and max(share for page, share in pinned.items() if page != 2) == 0.0
     assert max(kept().values()) < 0.05
-    missing = CliRunner().invoke(
-        app, ["ask", str(path), "Who?", "-s", "400", "-n", "5", "-m", str(tiny_model), "--pin-pages", "40"]
-    )
-    assert missing.exit_code == 0 and "40" in missing.stderr
     wrong = CliRunner().invoke(app, ["ask", str(path), "Who?", "--pin-pages", "3-1", "-m", str(tiny_model)])
     assert wrong.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("pages", "wanted", "reason"),
+    [("9", None, "no document has such a page"), ("iv", [2, 3], "not among what was read"), ("2", None, "no text"),
+     ("1", None, ""), ("2-3", None, ""), ("3-9", None, ""), ("C", None, ""),
+     ("1,9", None, "--pin-pages 9: no document"),
+     ("1", [2, 3], "not among what was read"), ("2", [2, 3], "no text")],
+)  # fmt: skip
+def test_why_a_page_was_not_pinned_is_told_apart(pages: str, wanted: list[int] | None, reason: str) -> None:
+    document = Numbered(3, ["iv", "B", "C"], wanted or [1, 2, 3])
+    pieces = [TextPiece("a" * 10, page, 10 * page, None) for page in (1, 3) if page in (wanted or (1, 3))]
+    pins = Pins(pages=pages)
+    assert len(list(pins.watch(pieces, document))) == len(pieces)
+    assert [reason in line for line in pins.missing] == ([True] if reason else [])
+    assert len(list(pins.watch(pieces, Numbered(0)))) == len(pieces)
+    assert len(pins.missing) == bool(reason), "a document without the page takes nothing back"
+
+
+def test_a_page_that_the_only_document_cannot_give_is_refused_before_it_is_read(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    path, other = tmp_path / "book.pdf", tmp_path / "other.txt"
+    path.write_bytes(pdf("The first page.", "", "The third page."))
+    other.write_text("No pages at all. " * 5)
+
+    def read(*words: str) -> Result:
+        return CliRunner().invoke(app, ["read", *words, "-m", str(tiny_model), "-s", "400", "--json"])
+
+    for pages, more, reason in (
+        ("9", [], f"page 9 requested, {path} has 3"),
+        ("1", ["--pages", "3"], "--pin-pages 1 keeps what is read, and --pages leaves it out"),
+    ):
+        refused = read(str(path), "--save-pot", "one", "--pin-pages", pages, *more)
+        assert (refused.exit_code, reason in json.loads(refused.stdout)["error"]["message"]) == (2, True), (
+            refused.output
+        )
+        assert not (tmp_path / "home" / "pots" / "one.pot").exists()
+    explained = CliRunner().invoke(app, ["explain", str(path), "Who?", "--pin-pages", "9", "-m", str(tiny_model)])
+    assert explained.exit_code == 2
+    for words, reason in (
+        ([str(path), "--pin-pages", "2"], "--pin-pages 2: no text could be read there"),
+        ([str(path), str(other), "--pin-pages", "9"], "--pin-pages 9: no document has such a page"),
+    ):
+        done = read(*words, "--save-pot", "two")
+        assert done.exit_code == 0, done.output
+        assert [reason in warning["message"] for warning in json.loads(done.stdout)["warnings"]] == [True]

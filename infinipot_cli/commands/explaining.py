@@ -66,6 +66,7 @@ def explained(
     with _opened(session, pot, collected, task or usual_task()) as reading:
         reading.watch_evictions()
         reading.pins = pins
+        reading.check_pins()
         with ReadingBar(console, waiting=f"loading {session.files.name}") as bar:
             for progress in reading.read():
                 bar.update(progress)

@@ -170,6 +170,8 @@ class Reply:
     def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
         with self._claimed() as claim, self._prepared(sources, task) as reading:
             reading.pins = self._form.pins
+            if self._among is None:  # of sources that are read one by one another may have the page
+                reading.check_pins()
             reading.announces |= self._form.announce
             if self._form.reports:
                 reading.watch_evictions()

@@ -46,10 +46,10 @@ class EpubDocument(Document):
             raise DocumentError(f"{self.name} has no chapters", code="empty")
         self.n_bytes = source.n_bytes
         self.n_pages: int = len(self._chapters)
-        self._wanted: list[int] | range = range(1, self.n_pages + 1)
+        self.wanted: list[int] | range = range(1, self.n_pages + 1)
         if wishes.pages is not None:
             labels = [self._titles.get(path, "") for path in self._chapters]
-            self._wanted, warning = resolve_pages(wishes.pages, self.n_pages, labels, name=self.name)
+            self.wanted, warning = resolve_pages(wishes.pages, self.n_pages, labels, name=self.name)
             self.warnings += [warning] if warning else []
 
     def pieces(self) -> Iterator[TextPiece]:
@@ -60,8 +60,8 @@ class EpubDocument(Document):
         """
         n_chars = 0
         sizes = [self._container.size(path) if path in self._container else 0 for path in self._chapters]
-        n_packed, n_total = 0, max(1, sum(sizes[number - 1] for number in self._wanted))
-        for number in self._wanted:
+        n_packed, n_total = 0, max(1, sum(sizes[number - 1] for number in self.wanted))
+        for number in self.wanted:
             path, has_begun = self._chapters[number - 1], False
             n_packed += sizes[number - 1]
             try:

@@ -42,6 +42,7 @@ class LateDocument(Document):
             with open_document(self.name, wishes=self._wishes) as document:
                 self._opened = document
                 self.kind, self.n_pages, self.warnings = document.kind, document.n_pages, document.warnings
+                self.labels, self.wanted = document.labels, document.wanted
                 yield from document.pieces()
         except DocumentError as error:
             if not self._may_fail:

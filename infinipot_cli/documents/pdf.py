@@ -48,9 +48,9 @@ class PdfDocument(Document):
         self.n_bytes = source.n_bytes
         self.n_pages: int = self._pages.n_pages
         self.labels = self._pages.labels
-        self._wanted: list[int] | range = range(1, self.n_pages + 1)
+        self.wanted: list[int] | range = range(1, self.n_pages + 1)
         if wishes.pages is not None:
-            self._wanted, warning = resolve_pages(wishes.pages, self.n_pages, self._pages.labels, name=self.name)
+            self.wanted, warning = resolve_pages(wishes.pages, self.n_pages, self._pages.labels, name=self.name)
             self.warnings += [warning] if warning else []
 
     def pieces(self) -> Iterator[TextPiece]:
@@ -63,17 +63,17 @@ class PdfDocument(Document):
         """
         report = _Report()
         n_chars = 0
-        for n_read, number in enumerate(self._wanted, start=1):
+        for n_read, number in enumerate(self.wanted, start=1):
             text = self._page_text(number, report)
             if n_read % _CLEAR_EVERY == 0:
                 self._pages.forget()
             if not text:
                 continue
             text = PAGE_SEPARATOR + text if n_chars else text
-            yield TextPiece(text, number, n_chars, n_read / len(self._wanted), self._label(number))
+            yield TextPiece(text, number, n_chars, n_read / len(self.wanted), self._label(number))
             n_chars += len(text)
         if not n_chars:
-            raise report.no_text(self.name, len(self._wanted))
+            raise report.no_text(self.name, len(self.wanted))
         self.warnings += report.warnings(self.name)
         if not self._pages.is_complete:
             self.warnings.append(f"{self.name} is cut off (no %%EOF): its last pages may be missing")

@@ -36,6 +36,7 @@ class Document(ABC):
         kind: "text", "html", "docx", "pdf" or "epub".
         n_pages: pages, for formats that have them.
         labels: what is printed on each page, where that is known beforehand.
+        wanted: numbers of the pages that are read, for formats that have them.
         n_bytes: size of the source, where it is known beforehand.
         warnings: what the user should know about the reading, one line each; filled while reading.
         failure: why it could not be read, for one of many that are read without it.
@@ -47,6 +48,7 @@ class Document(ABC):
     n_bytes: int | None
     warnings: list[str]
     labels: Sequence[str] | None = None
+    wanted: Sequence[int] | None = None
     failure: DocumentError | None = None
 
     @abstractmethod
