@@ -167,6 +167,29 @@ class Reading(Answers):
             entry.n_tokens = sum(1 for _ in self._ids(entry, meter))
             self.n_tokens += entry.n_tokens
 
+    def silent_pages(self) -> dict[str, str]:
+        """What is to be said of pages that gave no text, by their number and by what is printed on them."""
+        spoke = {(document.name, start.page) for document in self.trail.documents for start in document.pages}
+        by_number: dict[str, str] = {}
+        by_label: dict[str, str] = {}
+        for document in (entry.document for entry in self.inputs):
+            name, what = document.name, "chapter" if document.kind == "epub" else "page"
+            last = max((page for path, page in spoke if path == name), default=0)
+            wanted = None if document.wanted is None else set(document.wanted)
+            for number in range(1, (document.n_pages or 0) + 1):
+                if (name, number) in spoke:
+                    continue
+                why = "has no text that could be read"
+                if wanted is None:
+                    why = "has no text, or was not read"
+                elif number not in wanted or (self.stop.is_wanted and number > last):
+                    why = "was not read"
+                by_number.setdefault(str(number), f"{what} {number} of {name} {why}")
+                if document.labels:
+                    label = document.labels[number - 1]
+                    by_label.setdefault(label, f"{what} {label} of {name} {why}")
+        return by_label | by_number
+
     def watch_evictions(self) -> None:
         """Take note of what each distillation takes; to be said before reading."""
         from infinipot_cli.explain.evictions import Evictions

@@ -24,7 +24,7 @@ class StoredDocument(Document):
 
     def __init__(self, source: StoredSource, warnings: Sequence[str] = ()) -> None:
         self.name, self.kind = source.name, source.kind
-        self.n_pages, self.n_bytes = len(source.pages) or None, None
+        self.n_pages, self.n_bytes = source.all_pages, None
         self.said = list(warnings)
         self.warnings = [*self.said, *_changed(source)]
         self.stored = source
@@ -110,5 +110,6 @@ def stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
                 path=str(Path(name).resolve()) if size else "",
                 size=size,
                 modified=modified,
+                n_pages=entry.document.n_pages or 0,
             )
         first += entry.n_tokens

@@ -147,7 +147,7 @@ def _add_stored(session: Session, name: str, task: Task, count: Count) -> None:
     adopt(session, header, name)
     count.plan = session.plan(session.settle(task))
     count.rows += [
-        _row(source.name, f"in {name}", len(source.pages) or None, None, source.n_tokens) for source in header.sources
+        _row(source.name, f"in {name}", source.all_pages, None, source.n_tokens) for source in header.sources
     ]
 
 

@@ -113,7 +113,7 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
     from infinipot_cli.explain.held import unasked
     from infinipot_cli.explain.report import make_report
 
-    return make_report(
+    report = make_report(
         reading.trail,
         reading.pot,
         reading.attended or unasked(reading.pot),
@@ -124,6 +124,7 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
         evictions=reading.evicted or reading.evictions,
         held=reading.held,
     )
+    return replace(report, silent_pages=reading.silent_pages())
 
 
 def write_html(report: Report, target: str) -> None:

@@ -12,7 +12,7 @@ from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, label
 
 if TYPE_CHECKING:
-    from infinipot_cli.pots.header import Header
+    from infinipot_cli.pots.header import Header, StoredSource
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -110,12 +110,22 @@ def show(name: Name, json: options.Json = False, debug: options.Debug = False) -
         f"entries    {header.entries}",
         *(
             f"read       {source.name}  {grouped(source.n_tokens)} tokens"
-            + (f", {len(source.pages)} pages" if source.pages else "")
+            + _pages(source)
             + (f", {fate} since" if (fate := fate_of(source)) in ("changed", "gone") else "")
             for source in header.sources
         ),
     ]
     put("\n".join(map(safe_line, lines)))
+
+
+def _pages(source: "StoredSource") -> str:
+    """How many pages of a document were read, and of how many."""
+    from infinipot_cli.display.summary import counted
+
+    if not source.pages:
+        return ""
+    n_read, n_pages = len(source.pages), source.all_pages
+    return f", {n_read} of {n_pages} pages" if n_read != n_pages else f", {counted(n_read, 'page')}"
 
 
 @app.command()

@@ -182,8 +182,10 @@ def parts_named(report: Report, wanted: str) -> list[Part]:
     first, last = _range(wanted)
     found = found or [part for part in report.parts if _meets(part, first, last)]
     if not found:
-        ends = (place_of(report, part) for part in (report.parts[0], report.parts[-1]))
-        raise UsageError(f"there is no page or line {wanted}", hint=f"{' to '.join(ends)} were read")
+        ends = " to ".join(place_of(report, part) for part in (report.parts[0], report.parts[-1]))
+        if wanted in report.silent_pages:
+            raise UsageError(report.silent_pages[wanted], hint=f"there is text from {ends}")
+        raise UsageError(f"there is no page or line {wanted}", hint=f"{ends} were read")
     return found
 
 

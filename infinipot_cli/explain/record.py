@@ -4,8 +4,8 @@
 *Attended*: the share of the answer's attention to the documents that lay on it. *Cited*: it passed the threshold.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 from infinipot_cli.explain.citations import Passage
@@ -160,6 +160,7 @@ class Report:
             first token would have attended to most with everything in memory (paper §3.4); None where that was not
             checked.
         thirds: share kept of the first, middle and last third of the tokens, wherever parts begin and end.
+        silent_pages: what is to be said of pages that gave no text, by number and label.
     """
 
     question: str
@@ -175,6 +176,7 @@ class Report:
     copying: tuple[tuple[float, ...], ...]
     agreement: tuple[float, ...] | None = None
     thirds: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    silent_pages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_answered(self) -> bool:

@@ -52,6 +52,7 @@ class StoredSource:
         path: where the file lay, in full; empty of what was no file.
         size: of the file when it was read, bytes.
         modified: when it had been changed last, nanoseconds since 1970.
+        n_pages: pages of the document, with those that have no text or were not read; 0 where there are none.
     """
 
     name: str
@@ -63,6 +64,12 @@ class StoredSource:
     path: str = ""
     size: int = 0
     modified: int = 0
+    n_pages: int = 0
+
+    @property
+    def all_pages(self) -> int | None:
+        """Pages of the document, as far as that is known: a pot of an earlier version knows those that were read."""
+        return self.n_pages or len(self.pages) or None
 
 
 @dataclass(frozen=True)
@@ -155,6 +162,7 @@ def _is_sound(header: Header) -> bool:
             source.first_token,
             source.size,
             source.modified,
+            source.n_pages,
             *(first for _, first in source.pages),
         ]
     # a bool is an int to Python, and a count to nobody

@@ -115,3 +115,34 @@ def test_files_of_other_programs_are_read_or_refused_in_a_line(
         assert hint.startswith("hint: ")
     else:
         assert "error" not in result.stderr
+
+
+def test_pages_without_text_are_counted_before_and_after_a_pot_is_stored(model: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "blank.pdf"
+    path.write_bytes(pdf("The key is under the mat.", "", "Nobody knows it."))
+    for more, shown in (([], "2 of 3 pages"), (["--pages", "3"], "1 of 3 pages")):
+        fresh = run("ask", str(path), "Where?", "--save-pot", "n1", *model, "-n", "4", "--json", *more)
+        stored = run("ask", "@n1", "Where?", "-n", "4", "--json")
+        assert [json.loads(done.stdout)["input"][0]["pages"] for done in (fresh, stored)] == [3, 3]
+        assert json.loads(run("info", "@n1", *model, "--json").stdout)["input"][0]["pages"] == 3
+        assert shown in run("pots", "show", "n1").stdout
+        assert json.loads(run("pots", "show", "n1", "--json").stdout)["pot"]["sources"][0]["n_pages"] == 3
+    path.write_bytes(pdf("One.", "Two."))
+    assert run("read", str(path), "--save-pot", "n2", *model).exit_code == 0
+    assert ", 2 pages\n" in run("pots", "show", "n2").stdout
+
+
+def test_a_page_without_text_is_not_said_to_be_missing(model: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "blank.pdf"
+    path.write_bytes(pdf("The key is under the mat.", "", "Nobody knows it.", "The end."))
+    assert run("read", str(path), "--save-pot", "n1", *model).exit_code == 0
+    for words, page, told in (
+        ([str(path), *model], "2", f"page 2 of {path} has no text that could be read"),
+        ([str(path), *model, "--pages", "1-3"], "4", f"page 4 of {path} was not read"),
+        ([str(path), *model], "5", "there is no page or line 5"),
+        (["@n1"], "2", f"page 2 of {path} has no text, or was not read"),
+        (["@n1"], "5", "there is no page or line 5"),
+    ):
+        done = run("explain", words[0], "Where?", *words[1:], "-n", "4", "--page", page)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert told.replace(" ", "") in "".join(done.stderr.split())
