@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infinipot_cli.choice import Choice
+from infinipot_cli.choice import AT_THE_QUESTION, Choice
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.explain.packing import packed, unpacked
 from infinipot_cli.plan import Task
@@ -271,9 +271,6 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
         novelty_ratio=numbers["novelty_ratio"] if policy == DEFAULT else NOVELTY_RATIO,
         # how it was read is as it was; what is read again is a matter of the question
         choice=replace(
-            Choice(**numbers["choice"]),
-            reread=request.choice.reread,
-            rest=request.choice.rest,
-            close=request.choice.close,
+            Choice(**numbers["choice"]), **{name: getattr(request.choice, name) for name in AT_THE_QUESTION}
         ),
     )

@@ -112,6 +112,23 @@ def test_what_is_a_matter_of_the_question_is_honoured() -> None:
     assert told("--chunk", "7")["question"] == QUESTION
 
 
+def test_the_answer_is_a_phrase_of_what_is_read_again_where_the_question_wants_one(tmp_path: Path) -> None:
+    text = "The wind rose. " * 20 + "Ann hid the brass key under the mat. " + "The sea was calm. " * 20
+    path = tmp_path / "key.txt"
+    path.write_text(text, "utf-8")
+    assert run("read", str(path), "--save-pot", "mat", "-q").exit_code == 0  # by pocket, without a question
+
+    def weighed(*words: str) -> bool:
+        with pytest.MonkeyPatch.context() as patch:
+            asked: list[object] = []
+            patch.setattr("infinipot_cli.explain.phrases.best_phrase", lambda *words: asked.append(words) or [])
+            done = run("ask", "@mat", "Where is the brass key?", "-q", *words)
+            assert done.exit_code == 0, done.output
+            return bool(asked)
+
+    assert weighed() and weighed("--set", "span=on") and not weighed("--set", "span=off")
+
+
 def test_a_pot_whose_policy_listens_to_no_catalyst_takes_none(home: Path) -> None:
     done = run("ask", "@key", QUESTION, "--catalyst", "general")
     assert (done.exit_code, "keydiff listens to no catalyst" in done.stderr) == (2, True)
