@@ -143,7 +143,7 @@ def resume(
     return reading
 
 
-def _other_prompt(session: Session, task: Task, header: Header, name: str) -> UsageError | PotError:
+def _other_prompt(session: Session, task: Task, header: Header, name: str) -> PotError:
     """The error of a task whose system prompt is not the one that a pot was read behind."""
     if not task.system:
         message, hint = f"pot {name} was read behind a system prompt", "give --system as it was then"
@@ -152,11 +152,7 @@ def _other_prompt(session: Session, task: Task, header: Header, name: str) -> Us
     how, hint = "behind another system prompt", "give --system as it was then"
     if had_none:
         how, hint = "without a system prompt", "leave --system out"
-    return UsageError(
-        f"pot {name} was read {how}; --system would need another reading",
-        hint=hint,
-        code="pot_prompt",
-    )
+    return PotError(f"pot {name} was read {how}; --system would need another reading", hint=hint, code="pot_prompt")
 
 
 def _bytes_of(state: "PotState", name: str) -> bytes:
@@ -257,7 +253,7 @@ def _as_stored(request: PotRequest, header: Header, name: str) -> PotRequest:
     is_other = any({**usual, **dict(own)}.get(name) != value for name, value in request.policy_settings)
     if is_other or request.policy not in (None, policy):
         wanted = label(request.policy or policy, request.policy_settings)
-        raise UsageError(
+        raise PotError(
             f"pot {name} was read under the policy {label(policy, own)} and cannot go on under --policy {wanted}",
             hint="leave --policy out, or read the documents again",
             code="pot_policy",

@@ -1,7 +1,8 @@
 """What is asked of a stored pot on the command line and cannot hold any more: it is refused by name, never ignored.
 
-Only what was typed is refused. What the settings or the environment say is for the next reading, and gives way to what
-the pot was read with.
+Only what was typed is refused, here with 2; another model, number format, policy or system prompt makes the pot one of
+another kind, which is found where it is opened, with 6. What the settings or the environment say is for the next
+reading, and gives way to what the pot was read with.
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ from infinipot_cli.commands.options import is_typed
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, has_catalyst, label, parse_settings, shown
-from infinipot_cli.settings import DTYPES, Dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,7 +98,7 @@ def _check_catalyst(typed: Mapping[str, Any], header: "Header") -> None:
 
 def _settings(typed: Mapping[str, Any], header: "Header") -> "Iterator[tuple[str, object, object]]":
     """What was typed of how a pot is read: each option, what the pot was read with, and what is wanted."""
-    held, model = header.numbers["choice"], header.fingerprint
+    held = header.numbers["choice"]
     if "novelty" in typed:
         yield "--novelty", header.numbers["novelty_ratio"], typed["novelty"]
     for name, setting in (("keep_first", "sinks"), ("keep_last", "recent")):
@@ -113,10 +113,6 @@ def _settings(typed: Mapping[str, Any], header: "Header") -> "Iterator[tuple[str
                 yield f"--set {name}", own.get(name, POLICIES[policy].settings[name]), dict(wished)[name]
             elif name not in AT_THE_QUESTION:
                 yield f"--set {name}", held.get(name, getattr(PAPER, name)), getattr(choice, name)
-    if typed.get("dtype", Dtype.AUTO) is not Dtype.AUTO:
-        yield "--dtype", DTYPES.get(model.dtype, model.dtype), typed["dtype"]
-    if "quantize" in typed:
-        yield "--quantize", model.quantization, typed["quantize"]
 
 
 def _policy(header: "Header") -> tuple[str, dict[str, Any]]:

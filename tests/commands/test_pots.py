@@ -102,7 +102,10 @@ def test_another_model_damage_and_absence_end_with_6(tmp_path: Path, story: Path
     save_tiny_model(tmp_path / "other", context_length=500)
     for words, reason in (
         (["@one", "Who?", "-m", str(tmp_path / "other")], "cannot be used with other"),
+        (["@one", "Who?", "--dtype", "float16"], "number format"),
+        (["@one", "Who?", "--dtype", "float16"], "leave --dtype out"),
         (["@two", "Who?"], "no pot @two"),
+        (["@one", "Who?", "--system", "Be brief."], "leave --system out"),
     ):
         result = run("ask", *words, "-q")
         assert result.exit_code == 6, result.output
