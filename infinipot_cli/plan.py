@@ -172,8 +172,9 @@ def make_prompt(
 
 
 def make_plan(
-    prompt: Prompt, request: PotRequest, *, model: str, context_length: int | None, capacity: int, max_tokens: int
-) -> Plan:
+    prompt: Prompt, request: PotRequest, *, model: str, context_length: int | None, capacity: int, max_tokens: int,
+    changing: str = "",
+) -> Plan:  # fmt: skip
     """Settle the sizes that the user left open, and refuse those that cannot work.
 
     Args:
@@ -184,14 +185,16 @@ def make_plan(
         capacity: pot size unless the user gave one; cut to the trained context.
         max_tokens: room for the answer unless the user gave one; smaller where the pot has not that much. A longer one
             that the user gave is distilled while it is written, as what was read before was.
+        changing: kind of a rotation that changes at `context_length`, whatever the model was trained for.
 
     Raises:
         PotSizeError: pot, budget, prompt and answer do not fit each other.
     """
     size = request.capacity or min(capacity, context_length or capacity)
     if context_length is not None and size > context_length:
+        what = f"at which {model} changes its rotation ({changing})" if changing else f"that {model} was trained for"
         raise PotSizeError(
-            f"a pot of {size} places is larger than the {context_length} tokens that {model} was trained for",
+            f"a pot of {size} places is larger than the {context_length} tokens {what}",
             hint=f"-s {context_length} is the most for this model",
         )
     n_prefix, n_catalyst, n_suffix = len(prompt.prefix_ids), len(prompt.catalyst_ids), max(map(len, prompt.suffixes))

@@ -253,6 +253,7 @@ class Session:
             self.request,
             model=self.files.name,
             context_length=self.files.context_length,
+            changing=self.files.changing,
             capacity=self._default_capacity(),
             max_tokens=task.max_tokens,
         )

@@ -260,6 +260,9 @@ def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: i
             f"budget {budget} and a catalyst of {n_catalyst} tokens leave no place to read into (capacity {capacity})"
         )
     if budget <= n_prefix:
-        raise PotSizeError(f"the budget must be above the protected prefix (got {budget} and {n_prefix})")
+        raise PotSizeError(
+            f"the budget must be above the protected prefix (got {budget} and {n_prefix})",
+            hint=f"--budget {n_prefix + 1} is the least here",
+        )
     if not 0.0 <= novelty_ratio <= 1.0:
         raise PotSizeError(f"the novelty ratio must lie between 0 and 1 (got {novelty_ratio})")

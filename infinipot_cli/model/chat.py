@@ -56,7 +56,12 @@ def chat_frame(
         return ChatFrame(prefix=special_tokens.get("bos_token", ""), suffix="\n")
     if system and (frame := _with_system(template, special_tokens, think)):
         return frame
-    parts = _render(template, special_tokens, think).split(SENTINEL)
+    try:
+        parts = _render(template, special_tokens, think).split(SENTINEL)
+    except ModelError as error:
+        if not system and _with_system(template, special_tokens, think):
+            error.hint = "it wants a system message: --system TEXT"
+        raise
     if len(parts) != 2:
         raise ModelError(
             f"the model's chat template shows the user's text {len(parts) - 1} times; it must show it once",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from infinipot_cli.errors import ModelError
 from infinipot_cli.model.kinds import check_kind
+from infinipot_cli.model.weights import is_lfs_pointer
 
 # Names under which configurations state the longest context that the model was trained for.
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
@@ -28,7 +29,8 @@ class ModelFiles:
     Attributes:
         name: what the user calls it.
         folder: where its files are.
-        context_length: longest trained context in tokens, None when the configuration does not say.
+        context_length: longest trained context in tokens, or the length at which the rotation changes where that is
+            no longer; None when the configuration does not say.
         stop_ids: token ids that end an answer, as far as they are given by number.
         special_tokens: named control tokens, such as `bos_token`, as text.
         chat_template: source of its chat template, None for a model without one.
@@ -36,6 +38,7 @@ class ModelFiles:
         dtype: number format of the stored weights by name, as far as the configuration says.
         allow_pickle: weights may be read from formats that can run code.
         trust_remote_code: code of the folder may be run.
+        changing: kind of a rotation that changes at `context_length`; empty where the training ends there.
     """
 
     name: str
@@ -48,6 +51,7 @@ class ModelFiles:
     dtype: str = ""
     allow_pickle: bool = False
     trust_remote_code: bool = False
+    changing: str = ""
 
     @property
     def revision(self) -> str | None:
@@ -81,10 +85,12 @@ def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remot
     generation = _read_json(folder / "generation_config.json", optional=True)
     tokenizer = _read_json(folder / "tokenizer_config.json", optional=True)
     legacy = _read_json(folder / "special_tokens_map.json", optional=True)
+    context_length, changing = _context_length(config)
     return ModelFiles(
         name=name,
         folder=folder,
-        context_length=_context_length(config),
+        context_length=context_length,
+        changing=changing,
         stop_ids=frozenset(
             number for source in (*_with_text_config(config), generation) for number in _ids(source.get("eos_token_id"))
         ),
@@ -161,7 +167,8 @@ def _read_json(path: Path, *, optional: bool = False) -> dict[str, object]:
             raise ValueError("it is too large")
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint=_AGAIN, code="damaged_model") from error
+        hint = "git lfs pull in its folder" if is_lfs_pointer(path) else _AGAIN
+        raise ModelError(f"{path} cannot be read: {error}", hint=hint, code="damaged_model") from error
     if not isinstance(found, dict):
         raise ModelError(f"{path} is damaged: it holds no JSON object", hint=_AGAIN, code="damaged_model")
     return found
@@ -174,30 +181,28 @@ def _with_text_config(config: dict[str, object]) -> Iterator[dict[str, object]]:
         yield inner
 
 
-def _context_length(config: dict[str, object]) -> int | None:
+def _context_length(config: dict[str, object]) -> tuple[int | None, str]:
+    """The longest context, and the kind of a rotation that changes there."""
     for source in reversed(list(_with_text_config(config))):
         for key in _CONTEXT_KEYS:
             value = source.get(key)
             if isinstance(value, int) and value > 0:
-                return min(value, _stable_length(source) or value)
-    return None
+                return min([*_changes(source, value), (value, "")], key=lambda found: found[0])
+    return None, ""
 
 
-def _stable_length(config: dict[str, object]) -> int | None:
-    """Positions up to which the angles of a rotation stay the same; None where no length changes them.
+def _changes(config: dict[str, object], context_length: int) -> Iterator[tuple[int, str]]:
+    """Positions up to which the angles of a rotation stay the same, and its kind.
 
     Past it these kinds of rotation switch to other frequencies for all positions at once, and the entries of a pot,
     turned by the old ones, would no longer fit.
     """
     rope = config.get("rope_parameters") or config.get("rope_scaling")
-    if not isinstance(rope, dict):
-        return None
-    lengths = []
-    for kind in (rope, *rope.values()):  # some have one for each kind of layer
-        if isinstance(kind, dict) and kind.get("rope_type", kind.get("type")) in _CHANGING_ROPES:
-            value = kind.get("original_max_position_embeddings") or config.get("original_max_position_embeddings")
-            lengths += [value] if isinstance(value, int) and value > 0 else []
-    return min(lengths, default=None)
+    for part in (rope, *rope.values()) if isinstance(rope, dict) else ():  # some have one for each kind of layer
+        kind = part.get("rope_type", part.get("type")) if isinstance(part, dict) else None
+        if kind in _CHANGING_ROPES:
+            value = part.get("original_max_position_embeddings") or config.get("original_max_position_embeddings")
+            yield (value if isinstance(value, int) and 0 < value < context_length else context_length), str(kind)
 
 
 def _ids(value: object) -> list[int]:

@@ -3,6 +3,7 @@
 What a configuration cannot tell is found by the engine's own proof (`model.port`) once the weights are there.
 """
 
+import re
 from collections.abc import Mapping
 
 from infinipot_cli.errors import UnsupportedModelError
@@ -44,6 +45,9 @@ _ELSEWISE = {
     "hunyuan_v1_moe": "Hunyuan norms its keys behind the rotation, so they cannot be renumbered exactly",
 }  # fmt: skip
 
+# Architectures that end in no text, as transformers calls them.
+_NO_TEXT = re.compile(r"(?:(?<!LMHead)Model|Encoder|For(?!CausalLM$|ConditionalGeneration$)[A-Z]\w*)$")
+
 
 def check_kind(name: str, config: dict[str, object]) -> None:
     """Refuse a model whose configuration says that it cannot use a pot.
@@ -56,7 +60,7 @@ def check_kind(name: str, config: dict[str, object]) -> None:
         UnsupportedModelError: with the reason.
     """
     kind = str(config.get("model_type", ""))
-    reason = ""
+    reason, hint = "", WANTED
     if kind in _ELSEWISE and not (kind == "falcon" and config.get("alibi")):
         reason = _ELSEWISE[kind]
     elif config.get("is_encoder_decoder"):
@@ -68,7 +72,8 @@ def check_kind(name: str, config: dict[str, object]) -> None:
     elif layers := layer_reason(config):  # of its text as well: that a model also sees pictures is not what is wrong
         reason = f"{_shown(kind)} {layers}"
     elif "vision_config" in config or "audio_config" in config:
-        reason = f"{_shown(kind)} reads pictures or sound beside text; its text-only version may work"
+        reason = f"{_shown(kind)} reads pictures or sound beside text"
+        hint = "a rotary decoder that reads text alone is wanted; some of these families have one, as Gemma 3 its 1B"
     elif kind in _ABSOLUTE:
         reason = f"{_ABSOLUTE[kind]} learns a place for every position, so entries cannot be renumbered"
     elif kind in _ALIBI or config.get("alibi"):
@@ -76,7 +81,7 @@ def check_kind(name: str, config: dict[str, object]) -> None:
     elif not _writes_text(config):
         reason = f"it is a {_architecture(config)}, which gives vectors or labels and writes no text"
     if reason:
-        raise UnsupportedModelError(f"{name} cannot use a pot: {reason}", hint=WANTED)
+        raise UnsupportedModelError(f"{name} cannot use a pot: {reason}", hint=hint)
 
 
 def layer_reason(config: Mapping[str, object]) -> str:
@@ -99,9 +104,10 @@ def _architecture(config: dict[str, object]) -> str:
 
 
 def _writes_text(config: dict[str, object]) -> bool:
-    """Whether the first architecture is a language model; a configuration that names none is given the chance."""
-    architecture = _architecture(config)
-    return not architecture or architecture.endswith(("ForCausalLM", "LMHeadModel", "ForConditionalGeneration"))
+    """Whether the first architecture may be a language model, by its name, or by the code that it brings."""
+    own_code = config.get("auto_map")
+    has_own = isinstance(own_code, Mapping) and "AutoModelForCausalLM" in own_code
+    return has_own or _NO_TEXT.search(_architecture(config)) is None
 
 
 def _shown(kind: str) -> str:

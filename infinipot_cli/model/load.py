@@ -4,7 +4,9 @@ This is the edge that calls transformers' loaders on files that anyone may have 
 becomes a `ModelError` here, with the cause attached.
 """
 
+import logging
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,8 +84,7 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         DeviceError: memory ran out, or what was asked for is not on this machine.
         UsageError: what was asked for needs a package, or would change the model.
     """
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    _be_quiet()
     loading = loading or Loading()
     device = choose_device(loading.device)
     if device.type != "cpu":
@@ -97,7 +98,8 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         if embedded.is_embedded(files.folder) and rounding is None and not spread:
             model = embedded.build(files.folder, dtype, choose_attention(loading.attention, device, dtype))
         if model is None:
-            model, missing = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
+            with warnings.catch_warnings(action="ignore"):  # of formats that torch reads all the same
+                model, missing = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
         if not spread and rounding is None:
             model = model.to(device)
         model = model.eval().requires_grad_(False)
@@ -122,6 +124,12 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
     )
 
 
+def _be_quiet() -> None:
+    """What is wrong is an exception as well, and that is told in one line."""
+    transformers.logging.set_verbosity(logging.CRITICAL)
+    transformers.logging.disable_progress_bar()
+
+
 def accelerator() -> str:
     """What torch can compute on here."""
     if torch.cuda.is_available():
@@ -135,6 +143,7 @@ def tokenizer_json(files: ModelFiles) -> str:
     Raises:
         ModelError: the folder holds no tokenizer that can be converted.
     """
+    _be_quiet()
     try:
         more = {"gguf_file": files.gguf_file} if files.gguf_file else {}
         tokenizer = AutoTokenizer.from_pretrained(
@@ -245,6 +254,12 @@ def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
     if not files.gguf_file and (wrong := damage(files.folder)):
         hint = "git lfs pull in its folder" if "LFS" in wrong else "fetch the model again in full"
         return ModelError(f"{files.name} cannot be loaded: {wrong}", hint=hint, code="damaged_model")
+    if "Weights only load failed" in str(error):
+        return ModelError(
+            f"{files.name} cannot be loaded: its pickled files hold more than weights, which might run code",
+            hint="fetch its *.safetensors files; of pickled ones only those that hold nothing but weights are read",
+            code="damaged_model",
+        )
     if "trust_remote_code" in str(error):
         return ModelError(
             f"{files.name} needs code from its own folder to run, which infinipot does not do unasked",

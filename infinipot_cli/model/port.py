@@ -16,7 +16,7 @@ from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.device import is_exhausted
 from infinipot_cli.model.head import head
 from infinipot_cli.model.kinds import RECURRENT, layer_reason
-from infinipot_cli.model.rope import LayerRope, probe_rope, stable_length
+from infinipot_cli.model.rope import TOLERANCE, LayerRope, probe_rope, relative_error, stable_length
 
 HINT = "models of the Llama, Mistral, Qwen, Gemma, Phi and other rotary families work: infinipot bench families"
 
@@ -72,6 +72,7 @@ def port_of(model: PreTrainedModel) -> Port:
 
     Raises:
         UnsupportedModelError: with the reason.
+        ModelError: its weights are damaged.
     """
     known = _KNOWN.get(model)
     if known is None:
@@ -79,6 +80,8 @@ def port_of(model: PreTrainedModel) -> Port:
             known = _KNOWN[model] = _prove(model)
         except UnsupportedModelError as error:
             error.hint = error.hint or HINT
+            raise
+        except ModelError:
             raise
         except Exception as error:  # code of anybody's model: it may fail in any way
             if is_exhausted(error):
@@ -115,6 +118,7 @@ def _prove(model: PreTrainedModel) -> Port:
         raise UnsupportedModelError(f"{config.model_type} keeps {len(ropes)} caches for {len(windows)} layers")
     cached, state_width = _check_capture(model, len(windows))
     _check_head(model)
+    _check_causal(model)
     return Port(tuple(ropes), windows, cached[0].n_heads, int(config.vocab_size), context, cached, state_width)
 
 
@@ -166,3 +170,15 @@ def _check_head(model: PreTrainedModel) -> None:
     wanted = model(input_ids=ids, use_cache=False).logits[0].float()
     if not torch.allclose(head(model, states[0]), wanted, rtol=1e-3, atol=1e-3):
         raise UnsupportedModelError(f"the head of {model.config.model_type} needs more than the final hidden states")
+
+
+def _check_causal(model: PreTrainedModel) -> None:
+    """Refuse a model whose tokens see later ones: what it makes of a text depends on how much is read at once."""
+    ids = torch.arange(2, 10, device=model.device)[None] % model.config.get_text_config(decoder=True).vocab_size
+    others = torch.cat((ids[:, :4], ids[:, 4:].flip(1)), dim=1)
+    one, other = (body(model)(input_ids=each, use_cache=False).last_hidden_state for each in (ids, others))
+    one, other = one[:, :4].float(), other[:, :4].float()
+    if relative_error(one, other) > 10 * TOLERANCE.get(model.dtype, 3e-2):
+        raise UnsupportedModelError(
+            f"{model.config.model_type} lets tokens see later ones, so a text cannot be read in pieces"
+        )

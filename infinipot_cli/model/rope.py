@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache, PreTrainedModel
 
-from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.errors import ModelError, UnsupportedModelError
 from infinipot_cli.model.cache_name import handed
 
 PROBE_POSITIONS = (0, 1, 2, 3, 7, 19, 43, 101)
@@ -137,6 +137,7 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
 
     Raises:
         UnsupportedModelError: the keys are not a rotation of one vector.
+        ModelError: the weights hold what is no number.
     """
     valid = [place for place in (*PROBE_POSITIONS, *FAR_POSITIONS) if place < n_positions]
     positions, n_near = torch.tensor(valid, device=model.device), sum(place <= max(PROBE_POSITIONS) for place in valid)
@@ -147,8 +148,16 @@ def probe_rope(model: PreTrainedModel, n_positions: int) -> list[LayerRope]:
         .logits[:n_near]
         .float()
     )
+    if not bool(logits.isfinite().all()):
+        is_narrow = model.dtype is not torch.float32
+        raise ModelError(
+            f"{model.config.model_type} computes what is no number: its weights are damaged"
+            + (f", or too large for {str(model.dtype).removeprefix('torch.')}" if is_narrow else ""),
+            hint="fetch the model again in full" + (", or try --dtype float32" if is_narrow else ""),
+            code="damaged_model",
+        )
     tolerance = TOLERANCE.get(model.dtype, 3e-2)
-    if _error(logits, logits[:1].expand_as(logits)) > 10 * tolerance:
+    if relative_error(logits, logits[:1].expand_as(logits)) > 10 * tolerance:
         raise UnsupportedModelError(
             f"{model.config.model_type} adds absolute positions to its tokens, so its entries cannot be renumbered"
         )
@@ -216,7 +225,7 @@ def _fit(
         rope = LayerRope(inv_freq, interleaved, last, sign)
         straight = rope.rotate(stacked, positions, inverse=True)
         off = straight - straight[:, :1]
-        if _error(straight[:, :n_near], straight[:, :1].expand(-1, n_near, -1)) <= tolerance:
+        if relative_error(straight[:, :n_near], straight[:, :1].expand(-1, n_near, -1)) <= tolerance:
             fitting.append((float(off.norm()), rope))
     if fitting:
         return min(fitting, key=lambda fit: fit[0])[1]
@@ -226,8 +235,9 @@ def _fit(
 
 
 def _is_same(rows: Tensor, tolerance: float) -> bool:
-    return _error(rows, rows[:1].expand_as(rows)) <= tolerance
+    return relative_error(rows, rows[:1].expand_as(rows)) <= tolerance
 
 
-def _error(got: Tensor, wanted: Tensor) -> float:
+def relative_error(got: Tensor, wanted: Tensor) -> float:
+    """How far two tensors are apart, by the length of the second."""
     return float((got - wanted).norm() / wanted.norm().clamp(min=1e-9))

@@ -12,6 +12,15 @@ _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000  # as the safetensors library has it
 
 
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file only names another, which Git LFS has not fetched."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_LFS_POINTER)) == _LFS_POINTER
+    except OSError:
+        return False
+
+
 def damage(folder: Path) -> str:
     """The first file of weights that is not whole and what is wrong with it, in a few words; empty if all are whole."""
     for path in sorted(folder.glob("*.safetensors")):

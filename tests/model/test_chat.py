@@ -75,6 +75,16 @@ def test_a_template_that_fails_says_where_it_stands_in_one_line() -> None:
     assert "chat_template.jinja" in caught.value.hint
 
 
+def test_a_template_that_wants_a_system_message_says_how_to_give_one() -> None:
+    template = (
+        "{% if messages[0]['role'] != 'system' %}{{ raise_exception('a system message is required') }}{% endif %}"
+    )
+    with pytest.raises(ModelError, match="a system message is required") as caught:
+        chat_frame(template + CHATML, SPECIAL)
+    assert caught.value.hint == "it wants a system message: --system TEXT"
+    assert chat_frame(template + CHATML, SPECIAL, system=True).behind_system is not None
+
+
 def test_a_model_that_can_think_is_told_to_answer() -> None:
     assert chat_frame(CHATML, SPECIAL).suffix.endswith("</think>")
 

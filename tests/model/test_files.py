@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from infinipot_cli.errors import ModelError
+from infinipot_cli.errors import ModelError, PotSizeError
 from infinipot_cli.model import catalog
 from infinipot_cli.model.files import describe
+from infinipot_cli.plan import Prompt, make_plan
+from infinipot_cli.settings import PotRequest
 
 
 def folder_with(tmp_path: Path, **files: object) -> Path:
@@ -55,6 +57,37 @@ def test_a_rotation_that_changes_with_length_limits_the_context(
 ) -> None:
     config = {"max_position_embeddings": 131072, **rope}
     assert describe("x", folder_with(tmp_path, config_json=config)).context_length == length
+
+
+@pytest.mark.parametrize(
+    ("rope", "context", "changing"),
+    [
+        ({"rope_type": "longrope", "original_max_position_embeddings": 128}, 128, "longrope"),
+        ({"rope_type": "dynamic", "factor": 2.0}, 2048, "dynamic"),
+        ({"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 128}, 2048, ""),
+    ],
+)
+def test_a_pot_too_large_is_told_what_it_is_too_large_for(
+    tmp_path: Path, rope: dict[str, object], context: int, changing: str
+) -> None:
+    folder = folder_with(tmp_path, config_json={"max_position_embeddings": 2048, "rope_parameters": rope})
+    found = describe("mine", folder)
+    assert (found.context_length, found.changing) == (context, changing)
+    request, prompt = PotRequest(4096), Prompt((1,), (2,), (3,))
+    with pytest.raises(PotSizeError) as caught:
+        make_plan(
+            prompt, request, model="mine", context_length=found.context_length, changing=found.changing,
+            capacity=4096, max_tokens=10,
+        )  # fmt: skip
+    why = f"at which mine changes its rotation ({changing})" if changing else "that mine was trained for"
+    assert caught.value.message.endswith(f"than the {context} tokens {why}")
+
+
+def test_what_git_lfs_has_not_fetched_says_so(tmp_path: Path) -> None:
+    folder_with(tmp_path, config_json="version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n")
+    with pytest.raises(ModelError) as caught:
+        describe("mine", tmp_path)
+    assert caught.value.hint == "git lfs pull in its folder"
 
 
 def test_of_several_chat_templates_the_default_is_taken(tmp_path: Path) -> None:

@@ -64,3 +64,17 @@ def test_falcon_with_alibi_is_refused_and_an_unknown_decoder_gets_its_chance(tmp
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "new", "architectures": ["NewForCausalLM"]}))
     (tmp_path / "model.safetensors").touch()
     assert describe("mine", tmp_path).name == "mine"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"architectures": ["MyModel"], "auto_map": {"AutoModelForCausalLM": "modeling_my.MyModel"}},
+        {"architectures": ["SuperLM"]},
+        {"architectures": ["GPT2LMHeadModel"]},
+    ],
+)
+def test_what_may_write_text_gets_its_chance(config: dict[str, object], tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "new", **config}))
+    (tmp_path / "model.safetensors").touch()
+    assert describe("mine", tmp_path).name == "mine"

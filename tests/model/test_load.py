@@ -1,5 +1,6 @@
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,32 @@ def test_code_in_a_model_folder_never_runs(model_copy: Path, monkeypatch: pytest
     with pytest.raises(ModelError):
         load(describe("x", model_copy))
     assert not sentinel.exists()
+
+
+def test_a_pickle_that_holds_more_than_weights_is_not_run(model_copy: Path, tmp_path: Path) -> None:
+    sentinel = tmp_path / "ran"
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (open, (str(sentinel), "w"))
+
+    (model_copy / "model.safetensors").unlink()
+    torch.save({"model.embed_tokens.weight": Evil()}, model_copy / "pytorch_model.bin", pickle_protocol=4)
+    with warnings.catch_warnings(action="error"), pytest.raises(ModelError, match="hold more than weights"):
+        load(describe("x", model_copy, allow_pickle=True))
+    assert not sentinel.exists()
+
+
+def test_what_is_wrong_with_a_tokenizer_is_one_error_and_no_log(
+    model_copy: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for path in model_copy.glob("tokenizer*"):
+        path.unlink()
+    (model_copy / "tokenizer.model").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="no tokenizer"):
+        tokenizer_json(describe("x", model_copy))
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
 
 
 def test_a_kind_that_transformers_does_not_know_is_named(model_copy: Path) -> None:

@@ -22,7 +22,7 @@ from transformers import (
     SmolLM3ForCausalLM,
 )
 
-from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.errors import ModelError, UnsupportedModelError
 from infinipot_cli.model.port import port_of
 from infinipot_cli.model.rope import LayerRope
 
@@ -66,6 +66,29 @@ def test_other_models_are_refused_with_the_reason(make: object, reason: str) -> 
     model: PreTrainedModel = make().eval()  # type: ignore[operator]
     with pytest.raises(UnsupportedModelError, match=reason):
         port_of(model)
+
+
+def test_a_model_whose_tokens_see_later_ones_is_refused() -> None:
+    config = Gemma3TextConfig(**SMALL, num_key_value_heads=1, head_dim=16, pad_token_id=0)
+    assert port_of(Gemma3ForCausalLM(config).eval())
+    config.use_bidirectional_attention = True
+    torch.manual_seed(1)
+    model = Gemma3ForCausalLM(config).eval()
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.25)
+    with pytest.raises(UnsupportedModelError, match="lets tokens see later ones"):
+        port_of(model)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_weights_that_are_no_numbers_are_said_to_be_damaged(dtype: torch.dtype) -> None:
+    model = LlamaForCausalLM(LlamaConfig(**SMALL, num_key_value_heads=1)).eval().to(dtype).requires_grad_(False)
+    model.model.layers[2].mlp.up_proj.weight[3, 4] = float("nan")
+    with pytest.raises(ModelError, match="computes what is no number: its weights are damaged") as caught:
+        port_of(model)
+    assert caught.value.code == "damaged_model"
+    assert ("--dtype float32" in caught.value.hint) == (dtype is torch.float16)
 
 
 @pytest.mark.parametrize("problem", [AttributeError("'NoneType' object has no attribute 'shape'\nmore"), KeyError()])
