@@ -56,6 +56,9 @@ def original(inputs: Sequence[Input], name: str) -> tuple[str, str]:
     """
     stored = next((one.document.stored for one in inputs if _is_stored(one.document, name)), None)  # type: ignore[attr-defined]
     path = stored.path if stored is not None and stored.path else name
+    was_file = name != STDIN_NAME and (stored is None or stored.path != "")
+    if was_file and not Path(path).exists():
+        return "", f"there is no file {path} any more"
     if name == STDIN_NAME or not Path(path).is_file():
         return "", f"{name} cannot be read a second time; save it to a file"
     if stored is not None and fate_of(stored) == "changed":

@@ -88,7 +88,8 @@ def test_a_stored_pot_is_verified_where_its_document_was(
     monkeypatch.chdir(there)
     assert json.loads(run(*words).stdout)["verified"] == at_home
     (here / "short.txt").write_text("Now it says something else, and more of it.")
-    for wanted, change in (("was changed after it was read", None), ("cannot be read a second time", "gone")):
+    is_gone = f"there is no file {here / 'short.txt'} any more"
+    for wanted, change in (("was changed after it was read", None), (is_gone, "gone")):
         if change:
             (here / "short.txt").unlink()
             (there / "short.txt").unlink()
@@ -96,6 +97,16 @@ def test_a_stored_pot_is_verified_where_its_document_was(
         assert done.exit_code == 0
         told = json.loads(done.stdout)
         assert told["answer"] and wanted in told["verified"]["reason"]
+
+
+def test_a_pot_of_standard_input_is_not_verified_and_no_file_is_missed(
+    tmp_path: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    read = run("read", "-", "--save-pot", "one", *SMALL[:2], *model, stdin=b"The pass key is 71432.")
+    assert read.exit_code == 0, read.output
+    told = json.loads(run("ask", "@one", "Which?", "-n", "8", "--verify", "--json").stdout)
+    assert told["verified"]["reason"].endswith("cannot be read a second time; save it to a file")
 
 
 def test_a_second_look_that_fails_leaves_the_answer(
