@@ -1,12 +1,14 @@
 """What a run says about itself beside its answer: what is read, and how."""
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from infinipot_cli.display.console import say
-from infinipot_cli.display.summary import counted, duration, grouped, size
+from infinipot_cli.display.summary import age, counted, duration, grouped, size
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, distills, label, listed
+from infinipot_cli.pots.originals import fate_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 
@@ -103,3 +105,14 @@ def few_of(documents: Iterable[str]) -> str:
     if len(names) > _MOST_NAMES:
         return f"{names[0]} and {len(names) - 1} more documents"
     return ", ".join(names)
+
+
+def since_read(name: str) -> str:
+    """What follows the names of a stored pot's documents: how old the reading is, and if they are gone since."""
+    header = header_of(name)
+    told = f", read {age(max(0.0, time.time() - header.created))}"
+    fates = {source.path: fate_of(source) for source in header.sources}
+    n_gone = [*fates.values()].count("gone")
+    if not n_gone:
+        return told
+    return f"{told}, gone since" if n_gone == len(fates) else f"{told}, {n_gone} of {len(fates)} gone since"

@@ -16,7 +16,15 @@ from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers
-from infinipot_cli.commands.remarks import names_of, pot_line, say_details, say_passes, say_read_for, work_line
+from infinipot_cli.commands.remarks import (
+    names_of,
+    pot_line,
+    say_details,
+    say_passes,
+    say_read_for,
+    since_read,
+    work_line,
+)
 from infinipot_cli.commands.remember import Told, remember
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
@@ -184,6 +192,8 @@ class Reply:
             self._has_read = True
             plan = reading.plan
             names, model = names_of(reading), self._session.files.name
+            if self._pot is not None and not sources:
+                names += since_read(self._pot)
             say(
                 self._console,
                 f"{names} → {pot_line(plan)} · {model}",

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,28 @@ def test_a_document_that_changed_since_is_said(
     assert [source["size"] for source in shown] == [story.stat().st_size - 15, story.stat().st_size]
     story.unlink()
     assert state() == "source gone"
-    assert run("ask", "@one", "Who?", "-n", "4").exit_code == 0
+    for command in (["ask", "@one", "Who?", "-n", "4"], ["chat", "@one"]):
+        done = run(*command)
+        assert done.exit_code == 0
+        assert re.match(rf"{story.name}, {story}, read \d+ s ago, gone since → pot of", done.stderr), done.stderr
+
+
+def test_a_stored_pot_says_its_age_and_how_many_of_its_documents_are_gone(
+    tmp_path: Path, story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("The wind rose.", "utf-8")
+    stored = ["--save-pot", "two", *SMALL[:4], "-m", str(tiny_model)]
+    assert run("read", str(story), str(other), *stored).exit_code == 0
+    at = time.time()
+    monkeypatch.setattr(time, "time", lambda: at + 3 * 86_400 + 60)
+    line = f"{story}, {other}, read 3 days ago"
+    assert run("ask", "@two", "Who?", "-n", "4").stderr.startswith(f"{line} → pot of")
+    other.unlink()
+    assert run("ask", "@two", "Who?", "-n", "4").stderr.startswith(f"{line}, 1 of 2 gone since → pot of")
+    # what is read on makes a new reading, whose age says nothing
+    story.with_name("more.txt").write_text("And fell.", "utf-8")
+    assert "days ago" not in run("read", str(story.with_name("more.txt")), "--pot", "two").stderr
 
 
 def test_another_model_damage_and_absence_end_with_6(tmp_path: Path, story: Path, tiny_model: Path) -> None:
