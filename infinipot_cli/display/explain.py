@@ -101,7 +101,7 @@ def longest_gap(report: Report) -> str:
 
 def facts(report: Report, part: Part, also: str = "") -> str:
     """What is known of a part, on one line that begins with its place, and with what else says where that is."""
-    return safe_line(f"{place_of(report, part)}{also}   {part.told}")
+    return safe_line(f"{place_of(report, part)}{also}   {part.told(is_answered=report.is_answered)}")
 
 
 def text_of(report: Report, wanted: str) -> Iterator[str]:

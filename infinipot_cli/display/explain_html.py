@@ -88,7 +88,7 @@ def _lines(report: Report) -> Iterator[str]:
     if width > 1:
         yield f'<p class="legend">Up to {width} neighbouring stretches are shown as one, with their mean.</p>'
     for number, part in enumerate(report.parts):
-        yield from _section(number, part, len(report.parts), width, several=report.is_of_several)
+        yield from _section(report, number, part, width)
     if report.is_answered:
         yield from _heads(report)
     yield "</body></html>"
@@ -131,12 +131,13 @@ def _cell(parts: Sequence[Part], layer: int, most: float) -> str:
     return f'<td style="background:rgba(var(--keep),{(share / most) ** 0.5:.2f})" title="{_text(title)}"></td>'
 
 
-def _section(number: int, part: Part, n_parts: int, width: int, *, several: bool) -> Iterator[str]:
+def _section(report: Report, number: int, part: Part, width: int) -> Iterator[str]:
     before = f'<a href="#p{number - 1}">previous</a>' if number else ""
-    after = f'<a href="#p{number + 1}">next</a>' if number + 1 < n_parts else ""
-    document = f' <span class="facts">{_text(part.path)}</span>' if several else ""
+    after = f'<a href="#p{number + 1}">next</a>' if number + 1 < len(report.parts) else ""
+    document = f' <span class="facts">{_text(part.path)}</span>' if report.is_of_several else ""
     yield f'<section id="p{number}"><h2>{_text(part.title)}{document}</h2>'
-    yield f'<div class="facts">{_text(part.told)} <span class="jump">{before} {after}</span></div>'
+    told = part.told(is_answered=report.is_answered)
+    yield f'<div class="facts">{_text(told)} <span class="jump">{before} {after}</span></div>'
     if part.fate:
         yield f'<div class="facts">{escape(part.fate)}</div>'
     yield f'<div class="text">{"".join(map(_span, mean_spans(part.spans, width)))}</div></section>'

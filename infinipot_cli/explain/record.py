@@ -110,14 +110,13 @@ class Part:
         """Mean share of slots that hold a token of it."""
         return sum(self.kept)
 
-    @property
-    def told(self) -> str:
-        """What is known of it, without its title."""
+    def told(self, *, is_answered: bool) -> str:
+        """What is known of it, without its title; of an answer's attention nothing where there was none."""
         rules = by_rule([f"{100 * share:.3g} %" if share else "" for share in self.kept])
         rules = f" ({rules})" if rules else ""
-        attended = f"attended {100 * self.attended:.3g} %"
+        attended = f" · attended {100 * self.attended:.3g} %" if is_answered else ""
         cited = " · cited" if self.cited else ""
-        return f"kept {100 * self.share:.3g} % of {self.n_tokens} tokens{rules} · {attended}{cited}"
+        return f"kept {100 * self.share:.3g} % of {self.n_tokens} tokens{rules}{attended}{cited}"
 
     @property
     def title(self) -> str:

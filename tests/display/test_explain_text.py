@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.display.explain import lines_between, text_of
+from infinipot_cli.display.explain import lines_between, overview, text_of
+from infinipot_cli.display.explain_html import html_report
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.record import Part, Report, Span
 
@@ -74,3 +75,11 @@ def test_pages_and_chapters_are_called_as_sources_call_them() -> None:
     chapter = part(plain("text"), page=4, label="The Island", kind="epub")
     assert next(text_of(report(chapter), "4")).startswith("ch. 4 “The Island”   kept")
     assert next(text_of(report(replace(chapter, label=None)), "4")).startswith("ch. 4   kept")
+
+
+def test_attention_is_told_of_an_answer_alone() -> None:
+    alone = report(part(plain("text"), page=1))
+    asked = replace(alone, heads=((0.5,),), copying=((0.1,),))
+    for told in (" ".join(overview(alone)), *text_of(alone, "1"), html_report(alone)):
+        assert "attended" not in told
+    assert "attended 0 %" in next(text_of(asked, "1")) and "attended 0 %" in html_report(asked)
