@@ -123,7 +123,7 @@ def text_of(report: Report, wanted: str) -> Iterator[str]:
             if part.fate:
                 yield part.fate
         if stretches[0].lines is None:
-            yield _marked(stretches[0].spans)
+            yield _marked(stretches[0].spans).rstrip("\n")  # the blank lines in front of the next page
         else:
             spans = (span for part in stretches for span in lines_between(part, *_range(wanted)))
             yield _marked(spans).removesuffix("\n")

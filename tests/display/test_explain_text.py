@@ -83,3 +83,11 @@ def test_attention_is_told_of_an_answer_alone() -> None:
     for told in (" ".join(overview(alone)), *text_of(alone, "1"), html_report(alone)):
         assert "attended" not in told
     assert "attended 0 %" in next(text_of(asked, "1")) and "attended 0 %" in html_report(asked)
+
+
+def test_nothing_stands_between_a_page_and_the_key_to_its_marks() -> None:
+    pages = [part([*plain("\nA line.\n\n"), Span(f"end{tail}", (0.9, 0.0, 0.0, 0.0, 0.0), 0.0)], page=number)
+             for number, tail in ((1, "\n\n"), (2, ""))]  # fmt: skip
+    for number in "12":
+        _, text, key = text_of(report(*pages), number)
+        assert text == "\nA line.\n\n‹end›" and key.startswith("‹ ›")
