@@ -69,7 +69,7 @@ def _leaned_on(report: Report) -> Iterator[str]:
     yield "attended most"
     for part in sorted(report.parts, key=lambda part: -part.attended)[:_TOP]:
         if part.attended:
-            yield f"  {facts(report, part)}"
+            yield from _with_fate(report, part)
     yield ""
     yield "passages the answer leaned on"
     for passage in report.passages[:_TOP]:
@@ -84,7 +84,13 @@ def _kept_most(report: Report) -> Iterator[str]:
     yield "kept most"
     for part in sorted(report.parts, key=lambda part: -part.share)[:_TOP]:
         if part.share:
-            yield f"  {facts(report, part)}"
+            yield from _with_fate(report, part)
+
+
+def _with_fate(report: Report, part: Part) -> Iterator[str]:
+    yield f"  {facts(report, part)}"
+    if part.fate:
+        yield f"      {part.fate}"
 
 
 def place_of(report: Report, what: Part | Passage) -> str:

@@ -102,7 +102,8 @@ class Part:
         told_of = [loss for loss in self.evicted if loss[1] >= _LEAST_LOSS]
         largest = sorted(sorted(told_of, key=lambda loss: -loss[1])[:MOST_LOSSES])
         rest = sum(share for _, share in self.evicted) - sum(share for _, share in largest)
-        told = ", ".join(f"{100 * share:.0f} % in distillation {cycle}" for cycle, share in largest)
+        told = ", ".join(f"{100 * share:.0f} % in {cycle}" for cycle, share in largest)
+        told = told.replace(" in ", " in distillation ", 1)
         return told and f"evicted: {told}" + (f", {100 * rest:.0f} % in others" if rest >= _LEAST_LOSS else "")
 
     @property

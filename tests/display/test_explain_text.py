@@ -91,3 +91,17 @@ def test_nothing_stands_between_a_page_and_the_key_to_its_marks() -> None:
     for number in "12":
         _, text, key = text_of(report(*pages), number)
         assert text == "\nA line.\n\n‹end›" and key.startswith("‹ ›")
+
+
+@pytest.mark.parametrize("heads", [(), ((0.5,),)])
+def test_the_overview_says_in_which_distillation_each_page_that_it_names_lost_most(
+    heads: tuple[tuple[float, ...], ...],
+) -> None:
+    losses = ((3, 0.4), (4, 0.3), (9, 0.1), (11, 0.06), (12, 0.05), (13, 0.03), (14, 0.001))
+    lost = part(plain("text"), page=4, kept=(0.05, 0.0, 0.0, 0.0, 0.0), attended=0.5, evicted=losses)
+    whole = part(plain("more"), page=5, kept=(1.0, 0.0, 0.0, 0.0, 0.0), attended=0.5)
+    lines = [*overview(replace(report(lost, whole), heads=heads, copying=heads))]
+    (place,) = (number for number, line in enumerate(lines) if line.startswith("  p. 4 "))
+    fate = "evicted: 40 % in distillation 3, 30 % in 4, 10 % in 9, 6 % in 11, 8 % in others"
+    assert lines[place + 1].strip() == fate
+    assert [line for line in lines if "evicted" in line] == [lines[place + 1]]
