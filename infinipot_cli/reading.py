@@ -94,7 +94,7 @@ class Reading(Answers):
             reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
             self._pot = reader.pot
             if self.evictions is not None:
-                self.evictions.begin(self.trail, self.pot.origins)
+                self.evictions.begin(self.trail, self.pot.origins, self.pot.n_cycles)
             meter = Meter(self.inputs, n_tokens=self.pot.n_seen - len(plan.prompt.prefix_ids))
             for lookout in self._lookouts if is_first else ():  # a stored pot was read before, as far as is remembered
                 lookout.see(self.trail.blocks)

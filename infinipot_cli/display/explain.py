@@ -128,6 +128,8 @@ def text_of(report: Report, wanted: str) -> Iterator[str]:
             yield facts(report, part, f" (page {part.page} of the file)" if printed else "")
             if part.fate:
                 yield part.fate
+        if not number and (told := unrecorded(report)):
+            yield told
         if stretches[0].lines is None:
             yield _marked(stretches[0].spans).rstrip("\n")  # the blank lines in front of the next page
         else:
@@ -222,9 +224,19 @@ def _marks(values: list[bool]) -> str:
     return "|" + "".join("^" if value else " " for value in _squeezed([float(value) for value in values])) + "|"
 
 
+def unrecorded(report: Report) -> str:
+    """That a stored pot does not say what was evicted when; empty where that is known."""
+    if not report.n_unrecorded:
+        return ""
+    passes = counted(report.n_unrecorded, "distillation")
+    return f"the pot was stored after {passes}; what each evicted is not recorded"
+
+
 def _passes(report: Report) -> Iterator[str]:
-    if report.passes:
+    if report.passes or report.n_unrecorded:
         yield ""
+    if told := unrecorded(report):
+        yield told
     if passes := report.reading_passes:
         dropped, last = sum(done.n_before - done.n_held for done in passes), passes[-1]
         yield (

@@ -7,7 +7,7 @@ document cannot act in the reader's browser.
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from infinipot_cli.display.explain import agreement, facts, longest_gap, place_of
+from infinipot_cli.display.explain import agreement, facts, longest_gap, place_of, unrecorded
 from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.summary import counted, grouped, percent
@@ -181,6 +181,7 @@ def _facts(report: Report) -> str:
         f" first third {first}, middle {middle}, last {last}."
         + (f" Longest gap: {gap}." if gap else "")
         + (f" {counted(len(passes), 'distillation')} dropped {dropped} entries of each slot." if passes else "")
+        + (f" {told[0].upper()}{told[1:]}." if (told := unrecorded(report)) else "")
         + (f" Agreement: {agreement(report)}." if report.agreement else "")
     )
 

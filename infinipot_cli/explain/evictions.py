@@ -24,13 +24,19 @@ class _Held:
 
 
 class Evictions:
-    """Watches a pot from distillation to distillation."""
+    """Watches a pot from distillation to distillation.
+
+    Attributes:
+        n_unseen: distillations that were over before it began.
+    """
 
     def __init__(self) -> None:
+        self.n_unseen = 0
         self._blocks: dict[int, _Held] = {}
 
-    def begin(self, trail: Trail, origins: Tensor) -> None:
-        """Take a stored pot as it is: what was evicted before is not known."""
+    def begin(self, trail: Trail, origins: Tensor, n_cycles: int) -> None:
+        """Take a stored pot as it is: what its distillations evicted before is not known."""
+        self.n_unseen = n_cycles
         n_slots = origins.shape[0] * origins.shape[1]
         for block, count in zip(trail.blocks, held_counts(origins, trail.edges), strict=True):
             self._blocks[block.origin] = _Held(count / (len(block.ids) * n_slots))

@@ -153,7 +153,7 @@ class Report:
         parts: pages or stretches of lines, in reading order.
         passages: sentences that the answer attended to, the most important first.
         cited: those that became sources.
-        passes: the distillations.
+        passes: the distillations, but for those before the pot was stored.
         heads: attention of each layer and query head to the documents, as a share of its rows.
         copying: the part of it that lay on the very token that was then chosen.
         agreement: for each layer the share of what the pot held that is also among as many entries which the answer's
@@ -161,6 +161,7 @@ class Report:
             checked.
         thirds: share kept of the first, middle and last third of the tokens, wherever parts begin and end.
         silent_pages: what is to be said of pages that gave no text, by number and label.
+        n_unrecorded: distillations before the pot was stored, of which it is not known what they evicted.
     """
 
     question: str
@@ -177,6 +178,7 @@ class Report:
     agreement: tuple[float, ...] | None = None
     thirds: tuple[float, float, float] = (0.0, 0.0, 0.0)
     silent_pages: Mapping[str, str] = field(default_factory=dict)
+    n_unrecorded: int = 0
 
     @property
     def is_answered(self) -> bool:
@@ -253,6 +255,7 @@ class Report:
             "passages": [passage.to_record() for passage in self.passages],
             "sources": [passage.to_record() for passage in self.cited],
             "passes": [asdict(done) for done in self.passes],
+            "unrecorded": self.n_unrecorded,
             "heads": {"attended": self.heads, "copied": self.copying},
             "agreement": self.agreement,
         }

@@ -72,6 +72,7 @@ def make_report(
         heads=_by_head(attended.total * inside, rows),
         copying=_by_head(attended.copied * inside, rows),
         thirds=_thirds(held.origins, first, end),
+        n_unrecorded=evictions.n_unseen if evictions else 0,
     )
 
 

@@ -163,6 +163,33 @@ def test_a_stored_pot_is_explained_without_its_documents(
     assert "What the pot holds" in page.read_text()
 
 
+def test_what_a_stored_pot_has_evicted_is_said_to_be_unrecorded(
+    tmp_path: Path, story: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    direct = json.loads(run("explain", str(story), "Which?", *SMALL, *model, "--json").stdout)
+    assert direct["unrecorded"] == 0
+    assert "is not recorded" not in run("explain", str(story), "Which?", *SMALL, *model).stdout
+    assert run("read", str(story), "--save-pot", "story", *SMALL[:2], *model).exit_code == 0
+    n_passes = json.loads(run("pots", "show", "story", "--json").stdout)["pot"]["numbers"]["n_cycles"]
+    line = f"the pot was stored after {n_passes} distillations; what each evicted is not recorded"
+    page = tmp_path / "pot.html"
+    for words in (["@story"], ["@story", "--page", "1"], ["@story", "--page", "1-9999"], ["@story", "Which?"]):
+        assert run("explain", *words).stdout.splitlines().count(line) == 1, words
+    assert run("explain", "@story", "--html", str(page)).exit_code == 0
+    assert line[1:] in page.read_text()
+    told = json.loads(run("explain", "@story", "--json").stdout)
+    assert told["unrecorded"] == n_passes and not any(part["evicted"] for part in told["parts"])
+    # what is read into it is seen again, and numbered on
+    read_on = json.loads(run("explain", "@story", str(story), "Which?", "-n", "5", "--json").stdout)
+    assert read_on["unrecorded"] == n_passes
+    cycles = {cycle for part in read_on["parts"] for cycle, _ in part["evicted"]}
+    assert cycles and min(cycles) > n_passes
+    (tmp_path / "short.txt").write_text("The pass key is 71432.")
+    assert run("read", str(tmp_path / "short.txt"), "--save-pot", "short", *SMALL[:2], *model).exit_code == 0
+    assert "is not recorded" not in run("explain", "@short").stdout, "nothing was evicted"
+
+
 def test_everything_is_kept_and_nothing_judged_where_the_pot_is_large_enough(tmp_path: Path, model: list[str]) -> None:
     path = tmp_path / "short.txt"
     path.write_text("The pass key is 71432.")
