@@ -12,7 +12,7 @@ from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import counted, grouped, percent
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.record import Part, Report, Span
+from infinipot_cli.explain.record import RULES, Part, Pass, Report, Span
 
 STRONG, WEAK = 0.75, 0.25
 _STRIP = 60
@@ -244,7 +244,18 @@ def _passes(report: Report) -> Iterator[str]:
             f" last at token {last.n_seen}, {last.n_before} to {last.n_held}"
         )
     for done in report.passes[len(passes) :]:
-        yield f"room made for the question: {done.n_before} entries to {done.n_held} in each slot"
+        yield _room_made(report, done)
+
+
+def _room_made(report: Report, done: Pass) -> str:
+    """What the last distillation made room for."""
+    if any(part.kept[RULES.index("reread")] for part in report.parts):
+        return (
+            f"passages with the question's words were read again in full: beside them {done.n_held} of"
+            f" {done.n_before} entries stayed in each slot"
+        )
+    n_dropped = done.n_before - done.n_held
+    return f"{n_dropped} of {done.n_before} entries were dropped from each slot, to make room for the question"
 
 
 def _heads(report: Report) -> Iterator[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from infinipot_cli.display.explain import lines_between, overview, text_of
 from infinipot_cli.display.explain_html import html_report
 from infinipot_cli.errors import UsageError
-from infinipot_cli.explain.record import Part, Report, Span
+from infinipot_cli.explain.record import Part, Pass, Report, Span
 
 NOTHING = (0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -105,3 +105,13 @@ def test_the_overview_says_in_which_distillation_each_page_that_it_names_lost_mo
     fate = "evicted: 40 % in distillation 3, 30 % in 4, 10 % in 9, 6 % in 11, 8 % in others"
     assert lines[place + 1].strip() == fate
     assert [line for line in lines if "evicted" in line] == [lines[place + 1]]
+
+
+def test_what_the_question_made_room_for_is_said_in_words() -> None:
+    reading, last = Pass(1, 5, 400, 200), Pass(2, 12, 316, 2)
+    asked = replace(report(part(plain("text"), page=1)), heads=((0.5,),), copying=((0.1,),), passes=(reading, last))
+    again = replace(asked, parts=(part(plain("text"), page=1, kept=(0.1, 0.0, 0.0, 0.2, 0.0)),))
+    assert "314 of 316 entries were dropped from each slot, to make room for the question" in [*overview(asked)]
+    (line,) = (line for line in overview(again) if line.startswith("passages with"))
+    assert line.endswith("beside them 2 of 316 entries stayed in each slot")
+    assert not any(line.startswith(("passages with", "314")) for line in overview(replace(again, passes=(reading,))))
