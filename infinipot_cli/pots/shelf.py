@@ -44,25 +44,27 @@ def cached_folder() -> Path:
 def is_file_name(name: str) -> bool:
     """Whether a pot is named by its file, such as `./book.pot`, and not by its place on the shelf."""
     plain = name.removeprefix(MARK)
-    return plain.endswith(SUFFIX) and ("/" in plain or os.sep in plain) and "\0" not in plain
+    return ("/" in plain or os.sep in plain) and "\0" not in plain
 
 
 def path_of(name: str) -> Path:
     """The file of a pot, whether it is there or not.
 
     Args:
-        name: with or without the `@` in front; a path if it has a folder and ends in `.pot`.
+        name: with or without the `@` in front; a path if it has a folder.
 
     Raises:
         UsageError: no pot can have this name.
     """
     plain = name.removeprefix(MARK)
     if is_file_name(plain):
-        return Path(plain).expanduser()
+        return Path(os.path.expanduser(plain))
     if not OWN_NAME.fullmatch(plain) or plain.endswith(SUFFIX):
         raise UsageError(
             f"{name!r} cannot be the name of a pot",
-            hint="letters, digits, '.', '_' and '-', such as @contract-2024; or a file, such as ./contract.pot",
+            hint=f"the file of this name is ./{plain}"
+            if plain.endswith(SUFFIX)
+            else "a-z, A-Z, 0-9, '.', '_' and '-', such as @contract-2024; or a file, such as ./contract.pot",
         )
     return shelf_folder() / f"{plain}{SUFFIX}"
 
@@ -97,11 +99,15 @@ def new_unnamed() -> Path:
 
 
 def check_new_name(name: str) -> None:
-    """Refuse the names of readings that nobody has named.
+    """Refuse the names of readings that nobody has named, and files that do not look like pots.
 
     Raises:
         UsageError: it is one of these.
     """
+    if is_file_name(name) and not name.endswith(SUFFIX):  # a slip must not make, or take the place of, anything else
+        raise UsageError(
+            f"{name} cannot be the file of a new pot: it must end in {SUFFIX}", hint=f"{name.rstrip('/')}{SUFFIX}"
+        )
     taken = {LAST: "what was read last, whatever that is", STOPPED: "what Ctrl-C leaves"}
     if (meaning := taken.get(name.removeprefix(MARK))) is not None:
         raise UsageError(f"{MARK}{name.removeprefix(MARK)} is {meaning}", hint="take another name")

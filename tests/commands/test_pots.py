@@ -144,7 +144,7 @@ def test_another_model_damage_and_absence_end_with_6(tmp_path: Path, story: Path
     [
         (["ask", "x.txt", "@a", "@b", "Who?"], "one stored pot"),
         (["read", "x.txt"], "needs a name"),
-        (["read", "x.txt", "--save-pot", "../x"], "cannot be the name"),
+        (["read", "x.txt", "--save-pot", "../x"], "it must end in .pot"),
         (["ask", "x.txt", "Who?", "--save-pot", "a b"], "cannot be the name"),
         (["pots", "prune"], "say what may go"),
         (["pots", "prune", "--keep", "much"], "no size"),
@@ -210,6 +210,14 @@ def test_eight_bits_take_less_room_and_answer(story: Path, tiny_model: Path, hom
     ]
     assert run("pots", "import", exported.stdout.strip(), "--name", "again").stdout.strip() == "@again"
     assert run("pots", "list", "-q").stdout.split() == ["@again"]
+    other = str(home / "small.bin")
+    shutil.copy(exported.stdout.strip(), other)
+    for pot in (f"@{other}", other):
+        assert json.loads(run("pots", "show", pot, "--json").stdout)["pot"]["entries"] == "int8"
+    assert answer("ask", f"@{other}", "Who?", "-n", "5") == answer("ask", "@again", "Who?", "-n", "5")
+    assert run("ask", f"@{story}", "Who?").exit_code == 6
+    kept = run("pots", "rm", str(story))
+    assert (kept.exit_code, story.exists()) == (6, True), "what is no pot is not deleted"
     missing = run("pots", "import", str(home / "missing.pot"))
     assert (missing.exit_code, missing.stdout) == (3, "")
     assert missing.stderr.splitlines()[0] == f"error: {home / 'missing.pot'} does not exist"

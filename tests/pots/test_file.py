@@ -181,9 +181,12 @@ def test_names_that_no_pot_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from infinipot_cli.pots import shelf
 
     monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
-    for name in ("", "@", "a/b", "../x", ".hidden", "x" * 200, "a b", "a\n", "book.pot", "\u00e9"):
+    for name in ("", "@", "a/b\0", ".hidden", "x" * 200, "a b", "a\n", "book.pot", "\u00e9"):
         with pytest.raises(InfinipotError):
             shelf.path_of(name)
+    with pytest.raises(UsageError) as raised:
+        shelf.path_of("@book.pot")
+    assert raised.value.hint == "the file of this name is ./book.pot"
     assert shelf.names() == []
     for name in ("b", "@a-1.x"):
         file.write(shelf.path_of(name), HEADER, state())
@@ -205,6 +208,17 @@ def test_names_that_no_pot_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [pot.name for pot in shelf.prune(days=1)] == ["c"]
     assert len(shelf.prune(n_bytes=0)) == 2
     assert shelf.names() == []
+
+
+def test_a_pot_with_a_folder_in_its_name_is_a_file_and_a_new_one_ends_in_pot(tmp_path: Path) -> None:
+    from infinipot_cli.pots import shelf
+
+    for name in ("../x", "@./lab.bin", "a/b.pot", "~nobody-here/x"):
+        assert shelf.path_of(name) == Path(name.removeprefix("@"))
+    for name in ("../x", "./lab.bin", "/tmp/", "./x.pot/"):
+        with pytest.raises(UsageError, match=r"it must end in \.pot"):
+            shelf.check_new_name(name)
+    shelf.check_new_name("./x.pot")
 
 
 def test_what_ctrl_c_left_and_what_was_read_since_are_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
