@@ -8,6 +8,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
+from infinipot_cli.commands.words import STDIN
 from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, label
 
@@ -210,13 +211,25 @@ def prune(
 
 @app.command()
 def export(
-    name: Name, target: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, or a folder.")],
+    name: Name,
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A new file, a folder, or - for standard output.")
+    ],
     debug: options.Debug = False,
 ) -> None:  # fmt: skip
     """Copy a stored pot to a file, to carry it elsewhere.
 
     infinipot pots export book book.pot
+
+    infinipot pots export book - | ssh there infinipot pots import - --name book
     """
+    if str(target) == STDIN:
+        from infinipot_cli.commands.pot_pipes import check_piped, send
+        from infinipot_cli.pots.shelf import content
+
+        check_piped(name)
+        send(content(name))
+        return
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.output_file import check_named
     from infinipot_cli.pots.shelf import export as copy
@@ -227,7 +240,7 @@ def export(
 
 @app.command("import")
 def import_pot(
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="As pots export wrote it.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="As pots export wrote it; - is standard input.")],
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Its name here.")] = None,
     debug: options.Debug = False,
 ) -> None:
@@ -236,8 +249,15 @@ def import_pot(
     infinipot pots import book.pot
     """
     from infinipot_cli.display.listing import put
-    from infinipot_cli.pots.shelf import bring
+    from infinipot_cli.pots.shelf import bring, bring_stream
 
+    if str(source) == STDIN:
+        from infinipot_cli.commands.pot_pipes import received
+
+        if name is None:
+            raise UsageError("a pot that comes through standard input needs a name", hint="--name book")
+        put(f"@{bring_stream(received(), name)}")
+        return
     if not source.exists():
         raise DocumentError(
             f"{source} does not exist", hint="a file is wanted that infinipot pots export wrote", code="not_found"

@@ -57,7 +57,7 @@ def read_header(path: Path, name: str) -> Header:
         PotError: it is no pot, or a damaged one.
     """
     with _opened(path, name) as file:
-        return _header_of(_head(file, name), name)
+        return _header_of(_head(file, name, _size(file)), name)
 
 
 def read_all(path: Path, name: str) -> tuple[Header, bytes]:
@@ -67,9 +67,23 @@ def read_all(path: Path, name: str) -> tuple[Header, bytes]:
         PotError: it is missing, cut off, altered, or no pot at all.
     """
     with _opened(path, name) as file:
-        head = _head(file, name)
-        header = _header_of(head, name)
-        data = head + file.read()
+        return read_stream(file, name, _size(file))
+
+
+def read_stream(stream: IO[bytes], name: str, size: int | None = None) -> tuple[Header, bytes]:
+    """The same from an open stream, which may be a pipe; of what is no pot only the beginning is read.
+
+    Args:
+        stream: at its start.
+        name: what the user calls it.
+        size: of all of it in bytes, where that is known.
+
+    Raises:
+        PotError: it is cut off, altered, or no pot at all.
+    """
+    head = _head(stream, name, size)
+    header = _header_of(head, name)
+    data = head + stream.read()
     _check_sum(data, len(head), name)
     return header, data
 
@@ -135,11 +149,15 @@ def _opened(path: Path, name: str) -> Iterator[IO[bytes]]:
         raise PotError(f"pot {name} cannot be read: {reason}", code="damaged_pot") from error
 
 
-def _head(file: IO[bytes], name: str) -> bytes:
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _head(file: IO[bytes], name: str, size: int | None) -> bytes:
     """The length and the JSON in front of the tensors."""
-    start, size = file.read(8), os.fstat(file.fileno()).st_size
+    start = file.read(8)
     length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-    if not 2 <= length <= min(_LARGEST_HEADER, size - 8):
+    if not 2 <= length <= _LARGEST_HEADER or (size is not None and length > size - 8):
         raise PotError(f"{name} is no pot, or a damaged one", hint=_AGAIN, code="damaged_pot")
     return start + file.read(length)
 

@@ -6,10 +6,11 @@ import secrets
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.places import HOME_VARIABLE, OWN_NAME, cache_folder, data_folder, is_writable
-from infinipot_cli.pots.file import check_structure, read_all, read_header
+from infinipot_cli.pots.file import check_structure, read_all, read_header, read_stream
 from infinipot_cli.pots.header import Header
 from infinipot_cli.pots.replacing import put, sweep
 
@@ -256,16 +257,31 @@ def export(name: str, target: Path) -> Path:
     """Copy a pot to a file; into a folder under its own name.
 
     Raises:
-        OutputError: the target is there already, or cannot be written.
+        OutputError: the target is there already, in no folder, or cannot be written.
     """
     source = look(name).path
     own = f"{name.removeprefix(MARK)}{SUFFIX}" if not is_file_name(name) else source.name
     target = target / own if target.is_dir() else target
+    if not target.parent.is_dir():  # a slip must not make folders
+        raise OutputError(
+            f"there is no folder {target.parent}", hint="make it first, or name another", code="output_failed"
+        )
+    _put_new(target, content(name))
+    return target
+
+
+def content(name: str) -> bytes:
+    """The whole file of a pot.
+
+    Raises:
+        PotError: there is none of this name.
+        OutputError: it cannot be read.
+    """
+    source = look(name).path
     try:
-        _put_new(target, source.read_bytes())
+        return source.read_bytes()
     except OSError as error:
         raise OutputError(f"{source} cannot be read: {error.strerror or error}") from error
-    return target
 
 
 def bring(source: Path, name: str | None = None) -> str:
@@ -281,12 +297,34 @@ def bring(source: Path, name: str | None = None) -> str:
             f"{name} is a file and no name on the shelf",
             hint=f"--name {Path(name).name.removesuffix(SUFFIX)}; a pot file can be asked where it is: @{source}",
         )
-    target = path_of(name if name is not None else source.name.removesuffix(SUFFIX))
-    check_new_name(target.name.removesuffix(SUFFIX))
+    target = _new_place(name if name is not None else source.name.removesuffix(SUFFIX))
     _, data = read_all(source, str(source))
     check_structure(data, str(source))
     _put_new(target, data)
     return target.name.removesuffix(SUFFIX)
+
+
+def bring_stream(stream: IO[bytes], name: str) -> str:
+    """The same with what comes through a pipe, all of which is read before anything is written.
+
+    Raises:
+        PotError: it is no pot, or a damaged one.
+        UsageError: no pot can have this name.
+        OutputError: a pot of this name is there already.
+    """
+    if is_file_name(name):
+        raise UsageError(f"{name} is a file and no name on the shelf", hint=f"… > {name}")
+    target = _new_place(name)
+    _, data = read_stream(stream, "(standard input)")
+    check_structure(data, "(standard input)")
+    _put_new(target, data)
+    return target.name.removesuffix(SUFFIX)
+
+
+def _new_place(name: str) -> Path:
+    target = path_of(name)
+    check_new_name(name)
+    return target
 
 
 def _put_new(target: Path, data: bytes) -> None:

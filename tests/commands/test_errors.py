@@ -86,7 +86,6 @@ def mistakes(tmp_path: Path, tiny_model: Path, model_with_code: Path) -> dict[st
             "-o and --save-pot both name",
         ),
         "pot over another file": ([*ask, *model, "--save-pot", str(gettext)], 7, "messages.pot is there and is no pot"),
-        "pot copied to a stream": (["pots", "export", "book", "-"], 2, "is no file"),
         "no such folder to write to": ([*ask, *model, "-o", str(tmp_path / "no" / "x")], 7, "no/x"),
     }
 
@@ -133,7 +132,6 @@ NAMES = [
     "answer over the report",
     "pot over the answer",
     "pot over another file",
-    "pot copied to a stream",
     "no such folder to write to",
 ]
 

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.commands.pot_pipes import check_piped, received
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.replacing import put, sweep
@@ -113,6 +114,50 @@ def test_an_imported_pot_has_a_name_and_is_no_file(tmp_path: Path, home: Path) -
     (tmp_path / "lost.pot").symlink_to("nowhere.pot")
     with pytest.raises(OutputError, match="is there already"):
         shelf.export(str(tmp_path / "a.pot"), tmp_path / "lost.pot")
+
+
+def test_a_copy_makes_no_folder(tmp_path: Path, home: Path) -> None:
+    file.write(tmp_path / "a.pot", HEADER, state())
+    with pytest.raises(OutputError, match="there is no folder"):
+        shelf.export(str(tmp_path / "a.pot"), tmp_path / "none" / "x.pot")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_pot_goes_through_a_pipe(tmp_path: Path, home: Path) -> None:
+    path = shelf.shelf_folder() / "one.pot"
+    file.write(path, HEADER, state())
+
+    def run(*words: str, stdin: bytes = b"") -> Result:
+        return CliRunner().invoke(app, ["pots", *words], input=stdin)
+
+    sent = run("export", "@one", "-")
+    assert (sent.exit_code, sent.stdout_bytes, sent.stderr) == (0, path.read_bytes(), "")
+    taken = run("import", "-", "--name", "two", stdin=sent.stdout_bytes)
+    assert (taken.exit_code, taken.stdout) == (0, "@two\n")
+    assert path.with_name("two.pot").read_bytes() == sent.stdout_bytes
+    for stdin in (b"", b"y\n" * 9, sent.stdout_bytes[:-1], sent.stdout_bytes[:99], sent.stdout_bytes + b"x"):
+        refused = run("import", "-", "--name", "three", stdin=stdin)
+        assert (refused.exit_code, refused.stdout) == (6, ""), refused.output
+        assert "(standard input)" in refused.stderr
+    for words, code in ((["import", "-"], 2), (["import", "-", "--name", "./x.pot"], 2),
+                        (["import", "-", "--name", "last"], 2), (["import", "-", "--name", "two"], 7),
+                        (["export", "none", "-"], 6)):  # fmt: skip
+        refused = run(*words, stdin=sent.stdout_bytes)
+        assert (refused.exit_code, refused.stdout) == (code, ""), words
+    assert sorted(shelf.names()) == ["one", "two"]
+
+
+def test_no_pot_goes_to_or_comes_from_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    with os.fdopen(ours), os.fdopen(theirs, "w") as shown, os.fdopen(os.dup(theirs)) as typed:
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.stdout", shown)
+            with pytest.raises(UsageError, match="no text for a terminal"):
+                check_piped("one")
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.stdin", typed)
+            with pytest.raises(UsageError, match="no pot comes"):
+                received()
 
 
 def test_what_was_checked_is_what_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
