@@ -14,6 +14,7 @@ from infinipot_cli.policies import DEFAULT, POLICIES, label
 
 if TYPE_CHECKING:
     from infinipot_cli.pots.header import Header, StoredSource
+    from infinipot_cli.pots.shelf import Shelved
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -152,16 +153,20 @@ def rm(
 
     infinipot pots rm book
     """
-    from infinipot_cli.display.console import error_console, say
-    from infinipot_cli.display.summary import size
     from infinipot_cli.pots.shelf import look, remove
 
     meant = {look(name).path: name for name in names}  # all of them are there before the first goes
     for name in meant.values():
-        pot = remove(name)
-        held = ", ".join(dict.fromkeys(source.name for source in pot.header.sources)) if pot.header else ""
-        of = f" ({held})" if held else ""
-        say(error_console(settings.Color.AUTO), f"deleted @{pot.name}{of}, {size(pot.n_bytes)}", style="dim")
+        _say_deleted(remove(name))
+
+
+def _say_deleted(pot: "Shelved") -> None:
+    from infinipot_cli.display.console import error_console, say
+    from infinipot_cli.display.summary import size
+
+    held = ", ".join(dict.fromkeys(source.name for source in pot.header.sources)) if pot.header else ""
+    of = f" ({held})" if held else ""
+    say(error_console(settings.Color.AUTO), f"deleted @{pot.name}{of}, {size(pot.n_bytes)}", style="dim")
 
 
 @app.command()
@@ -184,7 +189,7 @@ def prune(
     ] = False,
     debug: options.Debug = False,
 ) -> None:
-    """Delete pots that were not used for long.
+    """Delete pots that were not used for long, and say what went.
 
     infinipot pots prune --days 30
 
@@ -192,21 +197,20 @@ def prune(
 
     infinipot pots prune --cached
     """
-    from infinipot_cli.display.listing import put
-    from infinipot_cli.display.summary import counted
     from infinipot_cli.pots import shelf
 
     if cached:
         from infinipot_cli.cached import prune as prune_cached
+        from infinipot_cli.display.listing import put
+        from infinipot_cli.display.summary import counted
 
         n_gone = prune_cached(days=days, n_bytes=0 if days is None and keep is None else keep)
         put(f"{counted(n_gone, 'reading')} deleted")
         return
     if days is None and keep is None:
         raise UsageError("say what may go: --days N, --keep SIZE or --cached", hint="infinipot pots prune --days 30")
-    gone = shelf.prune(days=days, n_bytes=keep)
-    if gone:
-        put("\n".join(f"@{pot.name}" for pot in gone))
+    for pot in shelf.prune(days=days, n_bytes=keep):
+        _say_deleted(pot)
 
 
 @app.command()

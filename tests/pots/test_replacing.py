@@ -160,6 +160,17 @@ def test_no_pot_goes_to_or_comes_from_a_terminal(monkeypatch: pytest.MonkeyPatch
                 received()
 
 
+def test_prune_says_what_went_as_rm_does(home: Path) -> None:
+    said = []
+    for words in (["rm", "one"], ["prune", "--keep", "0"]):
+        file.write(shelf.shelf_folder() / "one.pot", HEADER, state())
+        done = CliRunner().invoke(app, ["pots", *words])
+        assert (done.exit_code, done.stdout) == (0, "")
+        said.append(done.stderr)
+    assert said[0] == said[1] and said[0].startswith("deleted @one (")
+    assert shelf.names() == []
+
+
 def test_what_was_checked_is_what_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "a.pot"
     file.write(source, HEADER, state())
