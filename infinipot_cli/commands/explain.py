@@ -55,6 +55,7 @@ def explain(
     judging: CatalystOptions,
     max_tokens: options.MaxTokens = None,
     json: options.Json = False,
+    plain: options.Plain = False,
     quiet: options.Quiet = False,
     color: options.ColorWhen = settings.Color.AUTO,
     debug: options.Debug = False,
@@ -96,5 +97,7 @@ def explain(
 
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None
-    report, look = explained(made, sources, task, color=color, quiet=quiet, pins=pins.pins(), verify=verify, html=html)
-    show(report, look, page=page, html=html, json=json, pager=pager, quiet=quiet)
+    report, look = explained(
+        made, sources, task, color=color, quiet=quiet, plain=plain, pins=pins.pins(), verify=verify, html=html
+    )
+    show(report, look, page=page, html=html, json=json, pager=pager, quiet=quiet, plain=plain)

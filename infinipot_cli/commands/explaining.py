@@ -38,6 +38,7 @@ def explained(
     *,
     color: Color,
     quiet: bool,
+    plain: bool,
     pins: Pins,
     verify: bool = False,
     html: str | None = None,
@@ -50,6 +51,7 @@ def explained(
         task: one question; of several, the first; None reports on the pot alone.
         color: when to use colour.
         quiet: say nothing meanwhile.
+        plain: on a terminal too, say it as into a pipe.
         pins: what no distillation may drop.
         verify: whether the sources are read again and asked again.
         html: a file that will be written, and must be none of those that are read.
@@ -58,7 +60,7 @@ def explained(
         UsageError: it is one.
     """
     use_utf8()
-    console = error_console(color, quiet=quiet)
+    console = error_console(color, quiet=quiet, plain=plain)
     pot, words = split_pot(words)
     collected = collect(words, session.wishes) if words else None
     stored = [str(place_of(pot))] if pot is not None else []
@@ -155,8 +157,9 @@ def show(
     json: bool,
     pager: bool,
     quiet: bool,
+    plain: bool,
 ) -> None:
-    """Show a report, or write it, and say what a second look at its sources gave.
+    """Show a report, or write it, and say what a second look at its sources gave; plain ones as into a pipe.
 
     Raises:
         UsageError: there is no such page.
@@ -165,9 +168,9 @@ def show(
     text_of_page = page_lines(report, page) if page is not None else []
     if html is not None:
         write_html(report, html)
-        say(error_console(quiet=quiet), f"written to {html}", style="dim")
+        say(error_console(quiet=quiet, plain=plain), f"written to {html}", style="dim")
     if look is not None and not json:
-        tell_of(look, error_console(quiet=quiet))
+        tell_of(look, error_console(quiet=quiet, plain=plain))
     if json:
         lines = [safe_json(report.to_record() | ({"verified": look.to_record()} if look is not None else {}))]
     elif text_of_page:
@@ -176,7 +179,7 @@ def show(
         lines = [*([f"answer    {report.answer}"] if report.is_answered else []), *overview(report)]
     else:
         return
-    if not json and sys.stdout is not None and sys.stdout.isatty():
+    if not (json or plain) and sys.stdout is not None and sys.stdout.isatty():
         columns = shutil.get_terminal_size().columns
         paged("\n".join(lines if text_of_page else folded(lines, columns)), wanted=pager)
         return

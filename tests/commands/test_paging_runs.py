@@ -121,3 +121,14 @@ def test_a_reader_that_wants_one_line_gets_it_and_ends_a_long_list_quietly(home:
     assert done.stderr == ""
     first, code = done.stdout.splitlines()
     assert first.startswith("{" if flag else "7\t") and code == "141"
+
+
+def test_a_plain_report_is_on_a_terminal_what_it_is_in_a_pipe(
+    home: Path, pager: str, tmp_path: Path, story: Path, tiny_model: Path
+) -> None:
+    words = ["explain", str(story), "Who?", "-s", "400", "-n", "8", "-m", str(tiny_model)]
+    piped = subprocess.run([*PROGRAM, *words], capture_output=True, check=True, env=clean()).stdout.decode()
+    assert max(map(len, piped.splitlines())) > 80, "a terminal would fold it"
+    shown = on_a_terminal([*words, "--plain"], PAGER=pager)
+    assert shown.endswith(piped) and not re.search(ESCAPE, shown)
+    assert not (tmp_path / "flags").exists()
