@@ -213,7 +213,7 @@ def test_what_is_read_again_is_cited_where_it_stands(story: Path, tiny_model: Pa
         ("/why not", "stands alone"),
         ("/help me", "stands alone"),
         ("/save a b", "cannot be the name"),
-        ("/save ../x", "cannot be the name"),
+        ("/save ../x", "it must end in .pot"),
         ("/save ./none/x.pot", "there is no folder"),
         ("/save @", "cannot be the name"),
         ("/", "there is no /"),

@@ -123,14 +123,21 @@ def test_a_stored_pot_that_is_damaged_or_another_models_is_6(
 
 
 @pytest.mark.parametrize(
-    ("option", "missing", "hint"),
+    ("option", "missing", "hint", "locked"),
     [
-        ("-o", "missing/x.pot cannot be written: No such file or directory", ""),
-        ("--save-pot", "there is no folder missing", "make it first"),
+        ("-o", "missing/x.pot cannot be written: No such file or directory", "", "Permission denied"),
+        ("--save-pot", "there is no folder missing", "make it first", "locked cannot be written"),
     ],
 )
 def test_a_folder_that_is_missing_or_takes_no_file_is_7(
-    option: str, missing: str, hint: str, story: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    option: str,
+    missing: str,
+    hint: str,
+    locked: str,
+    story: Path,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("locked").mkdir(mode=0o500)
@@ -140,4 +147,4 @@ def test_a_folder_that_is_missing_or_takes_no_file_is_7(
     assert os.listdir("locked") == [] and not Path("missing").exists()
     if done.returncode == 77:
         pytest.skip("root cannot give up writing everywhere here")
-    check(done, 7, "output_failed", "Permission denied", "")
+    check(done, 7, "output_failed", locked, "")
