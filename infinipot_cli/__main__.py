@@ -82,7 +82,7 @@ def main() -> None:
         _leave_colour_out_of_pipes()
         _measure_columns()
         _join_marks()
-        from infinipot_cli.quick_imports import own_process, without_collecting
+        from infinipot_cli.startup.quick_imports import own_process, without_collecting
 
         with without_collecting():
             from infinipot_cli.app import app

@@ -14,7 +14,6 @@ from infinipot_cli.policies import DEFAULT, POLICIES, label
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header
-from infinipot_cli.quick_imports import import_libraries
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 from infinipot_cli.settings import (
@@ -28,6 +27,7 @@ from infinipot_cli.settings import (
     Quantization,
 )
 from infinipot_cli.sources import Input
+from infinipot_cli.startup.quick_imports import import_libraries
 from infinipot_cli.stored_documents import StoredDocument, asides, asides_of, stored_sources
 
 if TYPE_CHECKING:

@@ -19,7 +19,6 @@ from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.footprint import sized
 from infinipot_cli.plan import Plan, Prompt, Task, Turn, asked_ahead, make_plan, make_prompt
-from infinipot_cli.quick_imports import begin_loading, import_libraries, without_collecting
 from infinipot_cli.reading import Reading
 from infinipot_cli.settings import (
     ASK_TOKENS,
@@ -36,6 +35,7 @@ from infinipot_cli.settings import (
     prepare_environment,
 )
 from infinipot_cli.sources import Input
+from infinipot_cli.startup.quick_imports import begin_loading, import_libraries, without_collecting
 from infinipot_cli.templates import catalyst_name, load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_json
 

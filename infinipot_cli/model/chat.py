@@ -12,7 +12,7 @@ from typing import Any
 
 from infinipot_cli.endings import held_back
 from infinipot_cli.errors import ModelError
-from infinipot_cli.quick_imports import before_transformers, without_collecting
+from infinipot_cli.startup.quick_imports import before_transformers, without_collecting
 
 # Invisible separators and a word no template tests for; nothing that a template would trim or transform.
 SENTINEL = "\u2063DOC7f3a\u2063"

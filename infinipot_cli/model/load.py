@@ -24,7 +24,6 @@ from infinipot_cli.errors import (
     UsageError,
     is_foreign_failure,
 )
-from infinipot_cli.late_shapes import bring_in
 from infinipot_cli.model import embedded
 from infinipot_cli.model.device import (
     check_rounded,
@@ -42,10 +41,13 @@ from infinipot_cli.model.gguf import without_bars
 from infinipot_cli.model.kinds import WANTED
 from infinipot_cli.model.weights import damage
 from infinipot_cli.settings import SMALLEST_POT, Attention, Loading
+from infinipot_cli.startup.late_shapes import bring_in
 
 # What transformers says of a configuration, and of a class of models and an implementation of attention.
 _UNKNOWN_KIND = re.compile(r"model type `([^`]+)` but Transformers does not recognize")
 _LACKS_KERNEL = re.compile(r"does not support (?:an attention implementation|flash attention)", re.IGNORECASE)
+
+_LAYER = re.compile(r"^(?:\w+\.)?layers\.(\d+)\.self_attn\.")
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,12 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
     spread = spread_over_devices(files, device, loading.device)
     try:
         model: Any = None
-        missing: set[str] = set()
+        missing, unexpected = set[str](), set[str]()
         if embedded.is_embedded(files.folder) and rounding is None and not spread:
             model = embedded.build(files.folder, dtype, choose_attention(loading.attention, device, dtype))
         if model is None:
             with warnings.catch_warnings(action="ignore"):  # of formats that torch reads all the same
-                model, missing = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
+                model, missing, unexpected = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
         if not spread and rounding is None:
             model = model.to(device)
         model = model.eval().requires_grad_(False)
@@ -112,6 +114,13 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         raise ModelError(
             f"{files.name} is damaged: {len(missing)} weights are missing, {min(missing)} first",
             hint="fetch the model again in full",
+            code="damaged_model",
+        )
+    if n_more := _layers_beyond(unexpected, model.config.get_text_config(decoder=True)):
+        layers = "layer" if n_more == 1 else "layers"
+        raise ModelError(
+            f"{files.name} is damaged: its weights have {n_more} more {layers} than its config.json says",
+            hint="weights and configuration are of two models: fetch both again from one place",
             code="damaged_model",
         )
     return LoadedModel(
@@ -206,8 +215,8 @@ def memory_guard(what: str) -> Iterator[None]:
 
 def _from_pretrained(
     files: ModelFiles, loading: Loading, device: torch.device, dtype: torch.dtype, rounding: object, *, spread: bool
-) -> tuple[Any, set[str]]:
-    """Any model, and the names of the weights that its files lack."""
+) -> tuple[Any, set[str], set[str]]:
+    """Any model, and the names of the weights that its files lack, and of those that it has no place for."""
     bring_in()  # models are built on the device without memory
     source: dict[str, Any] = {"trust_remote_code": files.trust_remote_code, "local_files_only": True}
     if files.gguf_file:
@@ -244,7 +253,15 @@ def _from_pretrained(
                     hint="--attn eager, or leave --attn out",
                 ) from error
     model, report = loaded
-    return model, set(report["missing_keys"])
+    return model, set(report["missing_keys"]), set(report["unexpected_keys"])
+
+
+def _layers_beyond(names: set[str], config: Any) -> int:
+    """How many layers of a decoder are among weights that it has no place for; those that draft tokens do not count."""
+    if getattr(config, "num_nextn_predict_layers", None):
+        return 0
+    numbers = {int(found[1]) for name in names if (found := _LAYER.search(name))}
+    return sum(number >= int(config.num_hidden_layers) for number in numbers)
 
 
 def _translated(error: Exception, files: ModelFiles) -> InfinipotError:

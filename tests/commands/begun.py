@@ -143,7 +143,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
 def _import_all() -> None:
     """In the order in which the program does it."""
     import infinipot_cli.__main__
-    from infinipot_cli.quick_imports import import_libraries, own_process, without_collecting
+    from infinipot_cli.startup.quick_imports import import_libraries, own_process, without_collecting
 
     with without_collecting():
         import infinipot_cli.app

@@ -43,7 +43,7 @@ def test_nothing_of_a_command_is_imported_that_is_not_run() -> None:
 
 def test_markdown_is_there_for_whoever_wants_it() -> None:
     code = (
-        "import sys\nfrom infinipot_cli.quick_imports import own_process\nown_process()\n"
+        "import sys\nfrom infinipot_cli.startup.quick_imports import own_process\nown_process()\n"
         "from rich.markdown import Markdown\nprint('markdown_it' in sys.modules)\n"
         "made = Markdown('# Who?')\nprint('markdown_it' in sys.modules, type(made).__module__)\n"
         "from rich.markdown import Heading\nprint(type(Markdown('x')) is type(made))\n"

@@ -60,7 +60,7 @@ def test_what_is_not_as_expected_is_left_to_transformers(
 
 def test_it_is_brought_into_memory_without_what_only_other_models_need() -> None:
     program = (
-        "import sys\nfrom infinipot_cli.quick_imports import own_process\nown_process()\n"
+        "import sys\nfrom infinipot_cli.startup.quick_imports import own_process\nown_process()\n"
         "from infinipot_cli.session import Session\nSession().load()\n"
         "print(*(name for name in ('sympy', 'torch._dynamo.symbolic_convert', 'torch._prims') if name in sys.modules))"
     )

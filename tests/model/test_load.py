@@ -61,6 +61,16 @@ def test_a_missing_weight_is_an_error_and_never_random(model_copy: Path) -> None
         load(describe("x", model_copy))
 
 
+def test_more_layers_than_the_configuration_has_are_an_error_and_not_left_out(model_copy: Path) -> None:
+    edit(model_copy / "config.json", num_hidden_layers=1, layer_types=None)
+    with pytest.raises(ModelError, match="its weights have 1 more layer than its config"):
+        load(describe("x", model_copy))
+    weights = load_file(model_copy / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "layers.1." not in name}
+    save_file({**kept, "model.of_something_else": torch.zeros(1)}, model_copy / "model.safetensors", {"format": "pt"})
+    assert load(describe("x", model_copy)).model.config.num_hidden_layers == 1
+
+
 @pytest.mark.parametrize("size", [0, 7, 5000])
 def test_cut_off_weights_are_one_clear_error(model_copy: Path, size: int) -> None:
     path = model_copy / "model.safetensors"

@@ -11,7 +11,7 @@ import threading
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from infinipot_cli.late_shapes import is_tried
+from infinipot_cli.startup.late_shapes import is_tried
 
 # As torch loads them itself: what all of it shares first, for everyone to see.
 _SHARED, _ALL, _CUDA = "libtorch_global_deps.so", "libtorch_python.so", "libtorch_cuda.so"

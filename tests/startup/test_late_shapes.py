@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from infinipot_cli.late_shapes import SHAPES, bring_in, is_left_out
+from infinipot_cli.startup.late_shapes import SHAPES, bring_in, is_left_out
 
 only_where_tried = pytest.mark.skipif(not torch.__version__.startswith("2.13."), reason="torch is imported as it is")
 
 LEAN = (
-    "import sys\nfrom infinipot_cli import late_shapes, quick_imports\nquick_imports.own_process()\n"
+    "import sys\nfrom infinipot_cli.startup import late_shapes, quick_imports\nquick_imports.own_process()\n"
     "quick_imports.import_libraries(is_embedded=True)\nimport torch\nprint(late_shapes.is_left_out())\n"
 )
 UNTRIED = "late_shapes.is_tried = lambda _: False\n"
@@ -41,7 +41,7 @@ def said(program: str, *words: str) -> list[str]:
 @only_where_tried
 def test_the_embedded_model_reads_draws_and_keeps_by_chance_without_it(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom infinipot_cli import late_shapes, quick_imports\nquick_imports.own_process()\n"
+        "import sys\nfrom infinipot_cli.startup import late_shapes, quick_imports\nquick_imports.own_process()\n"
         "from infinipot_cli.session import Session, ask\nfrom infinipot_cli.settings import PotRequest, Sampling\n"
         "def answer(**wishes):\n"
         "    with Session(**wishes).prepare([sys.argv[1]], ask('What is the pass key?')) as reading:\n"
@@ -85,7 +85,7 @@ def test_the_compiler_has_it() -> None:
 
 def test_another_model_has_it_even_behind_the_embedded_one(tiny_model: Path) -> None:
     program = (
-        "import sys\nfrom infinipot_cli import late_shapes, quick_imports\nquick_imports.own_process()\n"
+        "import sys\nfrom infinipot_cli.startup import late_shapes, quick_imports\nquick_imports.own_process()\n"
         "from infinipot_cli.session import Session\nSession().load()\n"
         "model = Session(sys.argv[1]).load().model\n" + NOW + "import torch\n"
         "print(model(torch.tensor([[3, 4]])).logits.isfinite().all().item())\n"
@@ -113,7 +113,7 @@ def test_it_is_imported_for_other_models_in_other_processes_and_with_other_relea
     ],
 )  # fmt: skip
 def test_only_releases_that_it_was_tried_with_come_without_it(tmp_path: Path, text: str | None, is_tried: bool) -> None:
-    from infinipot_cli.late_shapes import is_tried as tried
+    from infinipot_cli.startup.late_shapes import is_tried as tried
 
     if text is not None:
         (tmp_path / "version.py").write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from infinipot_cli.quick_imports import without_collecting
+from infinipot_cli.startup.quick_imports import without_collecting
 
 
 def importing() -> None:
@@ -31,7 +31,7 @@ def test_the_collector_is_as_before_even_after_a_failure(was_enabled: bool) -> N
 
 def said(program: str, **environment: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-c", "import sys\nfrom infinipot_cli import quick_imports\n" + program],
+        [sys.executable, "-c", "import sys\nfrom infinipot_cli.startup import quick_imports\n" + program],
         capture_output=True, text=True, check=False, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

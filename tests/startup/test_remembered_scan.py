@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infinipot_cli.remembered_scan import Exports, remembering
+from infinipot_cli.startup.remembered_scan import Exports, remembering
 
 FOUND: Exports = {frozenset(): {"a.config": {"AConfig"}}, frozenset({"torch", "vision"}): {"a.model": {"A", "B"}}}
 
@@ -92,7 +92,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 if sys.argv[1] == "lean":
-    from infinipot_cli import quick_imports
+    from infinipot_cli.startup import quick_imports
     quick_imports.own_process()
     quick_imports.import_libraries()
 import transformers
@@ -109,7 +109,7 @@ print(sorted(dir(transformers)) == sorted(set(dir(transformers))), len(dir(trans
 def test_a_command_remembers_it_whatever_it_needs_of_transformers_first(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("The pass key is 4711.", encoding="utf-8")
     program = (
-        "import sys\nfrom infinipot_cli.quick_imports import own_process\nown_process()\n"
+        "import sys\nfrom infinipot_cli.startup.quick_imports import own_process\nown_process()\n"
         "from infinipot_cli.session import Session, ask\n"
         "Session().prepare([sys.argv[1]], ask('What is the pass key?'))\n"
         "print('torch' in sys.modules)\n"

@@ -18,10 +18,10 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FunctionType, ModuleType
 from typing import Any
 
-from infinipot_cli import early_libraries
 from infinipot_cli.endings import held_back
-from infinipot_cli.late_shapes import bring_in, import_torch, imported_meanwhile
-from infinipot_cli.remembered_scan import remember_scan
+from infinipot_cli.startup import early_libraries
+from infinipot_cli.startup.late_shapes import bring_in, import_torch, imported_meanwhile
+from infinipot_cli.startup.remembered_scan import remember_scan
 
 COMPILER = "torch._dynamo"
 _MARKDOWN = "rich.markdown"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-BEGUN = "import sys\nfrom infinipot_cli import early_libraries, quick_imports\n"
+BEGUN = "import sys\nfrom infinipot_cli.startup import early_libraries, quick_imports\n"
 IS_LOADED = "print('libtorch_cpu' in open('/proc/self/maps').read(), 'torch' in sys.modules)\n"
 OWN = "quick_imports.own_process()\n"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the system's loader is asked on Linux alone")
@@ -57,4 +57,4 @@ def test_a_frame_is_of_the_module_that_it_runs_in() -> None:
         "    print(inspect.getframeinfo(frame).lineno, inspect.getframeinfo(frame).code_context)\n"
         "print((inspect.getmodule, inspect.getframeinfo) == whole)\n"
     )
-    assert said(program) == ["__main__", "infinipot_cli.quick_imports", "8", "None", "True"]
+    assert said(program) == ["__main__", "infinipot_cli.startup.quick_imports", "8", "None", "True"]
