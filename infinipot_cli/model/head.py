@@ -67,5 +67,8 @@ def negative_log_likelihood(model: PreTrainedModel, states: Tensor, targets: Ten
     for at in range(0, states.shape[0], size):
         logits = head(model, states[at : at + size])
         wanted = logits.gather(1, targets[at : at + size, None])[:, 0]
-        parts.append(logits.logsumexp(dim=-1) - wanted)
+        # in place, and gone before the next: what is freed of this size is not always given back to the system
+        highest = logits.amax(dim=-1, keepdim=True)
+        parts.append(logits.sub_(highest).exp_().sum(dim=-1).log() + highest[:, 0] - wanted)
+        del logits
     return torch.cat(parts) if parts else states.new_empty(0, dtype=torch.float32)
