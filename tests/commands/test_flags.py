@@ -193,6 +193,7 @@ def test_without_words_there_is_the_help_and_the_version_is_one_line() -> None:
     for word in ("-V", "--version"):
         assert run(word).stdout == f"infinipot {__version__}\n"
     assert run("-h").stdout == run("--help").stdout
+    assert run("-h").stdout.split()[-1] == "https://arxiv.org/abs/2410.01518", "where there is more to read"
 
 
 @pytest.mark.parametrize("words", list(commands_in(program())), ids=" ".join)
