@@ -82,7 +82,8 @@ def test_a_terminal_gets_a_bar_that_goes_away(command: list[str], sooner: list[s
     words = command if width == 80 else sooner
     code, shown = on_a_terminal([*words, str(story), "What is the pass key?"], width=width)
     assert code == 0
-    assert "loading" in shown
+    if width == 80:  # a program that has begun may have loaded its model before anything is drawn
+        assert "loading" in shown
     assert "reading" in shown
     assert "% kept" in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") > 0, "a hidden cursor is shown again"
