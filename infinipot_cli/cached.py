@@ -153,7 +153,8 @@ def keep(session: Session, reading: Reading, made: Recipe, *, limit: int, second
         return False
     if not is_writable(made.path.parent):
         return False
-    made.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # where there is none, saving says why
+        made.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     save(session, reading, str(made.path))
     prune(n_bytes=_room(limit), spared=made.path)
     return True

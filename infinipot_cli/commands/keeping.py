@@ -50,13 +50,17 @@ class Rhythm:
     """Stores a reading again and again while it goes on, so that an endless one can be asked from elsewhere.
 
     Args:
+        console: takes what is said of it.
         session: that reads.
         reading: what is stored.
         form: under which name, and how often.
         claim: on the pot that is replaced, if there is one.
     """
 
-    def __init__(self, session: Session, reading: Reading, form: Form, claim: Claim | None = None) -> None:
+    def __init__(
+        self, console: Console, session: Session, reading: Reading, form: Form, claim: Claim | None = None
+    ) -> None:
+        self._console = console
         self._session, self._reading, self._form, self._claim = session, reading, form, claim
         self._stored = time.monotonic()
 
@@ -66,7 +70,10 @@ class Rhythm:
         if form.save_pot is None or form.every is None or now - self._stored < form.every:
             return None
         try:
+            gone = replaced(self._reading, form.save_pot)
             save(self._session, self._reading, form.save_pot, form.entries)
+            if gone:
+                say(self._console, gone)
             if self._claim is not None:
                 self._claim.renew()
         except OutputError as error:

@@ -204,7 +204,7 @@ class Reply:
             self._cache.say_found(reading)
             shown = ReadingBar(self._console, waiting=f"loading {model}", among=self._among)
             with reading.stop.on_interrupt(), shown as bar:
-                rhythm = Rhythm(self._session, reading, self._form, claim)
+                rhythm = Rhythm(self._console, self._session, reading, self._form, claim)
                 for progress in reading.read():
                     bar.update(progress)
                     if (problem := rhythm.look()) is not None:

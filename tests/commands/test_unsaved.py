@@ -126,3 +126,27 @@ def test_a_pot_that_is_read_on_is_stored_as_it_was(
     assert run("read", str(story), "--save-pot", "one", "--pot-entries", "int8", *model).exit_code == 0
     assert run("read", str(story), "--pot", "one", *wanted).exit_code == 0
     assert json.loads(run("pots", "show", "one", "--json").stdout)["pot"]["entries"] == held
+
+
+def test_what_is_stored_while_it_is_read_says_once_what_it_replaced(
+    story: Path, tiny_model: Path, home: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("The wind rose. " * 20, "utf-8")
+    model = [*SMALL[:4], "-m", str(tiny_model)]
+    assert run("read", str(other), "--save-pot", "one", *model).exit_code == 0
+    done = run("read", str(story), "--save-pot", "one", "--every", "0.000001s", *model)
+    assert done.exit_code == 0, done.output
+    assert " ".join(done.stderr.split()).count(f"replaced @one, which held {other}") == 1
+
+
+def test_a_folder_that_cannot_be_made_costs_the_reading_s_place_and_no_answer(
+    story: Path, model: list[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    done = run("ask", str(story), QUESTION, *model)
+    assert done.exit_code == 0 and done.stdout, done.output
+    assert "warning: @last is not this reading" in " ".join(done.stderr.split())
