@@ -6,7 +6,7 @@ import signal
 import sys
 from types import FrameType
 
-from infinipot_cli.endings import Interrupted, Terminated
+from infinipot_cli.endings import Interrupted, Terminated, held_back
 
 
 def _terminate(signal_number: int, _: FrameType | None) -> None:
@@ -84,14 +84,19 @@ def main() -> None:
         _join_marks()
         from infinipot_cli.startup.quick_imports import own_process, without_collecting
 
-        with without_collecting():
+        with held_back(), without_collecting():
             from infinipot_cli.app import app
         own_process()
         app(prog_name="infinipot")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Terminated as end:
-        sys.exit(end.exit_code)
+    except (KeyboardInterrupt, Terminated) as end:
+        sys.exit(_stopped_early(end))
+
+
+def _stopped_early(end: KeyboardInterrupt | Terminated) -> int:
+    """Say what the command line would say, had it begun; returns the exit code."""
+    with held_back():
+        from infinipot_cli.app import tell_stopped, typed_json
+    return tell_stopped(end, typed_json(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Sequence
 from itertools import pairwise, takewhile
 from typing import Annotated, Any
 
@@ -27,6 +28,14 @@ class InfinipotGroup(TyperGroup):
 
     A subclass of the group serves the real process, nested groups and Typer's test runner alike.
     """
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **more: Any) -> Any:
+        """Look at the words; a signal that comes meanwhile is told of as later ones are."""
+        typed = tuple(args)
+        try:
+            return super().make_context(info_name, args, *rest, **more)
+        except (KeyboardInterrupt, Terminated) as end:
+            raise typer.Exit(tell_stopped(end, typed_json(typed))) from None
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # as below
         """Take what stands before the command's name; what is wrong there is said as anything else is."""
@@ -64,21 +73,23 @@ class InfinipotGroup(TyperGroup):
                 sys.stdout.flush()
         except (typer.Exit, typer.Abort):
             raise
-        except KeyboardInterrupt:
-            stopped = InfinipotError("stopped by Ctrl-C", code="interrupted")
-            with held_back():  # an impatient second press must not cost the document
-                _put_record(stopped, INTERRUPTED, ctx.meta.get(options.JSON))
-            raise typer.Exit(INTERRUPTED) from None
-        except Terminated as end:
-            stopped = InfinipotError("stopped by a signal", code="interrupted")
-            with held_back():
-                _put_record(stopped, end.exit_code, ctx.meta.get(options.JSON))
-            raise
+        except (KeyboardInterrupt, Terminated) as end:
+            raise typer.Exit(tell_stopped(end, _wanted_json(ctx))) from None
         except (BrokenPipeError, SystemExit) as end:
             raise typer.Exit(_reader_is_gone(end)) from None
         except Exception as error:  # the boundary: whatever was not foreseen is a bug of ours and says so
             raise typer.Exit(_report(ctx, error)) from error
         return result
+
+
+def tell_stopped(end: KeyboardInterrupt | Terminated, wanted: object) -> int:
+    """Say that a signal ended the command, as JSON where that is wanted; returns the exit code."""
+    is_ctrl_c = isinstance(end, KeyboardInterrupt)
+    stopped = InfinipotError("stopped by Ctrl-C" if is_ctrl_c else "stopped by a signal", code="interrupted")
+    exit_code = INTERRUPTED if isinstance(end, KeyboardInterrupt) else end.exit_code
+    with held_back():  # an impatient second press must not cost the document
+        _put_record(stopped, exit_code, wanted)
+    return exit_code
 
 
 def _reader_is_gone(end: BaseException) -> int:
@@ -134,7 +145,12 @@ def _wanted_json(ctx: typer.Context) -> object:
     """How JSON was asked for, if it was; what failed before words were parsed searches them as they were typed."""
     if options.JSON in ctx.meta:
         return ctx.meta[options.JSON]
-    flags = _typed_flags(ctx)
+    return typed_json(_typed_flags(ctx))
+
+
+def typed_json(words: Sequence[str]) -> object:
+    """How JSON is asked for by the words of a command line, not by an environment variable."""
+    flags = _flags(words)
     return options.LINES if "--jsonl" in flags else "--json" in flags
 
 
@@ -148,7 +164,11 @@ def _wanted_color(ctx: typer.Context) -> Color:
 
 
 def _typed_flags(ctx: typer.Context) -> list[str]:
-    return list(takewhile(lambda word: word != "--", ctx.meta.get(AS_TYPED, ())))
+    return _flags(ctx.meta.get(AS_TYPED, ()))
+
+
+def _flags(words: Sequence[str]) -> list[str]:
+    return list(takewhile(lambda word: word != "--", words))
 
 
 # Words of the library that reads values, and what a user would say.

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -117,3 +118,48 @@ def test_no_width_is_no_width(columns: str, kept: str | None, monkeypatch: pytes
     monkeypatch.setenv("COLUMNS", columns)
     entry._measure_columns()
     assert os.environ.get("COLUMNS") == kept
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "m._join_marks",  # nothing is imported
+        "q.own_process",  # the command line is, and has not begun
+        "l.prepare",  # its words are being looked at
+        "l.LateCommand.real",  # the command's own module is about to be imported
+        "c.load_config",  # the settings are being read
+    ],
+)
+def test_json_tells_of_a_signal_however_early_it_comes(moment: str, number: int, code: int, tmp_path: Path) -> None:
+    program = (
+        "import signal, sys, infinipot_cli.__main__ as m, infinipot_cli.startup.quick_imports as q\n"
+        f"def stop(*_, **__): signal.raise_signal({int(number)})\n"
+        f"if {moment[0]!r} in 'lc':\n"
+        "    import infinipot_cli.commands.late as l, infinipot_cli.config as c\n"
+        f"{moment} = stop\n"
+        f"sys.argv = ['infinipot', 'ask', {str(tmp_path / 'a.txt')!r}, 'Who?', '--json']\n"
+        "m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    said = json.loads(done.stdout)["error"]
+    assert (said["code"], said["exit_code"]) == ("interrupted", code)
+
+
+def test_a_signal_while_the_command_line_is_imported_acts_when_it_is_there() -> None:
+    program = (
+        "import builtins, signal, sys, infinipot_cli.__main__ as m, infinipot_cli.startup.quick_imports\n"
+        "real, raised = builtins.__import__, []\n"
+        "def importing(name, *rest):\n"
+        "    if name == 'typer' and not raised:\n"
+        "        raised.append(name)\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = importing\n"
+        "sys.argv = ['infinipot', 'pots', 'list', '--json']\n"
+        "m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 143
+    assert json.loads(done.stdout)["error"]["code"] == "interrupted" and done.stderr == ""
