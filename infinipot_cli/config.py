@@ -86,6 +86,7 @@ class Key:
 KEYS: Mapping[str, Key] = {
     "model.default": Key("model", _text, settings.DEFAULT_MODEL),
     "model.device": Key("device", _text, "auto"),
+    "model.text_only": Key("text_only", _flag, False),
     "pot.size": Key("pot_size", _size, None),
     "pot.budget": Key("budget", _size, None),
     "pot.novelty": Key("novelty", _number, settings.NOVELTY_RATIO),

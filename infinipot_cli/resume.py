@@ -60,6 +60,7 @@ def model_of(name: str, model: str, *, was_chosen: bool, loading: Loading) -> tu
         loading = replace(loading, dtype=DTYPES.get(stored.dtype, Dtype.AUTO))
     if loading.quantize is Quantization.NONE and stored.quantization in {*Quantization}:
         loading = replace(loading, quantize=Quantization(stored.quantization))
+    loading = replace(loading, text_only=True)  # all that a pot holds is text
     return (model if was_chosen else header.model), loading
 
 

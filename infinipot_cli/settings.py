@@ -148,6 +148,7 @@ class Loading:
         trust_remote_code: run code that lies in the model's folder.
         allow_pickle: read weights in formats that may run code.
         think: let a model that can reason do so, and show its reasoning.
+        text_only: of a model that also sees pictures or hears sound, load the language part alone.
     """
 
     device: str = "auto"
@@ -157,6 +158,7 @@ class Loading:
     trust_remote_code: bool = False
     allow_pickle: bool = False
     think: bool = False
+    text_only: bool = False
 
     def __post_init__(self) -> None:
         if not _DEVICE.fullmatch(self.device):

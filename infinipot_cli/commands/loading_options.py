@@ -50,6 +50,14 @@ class LoadingOptions:
             rich_help_panel=_PANEL,
         ),
     ] = settings.Quantization.NONE
+    text_only: Annotated[
+        bool,
+        typer.Option(
+            "--text-only",
+            help="Of a model that also sees pictures or hears sound, load the language part alone.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
     trust_remote_code: Annotated[
         bool,
         typer.Option("--trust-remote-code", help="Run code that lies in the model's folder.", rich_help_panel=_PANEL),
@@ -102,4 +110,5 @@ class LoadingOptions:
             self.trust_remote_code,
             self.allow_pickle,
             self.think,
+            self.text_only,
         )

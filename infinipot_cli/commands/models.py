@@ -10,7 +10,7 @@ from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import No, Yes
 from infinipot_cli.config import load_config, user_file, with_value, without_value
-from infinipot_cli.errors import ModelError, OutputError, UsageError
+from infinipot_cli.errors import ModelError, OutputError, UnsupportedModelError, UsageError
 from infinipot_cli.places import OWN_NAME
 
 app = typer.Typer(
@@ -209,9 +209,14 @@ def _warn_of_absence(name: str) -> None:
     from infinipot_cli.display.problem import show_warning
     from infinipot_cli.model.catalog import find
 
-    aliases = load_config().aliases
+    config = load_config()
+    text_only = config.values.get("model.text_only")
     try:
-        find(aliases.get(name, name))
+        find(
+            config.aliases.get(name, name), settings.Loading(text_only=text_only is not None and bool(text_only.value))
+        )
+    except UnsupportedModelError as error:
+        show_warning(error_console(), f"{error.message}; {error.hint}")
     except ModelError as error:
         show_warning(error_console(), f"{error.message}; until it is, -m {settings.DEFAULT_MODEL} answers")
 

@@ -21,7 +21,7 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     Args:
         name: `pocket`, a folder, a `.gguf` file, or the name of a model in the Hugging Face cache, with `@REVISION`
             behind it or not.
-        loading: what of the model's folder is trusted.
+        loading: what of the model's folder is trusted, and which part of it is wanted.
 
     Raises:
         ModelError: it is not on this machine, or what is there is no complete model.
@@ -35,11 +35,15 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
             )
         return describe(DEFAULT_MODEL, POCKET_FOLDER)
     loading = loading or Loading()
-    trust = {"allow_pickle": loading.allow_pickle, "trust_remote_code": loading.trust_remote_code}
+    wishes = {
+        "allow_pickle": loading.allow_pickle,
+        "trust_remote_code": loading.trust_remote_code,
+        "text_only": loading.text_only,
+    }
     path = Path(name).expanduser()
     try:
         if name and path.is_dir():
-            return describe(path.resolve().name, path, **trust)
+            return describe(path.resolve().name, path, **wishes)
         is_file = bool(name) and path.exists()
     except OSError:  # a name too long to be a path
         is_file = False
@@ -58,7 +62,7 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
             "or -m pocket",
             code="model_not_found",
         )
-    return describe(name, folder, **trust)
+    return describe(name, folder, **wishes)
 
 
 def is_hub_name(name: str) -> bool:

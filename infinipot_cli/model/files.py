@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import ModelError
-from infinipot_cli.model.kinds import check_kind
+from infinipot_cli.model.kinds import check_kind, has_encoders
 from infinipot_cli.model.weights import is_lfs_pointer
 
 # Names under which configurations state the longest context that the model was trained for.
@@ -39,6 +39,7 @@ class ModelFiles:
         allow_pickle: weights may be read from formats that can run code.
         trust_remote_code: code of the folder may be run.
         changing: kind of a rotation that changes at `context_length`; empty where the training ends there.
+        text_only: the language part alone is loaded, of a model that has encoders of pictures or sound before it.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ModelFiles:
     allow_pickle: bool = False
     trust_remote_code: bool = False
     changing: str = ""
+    text_only: bool = False
 
     @property
     def revision(self) -> str | None:
@@ -65,7 +67,14 @@ class ModelFiles:
         return path if path.is_file() and not self.gguf_file else None
 
 
-def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remote_code: bool = False) -> ModelFiles:
+def describe(
+    name: str,
+    folder: Path,
+    *,
+    allow_pickle: bool = False,
+    trust_remote_code: bool = False,
+    text_only: bool = False,
+) -> ModelFiles:
     """Read what a model folder says about itself.
 
     Args:
@@ -73,6 +82,7 @@ def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remot
         folder: where its files are.
         allow_pickle: weights may be read from formats that can run code.
         trust_remote_code: code of the folder may be run.
+        text_only: of a model with encoders of pictures or sound the language part is wanted, without them.
 
     Raises:
         ModelError: the folder holds no model that can be loaded here, or its files are damaged.
@@ -80,7 +90,7 @@ def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remot
     if not (folder / "config.json").is_file():
         raise _no_model(folder)
     config = _read_json(folder / "config.json")
-    check_kind(name, config)
+    check_kind(name, config, text_only=text_only)
     _check_weights(folder, allow_pickle=allow_pickle)
     generation = _read_json(folder / "generation_config.json", optional=True)
     tokenizer = _read_json(folder / "tokenizer_config.json", optional=True)
@@ -96,9 +106,10 @@ def describe(name: str, folder: Path, *, allow_pickle: bool = False, trust_remot
         ),
         special_tokens={**_special_tokens(legacy), **_special_tokens(tokenizer)},
         chat_template=_chat_template(folder, tokenizer),
-        dtype=str(config.get("dtype") or config.get("torch_dtype") or ""),
+        dtype=_dtype(config),
         allow_pickle=allow_pickle,
         trust_remote_code=trust_remote_code,
+        text_only=text_only and has_encoders(config),
     )
 
 
@@ -205,6 +216,12 @@ def _changes(config: dict[str, object], context_length: int) -> Iterator[tuple[i
             yield (value if isinstance(value, int) and 0 < value < context_length else context_length), str(kind)
 
 
+def _dtype(config: dict[str, object]) -> str:
+    """Number format of the weights; models with several parts name it for each."""
+    named = (part.get(key) for part in _with_text_config(config) for key in ("dtype", "torch_dtype"))
+    return str(next(filter(None, named), ""))
+
+
 def _ids(value: object) -> list[int]:
     values = value if isinstance(value, list) else [value]
     return [number for number in values if isinstance(number, int) and not isinstance(number, bool)]
@@ -228,7 +245,9 @@ def _chat_template(folder: Path, tokenizer: dict[str, object]) -> str | None:
             return path.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise ModelError(f"{path} cannot be read: {error}", hint=_AGAIN, code="damaged_model") from error
-    value = tokenizer.get("chat_template")
+    value = tokenizer.get("chat_template") or _read_json(folder / "chat_template.json", optional=True).get(
+        "chat_template"
+    )
     if isinstance(value, list):  # several named templates: [{"name": "default", "template": "…"}, …]
         named = {entry.get("name"): entry.get("template") for entry in value if isinstance(entry, dict)}
         value = named.get("default")

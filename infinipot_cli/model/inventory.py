@@ -1,6 +1,7 @@
 """Which models this machine holds: the embedded one and those in the Hugging Face cache. Nothing is loaded."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,4 +107,7 @@ def _described(name: str, folder: Path) -> LocalModel:
         problem = ""
     except ModelError as error:
         problem = error.message
+        with suppress(ModelError):
+            describe(name, folder, text_only=True)
+            problem = "it reads pictures or sound too; --text-only loads its language part"
     return LocalModel(name, folder, sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()), problem)

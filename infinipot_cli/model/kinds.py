@@ -49,39 +49,66 @@ _ELSEWISE = {
 _NO_TEXT = re.compile(r"(?:(?<!LMHead)Model|Encoder|For(?!CausalLM$|ConditionalGeneration$)[A-Z]\w*)$")
 
 
-def check_kind(name: str, config: dict[str, object]) -> None:
+# Parts of a configuration that stand for encoders in front of a decoder of text.
+_ENCODERS = ("vision_config", "audio_config")
+
+
+def check_kind(name: str, config: dict[str, object], *, text_only: bool = False) -> None:
     """Refuse a model whose configuration says that it cannot use a pot.
 
     Args:
         name: what the user calls it.
         config: its config.json.
+        text_only: of a model with encoders, the language part is all that is wanted.
 
     Raises:
         UnsupportedModelError: with the reason.
     """
-    kind = str(config.get("model_type", ""))
-    reason, hint = "", WANTED
-    if kind in _ELSEWISE and not (kind == "falcon" and config.get("alibi")):
-        reason = _ELSEWISE[kind]
-    elif config.get("is_encoder_decoder"):
-        reason = f"{_shown(kind)} has an encoder and a decoder; the encoder reads everything at once"
-    elif kind in _RECURRENT:
-        reason = f"{_RECURRENT[kind]} {RECURRENT}"
-    elif kind in _INDEXED:
-        reason = f"{_INDEXED[kind]} {INDEXED}"
-    elif layers := layer_reason(config):  # of its text as well: that a model also sees pictures is not what is wrong
-        reason = f"{_shown(kind)} {layers}"
-    elif "vision_config" in config or "audio_config" in config:
-        reason = f"{_shown(kind)} reads pictures or sound beside text"
-        hint = "a rotary decoder that reads text alone is wanted; some of these families have one, as Gemma 3 its 1B"
-    elif kind in _ABSOLUTE:
-        reason = f"{_ABSOLUTE[kind]} learns a place for every position, so entries cannot be renumbered"
-    elif kind in _ALIBI or config.get("alibi"):
-        reason = f"{_ALIBI.get(kind, kind)} has ALiBi instead of rotary positions, so entries cannot be renumbered"
-    elif not _writes_text(config):
-        reason = f"it is a {_architecture(config)}, which gives vectors or labels and writes no text"
+    text = config.get("text_config")
+    part = text if has_encoders(config) and _writes_text(config) and isinstance(text, dict) else None
+    part = part and {"model_type": _kind(config), **part}
+    if part is not None and not (part_reason := _reason(part)):
+        if text_only:
+            return
+        reason = f"{_shown(_kind(config))} reads pictures or sound beside text"
+        hint = "--text-only loads its language part alone, a rotary decoder without pictures and sound"
+    else:
+        reason, hint = part_reason if part is not None else _reason(config), WANTED
     if reason:
         raise UnsupportedModelError(f"{name} cannot use a pot: {reason}", hint=hint)
+
+
+def _reason(config: Mapping[str, object]) -> str:
+    """Why a decoder of text cannot use a pot; empty if nothing is known."""
+    kind = _kind(config)
+    if kind in _ELSEWISE and not (kind == "falcon" and config.get("alibi")):
+        return _ELSEWISE[kind]
+    if config.get("is_encoder_decoder"):
+        return f"{_shown(kind)} has an encoder and a decoder; the encoder reads everything at once"
+    if kind in _RECURRENT:
+        return f"{_RECURRENT[kind]} {RECURRENT}"
+    if kind in _INDEXED:
+        return f"{_INDEXED[kind]} {INDEXED}"
+    if layers := layer_reason(config):
+        return f"{_shown(kind)} {layers}"
+    if kind in _ABSOLUTE:
+        return f"{_ABSOLUTE[kind]} learns a place for every position, so entries cannot be renumbered"
+    if kind in _ALIBI or config.get("alibi"):
+        return f"{_ALIBI.get(kind, kind)} has ALiBi instead of rotary positions, so entries cannot be renumbered"
+    if not _writes_text(config):
+        return f"it is a {_architecture(config)}, which gives vectors or labels and writes no text"
+    if has_encoders(config):
+        return f"{_shown(kind)} reads pictures or sound beside text"
+    return ""
+
+
+def _kind(config: Mapping[str, object]) -> str:
+    return str(config.get("model_type", ""))
+
+
+def has_encoders(config: Mapping[str, object]) -> bool:
+    """Whether a configuration is of a model that also sees pictures or hears sound."""
+    return any(part in config for part in _ENCODERS)
 
 
 def layer_reason(config: Mapping[str, object]) -> str:
@@ -98,12 +125,12 @@ def layer_reason(config: Mapping[str, object]) -> str:
     return ""
 
 
-def _architecture(config: dict[str, object]) -> str:
+def _architecture(config: Mapping[str, object]) -> str:
     listed = config.get("architectures")
     return str(listed[0]) if isinstance(listed, list) and listed else ""
 
 
-def _writes_text(config: dict[str, object]) -> bool:
+def _writes_text(config: Mapping[str, object]) -> bool:
     """Whether the first architecture may be a language model, by its name, or by the code that it brings."""
     own_code = config.get("auto_map")
     has_own = isinstance(own_code, Mapping) and "AutoModelForCausalLM" in own_code

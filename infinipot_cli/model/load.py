@@ -39,6 +39,7 @@ from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.footprint import footprint_of
 from infinipot_cli.model.gguf import without_bars
 from infinipot_cli.model.kinds import WANTED
+from infinipot_cli.model.text_part import text_part, whole_class
 from infinipot_cli.model.weights import damage
 from infinipot_cli.settings import SMALLEST_POT, Attention, Loading
 from infinipot_cli.startup.late_shapes import bring_in
@@ -102,6 +103,8 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         if model is None:
             with warnings.catch_warnings(action="ignore"):  # of formats that torch reads all the same
                 model, missing, unexpected = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
+        if files.text_only:
+            model = text_part(model.eval(), files.name)
         if not spread and rounding is None:
             model = model.to(device)
         model = model.eval().requires_grad_(False)
@@ -231,10 +234,11 @@ def _from_pretrained(
     if not files.gguf_file:
         more["use_safetensors"] = not (files.allow_pickle and not any(files.folder.glob("*.safetensors")))
     chosen = choose_attention(loading.attention, device, dtype, caps_scores=caps)
+    kind: Any = (whole_class(config) if files.text_only else None) or AutoModelForCausalLM
     others = ["sdpa", "eager"] if loading.attention is Attention.AUTO else []
     for attention in dict.fromkeys([chosen, *others]):
         try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = kind.from_pretrained(
                 files.folder,
                 config=config,
                 dtype=dtype,
