@@ -123,7 +123,7 @@ def ask(
     words = going_on.words(documents.words(words))
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     asked: list[str] = []
-    stopped = resuming.stopped(has_sources=len(words) > 1)
+    stopped = resuming.stopped(ctx, has_sources=len(words) > 1)
     if interactive:
         check_interactive(words, taken=(json, jsonl, output, each, questions == STDIN, stopped, prompt.template))
     if stopped is not None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infinipot_cli.commands.read_already import check_goes_on
 from infinipot_cli.errors import UsageError
 
 if TYPE_CHECKING:  # help must stay fast
@@ -24,20 +25,22 @@ class ResumeOptions:
         ),
     ] = False
 
-    def stopped(self, *, has_sources: bool) -> "Stopped | None":
+    def stopped(self, ctx: typer.Context, *, has_sources: bool) -> "Stopped | None":
         """How to go on, None unless that is wanted.
 
         Args:
+            ctx: of the command.
             has_sources: the user named documents too, or where to store.
 
         Raises:
-            UsageError: nothing was stopped, or documents are named.
+            UsageError: nothing was stopped, or documents are named, or options about them.
             PotError: what was read is gone.
         """
         if not self.resume:
             return None
         if has_sources:
             raise UsageError("--resume goes on with the documents of then: name no others", hint="leave them out")
+        check_goes_on(ctx)
         from infinipot_cli.stopped import load
 
         return load()

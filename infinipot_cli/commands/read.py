@@ -92,7 +92,7 @@ def read(
     Without -Q the pot keeps what matters in general, so that any question may follow.
     """
     sources = documents.words(sources)
-    stopped = resuming.stopped(has_sources=bool(sources or pot))
+    stopped = resuming.stopped(ctx, has_sources=bool(sources or pot))
     example = "infinipot read book.pdf --save-pot book"
     chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped(), example=example)
     name = stored.save_pot or pot or (stopped.pot if stopped else None)

@@ -78,7 +78,24 @@ def _check_documents(typed: Mapping[str, Any], pot: str, *, looks_again: bool) -
     """Refuse what is about documents where none is read."""
     for name, does in _OF_DOCUMENTS.items():
         if name in typed and not (looks_again and does is _READS):
-            raise _already(f"--{name.rstrip('_').replace('_', '-')}", does, pot)
+            raise _already(_option(name), does, pot)
+
+
+def check_goes_on(ctx: typer.Context) -> None:
+    """Refuse what was typed about documents whose rest is read as they were begun.
+
+    Raises:
+        UsageError: with the option that would be ignored.
+    """
+    for name, does in _OF_DOCUMENTS.items():
+        if is_typed(ctx, name):
+            option = _option(name)
+            problem = f"{option} {does}, and --resume goes on as the reading was begun"
+            raise UsageError(problem, hint=f"leave {option} out")
+
+
+def _option(parameter: str) -> str:
+    return f"--{parameter.rstrip('_').replace('_', '-')}"
 
 
 def _already(option: str, does: str, pot: str) -> UsageError:

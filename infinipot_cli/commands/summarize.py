@@ -101,7 +101,7 @@ def summarize(
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     sources = going_on.words(documents.words(sources))
-    stopped = resuming.stopped(has_sources=bool(sources))
+    stopped = resuming.stopped(ctx, has_sources=bool(sources))
     chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped())
     wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
     request = distilling.request(max_tokens)

@@ -74,6 +74,9 @@ def test_the_rest_is_read_and_the_question_answered(
     assert first.exit_code == 130
     assert first.stderr.splitlines()[-1] == "the rest: infinipot ask --resume"
     monkeypatch.chdir("/")
+    for option, value in (("--lines", "2-"), ("--pin", "map"), ("--encoding", "latin-1")):
+        refused = run("ask", "--resume", option, value)
+        assert (refused.exit_code, f"error: {option} " in refused.stderr) == (2, True), "not ignored"
     rest = answered("ask", "--resume", "-n", "8")
     assert rest["question"] == "Who?"
     assert [Path(row["path"]).name for row in rest["input"]][-1] == "three.txt"
