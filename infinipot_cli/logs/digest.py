@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from infinipot_cli.documents.piece import TextPiece
 from infinipot_cli.logs.level import Level
-from infinipot_cli.logs.line import Entry, LineReader
+from infinipot_cli.logs.line import Entry, LineReader, bare_line
 from infinipot_cli.logs.repeated import Count, Repetitions
 
 _LINE_CHARS = 4096
@@ -22,6 +22,12 @@ _TRIAL_LINES = 200
 _LEAST_SHARE = 0.3
 _LEAST_ENTRIES = 5
 _TRACEBACK = "Traceback (most recent call last):"
+# Between two tracebacks of one error.
+_CHAINED = (
+    "The above exception was the direct cause of the following exception:",
+    "During handling of the above exception, another exception occurred:",
+)
+_PYTHON_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")  # what ends a traceback, whatever it is called
 _EXCEPTION = re.compile(
     r"(?:Caused by: |Exception in thread [^ ]+ |panic: )?[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt)\b.*"
 )
@@ -90,6 +96,7 @@ class Digest:
         self._is_over_long = False
         self._gave_up = self._has_shown = False
         self._open: Mark | None = None  # an error that lines behind it may explain
+        self._is_traced = self._is_chained = False  # its traceback has begun; the next one belongs to the same error
         self._n_blank = 0
 
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
@@ -167,18 +174,31 @@ class Digest:
             self._gave_up = True
             return
         number = self._first_line + self.n_lines - 1
-        entry = self._reader.read(line[:_LINE_CHARS])
+        line = bare_line(line[:_LINE_CHARS])
+        entry = self._reader.read(line)
         if entry is not None:
             self._entry(entry, number)
-        elif line == _TRACEBACK and self._open is None:
-            self._entry(Entry("", None, Level.ERROR, line), number, counts=False)
-        elif self._open is not None and (match := _EXCEPTION.match(line)):
-            self._explain(match[0])
+        else:
+            self._go_on(line, number)
         if self.n_lines == _TRIAL_LINES:
             self._has_shown = self._looks_like_a_log
 
+    def _go_on(self, line: str, number: int) -> None:
+        """A line that begins no entry: it may say more of an error."""
+        if line == _TRACEBACK:
+            if self._open is None and not self._is_chained:
+                self._entry(Entry("", None, Level.ERROR, line), number, counts=False)
+            self._is_traced, self._is_chained = True, False
+        elif line in _CHAINED:
+            self._is_chained = True
+        elif self._open is not None:
+            match = _EXCEPTION.match(line) or (_PYTHON_EXCEPTION.match(line) if self._is_traced else None)
+            if match:
+                self._explain(match[0])
+
     def _entry(self, entry: Entry, number: int, *, counts: bool = True) -> None:
         self._explain()
+        self._is_traced = self._is_chained = False
         self.n_entries += counts
         self.levels[entry.level] += 1
         self.has_levels = self.has_levels or (bool(entry.level) and not entry.is_guess)

@@ -17,12 +17,12 @@ class Level(IntEnum):
 
 
 _WORDS = {
-    Level.TRACE: "trace finest finer verbose",
-    Level.DEBUG: "debug dbg fine",
-    Level.INFO: "info information notice config success",
+    Level.TRACE: "trace trce finest finer verbose vrb",
+    Level.DEBUG: "debug dbug dbg fine",
+    Level.INFO: "info inf information notice config success",
     Level.WARNING: "warning warn wrn",
-    Level.ERROR: "error err severe failure",
-    Level.FATAL: "fatal critical crit alert emerg emergency panic",
+    Level.ERROR: "error err severe failure fail",
+    Level.FATAL: "fatal ftl critical crit alert emerg emergency panic",
 }
 BY_WORD = {word: level for level, words in _WORDS.items() for word in words.split()}
 _SEVERITIES = "0 1 2 3 4 5 6 7".split()  # of syslog, which the journal writes as text
@@ -38,10 +38,12 @@ BY_LETTER = {
 }
 
 _ANY = "|".join(sorted(BY_WORD, key=len, reverse=True))
-_UPPER = "|".join(sorted((word.upper() for word in BY_WORD if word not in ("config", "fine")), key=len, reverse=True))
-# In capitals a level may stand alone; in small letters only where brackets or a colon set it off.
+_SET_OFF = ("config", "fine", "inf", "fail")  # in capitals these say something else as well
+_UPPER = "|".join(sorted((word.upper() for word in BY_WORD if word not in _SET_OFF), key=len, reverse=True))
+# In capitals a level may stand alone, before a slash if a process follows; in small letters only where brackets or a
+# colon set it off.
 _LEVEL = re.compile(
-    rf"(?<![\w/-])(?:(?P<upper>{_UPPER})(?![\w./=-])|(?:(?<=[\[<(:|])|(?<=^)|(?<=\s))(?P<lower>(?i:{_ANY}))(?=[\]>):|]|\s{{2,}}))"
+    rf"(?<![\w/-])(?:(?P<upper>{_UPPER})(?:/[A-Z][A-Za-z]+(?:-\d+)?(?=\]))?(?![\w./=-])|(?:(?<=[\[<(:|])|(?<=^)|(?<=\s))(?P<lower>(?i:{_ANY}))(?=[\]>):|]|\s{{2,}}))"
 )
 _LOOK_CHARS = 100
 # Words of a line without a level that tell of an error, unless they deny it.
@@ -74,8 +76,10 @@ def level_of(value: object) -> Level:
     if isinstance(value, (int, float)):
         steps = ((60, Level.FATAL), (50, Level.ERROR), (40, Level.WARNING), (30, Level.INFO), (20, Level.DEBUG))
         return next((level for least, level in steps if value >= least), level_of_severity(int(value)))
-    word = str(value).strip().lower()
-    return level_of_severity(int(word)) if word in _SEVERITIES else BY_WORD.get(word, Level.NONE)
+    word = str(value).strip()
+    if word in _SEVERITIES:
+        return level_of_severity(int(word))
+    return BY_WORD.get(word.lower()) or BY_LETTER.get(word, Level.NONE)
 
 
 def level_of_severity(number: int) -> Level:

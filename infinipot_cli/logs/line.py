@@ -1,18 +1,20 @@
 """One line of a log taken apart: when, how bad, and what.
 
 The formats are those that programs write by themselves: ISO times (Python, log4j, containers), syslog and the journal,
-Apache and nginx, glog, Android, Ruby, the kernel, JSON lines and logfmt. A line that fits none is no entry of its own.
+Apache, nginx, Tomcat and PHP, java.util.logging, glog, Android, Ruby, Redis, the kernel, JSON lines, logfmt and tables
+with commas; and all of these behind the name of a container. A line that fits none is no entry of its own.
 """
 
 import contextlib
+import csv
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from infinipot_cli.logs.level import BY_LETTER, Level, find_level, guess_level, level_of, level_of_severity
+from infinipot_cli.logs.level import BY_LETTER, BY_WORD, Level, find_level, guess_level, level_of, level_of_severity
 
 __all__ = ["Entry", "Level", "LineReader"]
 
@@ -53,6 +55,12 @@ _STAMPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\[?(\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d)(?:[.,]\d+)?\]?\s+(.*)", "%d.%m.%Y %H:%M:%S"),
         (r"\[?(\d\d-\d\d-\d{4} \d\d:\d\d:\d\d)(?:[.,]\d+)?\]?\s+(.*)", "%d-%m-%Y %H:%M:%S"),
         (r"\[?(\d\d?/\d\d?/\d{4},? \d\d?:\d\d:\d\d [AP]M)\]?[,:]?\s+(.*)", "%m/%d/%Y %I:%M:%S %p"),
+        # nobody can tell the day from the month there, so it is no time that could be counted with
+        (r"\[?(\d\d?/\d\d?/\d{4},? \d\d:\d\d:\d\d)(?:[.,]\d+)?\]?[,:]?\s+(.*)", ""),
+        (
+            rf"\[?(\d\d[- ]{_MONTH}[- ]\d{{4}} \d\d:\d\d:\d\d)(?:[.,]\d+)?(?: [A-Z][\w/+]+(?=\]))?\]?\s+(.*)",
+            "%d %b %Y %H:%M:%S",
+        ),
         (r"(\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (.*)", "%y/%m/%d %H:%M:%S"),
         (r"(\d{6} \d{6}) \d+ (.*)", "%y%m%d %H%M%S"),
         (r"(?:- )?(\d{10}(?:\.\d{1,9})?)\s+(.*)", "epoch"),
@@ -60,19 +68,43 @@ _STAMPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _ACCESS = re.compile(
-    r'\S+ \S+ \S+ \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3})(?=\s|$)'
+    r'(?:\S+ )?\S+ \S+ \S+ \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3})(?=\s|$)'
 )
+_ACCESS_TIME = "%d/%b/%Y:%H:%M:%S %z"
 _GLOG = re.compile(r"([DIWEFC])((?:\d{4})?\d{4} \d\d:\d\d:\d\d\.\d+)\s+\d+ (\S+:\d+\].*)")
 _RUBY = re.compile(r"([DIWEF]), \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?) #\d+\] +[A-Z]+ -- [^:]*: (.*)")
 _ANDROID = re.compile(r"(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\s+\d+\s+\d+ ([VDIWEF]) (.*)")
-_CLOCK = re.compile(r"\[?(\d\d:\d\d:\d\d(?:[.,]\d+)?)\]?\s+(.*)")
+_CLOCK = re.compile(r"\[?((?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\]?\s+(.*)")
+_REDIS = re.compile(rf"\d+:[A-Z] (\d\d {_MONTH} \d{{4}} \d\d:\d\d:\d\d)\.\d+ ([.*#-]) (.*)")
+_REDIS_LEVELS = {".": Level.DEBUG, "-": Level.DEBUG, "*": Level.INFO, "#": Level.WARNING}
+_ROW = re.compile(rf'"?({_ISO})"?[,;](.*)')
+_AHEAD = re.compile(rf"[\[(]?({_ISO}){_END}(.*)")
+# A line of java.util.logging with the time alone; the level begins the next one.
+_TIME_ALONE = re.compile(rf"({_MONTH} \d\d?, \d{{4}},? \d\d?:\d\d:\d\d[ \u202f][AP]M) \S+(?: \S+)?$")
+# What docker compose and kubectl put in front of each line.
+_CONTAINER = re.compile(r"(?:[A-Za-z][\w.-]*\s*\|(?: |$)|\[pod/[^\]\s]+\] )")
 _LOGFMT = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 _PRIORITY = re.compile(r"<(\d{1,3})>")
 _BARE = re.compile(r"\[?([A-Za-z]+)\]?[:\s]")
 
-_TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "datetime", "date", "asctime", "t", "__realtime_timestamp")
-_LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level", "loglevel", "priority")
-_TEXT_KEYS = ("message", "msg", "event", "text", "error", "log")
+_TIME_KEYS = (
+    *("time", "timestamp", "ts", "@timestamp", "@t", "datetime", "date", "asctime", "t", "t.$date"),
+    *("time_local", "time_iso8601", "time_unix_nano", "timeunixnano", "__realtime_timestamp"),
+)
+_LEVEL_KEYS = (
+    *("level", "@l", "severity", "severity_text", "severitytext", "levelname", "lvl", "log.level", "loglevel"),
+    *("priority", "s"),
+)
+_TEXT_KEYS = (
+    *("message", "msg", "@m", "@mt", "short_message", "renderedmessage", "messagetemplate", "event", "text"),
+    *("textpayload", "jsonpayload.message", "jsonpayload.msg", "body", "error", "error.message", "log"),
+)
+
+
+def bare_line(line: str) -> str:
+    """A line without the name of the container that wrote it."""
+    match = _CONTAINER.match(line)
+    return line[match.end() :] if match else line
 
 
 class LineReader:
@@ -86,15 +118,28 @@ class LineReader:
             _glog,
             _ruby,
             _android,
+            _redis,
+            _row,
             _clock,
             _logfmt,
             _bare,
         ]
+        self._stamp = ""  # on a line of its own, for the entry that the next line begins
 
     def read(self, line: str) -> Entry | None:
         """The entry that a line begins; None if it is none, or goes on with the one before."""
         if not line or line[0] in " \t":
             return None
+        stamp, self._stamp = self._stamp, ""
+        if match := _TIME_ALONE.match(line):
+            self._stamp = match[1]
+            return None
+        entry = self._read(line)
+        if entry and stamp and not entry.stamp:
+            return replace(entry, stamp=stamp, time=_time(stamp.replace("\u202f", " "), "%b %d, %Y %I:%M:%S %p"))
+        return entry
+
+    def _read(self, line: str) -> Entry | None:
         for number, way in enumerate(self._ways):
             if entry := way(line):
                 if number:
@@ -133,8 +178,11 @@ def _access(line: str) -> Entry | None:
     if match is None:
         return None
     status = int(match[3])
-    level = Level.ERROR if status >= 500 else Level.WARNING if status >= 400 else Level.INFO
-    return Entry(match[1], _time(match[1], "%d/%b/%Y:%H:%M:%S %z"), level, f"{match[2]} → {status}")
+    return Entry(match[1], _time(match[1], _ACCESS_TIME), _level_of_status(status), f"{match[2]} → {status}")
+
+
+def _level_of_status(status: int) -> Level:
+    return Level.ERROR if status >= 500 else Level.WARNING if status >= 400 else Level.INFO
 
 
 def _glog(line: str) -> Entry | None:
@@ -155,12 +203,36 @@ def _android(line: str) -> Entry | None:
     return Entry(match[1], _time(match[1], "%m-%d %H:%M:%S"), BY_LETTER[match[2]], match[3]) if match else None
 
 
+def _redis(line: str) -> Entry | None:
+    """Redis has no level for errors, so that words have to tell."""
+    match = _REDIS.match(line)
+    if match is None:
+        return None
+    level = max(_REDIS_LEVELS[match[2]], guess_level(match[3]))
+    return Entry(match[1], _time(match[1], "%d %b %Y %H:%M:%S"), level, match[3])
+
+
+def _row(line: str) -> Entry | None:
+    """A table with a time may hold anything; only a level in one of its cells makes a row an entry."""
+    match = _ROW.match(line)
+    if match is None:
+        return None
+    with contextlib.suppress(csv.Error):
+        cells = next(csv.reader([match[2]], delimiter=line[match.start(2) - 1]), [])
+        for number, cell in enumerate(cells):
+            if level := BY_WORD.get(cell.strip().lower()):
+                text = " ".join(filter(None, cells[number + 1 :])) or line
+                return Entry(match[1], _time(match[1], "iso"), level, text)
+    return None
+
+
 def _clock(line: str) -> Entry | None:
     """A time of day alone stands in chats and films too; only a level behind it makes it an entry."""
     match = _CLOCK.match(line)
     if match is None or find_level(match[2])[0] is Level.NONE:
         return None
-    return _entry(match[1], _time(match[1], "%H:%M:%S"), match[2])
+    form = "iso" if "-" in match[1] else "%H:%M:%S" if match[1].count(":") > 1 else "%H:%M"
+    return _entry(match[1], _time(match[1], form), match[2])
 
 
 def _bare(line: str) -> Entry | None:
@@ -168,7 +240,12 @@ def _bare(line: str) -> Entry | None:
     if match is None:
         return None
     level, end = find_level(line)
-    return Entry("", None, level, line[end:].lstrip("])>|:,- \t")) if level and end <= match.end() else None
+    if not level or end > match.end():
+        return None
+    text = line[end:].lstrip("])>|:,- \t")
+    if ahead := _AHEAD.match(text):
+        return Entry(ahead[1], _time(ahead[1], "iso"), level, ahead[2])
+    return Entry("", None, level, text)
 
 
 def _json(line: str) -> Entry | None:
@@ -190,13 +267,20 @@ def _logfmt(line: str) -> Entry | None:
 
 def _structured(record: dict[str, object]) -> Entry | None:
     fields = {key.lower(): value for key, value in record.items()}
+    for key, value in record.items():
+        if isinstance(value, dict):
+            fields.update({f"{key}.{name}".lower(): inner for name, inner in value.items()})
+            del fields[key.lower()]
     stamp = next((fields[key] for key in _TIME_KEYS if isinstance(fields.get(key), (str, int, float))), None)
     named = next((level for key in _LEVEL_KEYS if (level := level_of(fields.get(key)))), Level.NONE)
     text = next((str(fields[key]) for key in _TEXT_KEYS if fields.get(key)), "")
+    if not text and re.fullmatch(r"[1-5]\d\d", status := str(fields.get("status", ""))):  # of an access log
+        text, named = f"{fields.get('request', fields.get('uri', ''))} → {status}", _level_of_status(int(status))
     if (stamp is None and named is Level.NONE) or not text:
         return None
     written = "" if stamp is None else str(stamp)
-    time = _time(written, "epoch" if re.fullmatch(r"\d{10,19}(\.\d+)?", written) else "iso")
+    is_number = re.fullmatch(r"\d{10,19}(\.\d+)?", written) is not None
+    time = _time(written, "epoch" if is_number else _ACCESS_TIME if written[2:3] == "/" else "iso")
     # what names no level may wrap a line that does, as Docker does
     return Entry(written, time, named, text) if named else _entry(written, time, text.strip())
 
@@ -204,6 +288,8 @@ def _structured(record: dict[str, object]) -> Entry | None:
 @lru_cache(maxsize=64)  # many lines are written in one second
 def _time(stamp: str, form: str) -> datetime | None:
     """Parse a time; None where a date is impossible, which is the log's own mistake."""
+    if not form:
+        return None
     if form == "iso":
         with contextlib.suppress(ValueError):  # as most write it
             time = datetime.fromisoformat(stamp)
@@ -222,7 +308,7 @@ def _time(stamp: str, form: str) -> datetime | None:
         if form == "ctime":
             return datetime.strptime(re.sub(r"\.\d+", "", stamp), "%a %b %d %H:%M:%S %Y").replace(tzinfo=UTC)
         if "%Y" in form or "%y" in form:
-            time = datetime.strptime(stamp, form)
+            time = datetime.strptime(stamp.replace("-", " ") if form.startswith("%d %b") else stamp, form)
         else:
             time = datetime.strptime(f"1904 {re.sub(r'[.,][0-9]+$', '', stamp)}", f"%Y {form}")
         return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -47,6 +47,7 @@ def iso(time: datetime) -> str:
 WORD = {Level.WARNING: "warn", Level.FATAL: "crit"}
 NUMBER = {Level.DEBUG: 20, Level.INFO: 30, Level.WARNING: 40, Level.ERROR: 50, Level.FATAL: 60}
 PRIORITY = {Level.DEBUG: 7, Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3, Level.FATAL: 2}
+SHORT = {Level.DEBUG: "DBG", Level.INFO: "INF", Level.WARNING: "WRN", Level.ERROR: "ERR", Level.FATAL: "FTL"}
 FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
     "python": lambda time, level, text: f"{iso(time)},250 - app.db - {level.name} - {text}",
     "log4j": lambda time, level, text: f"{iso(time)}.250 [main] {level.name:<5} com.example.App - {text}",
@@ -77,6 +78,35 @@ FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
     "spark": lambda time, level, text: f"{time:%y/%m/%d %H:%M:%S} {level.name} executor.Executor: {text}",
     "clock": lambda time, level, text: f"{time:%H:%M:%S}.250 [main] {level.name} App - {text}",
     "bare": lambda time, level, text: f"{level.name}: {text}",
+    "tomcat": lambda time, level, text: f"{time:%d-%b-%Y %H:%M:%S}.250 {level.name} [main] com.example.App.run {text}",
+    "php": lambda time, level, text: f"[{time:%d-%b-%Y %H:%M:%S} Europe/Rome] PHP {level.name.title()}:  {text}",
+    "day and month": lambda time, level, text: f"{time:%d %b %Y %H:%M:%S} {level.name} {text}",
+    "american, 24 hours": lambda time, level, text: f"{time:%m/%d/%Y %H:%M:%S}.250 - {level.name} - {text}",
+    "docker compose": lambda time, level, text: f"web-1  | {time:%Y-%m-%dT%H:%M:%S}Z {level.name} {text}",
+    "kubectl": lambda time, level, text: f"[pod/web-7d/app] {time:%Y-%m-%dT%H:%M:%S}Z {level.name} {text}",
+    "celery": lambda time, level, text: f"[{iso(time)},250: {level.name}/ForkPoolWorker-2] {text}",
+    "level first": lambda time, level, text: f"{level.name} [{iso(time)},250] app: {text}",
+    "no seconds": lambda time, level, text: f"{time:%Y-%m-%d %H:%M} {level.name} {text}",
+    "rows": lambda time, level, text: f'"{time:%Y-%m-%dT%H:%M:%SZ}","web","{level.name}","{text}"',
+    "serilog": lambda time, level, text: f"{iso(time)}.250 +00:00 [{SHORT[level]}] {text}",
+    "compact events": lambda time, level, text: json.dumps(
+        {"@t": time.isoformat(), "@mt": text, "@l": level.name.title()}
+    ),
+    "mongo": lambda time, level, text: json.dumps(
+        {"t": {"$date": time.isoformat()}, "s": level.name[0], "c": "NETWORK", "id": 9, "ctx": "conn", "msg": text}
+    ),
+    "elastic": lambda time, level, text: json.dumps(
+        {"@timestamp": time.isoformat(), "log": {"level": level.name.lower(), "logger": "app"}, "message": text}
+    ),
+    "google cloud": lambda time, level, text: json.dumps(
+        {"timestamp": time.isoformat(), "severity": level.name, "jsonPayload": {"message": text}}
+    ),
+    "graylog": lambda time, level, text: json.dumps(
+        {"version": "1.1", "timestamp": time.timestamp(), "level": PRIORITY[level], "short_message": text}
+    ),
+    "opentelemetry": lambda time, level, text: json.dumps(
+        {"time_unix_nano": f"{time.timestamp() * 1e9:.0f}", "severity_text": level.name, "body": text}
+    ),
 }
 
 
@@ -102,10 +132,13 @@ def test_every_program_is_understood_alike(form: str) -> None:
     most = made.frequent_errors(1)[0]
     assert most.n == len(bad) - 1 and "refused" in most.message
     assert [made.frequent_messages(1)[0].n] == [made.levels[Level.INFO]]
-    if form not in ("bare", "clock"):  # no date: nothing to say, or midnight in between
+    if form == "american, 24 hours":  # which number is the month?
+        assert made.span is None and made.first_stamp == f"{happened[0][0]:%m/%d/%Y %H:%M:%S}"
+    elif form not in ("bare", "clock"):  # no date: nothing to say, or midnight in between
         assert made.span is not None
-        assert abs(made.span - (happened[-1][0] - happened[0][0])) < timedelta(seconds=1)
-        assert made.silence[1] == 71 and abs(made.silence[0] - timedelta(hours=1)) < timedelta(seconds=6)
+        coarse = timedelta(minutes=1) if form == "no seconds" else timedelta(seconds=1)
+        assert abs(made.span - (happened[-1][0] - happened[0][0])) < coarse
+        assert made.silence[1] == 71 and abs(made.silence[0] - timedelta(hours=1)) < 6 * coarse
 
 
 @given(st.lists(st.integers(0, 12_000), max_size=8))
@@ -151,6 +184,68 @@ def test_the_exception_behind_an_error_is_part_of_it() -> None:
     assert made.first_error.message == "failed — ValueError: too small"
     assert (made.last_error.line, made.last_error.message) == (10, "ValueError: too small")
     assert made.n_errors == 2
+
+
+def test_errors_of_java_util_logging_have_the_time_of_the_line_above() -> None:
+    lines = [
+        f"Mar {day}, 2024 9:0{day}:11\u202fAM com.example.App run\n{level}: started {day}"
+        for day, level in enumerate(["INFO", "INFO", "WARNING", "SEVERE", "INFO"], start=1)
+    ]
+    made = digest("\n".join(lines))
+    assert made.is_log and made.n_entries == 5 and made.levels[Level.ERROR] == 1
+    assert made.first_error is not None
+    assert (made.first_error.line, made.first_error.stamp) == (8, "Mar 4, 2024 9:04:11\u202fAM")
+    assert made.span == timedelta(days=4, minutes=4)
+
+
+def test_services_of_dotnet_say_fail() -> None:
+    words = ["info", "info", "warn", "fail", "dbug", "crit", "trce"]
+    made = digest("\n".join(f"{word}: App.Server[14]\n      something is said" for word in words))
+    assert made.is_log and made.first_error is not None and made.first_error.line == 7
+    assert made.levels == Counter(
+        {
+            Level.INFO: 2,
+            **dict.fromkeys((Level.WARNING, Level.ERROR, Level.DEBUG, Level.FATAL, Level.TRACE), 1),
+        }
+    )
+
+
+def test_an_access_log_in_json_or_behind_a_host_has_levels_by_status() -> None:
+    when = "10/Oct/2000:13:55:{0:02} -0700"
+    record = f'{{{{"time_local":"{when}","request":"GET /{{0}} HTTP/1.1","status":"{{1}}"}}}}'
+    line = f'example.com:443 1.2.3.4 - - [{when}] "GET /{{0}} HTTP/1.1" {{1}} 23 "-" "curl/8"'
+    for form in (record, line):
+        made = digest("\n".join(form.format(number, status) for number, status in enumerate([200, 404, 200, 503, 500])))
+        assert made.is_log and made.levels == {Level.INFO: 2, Level.WARNING: 1, Level.ERROR: 2}, form
+        assert made.first_error is not None and made.first_error.message == "GET /3 HTTP/1.1 → 503"
+        assert made.span == timedelta(seconds=4)
+
+
+def test_redis_warns_with_a_mark() -> None:
+    said = ["* Ready to accept", "# Could not connect", "- Accepted 1.2.3.4", "# Error opening the file", "."]
+    made = digest("\n".join(f"71:M 05 Mar 2024 12:00:0{number}.123 {text} x" for number, text in enumerate(said)))
+    assert made.is_log and made.first_error is not None and made.first_error.line == 4
+    assert made.levels == {Level.INFO: 1, Level.WARNING: 1, Level.DEBUG: 2, Level.ERROR: 1}
+
+
+def test_chained_tracebacks_are_one_error() -> None:
+    trace = ["Traceback (most recent call last):", '  File "a.py", line 3, in f', "    g()"]
+    chained = ["", "During handling of the above exception, another exception occurred:", ""]
+    first, second = [*trace, "psycopg.errors.Unavailable: no route"], [*trace, "app.Refused: not now"]
+    lines = [f"2024-03-05 10:00:0{number} INFO served" for number in range(5)]
+    behind = digest("\n".join([*lines, "2024-03-05 10:01:00 ERROR oops", *first, *chained, *second, *lines]))
+    alone = digest("\n".join([*lines, *first, *chained, *second, *lines]))
+    assert behind.n_errors == alone.n_errors == 1
+    assert behind.last_error is not None and alone.last_error is not None
+    assert behind.last_error.message == "oops — psycopg.errors.Unavailable: no route"
+    assert (alone.last_error.line, alone.last_error.message) == (6, "psycopg.errors.Unavailable: no route")
+
+
+def test_the_traceback_in_a_container_belongs_to_its_error() -> None:
+    lines = [f"2024-03-05 10:00:0{number} {'ERROR oops' if number == 4 else 'INFO served'}" for number in range(5)]
+    lines += ["Traceback (most recent call last):", '  File "a.py", line 3, in f', "ValueError: no"]
+    made = digest("\n".join(f"web-1  | {line}" for line in lines))
+    assert made.n_errors == 1 and made.last_error is not None and made.last_error.message == "oops — ValueError: no"
 
 
 def test_over_the_new_year_time_goes_on() -> None:
