@@ -10,7 +10,9 @@ from infinipot_cli.documents.sniff import bom_encoding
 # Bytes waited for behind a first character that is no UTF-8, when the sample was plain ASCII.
 _LATE_SAMPLE_BYTES = 4096
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-_NON_ASCII = re.compile(rb"[\x80-\xff]")
+# What is no ASCII, or begins Japanese in seven bits (ISO-2022-JP), which only its escape sequences show.
+_NON_ASCII = re.compile(rb"[\x80-\xff]|\x1b(?:\$(?:[@B]|\Z)|\Z)")
+_SEVEN_BITS = "iso2022_jp_ext"
 _NON_ASCII_TEXT = re.compile("[^\x00-\x7f\ufffd]")
 
 
@@ -59,6 +61,8 @@ class TextDecoder:
             return data.decode("ascii")
         text, data = data[: match.start()].decode("ascii"), data[match.start() :]
         self._n_pushed += len(text)
+        if data.startswith(b"\x1b"):
+            return text + self._push_escape(data, final=final)
         is_utf8 = _first_character_is_utf8(data, whole=final)
         if is_utf8:
             self._choose("utf-8")
@@ -68,6 +72,17 @@ class TextDecoder:
         else:
             self._guess(data[:_LATE_SAMPLE_BYTES], data, self._n_pushed)
         return text + self.push(data, final=final)
+
+    def _push_escape(self, data: bytes, *, final: bool) -> str:
+        """Settle for Japanese in seven bits, or wait for the rest of its escape sequence."""
+        if len(data) > 2:
+            self._choose(_SEVEN_BITS)
+        elif not final:
+            self._held = data
+            return ""
+        else:
+            self._choose("utf-8")
+        return self.push(data, final=final)
 
     def _guess(self, sample: bytes, data: bytes, offset: int) -> None:
         self._choose(guess_encoding(sample))

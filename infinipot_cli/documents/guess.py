@@ -30,10 +30,17 @@ _MULTIBYTE = frozenset({"cp932", "euc_jp", "gb18030", "big5", "cp949"})
 _CENTRAL = frozenset({"Polish", "Czech", "Hungarian", "Slovak", "Slovene", "Croatian"})
 _LANGUAGES = {"cp1250": _CENTRAL, "iso8859_2": _CENTRAL, "cp1254": frozenset({"Turkish"})}
 _EUROPEAN = {FALLBACK, *_LANGUAGES}
-_CYRILLIC = ("cp1251", "koi8_r")
+_CYRILLIC = ("cp1251", "koi8_r", "iso8859_5")
 # Letters that the languages of either part of Europe have beyond ASCII; the other's are foreign there.
 _WESTERN_LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœšžßªº")
 _CENTRAL_LETTERS = frozenset("ąćęłńóśźżčďéěňřšťůúýžáíőűöüľäôđßë")
+# Polish and Romanian read as Western have signs in the midst of words: ³ for ł, ¹ for ą, º for ş.
+_MIDST = re.compile(r"(?<=[^\W\d_])(?:[^\x00-\x7f\w\s\u2010-\u203a]|[¹²³ªº])(?=[^\W\d_])")
+_FARTHER_LETTERS = _CENTRAL_LETTERS | frozenset("âăîşţ")
+_NORTHERN_LETTERS = _WESTERN_LETTERS | frozenset("ðþ")
+# Read after all others, since charset-normalizer does not know the first and sees disorder in the second.
+_LATER_CYRILLIC = ("koi8_u", "iso8859_5")
+_CYRILLIC_WORD = re.compile("[\u0400-\u045f\u0490\u0491]+")
 _WESTERN_SIGNS = frozenset("€£¥§©®°±²³·¹¼½¾¿¡«»×÷–—‘’“”„…•™†‰\xa0")
 _BEYOND = re.compile(rb"[\x80-\xff]+")
 _FEW = 3  # places that tell nothing, even if two such bytes stand in one
@@ -47,7 +54,39 @@ def guess_encoding(sample: bytes) -> str:
     """Name the likeliest encoding of bytes that are no UTF-8; cp1252 if nothing speaks for another."""
     sample = sample[:_SAMPLE_BYTES]
     guess = _guessed(sample)
-    return FALLBACK if guess not in _EUROPEAN and _is_sprinkled(sample) else guess
+    if guess not in _EUROPEAN and _is_sprinkled(sample):
+        return FALLBACK
+    return _second_look(sample) if guess == FALLBACK else guess
+
+
+def _second_look(sample: bytes) -> str:
+    """Another encoding than the usual one, where what that makes of the sample is no Western text."""
+    runs = _BEYOND.findall(sample)
+    if len(runs) * _FEW < sum(map(len, runs)):  # whole words beyond ASCII
+        return next((encoding for encoding in _LATER_CYRILLIC if _is_cyrillic(sample, encoding)), FALLBACK)
+    west = sample.decode(FALLBACK, "replace").lower()
+    n_signs = len(_MIDST.findall(west))
+    if n_signs < 2:
+        return FALLBACK
+    wrong = {encoding: _misfits(sample, encoding) for encoding in ("cp1250", "iso8859_2")}
+    best = min(wrong, key=lambda encoding: wrong[encoding])
+    n_western = n_signs + sum(1 for char in west if char > "\x7f" and char.isalpha() and char not in _NORTHERN_LETTERS)
+    return best if 4 * wrong[best] <= n_western else FALLBACK
+
+
+def _misfits(sample: bytes, encoding: str) -> int:
+    """Letters that no language of Central Europe has, and signs in the midst of words."""
+    text = sample.decode(encoding, "replace").lower()
+    n_foreign = sum(1 for char in text if char > "\x7f" and char.isalpha() and char not in _FARTHER_LETTERS)
+    return n_foreign + len(_MIDST.findall(text))
+
+
+def _is_cyrillic(sample: bytes, encoding: str) -> bool:
+    """Whether nearly all that lies beyond ASCII are Cyrillic words, capital letters only at their beginnings."""
+    text = sample.decode(encoding, "replace")
+    n_right = sum(len(word) for word in _CYRILLIC_WORD.findall(text) if word[1:].islower() or len(word) == 1)
+    n_beyond = sum(1 for char in text if char > "\x7f" and not char.isspace())
+    return 10 * n_right >= 9 * n_beyond
 
 
 def _guessed(sample: bytes) -> str:
@@ -71,7 +110,7 @@ def _best(sample: bytes) -> str | None:
         for match in matches:
             if FALLBACK in match.could_be_from_charset and match.chaos <= best.chaos:
                 return FALLBACK
-    if best.encoding in _CYRILLIC:  # each reads the other's text with small and capital letters swapped
+    if best.encoding in _CYRILLIC:  # each reads the others' small letters as capitals, or others
         return max(_CYRILLIC, key=lambda encoding: sum(map(str.islower, telling.decode(encoding, "replace"))))
     if _LANGUAGES.get(best.encoding) is _CENTRAL and _is_western(telling, best.encoding):
         return FALLBACK

@@ -60,6 +60,15 @@ LEGACY = [
     ("cp1250", "Zażółć gęślą jaźń. Książka leżała na łóżku, a dziewczyna śpiewała piosenkę.\n"),
     ("cp1250", "Árvíztűrő tükörfúrógép. A gyerekek az erdőben játszottak, mert nagyon éhesek voltak.\n"),
     ("cp1254", "Çocuklar bahçede oynuyordu; güneş ışığı çok parlaktı. Öğrenciler ağaçların altında.\n"),
+    ("cp1250", "Umowa została podpisana w Krakowie pomiędzy spółką a właścicielem. Klucz leży u dozorcy.\n"),
+    ("iso8859_2", "Miesiąc: sierpień. Święto łąki.\n"),
+    ("cp1250", "Contractul a fost semnat la Bucureşti. Părţile au convenit că plata se face în zile.\n"),
+    ("cp1252", "Verið velkomin í Þingvelli; það er fallegur staður og þar bjó fólk á öldum áður.\n"),
+    ("cp1252", "La col·lecció d'il·lustracions és a l'Hospitalet; cap·i·cua, paral·lel i mil·lenni, açò.\n"),
+    ("cp1252", "Häät pidettiin yöllä äidin pöydän ääressä; öljyä kului 5 m³ ja 3 m² maalia.\n"),
+    ("cp1252", "Bhí an fear óg ag ól tí Úna; d’éirigh sé – “slán” – agus d’imigh sé abhaile.\n"),
+    ("koi8_u", "Договір підписано у Києві між товариством і власником. Її ключ є у сторожа.\n"),
+    ("iso8859_5", "Договор подписан в Москве между обществом и владельцем. Ключ лежит у сторожа.\n"),
     ("cp1251", "Съешь же ещё этих мягких французских булок, да выпей чаю. Девочка шла по дороге.\n"),
     ("koi8_r", "Съешь же ещё этих мягких французских булок, да выпей чаю. Девочка шла по дороге.\n"),
     ("cp1253", "Η γρήγορη αλεπού πηδάει πάνω από το τεμπέλικο σκυλί. Τα παιδιά έπαιζαν στον κήπο.\n"),
@@ -150,3 +159,18 @@ def test_a_pipe_cut_into_the_middle_of_a_character_is_still_utf8() -> None:
     data = ("日本語のテキスト。" * 200).encode()[1:]
     text, _ = read_pipe(data, 7)
     assert text == data.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("n_ascii", [0, 1_021, 5_000])
+@pytest.mark.parametrize("n_bytes", [1, 3, 4096])
+def test_japanese_in_seven_bits_is_told_by_its_escape_sequences(n_ascii: int, n_bytes: int, tmp_path: Path) -> None:
+    text = "x" * n_ascii + "契約は東京で締結された。\nThe key is カギ.\n"
+    data = text.encode("iso2022_jp")
+    assert read_pipe(data, n_bytes) == (text, [])
+    assert read(write(tmp_path, data)) == (text, [])
+
+
+@pytest.mark.parametrize("end", ["\x1b", "\x1b$", "\x1b[1mbold\x1b[0m", "\x1b]0;title\x07", "\x1b(0"])
+def test_other_escape_sequences_change_no_encoding(end: str) -> None:
+    assert read_pipe(("price 5 " + end + "\n café ü\n").encode(), 1)[0].endswith("\n café ü\n")
+    assert read_pipe(f"price 5 {end}".encode(), 1)[0].startswith("price 5 ")
