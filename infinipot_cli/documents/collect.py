@@ -164,7 +164,8 @@ class _Search:
             return ""  # whoever opens it says why it cannot be read
         except DocumentError:
             return "binary"
-        return "" if head else "empty"
+        is_blank = len(head) < HEAD_BYTES and not head.removeprefix(codecs.BOM_UTF8).strip()
+        return "empty" if is_blank else ""
 
 
 def _has_zeros(encoding: str | None) -> bool:

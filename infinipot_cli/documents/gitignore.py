@@ -41,7 +41,7 @@ class Rules:
     def with_folder(self, folder: str) -> "Rules":
         """These rules and those that a folder adds for what is in it."""
         try:
-            text = Path(folder, IGNORE_FILE).read_text(encoding="utf-8", errors="replace")
+            text = Path(folder, IGNORE_FILE).read_text(encoding="utf-8-sig", errors="replace")
         except OSError:
             return self
         return Rules((*self.layers, (os.path.abspath(folder), GitIgnoreSpec.from_lines(text.splitlines()))))

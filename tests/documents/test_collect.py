@@ -202,3 +202,20 @@ def test_a_question_that_was_taken_for_a_glob_is_told(tree: Path) -> None:
     with pytest.raises(DocumentError) as refused:
         collect(["Who?"], Wishes())
     assert "question" in refused.value.hint
+
+
+@pytest.mark.parametrize("text", ["\n", " \t\r\n\n", "\ufeff\n"])
+def test_blank_files_of_a_folder_are_left_out_as_empty_ones(tree: Path, text: str) -> None:
+    Path("sub/__init__.py").write_text(text, encoding="utf-8")
+    Path("sub/late.py").write_text("\n" * 5000 + "x = 1\n", encoding="utf-8")
+    found = collect(["."])
+    assert "./sub/__init__.py" not in found.sources and "./sub/late.py" in found.sources
+    assert "2 empty" in found.notes[0]
+    assert collect(["sub/__init__.py"]).sources == ("sub/__init__.py",)
+
+
+def test_a_mark_in_front_of_the_rules_is_none_of_them(tree: Path) -> None:
+    rules = TREE[".gitignore"].removeprefix("# rules\n")
+    expected = listed()
+    Path(".gitignore").write_text(rules, encoding="utf-8-sig")
+    assert "build/out.txt" not in listed() and listed() == expected
