@@ -32,7 +32,23 @@ _MAGIC = (
     (b"ID3\x04", "an MP3 recording"),
     (b"\x00asm", "a WebAssembly program"),
     (b"\xca\xfe\xba\xbe", "a Java or macOS program"),
+    (b"\x04\x22\x4d\x18", "lz4 data"),
+    (b"\x5d\x00\x00", "lzma data"),
+    (b"\x1f\x9d", "compress data"),
+    (b"PAR1", "a Parquet table"),
 )
+# What helps with what cannot be read, by the words that its name ends in.
+_INSTEAD = {
+    "archive": "unpack it, and name the files or their folder",
+    "container": "unpack it, and name the files or their folder",
+    "data": "unpack it first",
+    "image": "turn it into text first (OCR), or into a PDF with a text layer",
+    "workbook": "save its sheets as CSV",
+    "table": "save it as CSV",
+    "database": "save its tables as CSV",
+    "presentation": "save it as PDF",
+    "file": "save it as DOCX or PDF, or name a program that reads it under [loaders] in the settings",
+}
 
 # Comments and an XML header may stand before it.
 _HTML_START = re.compile(
@@ -77,12 +93,18 @@ def recognise(head: bytes, name: str, *, is_text: bool = False) -> str:
         for magic, what in _MAGIC:
             if head.startswith(magic):
                 raise binary_error(name, what)
+        if head[257:262] == b"ustar":
+            raise binary_error(name, "a tar archive")
+        if head.startswith(b"{\\rtf"):
+            raise DocumentError(
+                f"{name} is an RTF document, whose text stands among codes",
+                hint="save it as DOCX or PDF; --type text reads the codes with it",
+                code="binary",
+            )
         if head[4:9] == b"\0\0\0\0{":  # eight bytes of length, then JSON, which alone would pass for text
             raise binary_error(name, "weights of a model")
         if looks_binary(head):
             raise binary_error(name)
-        if head[257:262] == b"ustar":
-            raise binary_error(name, "a tar archive")
     return "html" if _looks_like_html(head, name) else "text"
 
 
@@ -133,9 +155,10 @@ def binary_error(name: str, what: str = "") -> DocumentError:
             hint="is the download complete?",
             code="damaged_pdf",
         )
-    suffix = f" ({what})" if what else ""
-    return DocumentError(
-        f"{name} looks binary{suffix}",
-        hint="infinipot reads text, PDF, HTML, EPUB and DOCX; if this is text: --encoding NAME, or --type text",
-        code="binary",
-    )
+    hint = "infinipot reads text, PDF, HTML, EPUB and DOCX"
+    if not what:
+        return DocumentError(
+            f"{name} looks binary", hint=f"{hint}; if this is text: --encoding NAME, or --type text", code="binary"
+        )
+    hint = _INSTEAD.get(what.rpartition(" ")[2], hint)
+    return DocumentError(f"{name} looks binary ({what})", hint=hint, code="binary")

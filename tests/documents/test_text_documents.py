@@ -80,6 +80,9 @@ def test_the_first_text_of_a_pipe_comes_before_its_end() -> None:
         (b"PK\x03\x04" + b"text " * 99, "looks binary (a zip container)"),
         (b"\x1f\x8b\x08" + b"text " * 99, "is damaged: its gzip data cannot be unpacked"),
         (b"x" * 257 + b"ustar\x00" + b"text " * 99, "looks binary (a tar archive)"),
+        (b"x" * 257 + b"ustar\x00" + bytes(248) + b"text " * 99, "looks binary (a tar archive)"),
+        (b"\x04\x22\x4d\x18" + b"text " * 99, "looks binary (lz4 data)"),
+        (b"{\\rtf1\\ansi{\\fonttbl} This is {\\b bold}.}", "is an RTF document, whose text stands among codes"),
         ("日本語のテキスト、".encode("utf-16-le") * 40 + bytes(40), "looks binary"),
     ],
 )
@@ -92,6 +95,31 @@ def test_what_is_no_text_is_refused_at_the_first_piece(data: bytes, message: str
     assert refused.value.hint
     with pytest.raises(DocumentError, match=r"^standard input "):
         read_pipe(data, 100)
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        (b"x" * 257 + b"ustar\x00" + bytes(248) + b"text " * 99, "unpack it, and name the files"),
+        (b"PK\x03\x04" + b"text " * 99, "unpack it, and name the files"),
+        (b"7z\xbc\xaf\x27\x1c" + b"text " * 99, "unpack it, and name the files"),
+        (b"\x89PNG\r\n\x1a\n" + b"text " * 99, "(OCR)"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"text " * 99, "save it as DOCX or PDF"),
+        (b"SQLite format 3\x00" + b"text " * 99, "CSV"),
+        (b"\x00\x01\x02" * 99, "--encoding NAME"),
+    ],
+)
+def test_what_is_refused_by_name_is_not_called_a_text(data: bytes, hint: str, tmp_path: Path) -> None:
+    with pytest.raises(DocumentError) as refused, open_document(str(write(tmp_path, data))):
+        pass
+    assert hint in refused.value.hint
+    assert ("--type text" in refused.value.hint) == (hint == "--encoding NAME")
+
+
+def test_the_codes_of_an_rtf_document_are_read_where_it_is_called_a_text(tmp_path: Path) -> None:
+    path = write(tmp_path, b"{\\rtf1 hello}")
+    with open_document(str(path), wishes=Wishes(type="text")) as document:
+        assert joined(list(document.pieces())) == "{\\rtf1 hello}"
 
 
 def test_a_log_with_a_stray_nul_and_colours_is_text() -> None:
