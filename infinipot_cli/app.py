@@ -16,7 +16,7 @@ from infinipot_cli.commands import late, options
 from infinipot_cli.commands.late import AS_TYPED, Entry, LateCommand
 from infinipot_cli.config import load_config
 from infinipot_cli.endings import Terminated, held_back
-from infinipot_cli.errors import DeviceError, InfinipotError, StandardOutputError, UsageError
+from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, StandardOutputError, UsageError
 from infinipot_cli.settings import Color
 
 BROKEN_PIPE = 141
@@ -111,6 +111,9 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     from infinipot_cli.display.problem import show_problem
 
     known = _known(error, f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip())
+    model, origin = ctx.meta.get(options.MODEL_ORIGIN, ("", ""))
+    if isinstance(known, ModelError) and model and model in known.message:  # nobody typed it, so say where it stands
+        known.hint = f"{known.hint}; {origin}".removeprefix("; ")
     if ctx.meta.get(options.DEBUG):
         traceback.print_exception(error)
     if known.message:  # a command without any words has shown its help

@@ -18,6 +18,7 @@ from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, mode
 from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
 from infinipot_cli.commands.read_already import check_still_holds
 from infinipot_cli.commands.run_options import RunOptions
+from infinipot_cli.commands.slips import check_no_question
 from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.words import STDIN, check_interactive, input_is_piped, sources_and_questions, sources_only
 from infinipot_cli.errors import UsageError
@@ -133,6 +134,7 @@ def ask(
     elif wording.brings_its_question:
         if question or questions is not None:
             raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
+        check_no_question(words, str(prompt.template))
         sources = sources_only(words, piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}")
     else:
         sources, asked = sources_and_questions(

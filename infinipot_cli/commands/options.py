@@ -19,6 +19,13 @@ TEMPLATES = "infinipot.templates"
 LOADERS = "infinipot.loaders"
 MODEL_WAS_CHOSEN = "infinipot.model_was_chosen"
 MODEL_WAS_NAMED = "infinipot.model_was_named"  # for this very run, not in settings
+MODEL_ORIGIN = "infinipot.model_origin"  # the model, and what names it where that is not this command line
+
+
+_ORIGINS = {
+    "ENVIRONMENT": f"{settings.MODEL_VARIABLE} names it",
+    "DEFAULT_MAP": "the settings name it: infinipot config show",
+}
 
 
 def is_typed(ctx: typer.Context, name: str) -> bool:
@@ -42,7 +49,10 @@ def _known_model(ctx: typer.Context, value: str) -> str:
     source = str(ctx.get_parameter_source("model")).rsplit(".", 1)[-1]
     ctx.meta[MODEL_WAS_CHOSEN], ctx.meta[MODEL_WAS_NAMED] = source != "DEFAULT", source == "COMMANDLINE"
     aliases: dict[str, str] = ctx.meta.get(ALIASES, {})
-    return aliases.get(value, value)
+    model = aliases.get(value, value)
+    if origin := _ORIGINS.get(source):
+        ctx.meta[MODEL_ORIGIN] = (model, origin)
+    return model
 
 
 def _remember_jsonl(ctx: typer.Context, value: bool) -> object:

@@ -49,7 +49,7 @@ def check_quotes(words: Sequence[str], *, piped: bool, command: str) -> None:
     n_sources = next((number for number, word in enumerate(words) if not is_source(word)), len(words))
     sources, asked = words[:n_sources], words[n_sources:]
     fewest = 2 if sources or piped else 3  # a file that is missing and a question of one word are two words
-    if len(asked) < fewest or any(_is_path(word) or " " in word for word in asked):
+    if len(asked) < fewest or any(not word or _is_path(word) or " " in word for word in asked):
         return
     typed = shlex.join(["infinipot", command, *(sources or ([] if piped else ["book.txt"])), " ".join(asked)])
     quotes = f"a question of several words needs quotes: {'… | ' if piped and not sources else ''}{typed}"
@@ -58,6 +58,21 @@ def check_quotes(words: Sequence[str], *, piped: bool, command: str) -> None:
         hint=quotes if len(asked) > 2 else f"is its name right? {quotes}",
         code="not_found",
     )
+
+
+def check_no_question(words: Sequence[str], template: str) -> None:
+    """Refuse a question beside a prompt that has no place for one; it would be looked for as a document.
+
+    Raises:
+        UsageError: the last word is a question.
+    """
+    if not words or is_source(words[-1]) or words[-1].lower().endswith(_ENDINGS):
+        return
+    if words[-1].endswith("?") or " " in words[-1]:
+        raise UsageError(
+            f"the template {template} has no {{question}}, so none can be asked with it",
+            hint="leave the question out, or write {question} into the template where it goes",
+        )
 
 
 def check_question(sources: Sequence[str], question: str, command: str) -> None:

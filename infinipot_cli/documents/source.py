@@ -132,7 +132,8 @@ def open_source(source: str, stdin: BinaryIO | None = None) -> Source:
     if source == "-":
         return Source(STDIN_NAME, stdin or _standard_input(), owned=False)
     if not source:
-        raise DocumentError("the name of the document is empty", code="not_found")
+        hint = "is a variable of the shell not set?"
+        raise DocumentError("the name of the document is empty", hint=hint, code="not_found")
     try:
         if Path(source).is_dir():
             raise DocumentError(

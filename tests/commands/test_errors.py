@@ -38,6 +38,8 @@ def mistakes(tmp_path: Path, tiny_model: Path, model_with_code: Path) -> dict[st
     writer.write(scan)
     writer.encrypt("secret", algorithm="AES-256")
     writer.write(locked)
+    minutes = tmp_path / "minutes.md"
+    minutes.write_text("{document}\nList the decisions.")
     ask = ["ask", str(text), "who?"]
     model = ["-m", str(tiny_model)]
     return {
@@ -45,6 +47,8 @@ def mistakes(tmp_path: Path, tiny_model: Path, model_with_code: Path) -> dict[st
         "folder without documents": (["ask", str(bare), "who?", "--ignore", "*"], 3, "holds no documents"),
         "glob without documents": (["ask", str(tmp_path / "*.odt"), "who?"], 3, "no document matches"),
         "no such ending": (["ask", str(tmp_path), "who?", "-e", "pdf,"], 2, "no list of endings"),
+        "no name": (["ask", "", "who?"], 3, "the name of the document is empty"),
+        "template without a question": (["ask", str(text), "who?", "-t", str(minutes)], 2, "has no {question}"),
         "empty file": (["ask", str(empty), "who?"], 3, "is empty"),
         "blank file": (["ask", str(blank), "who?"], 3, "nothing but blank space"),
         "binary file": (["ask", str(binary), "who?"], 3, "looks binary"),
@@ -95,6 +99,8 @@ NAMES = [
     "folder without documents",
     "glob without documents",
     "no such ending",
+    "no name",
+    "template without a question",
     "empty file",
     "blank file",
     "binary file",

@@ -40,6 +40,17 @@ def test_the_line_is_there_until_somebody_names_a_model(story: Path, monkeypatch
 
 
 @pytest.mark.usefixtures("pocket")
+def test_a_model_that_is_missing_says_what_names_it(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("infinipot.toml").write_text('[model]\ndefault = "no-such-model"\n')
+    result = run("ask", str(story), "who?")
+    assert result.exit_code == 4 and "'no-such-model' is not on this machine" in result.stderr
+    assert result.stderr.rstrip().endswith("; the settings name it: infinipot config show")
+    assert "name it" not in run("ask", str(story), "who?", "-m", "no-such-model").stderr
+    monkeypatch.setenv("INFINIPOT_MODEL", "another")
+    assert run("ask", str(story), "who?").stderr.rstrip().endswith("; INFINIPOT_MODEL names it")
+
+
+@pytest.mark.usefixtures("pocket")
 def test_a_cached_model_is_named_and_never_chosen(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert cached_names() == []
