@@ -261,6 +261,8 @@ class Reading(Answers):
         return ids if len(ids) == self.n_tokens else []
 
     def _progress(self, entry: Input, meter: Meter) -> Progress:
+        # a document that was begun before is there in parts
+        names = list(dict.fromkeys(one.document.name for one in self.inputs))
         return Progress(
             source=entry.document.name,
             page=meter.page,
@@ -274,8 +276,8 @@ class Reading(Answers):
             kept=self._kept,
             n_ahead=self._stretches.n_ahead,
             kept_by=self._stretches.by,
-            number=meter.current + 1,
-            n_documents=len(self.inputs),
+            number=names.index(entry.document.name) + 1,
+            n_documents=len(names),
         )
 
     def _look(self, meter: Meter) -> None:

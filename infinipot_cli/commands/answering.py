@@ -26,6 +26,7 @@ from infinipot_cli.display.sources import (
     source_lines,
     unheard_line,
 )
+from infinipot_cli.display.summary import counted
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage, is_refusal
 from infinipot_cli.explain.overlooked import Overlooked
@@ -130,7 +131,7 @@ class Answering:
                 writer.write(piece)
         except KeyboardInterrupt:
             writer.close()
-            say(self._console, f"stopped at {reading.n_answer} tokens of the answer")
+            say(self._console, f"stopped at {counted(reading.n_answer, 'token')} of the answer")
             raise
         writer.close()
         return writer.text

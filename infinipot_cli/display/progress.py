@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
@@ -25,6 +26,8 @@ TICK_SECONDS = 30.0
 QUICK_SECONDS = 2.0
 NARROW = 60
 _SHORTEST_BAR = 4
+# Left free behind the last line: a terminal writes ^C there, and a line that it wrapped could not be taken back.
+_FREE = 3
 WIDE_ENOUGH = 80
 ROOMY = 95
 COLUMNS = " ▁▂▃▄▅▆▇█"
@@ -131,9 +134,10 @@ class ReadingBar:
 
     def picture(self) -> RenderableType:
         """Where the reading stands, as it is drawn."""
-        reached = self.reached
-        if reached is None:
-            return self._spinner
+        drawn = self._spinner if self.reached is None else self._rows(self.reached)
+        return Constrain(drawn, self._console.width - _FREE)
+
+    def _rows(self, reached: Progress) -> RenderableType:
         number = (safe_line(reached.label) if reached.label else str(reached.page)) if reached.page is not None else ""
         pages = f"/{reached.n_pages}" if reached.n_pages else ""
         place = f"p. {number}{pages}" if number else ""
@@ -162,14 +166,14 @@ class ReadingBar:
         if n_documents < 2:
             return []
         name = Text(f"{number}/{n_documents} documents  {safe_line(reached.source)}", no_wrap=True, overflow="ellipsis")
-        name.truncate(self._console.width, overflow="ellipsis")
+        name.truncate(self._console.width - _FREE, overflow="ellipsis")
         return [name]
 
     def _narrow(self, reached: Progress, place: str) -> RenderableType:
         """The one line for which there is room: share and time left stay, the bar takes what they leave."""
         facts = "  ".join(fact for fact in (place or f"{short(reached.n_tokens)} tok", self._left(reached)) if fact)
         share = "" if reached.done is None else f"{reached.done * 100:3.0f} %"
-        room = self._console.width - len("reading") - 5 - 3 - len(facts)
+        room = self._console.width - _FREE - len("reading") - 5 - 3 - len(facts)
         if room < _SHORTEST_BAR:
             return Text(f"{share}  {facts}".strip(), style="dim", no_wrap=True, overflow="crop")
         return _row("reading", _bar(reached.done, 1.0, self._console.width, room), share, facts)

@@ -107,6 +107,25 @@ def test_it_can_be_stopped_again_and_again(pages: list[str], tiny_model: Path, m
     assert text > sum(len(Path(name).read_bytes()) for name in pages)
 
 
+@pytest.mark.parametrize(("n_named", "expected"), [(1, {(1, 1)}), (3, {(1, 3), (2, 3), (3, 3)})])
+def test_a_document_in_parts_is_one_document(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, n_named: int, expected: set[tuple[int, int]]
+) -> None:
+    for words in (["ask", *pages[:n_named], "Who?", *SMALL, "-m", str(tiny_model)], ["ask", "--resume"]):
+        stop_at(monkeypatch, 5)
+        assert run(*words).exit_code == 130
+    read, seen = Reading.read, set()
+
+    def watched(self: Reading) -> Iterator[Progress]:
+        for progress in read(self):
+            seen.add((progress.number, progress.n_documents))
+            yield progress
+
+    monkeypatch.setattr(Reading, "read", watched)
+    assert run("ask", "--resume", "-n", "8").exit_code == 0
+    assert seen == expected
+
+
 def test_another_question_may_follow_and_the_range_is_kept(
     pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
