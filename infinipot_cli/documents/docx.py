@@ -1,9 +1,12 @@
-"""DOCX to text: paragraphs on lines, cells behind tabs, notes at the end; Word knows pages only when it prints."""
+"""DOCX to text: paragraphs on lines, cells behind tabs, notes at the end, and then what stands above and below pages.
+
+Word knows pages only when it prints.
+"""
 
 import posixpath
 from collections.abc import Iterator
 
-from infinipot_cli.documents.clean import Cleaner
+from infinipot_cli.documents.clean import Cleaner, clean
 from infinipot_cli.documents.plain import TextDocument
 from infinipot_cli.documents.source import Source
 from infinipot_cli.documents.wishes import Wishes
@@ -13,6 +16,8 @@ from infinipot_cli.errors import DocumentError
 # Parts of a document that show nothing: settings, what was deleted or moved away, and a second copy of what is drawn.
 _HIDDEN = frozenset("pPr rPr sectPr tblPr tblGrid trPr tcPr del moveFrom Fallback".split())
 _NOTES = ("footnotes.xml", "endnotes.xml")
+_MARGINS = ("header", "footer")  # one of each for a section, its first page, and its even ones
+_MOST_MARGINS = 99
 
 
 class DocxDocument(TextDocument):
@@ -40,20 +45,32 @@ class DocxDocument(TextDocument):
         folder = posixpath.dirname(body)
         parts = [body, *(path for note in _NOTES if (path := posixpath.join(folder, note)) in self._container)]
         cleaner = Cleaner()
-        for n_read, part in enumerate(parts, start=1):
-            words = _Words()
-            parser = xml_parser(self.name, words)
-            for chunk in self._container.chunks(part):
-                try:
-                    parser.feed(chunk)
-                except Exception as error:  # a parse error, or one of the refusals of defusedxml
-                    raise DocumentError(
-                        f"{self.name} is damaged: a part of it is no XML", code="damaged_archive"
-                    ) from error
-                if text := cleaner.push(words.take()):
+        for part in parts:
+            for words in self._words(part):
+                if text := cleaner.push(words):
                     yield text, None
-            if n_read == len(parts) and (text := cleaner.flush()):
-                yield text, 1.0
+        if text := cleaner.flush() + self._margins(folder):
+            yield text, 1.0
+
+    def _margins(self, folder: str) -> str:
+        """What stands above and below the pages, each text once."""
+        names = [f"{name}{number}.xml" for name in _MARGINS for number in range(1, _MOST_MARGINS + 1)]
+        paths = [path for name in names if (path := posixpath.join(folder, name)) in self._container]
+        texts = dict.fromkeys(clean("".join(self._words(path))).strip("\n") for path in paths)
+        return "".join(f"{text}\n" for text in texts if text.strip())
+
+    def _words(self, part: str) -> Iterator[str]:
+        """The text of a part, a piece at a time."""
+        words = _Words()
+        parser = xml_parser(self.name, words)
+        for chunk in self._container.chunks(part):
+            try:
+                parser.feed(chunk)
+            except Exception as error:  # a parse error, or one of the refusals of defusedxml
+                raise DocumentError(
+                    f"{self.name} is damaged: a part of it is no XML", code="damaged_archive"
+                ) from error
+            yield words.take()
 
 
 class _Words:
@@ -65,10 +82,16 @@ class _Words:
         self._n_cells = 0  # that are open, one inside the other
         self._is_text = False
         self._gap = ""  # wanted before the next word
+        self._is_raised = False
+        self._last = ""  # character
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element begins."""
         name = tag.rpartition("}")[2]
+        if name == "r":
+            self._is_raised = False
+        elif name == "vertAlign":  # among the settings of a run, which show nothing themselves
+            self._is_raised = "superscript" in attributes.values()
         if self._n_hidden or name in _HIDDEN:
             self._n_hidden += 1
         elif name == "t":
@@ -115,8 +138,11 @@ class _Words:
         return text
 
     def _write(self, text: str) -> None:
+        if self._is_raised and not self._gap and self._last.isalnum() and text[:1].isdigit():
+            text = f"^{text}"  # a power: no digit more
+        self._is_raised = False
         self._out += (self._gap, text)
-        self._gap = ""
+        self._gap, self._last = "", text[-1:]
 
 
 def _body(container: Container) -> str:

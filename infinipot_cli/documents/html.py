@@ -17,8 +17,15 @@ _PARAGRAPHS = frozenset(
     "p h1 h2 h3 h4 h5 h6 ul ol dl table blockquote pre hr title"
     " section article header footer nav aside main figure".split()
 )
-_LINES = frozenset("br div li tr dt dd caption figcaption address form fieldset option body head html".split())
+_LINES = frozenset(
+    "br div li tr dt dd caption figcaption address form fieldset legend option details summary dialog"
+    " body head html".split()
+)
 _CELLS = frozenset({"td", "th"})
+# Drawn as things of their own in the midst of a line.
+_BOXES = frozenset(
+    {"button", "input", "select", "textarea", "img", "svg", "text", "iframe", "video", "audio", "canvas"}
+)
 _BLANK = re.compile(r"[ \t\n\r\f]+")
 _UNFINISHED_CHARS = 1 << 20
 
@@ -97,6 +104,8 @@ class HtmlText(HTMLParser):
         self._n_newlines = 0  # wanted before the next word
         self._gap = ""  # blank space wanted before the next word of the same line
         self._has_text = False
+        self._is_raised = False
+        self._last = ""  # character
 
     def push(self, text: str) -> str:
         """Convert some more of the page."""
@@ -122,6 +131,8 @@ class HtmlText(HTMLParser):
             self._gap = ""
         elif tag == "pre":
             self._n_pre += 1
+        elif tag == "sup":
+            self._is_raised = True
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """An element written as empty, as XHTML does: hides nothing."""
@@ -133,6 +144,8 @@ class HtmlText(HTMLParser):
             self._n_hidden = max(0, self._n_hidden - 1)
         elif tag == "pre":
             self._n_pre = max(0, self._n_pre - 1)
+        elif tag == "sup":
+            self._is_raised = False
         if tag in _CELLS:
             self._gap = "\t"
         elif tag not in ("br", "hr"):
@@ -160,6 +173,8 @@ class HtmlText(HTMLParser):
     def _block(self, tag: str) -> None:
         wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES else 0
         self._n_newlines = max(self._n_newlines, wanted)
+        if tag in _BOXES:
+            self._gap = self._gap or " "
 
     def _write(self, text: str) -> None:
         if self._n_hidden:
@@ -168,8 +183,12 @@ class HtmlText(HTMLParser):
             self._out.append("\n" * self._n_newlines if self._has_text else "")
         elif self._has_text:
             self._out.append(self._gap)
+        is_glued = not self._n_newlines and not self._gap and self._last.isalnum()
+        if self._is_raised and is_glued and text[:1].isdigit():  # a power, or the mark of a note: no digit more
+            self._out.append("^")
+        self._is_raised = False
         self._out.append(text)
-        self._n_newlines, self._gap, self._has_text = 0, "", True
+        self._n_newlines, self._gap, self._has_text, self._last = 0, "", True, text[-1:]
 
     def _take(self) -> str:
         text = "".join(self._out)

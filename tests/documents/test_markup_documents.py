@@ -96,6 +96,31 @@ def test_cutting_a_page_changes_nothing(cuts: list[int]) -> None:
     assert text == TEXT
 
 
+RAISED = (
+    "<p>The key is 71432<sup>1</sup>. 10<sup class='x'>6</sup>&nbsp;m<sup>2</sup>, 1<sup>st</sup> and <sup>3</sup>He, "
+    "H<sub>2</sub>O, 2020<sup><a href='#n'>[4]</a></sup>, <b>2021</b><sup><a href='#n'>15</a></sup>.</p>"
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, len(RAISED)), max_size=8))
+def test_a_raised_digit_is_none_of_the_number_in_front_of_it(cuts: list[int]) -> None:
+    converter = HtmlText()
+    places = [0, *sorted(cuts), len(RAISED)]
+    text = "".join(converter.push(RAISED[a:b]) for a, b in pairwise(places)) + converter.flush()
+    assert text == "The key is 71432^1. 10^6\xa0m^2, 1st and 3He, H2O, 2020[4], 2021^15."
+
+
+def test_what_is_drawn_as_a_thing_of_its_own_does_not_run_into_the_words_beside_it(tmp_path: Path) -> None:
+    page = (
+        b"<!doctype html><p>Sort by<select><option>name<option>date</select>order<button>Go</button>now<img src=x>here"
+        b"<svg><text>left</text><text>right</text></svg><details><summary>More</summary>of it</details>"
+        b"<fieldset><legend>Address</legend>Bristol</fieldset>"
+    )
+    text = joined(read(page, tmp_path, "page.html")[0])
+    assert text == "Sort by\nname\ndate order Go now here left right\nMore\nof it\nAddress\nBristol"
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(alphabet='<>/!-[]&;"= apbrtdscil\n', max_size=60))
 def test_any_markup_is_text(markup: str) -> None:
@@ -273,6 +298,31 @@ def test_what_was_deleted_or_drawn_twice_is_left_out_and_notes_are_read(tmp_path
     assert joined(read(zipped(members), tmp_path, "a.docx")[0]) == "kept\na note\n"
     members["word/document.xml"] = body[:-20]
     assert "damaged" in refusal(zipped({**members, "word/document.xml": "<a><b></a>"}), tmp_path, "a.docx").message
+
+
+def test_what_stands_above_and_below_the_pages_is_read_once_and_last(tmp_path: Path) -> None:
+    document = docx.Document()
+    document.add_paragraph("Dear Sir,")
+    for number in range(2):
+        section = document.sections[-1] if not number else document.add_section()
+        section.header.is_linked_to_previous = section.footer.is_linked_to_previous = False
+        section.header.paragraphs[0].text = "Flint & Co., Bristol"
+        section.footer.paragraphs[0].text = f"Contract {71432 + number}"
+    text = joined(read(written(document), tmp_path, "letter.docx")[0])
+    assert text.startswith("Dear Sir,\n")
+    assert text.rstrip("\n").splitlines()[-3:] == ["Flint & Co., Bristol", "Contract 71432", "Contract 71433"]
+
+
+def test_a_raised_digit_of_a_word_document_is_none_of_the_number_in_front_of_it(tmp_path: Path) -> None:
+    document = docx.Document()
+    paragraph = document.add_paragraph("10")
+    paragraph.add_run("6").font.superscript = True
+    paragraph.add_run(" people, the 1")
+    paragraph.add_run("st").font.superscript = True
+    paragraph.add_run("; H")
+    paragraph.add_run("2").font.subscript = True
+    paragraph.add_run("O")
+    assert joined(read(written(document), tmp_path, "a.docx")[0]) == "10^6 people, the 1st; H2O\n"
 
 
 def test_an_equation_is_read(tmp_path: Path) -> None:
