@@ -22,6 +22,7 @@ _TRIAL_LINES = 200
 _LEAST_SHARE = 0.3
 _LEAST_ENTRIES = 5
 _TRACEBACK = "Traceback (most recent call last):"
+_CAUSE = "Caused by: "
 # Between two tracebacks of one error.
 _CHAINED = (
     "The above exception was the direct cause of the following exception:",
@@ -96,6 +97,7 @@ class Digest:
         self._is_over_long = False
         self._gave_up = self._has_shown = False
         self._open: Mark | None = None  # an error that lines behind it may explain
+        self._exception = self._cause = ""  # of that error
         self._is_traced = self._is_chained = False  # its traceback has begun; the next one belongs to the same error
         self._n_blank = 0
 
@@ -186,15 +188,16 @@ class Digest:
     def _go_on(self, line: str, number: int) -> None:
         """A line that begins no entry: it may say more of an error."""
         if line == _TRACEBACK:
-            if self._open is None and not self._is_chained:
+            if (self._open is None or self._exception) and not self._is_chained:
                 self._entry(Entry("", None, Level.ERROR, line), number, counts=False)
             self._is_traced, self._is_chained = True, False
         elif line in _CHAINED:
             self._is_chained = True
-        elif self._open is not None:
+        elif line.startswith(_CAUSE) and self._exception:
+            self._cause = line
+        elif self._open is not None and not self._exception:
             match = _EXCEPTION.match(line) or (_PYTHON_EXCEPTION.match(line) if self._is_traced else None)
-            if match:
-                self._explain(match[0])
+            self._exception = match[0] if match else ""
 
     def _entry(self, entry: Entry, number: int, *, counts: bool = True) -> None:
         self._explain()
@@ -211,14 +214,18 @@ class Digest:
         if entry.level is Level.WARNING and self.first_warning is None:
             self.first_warning = Mark(number, entry.stamp, entry.level, message)
 
-    def _explain(self, exception: str = "") -> None:
-        """An error is complete: with the exception behind it, or as it stands."""
-        mark, self._open = self._open, None
+    def _explain(self) -> None:
+        """An error is complete: with the exception behind it and what caused that in the end, or as it stands."""
+        mark, exception, cause = self._open, self._exception, self._cause
+        self._open, self._exception, self._cause = None, "", ""
         if mark is None:
             return
-        if exception and exception not in mark.message:
-            said = "" if mark.message == _TRACEBACK else f"{mark.message} — "
-            mark = Mark(mark.line, mark.stamp, mark.level, (said + exception)[:_MESSAGE_CHARS])
+        said = "" if exception and mark.message == _TRACEBACK else mark.message
+        shown = [said, *(one for one in (exception, cause) if one not in said)]
+        if cause:  # which matters most, and comes last
+            shown = [*(_cut(one, _MESSAGE_CHARS // 3) for one in shown[:-1]), shown[-1]]
+        message = _cut(" — ".join(filter(None, shown)), _MESSAGE_CHARS)
+        mark = Mark(mark.line, mark.stamp, mark.level, message)
         self._errors.add(mark.message, mark.line)
         self.first_error = self.first_error or mark
         self.last_error = mark
@@ -238,6 +245,11 @@ class Digest:
             if time - self._last_time > self.silence[0]:
                 self.silence = (time - self._last_time, number)
         self._last_time = time
+
+
+def _cut(text: str, most: int) -> str:
+    """A text in at most so many characters, the last of which says that there were more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _repeated(what: str, count: Count) -> Repeated:

@@ -241,6 +241,22 @@ def test_chained_tracebacks_are_one_error() -> None:
     assert (alone.last_error.line, alone.last_error.message) == (6, "psycopg.errors.Unavailable: no route")
 
 
+def test_what_caused_an_exception_of_java_in_the_end_is_named() -> None:
+    trace = [
+        "java.lang.IllegalStateException: cannot place the order",
+        "\tat com.example.Orders.place(Orders.java:88)",
+        "Caused by: com.example.StoreException: no store",
+        "\t... 42 more",
+        "Caused by: java.net.ConnectException: Connection refused",
+        "\t... 57 more",
+    ]
+    lines = [f"2024-03-05 10:00:0{number} INFO served" for number in range(6)]
+    made = digest("\n".join([*lines, f"2024-03-05 10:01:00 ERROR {'far ' * 200}", *trace, *lines, *trace]))
+    assert made.n_errors == 1 and made.last_error is not None and len(made.last_error.message) <= 300
+    shown = made.last_error.message.split(" — ")
+    assert shown[0].startswith("far far") and shown[1:] == [trace[0], trace[4]]
+
+
 def test_the_traceback_in_a_container_belongs_to_its_error() -> None:
     lines = [f"2024-03-05 10:00:0{number} {'ERROR oops' if number == 4 else 'INFO served'}" for number in range(5)]
     lines += ["Traceback (most recent call last):", '  File "a.py", line 3, in f', "ValueError: no"]
