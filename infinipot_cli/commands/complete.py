@@ -31,6 +31,13 @@ def catalysts(incomplete: str) -> list[str]:
     return _starting(incomplete, [*CATALYSTS])
 
 
+def types(incomplete: str) -> list[str]:
+    """Names that `--type` takes."""
+    from infinipot_cli.documents.wishes import TYPES
+
+    return _starting(incomplete, [*TYPES])
+
+
 def dtypes(incomplete: str) -> list[str]:
     """Names that `--dtype` takes."""
     return _starting(incomplete, [*Dtype, *DTYPES])

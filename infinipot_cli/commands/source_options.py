@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infinipot_cli.commands import options
+from infinipot_cli.commands import complete, options
 from infinipot_cli.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:  # help must stay fast
@@ -68,6 +68,7 @@ class SourceOptions:
             "--type",
             metavar="NAME",
             help="What the sources are, such as text or pdf; told from their bytes by default.",
+            autocompletion=complete.types,
             rich_help_panel=_PANEL,
         ),
     ] = None

@@ -56,6 +56,7 @@ LINES = [
     ("infinipot ask --policy h2o --set h", ["heavy="]),
     ("infinipot ask --catalyst ge", ["general"]),
     ("infinipot ask --dtype bf", ["bfloat16", "bf16"]),
+    ("infinipot summarize --type ep", ["epub"]),
     # files are the shell's to complete: nothing is said
     ("infinipot ask bo", []),
     ("infinipot info bo", []),
