@@ -81,8 +81,8 @@ _ROW = re.compile(rf'"?({_ISO})"?[,;](.*)')
 _AHEAD = re.compile(rf"[\[(]?({_ISO}){_END}(.*)")
 # A line of java.util.logging with the time alone; the level begins the next one.
 _TIME_ALONE = re.compile(rf"({_MONTH} \d\d?, \d{{4}},? \d\d?:\d\d:\d\d[ \u202f][AP]M) \S+(?: \S+)?$")
-# What docker compose and kubectl put in front of each line.
-_CONTAINER = re.compile(r"(?:[A-Za-z][\w.-]*\s*\|(?: |$)|\[pod/[^\]\s]+\] )")
+# What docker compose and kubectl put in front of each line; a name without a number may begin the row of a table, too.
+_CONTAINER = re.compile(r"(?:[A-Za-z][\w.-]*(?:[-_]\d+\s*\||\s*\|(?!.*\|))(?: |$)|\[pod/[^\]\s]+\] )")
 _LOGFMT = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 _PRIORITY = re.compile(r"<(\d{1,3})>")
 _BARE = re.compile(r"\[?([A-Za-z]+)\]?[:\s]")

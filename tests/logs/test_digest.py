@@ -257,6 +257,13 @@ def test_what_caused_an_exception_of_java_in_the_end_is_named() -> None:
     assert shown[0].startswith("far far") and shown[1:] == [trace[0], trace[4]]
 
 
+def test_a_table_whose_second_column_is_a_time_is_no_log() -> None:
+    rows = [f"alice{'x' * number} | 2024-03-05 10:00:0{number} | {number}" for number in range(9)]
+    assert not digest("\n".join(rows)).is_log
+    named = [f"my_db | 2024-03-05 10:00:0{number} UTC [1] LOG:  checkpoint" for number in range(9)]
+    assert digest("\n".join(named)).is_log
+
+
 def test_the_traceback_in_a_container_belongs_to_its_error() -> None:
     lines = [f"2024-03-05 10:00:0{number} {'ERROR oops' if number == 4 else 'INFO served'}" for number in range(5)]
     lines += ["Traceback (most recent call last):", '  File "a.py", line 3, in f', "ValueError: no"]
