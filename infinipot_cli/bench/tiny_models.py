@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedModel
+
+from infinipot_cli.model.text_part import text_part
 
 VOCABULARY = 97
 TRAINED_CONTEXT = 256
@@ -35,6 +37,11 @@ _LONGROPE = {
     "rope_type": "longrope", "rope_theta": 10_000.0, "partial_rotary_factor": 0.5, "short_factor": [1.1, 1.2, 1.3],
     "long_factor": [2.0, 3.0, 4.0], "original_max_position_embeddings": 128,
 }  # fmt: skip
+_THREE_AXES = {"rope_type": "default", "rope_theta": 10_000.0}
+_EYES = {
+    "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 48, "patch_size": 14,
+    "deepstack_visual_indexes": [0],
+}  # fmt: skip
 _MIXED = ["sliding_attention", "full_attention", "full_attention"]
 # A window smaller than the pots of the checks, so that some layers are local while others are distilled.
 _WINDOW = 20
@@ -49,12 +56,14 @@ class Family:
         model_type: its name in transformers.
         trait: what it asks of the engine beyond Llama; for a refused family, why.
         options: what its configuration has beyond the common shape.
+        sees: of a model that also sees pictures, the encoder in front of its language part, which is left behind.
     """
 
     name: str
     model_type: str
     trait: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    sees: Mapping[str, Any] | None = None
 
 
 FAMILIES = (
@@ -101,6 +110,14 @@ FAMILIES = (
     Family("GPT-NeoX", "gpt_neox", "fused projections, partial rotation", {"rotary_pct": 0.5}),
     Family("DeepSeek-V2", "deepseek_v2", "latent attention, interleaved", _LATENT),
     Family("DeepSeek-V3", "deepseek_v3", "latent attention", _LATENT),
+    Family(
+        "Qwen3-VL", "qwen3_vl", "language part alone, three axes",
+        {"head_dim": 24, "rope_parameters": {**_THREE_AXES, "mrope_section": [4, 4, 4]}}, _EYES,
+    ),
+    Family(
+        "GLM-4V", "glm4v", "language part alone, interleaved",
+        {"rope_parameters": {**_THREE_AXES, "partial_rotary_factor": 0.5, "mrope_section": [1, 1, 1]}}, _EYES,
+    ),
 )  # fmt: skip
 
 
@@ -111,14 +128,24 @@ def build(family: Family, seed: int = 1) -> PreTrainedModel:
     an untrained norm would hide (such as a norm behind the rotation) stays hidden.
     """
     torch.manual_seed(seed)
-    config = AutoConfig.for_model(family.model_type, **{**_SHAPE, **family.options})
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    model: PreTrainedModel = _drawn(family).eval().requires_grad_(False)
     for parameter in model.parameters():
         if parameter.ndim > 1:
             torch.nn.init.normal_(parameter, std=0.25)
         else:
             parameter.add_(torch.randn_like(parameter), alpha=0.2)
     return model
+
+
+def _drawn(family: Family) -> PreTrainedModel:
+    """A model as transformers draws its weights."""
+    options = {**_SHAPE, **family.options}
+    if family.sees is None:
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(AutoConfig.for_model(family.model_type, **options))
+        return model
+    text = {"model_type": f"{family.model_type}_text", **options}
+    config = AutoConfig.for_model(family.model_type, text_config=text, vision_config=dict(family.sees))
+    return text_part(AutoModelForImageTextToText.from_config(config).eval(), family.name)
 
 
 def random_ids(n: int, seed: int) -> list[int]:

@@ -93,4 +93,5 @@ class _DecoderAndHead(PreTrainedModel):
     def forward(self, input_ids: Tensor | None = None, cache: Cache | None = None, **more: Any) -> CausalLMOutput:
         """Logits of every row, shape (1, n, V)."""
         held = {} if cache is None else handed(self.model, cache)
-        return CausalLMOutput(logits=self.lm_head(self.model(input_ids=input_ids, **held, **more).last_hidden_state))
+        found = self.model(input_ids=input_ids, **held, **more)
+        return CausalLMOutput(logits=self.lm_head(found.last_hidden_state), attentions=found.attentions)

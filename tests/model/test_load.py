@@ -37,7 +37,7 @@ def test_weights_are_loaded_as_they_were_saved(tiny_model: Path) -> None:
     assert not any(weight.requires_grad for weight in loaded.model.parameters())
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [one for one in FAMILIES if one.sees is None], ids=lambda family: family.name)
 def test_every_family_is_loaded_as_it_comes(family: Family, tmp_path: Path) -> None:
     """Some have no kernel for sdpa: then the attention that is left is taken, unless the user named one."""
     model = build(family)
