@@ -26,6 +26,20 @@ MOST_SENTENCES = 24
 LONGEST_ANSWER = 24
 # Sets of which some rows are kept for `infinipot bench pocket`, and the prose that holds the same texts.
 PARTLY_HELD_OUT = {"sum_pep": "peps", "sum_rfc": "rfcs"}
+# What each row of a set must have, by the beginning of its file's name; the first that fits counts.
+FIELDS = {
+    "qa/qa_": ("title", "context", "question", "answers"),
+    "qa/glossary": ("title", "term", "meaning"),
+    "summaries/sum_pep": ("id", "document", "summaries"),
+    "summaries/sum_rfc": ("id", "document", "summaries"),
+    "summaries/sum_": ("document",),
+}
+# Question sets that texts of a kind of their own are made of; without them there are more planted facts instead.
+KINDS = {
+    "qa/qa_squad11*": "paragraphs of encyclopedia articles", "qa/qa_qamr*": "single sentences with questions",
+    "qa/qa_fairytale*": "stories with questions", "qa/glossary*": "definitions", "summaries/sum_*": "summaries",
+}  # fmt: skip
+LEAST_PROSE = 50_000  # characters: as long as the longest text that is read to record what a pot keeps of it
 PROSE_WEIGHT = {"novels_train": 5.0, "squad_contexts": 2.0, "fairytales_train": 1.0}
 
 
@@ -94,7 +108,14 @@ class Corpus:
 
 
 def prepare(data: Path, work: Path) -> None:
-    """Tokenize every set of `data` into `work`; what exists already is kept, and only whole files exist."""
+    """Tokenize every set of `data` into `work`; what exists already is kept, and only whole files exist.
+
+    Raises:
+        SystemExit: with one line that says what of `data` is missing or damaged, before anything is written of it.
+    """
+    if (work / "passages.json").exists():  # which is written last
+        return
+    check(data)
     work.mkdir(parents=True, exist_ok=True)
     if not (work / "tokenizer.json").exists():
         with _whole(work / "tokenizer.json") as temporary:
@@ -108,10 +129,47 @@ def prepare(data: Path, work: Path) -> None:
             ids = np.array([token for part in parts for token in part.ids], dtype=np.uint16)
             with _whole(target) as temporary, temporary.open("wb") as out:
                 np.save(out, ids)
-    if not (work / "passages.json").exists():
-        rows = {"qa": list(_passages(data, tokenizer)), "summaries": list(_summaries(data, tokenizer))}
-        with _whole(work / "passages.json") as temporary:
-            temporary.write_text(json.dumps(rows), encoding="utf-8")
+    rows = {"qa": list(_passages(data, tokenizer)), "summaries": list(_summaries(data, tokenizer))}
+    with _whole(work / "passages.json") as temporary:
+        temporary.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def check(data: Path) -> None:
+    """Look at all prose and at the beginning of every other set: what is wrong is said now and not after an hour.
+
+    Raises:
+        SystemExit: a set that is needed is missing, or one is damaged or of another shape, in one line.
+    """
+    if not data.is_dir():
+        raise SystemExit(f"error: {data} is no folder")
+    prose = sorted((data / "lm").glob("*.txt.xz"))
+    if not prose:
+        raise SystemExit(f"error: {data / 'lm'} holds no prose (*.txt.xz)")
+    n_prose = sum(len(_read(path)) for path in prose)
+    if n_prose < LEAST_PROSE:
+        raise SystemExit(
+            f"error: {data / 'lm'} holds {n_prose:,} characters of prose; it takes {LEAST_PROSE:,} or more"
+        )
+    for kind, what in KINDS.items():
+        paths = sorted(data.glob(f"{kind}.jsonl.xz"))
+        if not paths:
+            print(f"{data} has no {kind}.jsonl.xz, so no text will be made of {what}")
+    for kind in FIELDS:
+        for path in sorted(data.glob(f"{kind}*.jsonl.xz")):
+            next(_rows(path), None)
+
+
+def _read(path: Path) -> str:
+    """A compressed text.
+
+    Raises:
+        SystemExit: it is damaged.
+    """
+    try:
+        with lzma.open(path, "rt", encoding="utf-8") as stream:
+            return stream.read()
+    except (lzma.LZMAError, EOFError, ValueError) as error:
+        raise SystemExit(f"error: {path} is damaged: {error}") from None
 
 
 @contextmanager
@@ -124,8 +182,7 @@ def _whole(target: Path) -> Iterator[Path]:
 
 def _without_held_out(data: Path, path: Path) -> str:
     """The text of a prose file less the documents that are kept for evaluation."""
-    with lzma.open(path, "rt", encoding="utf-8") as stream:
-        text = stream.read()
+    text = _read(path)
     for name, prose in PARTLY_HELD_OUT.items():
         rows = data / "summaries" / f"{name}.jsonl.xz"
         if path.name == f"{prose}.txt.xz" and rows.exists():
@@ -140,7 +197,10 @@ def load(work: Path) -> Corpus:
     """What `prepare` wrote."""
     prose, weights = [], []
     for path in sorted(work.glob("lm-*.npy")):
-        prose.append(np.load(path, mmap_mode="r"))
+        ids = np.load(path, mmap_mode="r")
+        if not len(ids):
+            continue
+        prose.append(ids)
         weights.append(PROSE_WEIGHT.get(path.stem.removeprefix("lm-"), 0.5))
     rows = json.loads((work / "passages.json").read_text(encoding="utf-8"))
     passages: dict[str, list[Passage]] = defaultdict(list)
@@ -172,9 +232,23 @@ def sentences_of(text: str) -> list[tuple[int, int]]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with lzma.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+    """Rows of a set.
+
+    Raises:
+        SystemExit: it is damaged, or a row has not what rows of its kind have; with the line.
+    """
+    wanted = next((fields for kind, fields in FIELDS.items() if f"{path.parent.name}/{path.name}".startswith(kind)), ())
+    number = 0
+    try:
+        with lzma.open(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                row = json.loads(line)
+                missing = [name for name in wanted if not isinstance(row, dict) or name not in row]
+                if missing:
+                    raise SystemExit(f"error: {path}, line {number}: a row without {' and '.join(missing)}")
+                yield row
+    except (lzma.LZMAError, EOFError, ValueError) as error:
+        raise SystemExit(f"error: {path} is damaged behind line {number}: {error}") from None
 
 
 def _encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:

@@ -92,10 +92,11 @@ class ExampleMaker:
     def _text(self, stage: Stage, n_tokens: int) -> tuple[list[int], Sequence[Span]]:
         """A text of this many tokens behind the header, and where the segments stand that are asked about."""
         kind = self.rng.choices(list(stage.mix), list(stage.mix.values()))[0]
-        if kind == "leavings" and self.corpus.leavings:
+        if not self.material.has(kind):
+            kind = "planted"
+        if kind == "leavings":
             return self._behind_leavings(n_tokens)
         makers: dict[str, Callable[[int], list[list[Segment]]]] = {
-            "leavings": self.material.planted,  # until there are any
             "planted": self.material.planted,
             "keyed": self.material.keyed,
             "log": self.material.log,

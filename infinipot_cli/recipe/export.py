@@ -5,6 +5,7 @@ python -m infinipot_cli.recipe.export --work WORK --target infinipot_cli/pocket
 
 import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -24,24 +25,35 @@ CHAT_TEMPLATE = (
 def export(work: Path, target: Path) -> None:
     """Write weights (bf16), configuration, tokenizer and chat template of the checkpoint in `work`.
 
-    The weights are the mean with those in front of the stage that averages, if it has begun.
+    The weights are the mean with those in front of the stage that averages, if it has begun. What stands in `target` is
+    replaced when all is written, file by file, so that a kill leaves no half file.
+
+    Raises:
+        SystemExit: there is no checkpoint.
     """
+    if not (work / "checkpoint.pt").exists():
+        raise SystemExit(f"error: {work} holds no checkpoint yet")
     content = torch.load(work / "checkpoint.pt", map_location="cpu", weights_only=True)
     config = ReaderConfig(**content["config"])
     target.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f"{target.name}.tmp")
+    fresh.mkdir(exist_ok=True)
     before = content.get("before") or content["model"]
     means = {name: (value.float() + before[name].float()) / 2 for name, value in content["model"].items()}
     weights = {name: value.to(torch.bfloat16).contiguous() for name, value in means.items()}
-    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    save_file(weights, fresh / "model.safetensors", metadata={"format": "pt"})
     tokenizer_config = {
         "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "<|end|>", "pad_token": "</s>",
         "model_max_length": config.context, "clean_up_tokenization_spaces": False,
     }  # fmt: skip
-    _write_json(target / "config.json", config.to_transformers())
-    _write_json(target / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 5, "pad_token_id": 1})
-    _write_json(target / "tokenizer_config.json", tokenizer_config)
-    (target / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
-    shutil.copyfile(work / "tokenizer.json", target / "tokenizer.json")
+    _write_json(fresh / "config.json", config.to_transformers())
+    _write_json(fresh / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 5, "pad_token_id": 1})
+    _write_json(fresh / "tokenizer_config.json", tokenizer_config)
+    (fresh / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+    shutil.copyfile(work / "tokenizer.json", fresh / "tokenizer.json")
+    for path in sorted(fresh.iterdir()):
+        os.replace(path, target / path.name)
+    fresh.rmdir()
     state = content["state"]
     n_parameters = sum(value.numel() for value in weights.values())
     print(f"{target}: {n_parameters / 1e6:.2f} M parameters, step {state['step']},", end=" ")

@@ -74,7 +74,8 @@ class Recorder:
             return origins - len(reading.plan.prompt.prefix_ids)
 
     def _fact(self) -> Segment:
-        return self.material.invented() if self.rng.random() < 0.6 else self.material.real_sentence()
+        is_real = self.rng.random() >= 0.6 and self.material.titles
+        return self.material.real_sentence() if is_real else self.material.invented()
 
 
 def recorded(work: Path) -> int:

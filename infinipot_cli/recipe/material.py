@@ -4,6 +4,7 @@ A kind of text is a list of blocks of segments, at most so many tokens together;
 """
 
 import random
+from collections.abc import Sized
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -53,9 +54,22 @@ class Material:
         self.titles = list(self.by_title)
         self.sentences = corpus.passages.get("qamr", [])
 
+    def has(self, kind: str) -> bool:
+        """Whether the sets hold what texts of a kind are made of."""
+        needed: dict[str, Sized] = {
+            "wiki": self.titles,
+            "tale": self.corpus.passages.get("fairytale", ()),
+            "glossary": self.corpus.passages.get("glossary", ()),
+            "summary": self.corpus.summaries,
+            "leavings": self.corpus.leavings,
+        }
+        return kind not in needed or len(needed[kind]) > 0
+
     def prose(self, n_tokens: int) -> list[int]:
         """A random stretch of real prose, exactly this long."""
         source = self.rng.choices(self.corpus.prose, self.corpus.prose_weights)[0]
+        if len(source) < n_tokens:  # a small set is read over and over
+            source = np.resize(source, n_tokens)
         at = self.rng.randrange(0, max(1, len(source) - n_tokens - 1))
         found: list[int] = source[at : at + n_tokens].tolist()
         return found
@@ -209,7 +223,9 @@ class Material:
     def tale(self, n_tokens: int) -> list[list[Segment]]:
         """A section of a story with questions on it, where one fits."""
         parts = self._passage_parts(self.rng.choice(self.corpus.passages["fairytale"]), 4, n_tokens)
-        return [parts] if parts else self.wiki(n_tokens)
+        if parts:
+            return [parts]
+        return self.wiki(n_tokens) if self.titles else self.planted(n_tokens)
 
     def glossary(self, n_tokens: int) -> list[list[Segment]]:
         """A definition."""

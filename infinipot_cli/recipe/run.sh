@@ -6,24 +6,44 @@
 #   SIZE      the dial: attention heads of 64 and, for each two, three layers; 4 (6.5 M parameters) is what ships,
 #             6 gives about 18 M, the most that stays under 40 MB
 #   TARGET    where the finished model goes, infinipot_cli/pocket unless given
-#   MINUTES   stop with a checkpoint after this long; LAYERS, WIDTH set the shape by hand
+#   MINUTES   end with a checkpoint, and leave TARGET alone, if training is not done so long after the start; the same
+#             command goes on. LAYERS, WIDTH set the shape by hand
 #   READINGS  recordings of real pots for the last stage; MEASURE=0 leaves out the scores at the end
 #   FLAGS     more words for train_model, such as "--scale 0.1 --no-compile"
 # A GPU is used (bf16) where there is one, else the processor (bf16 where it has it, fp32 where not).
 set -euo pipefail
-DATA=$(realpath "${DATA:?folder with lm/, qa/ and summaries/}")
+readonly STOPPED=75 # exit code of train_model where its time was up
+fail() { printf 'error: %s\n' "$1" >&2 && exit 2; }
+DATA=$(realpath -m "${DATA:?folder with lm/, qa/ and summaries/}")
 WORK=$(realpath -m "${WORK:?scratch folder}")
 TARGET=$(realpath -m "${TARGET:-$(dirname "$0")/../pocket}")
 SIZE=${SIZE:-4} READINGS=${READINGS:-800}
+[[ $SIZE =~ ^[1-9][0-9]*$ ]] || fail "SIZE is a whole number from 1, not $SIZE"
+[ -d "$DATA" ] || fail "DATA names no folder: $DATA"
 cd "$(dirname "$0")/../.."
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 PYTHON=${PYTHON:-python}
 
+mkdir -p "$WORK"
+if command -v flock > /dev/null; then # two runs in one folder would write the same files
+  exec 9> "$WORK/lock"
+  if ! flock -n 9; then
+    echo "waiting for another run in $WORK, or for what one that was killed has left at work" >&2
+    flock 9
+  fi
+fi
 "$PYTHON" -m infinipot_cli.recipe.prepare --data "$DATA" --work "$WORK"
 train() {
+  local left status=0
+  left=$(awk -v minutes="${MINUTES:-1000000}" -v spent="$SECONDS" 'BEGIN { print minutes - spent / 60 }')
   # shellcheck disable=SC2086 # FLAGS are words
   "$PYTHON" -m infinipot_cli.recipe.train_model --work "$WORK" --layers "${LAYERS:-$(((SIZE * 3 + 1) / 2))}" \
-    --width "${WIDTH:-$((SIZE * 64))}" --minutes "${MINUTES:-1000000}" ${FLAGS:-} "$@"
+    --width "${WIDTH:-$((SIZE * 64))}" --minutes "$left" ${FLAGS:-} "$@" || status=$?
+  if [ "$status" = "$STOPPED" ]; then
+    echo "stopped after $MINUTES minutes, with a checkpoint in $WORK; the same command goes on"
+    exit 0
+  fi
+  return "$status"
 }
 train --stages 4
 if ! "$PYTHON" -m infinipot_cli.recipe.leavings --work "$WORK" --n "$READINGS" --is-done; then

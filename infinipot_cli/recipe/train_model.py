@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,13 @@ from safetensors.torch import load_file
 from infinipot_cli.recipe import corpus, muon
 from infinipot_cli.recipe.examples import ExampleMaker, Stage
 from infinipot_cli.recipe.material import Array
-from infinipot_cli.recipe.reader import Batch, Reader, ReaderConfig
+from infinipot_cli.recipe.reader import Batch, Losses, Reader, ReaderConfig
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
+STOPPED = 75  # exit code where the time was up before the curriculum was (EX_TEMPFAIL); run.sh knows it
+MOST_SHAPES = 64  # of compiled steps; with torch's own limit the stages from the seventh on ran uncompiled
 TEXT_WEIGHT = 0.1
 RETENTION_WEIGHT = 0.5
 
@@ -94,6 +96,15 @@ CURRICULUM = (
 )  # fmt: skip
 
 
+def shape(n_layers: int, width: int) -> ReaderConfig:
+    """The model of one place of the dial: heads of 64, at least two, and at most half as many KV heads, evenly."""
+    heads = max(2, width // 64)
+    n_kv_heads = max(n for n in range(1, heads // 2 + 1) if heads % n == 0)
+    return ReaderConfig(
+        width=width, n_layers=n_layers, n_heads=heads, n_kv_heads=n_kv_heads, hidden=width * 11 // 4
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class StageRun:
     """Batches of one stage that are still to come, and the seed of what is in them."""
@@ -113,7 +124,7 @@ class State:
 
 
 def main() -> None:
-    """Train until the curriculum or `--minutes` ends."""
+    """Train until the curriculum ends, or `--minutes`, then with the exit code `STOPPED`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder of the prepared corpus and the checkpoint")
     parser.add_argument("--layers", type=int, default=6)
@@ -129,7 +140,13 @@ def main() -> None:
     parser.add_argument("--behind", type=int, default=0, help="and with the stage after so many, which they have seen")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-compile", action="store_true")
-    Trainer(parser.parse_args()).run()
+    options = parser.parse_args()
+    if options.width < 64 or options.width % 64 or options.layers < 1:
+        raise SystemExit("error: --width is a multiple of 64, and --layers 1 or more")
+    if not (options.work / "passages.json").exists():
+        raise SystemExit(f"error: {options.work} holds no prepared corpus: infinipot_cli.recipe.prepare makes one")
+    if not Trainer(options).run():
+        raise SystemExit(STOPPED)
 
 
 class Trainer:
@@ -139,11 +156,7 @@ class Trainer:
         self.options = options
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(options.seed)
-        heads = max(2, options.width // 64)
-        self.config = ReaderConfig(
-            width=options.width, n_layers=options.layers, n_heads=heads, n_kv_heads=max(1, heads // 2),
-            hidden=options.width * 11 // 4,
-        )  # fmt: skip
+        self.config = shape(options.layers, options.width)
         self.model = Reader(self.config).to(self.device)
         if not self._has_bf16:
             muon.in_fp32()
@@ -162,10 +175,16 @@ class Trainer:
             self._resume()
         elif options.begin is not None:
             self._begin(options.begin)
-        self.forward = self.model if options.no_compile else torch.compile(self.model, dynamic=False)
+        self.forward: Callable[[Batch], Losses] = self.model
+        if not options.no_compile:
+            torch._dynamo.config.recompile_limit = MOST_SHAPES
+            self.forward = torch.compile(self.model, dynamic=False)
 
-    def run(self) -> None:
-        """Go through what is left of the curriculum."""
+    def run(self) -> bool:
+        """Go through what is left of the curriculum; returns whether that was done before the time was up.
+
+        A run with `--cool-down` is done when its time is up.
+        """
         started, spent = time.monotonic(), self.state.seconds
         saved = started
         sums: list[float] = []
@@ -183,8 +202,9 @@ class Trainer:
                 self._save()
                 saved = time.monotonic()
             if stop:
-                return
+                return self.options.cool_down or not self._left()
         self._save()
+        return True
 
     def _step(self, arrays: dict[str, Array]) -> tuple[float, ...]:
         batch = Batch(**{name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()})
@@ -300,16 +320,18 @@ def produce(
 ) -> None:
     """Fill the queue with batches; runs in a process of its own and ends with its parent, however that ends."""
     torch.set_num_threads(1)
-    parent, material = os.getppid(), corpus.load(work)
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is no process of its own"
+    material = corpus.load(work)
     for run in runs:
         maker = ExampleMaker(material, run.seed, config.n_layers, config.n_kv_heads)
         for _ in range(run.n_steps):
             batch = maker.batch(run.stage)
-            while os.getppid() == parent:
+            while parent.is_alive():
                 with suppress(Full):
                     queue.put(batch, timeout=5)
                     break
-    while os.getppid() == parent:  # which ends this process when it has taken the last batch
+    while parent.is_alive():  # which ends this process when it has taken the last batch
         time.sleep(1)
     queue.cancel_join_thread()
 

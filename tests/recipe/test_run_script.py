@@ -80,6 +80,95 @@ def state(work: Path) -> dict[str, float]:
     return dict(content)
 
 
+class Steps:
+    """run.sh with a stand-in for Python that writes down what it is told to run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "sets").mkdir()
+        self.calls = folder / "calls"
+        self.target = folder / "pocket"
+
+    def start(self, body: str, **variables: str) -> "subprocess.Popen[str]":
+        python = self.folder / "python"
+        python.write_text(f'#!/usr/bin/env bash\necho "$*" >> {self.calls}\n{body}\n', encoding="utf-8")
+        python.chmod(0o755)
+        names = environment(self.folder / "sets", self.folder / "work", self.target) | {"PYTHON": str(python)}
+        return subprocess.Popen(
+            [str(SCRIPT)], env=names | variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def ran(self) -> list[str]:
+        if not self.calls.exists():
+            return []
+        return [line.split()[1].rpartition(".")[2] for line in self.calls.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Steps:
+    return Steps(tmp_path)
+
+
+def test_time_that_is_up_ends_the_run_and_nothing_unfinished_is_exported(steps: Steps) -> None:
+    running = steps.start('case "$*" in *train_model*) exit 75 ;; esac', MINUTES="30")
+    out, errors = running.communicate(timeout=30)
+    assert running.returncode == 0, errors
+    assert "stopped after 30 minutes" in out and "the same command goes on" in out
+    assert steps.ran() == ["prepare", "train_model"]
+
+
+def test_a_step_that_fails_ends_the_run(steps: Steps) -> None:
+    running = steps.start('case "$*" in *train_model*) exit 1 ;; esac')
+    running.communicate(timeout=30)
+    assert running.returncode == 1
+    assert steps.ran() == ["prepare", "train_model"]
+
+
+def test_training_has_what_is_left_of_the_minutes(steps: Steps) -> None:
+    steps.start("sleep 0.7", MINUTES="2").communicate(timeout=30)
+    words = [line.split() for line in steps.calls.read_text(encoding="utf-8").splitlines()]
+    minutes = [float(line[line.index("--minutes") + 1]) for line in words if "--minutes" in line]
+    assert len(minutes) == 2
+    assert 0 < minutes[1] < minutes[0] <= 2
+
+
+def test_two_runs_in_one_folder_wait_for_each_other(steps: Steps) -> None:
+    first = steps.start(f"while [ ! -e {steps.folder}/go ]; do sleep 0.05; done")
+    until = time.monotonic() + 30
+    while not steps.ran() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert steps.ran() == ["prepare"]
+    first.kill()  # what it has started works on
+    first.wait()
+    second = steps.start("")
+    assert second.stderr is not None
+    assert "waiting for another run" in second.stderr.readline()
+    assert steps.ran() == ["prepare"]
+    (steps.folder / "go").touch()
+    _, errors = second.communicate(timeout=30)
+    assert second.returncode == 0, errors
+    assert steps.ran()[1:3] == ["prepare", "train_model"]
+    for stream in (first.stdout, first.stderr):
+        assert stream is not None
+        stream.close()
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"SIZE": "0"}, "SIZE is a whole number from 1, not 0"),
+        ({"SIZE": "a"}, "not a"),
+        ({"DATA": "/no/sets"}, "/no/sets"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_in_a_line(steps: Steps, variables: dict[str, str], message: str) -> None:
+    running = steps.start("", **variables)
+    out, errors = running.communicate(timeout=30)
+    assert running.returncode == 2
+    assert out == "" and errors.count("\n") == 1 and errors.startswith("error: ") and message in errors
+    assert steps.ran() == []
+
+
 @pytest.mark.slow
 def test_a_run_that_was_killed_twice_ends_in_a_model_that_answers(data: Path, tmp_path: Path) -> None:
     work, target = tmp_path / "work", tmp_path / "pocket"

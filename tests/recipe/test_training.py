@@ -19,6 +19,7 @@ from infinipot_cli.recipe.examples import ASSISTANT, END, HEAD, ExampleMaker, St
 from infinipot_cli.recipe.export import export
 from infinipot_cli.recipe.matched import matched
 from infinipot_cli.recipe.material import Material
+from infinipot_cli.recipe.reader import Batch, Reader
 
 BOOK = Path(__file__).parents[1] / "data" / "treasure-island.txt"
 STAGE = Stage(
@@ -129,6 +130,34 @@ def test_passages_alike_in_the_words_of_a_question_stand_around_the_one_that_ans
     assert n_others > 40
 
 
+def test_every_place_of_the_dial_is_a_shape_that_learns() -> None:
+    rng = torch.Generator().manual_seed(0)
+    for size in range(1, 10):
+        config = replace(train_model.shape(1, 64 * size), vocabulary=40)
+        assert config.n_heads % config.n_kv_heads == 0 and config.head_dim % 2 == 0
+        rows, text = torch.randint(0, 40, (1, 6), generator=rng), torch.randint(0, 40, (1, 12), generator=rng)
+        batch = Batch(
+            text=text, rows=rows, offsets=torch.arange(6)[None], branch=torch.zeros_like(rows), asked=rows[:, :2] % 6,
+            labels=rows[:, 2:4], is_question=torch.ones_like(rows, dtype=torch.bool),
+            support=torch.ones(1, 1, 12, dtype=torch.bool), scored=text[:, :3] % 11, n_protected=torch.tensor([2]),
+        )  # fmt: skip
+        losses = Reader(config)(batch)
+        losses.answer.backward()
+        assert torch.isfinite(losses.answer)
+
+
+@pytest.mark.slow
+def test_every_stage_of_the_curriculum_is_compiled(work: Path) -> None:
+    """Torch stops to compile after `recompile_limit` shapes, and says so in a warning that nobody reads for hours."""
+    train_model.Trainer(argparse.Namespace(**vars(options_of(work, 0.0)) | {"no_compile": False}))
+    shapes = {
+        (stage.length, stage.n_rows, stage.n_texts, stage.n_scored, is_distilled)
+        for stage in train_model.CURRICULUM
+        for is_distilled in (False, stage.kept_share > 0)
+    }
+    assert 8 < len(shapes) <= torch._dynamo.config.recompile_limit
+
+
 def test_muon_in_fp32_makes_a_matrix_nearly_orthogonal() -> None:
     coefficients = (3.4445, -4.7750, 2.0315)
     for shape in ((24, 60), (60, 24)):
@@ -143,6 +172,103 @@ def test_muon_in_fp32_makes_a_matrix_nearly_orthogonal() -> None:
 def options_of(work: Path, minutes: float) -> argparse.Namespace:
     numbers = {"layers": 1, "width": 64, "rate": 1e-3, "scale": 1.0, "seed": 0, "stages": 2, "behind": 0}
     return argparse.Namespace(work=work, minutes=minutes, no_compile=True, cool_down=False, begin=None, **numbers)
+
+
+def test_sets_of_few_kinds_and_short_prose_are_enough(work: Path) -> None:
+    loaded = corpus.load(work)
+    short = [ids[:50] for ids in loaded.prose]
+    few = replace(loaded, prose=short, passages={}, summaries=[], leavings=[])
+    kinds = {kind for stage in train_model.CURRICULUM for kind in stage.mix}
+    for kind in kinds:
+        maker = ExampleMaker(few, 0, 3, 2)
+        batch = maker.batch(replace(STAGE, mix={kind: 1.0}, absent_share=0.5))
+        assert batch["text"].shape == (STAGE.n_texts, STAGE.length), kind
+        assert (batch["labels"] >= 0).any(), kind
+    one = replace(few, passages={"fairytale": [replace(loaded.passages["squad11"][0], sentences=[[9] * 900])]})
+    assert ExampleMaker(one, 0, 3, 2).material.tale(90), "a story that is too long and no article instead"
+
+
+def _folder(tmp_path: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = tmp_path / f"{name}.xz"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        with lzma.open(path, "wt", encoding="utf-8") as out:
+            out.write(text)
+    return tmp_path
+
+
+PROSE = "A word is here. " * 9000
+GOOD_ROW = json.dumps({"title": "a", "context": "It is old.", "question": "What is it?", "answers": ["old"]}) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "holds no prose"),
+        ({"lm/a.txt": "A word. " * 50}, "it takes 50,000"),
+        (
+            {"lm/a.txt": PROSE, "qa/qa_squad11.jsonl": '{"title": "a"}\n'},
+            "line 1: a row without context and",
+        ),
+        ({"lm/a.txt": PROSE, "qa/qa_squad11.jsonl": "[1]\n"}, "line 1: a row without title"),
+        ({"lm/a.txt": PROSE, "qa/qa_mine.jsonl": "{\n"}, "is damaged behind line 1"),
+        ({"lm/a.txt": PROSE, "summaries/sum_rfc.jsonl": '{"document": "x"}\n'}, "a row without id and summaries"),
+        ({"lm/a.txt": PROSE, "qa/qa_b.jsonl": GOOD_ROW + "{}\n"}, "line 2: a row without title"),
+    ],
+)
+def test_sets_that_cannot_be_used_are_named_in_a_line(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        corpus.prepare(_folder(tmp_path / "sets", files) if files else tmp_path, tmp_path / "work")
+    assert str(refused.value).startswith("error: ") and message in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "work" / "passages.json").exists()
+    if "line 2" not in message:
+        assert not (tmp_path / "work").exists(), "a tokenizer of nothing would be kept for the right sets"
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    data = _folder(tmp_path / "sets", {"lm/a.txt": PROSE})
+    whole = (data / "lm" / "a.txt.xz").read_bytes()
+    for content in (b"no xz", whole[: len(whole) // 2]):
+        (data / "lm" / "a.txt.xz").write_bytes(content)
+        with pytest.raises(SystemExit, match=r"a\.txt\.xz is damaged"):
+            corpus.prepare(data, tmp_path / "work")
+    with pytest.raises(SystemExit, match="is no folder"):
+        corpus.prepare(tmp_path / "nowhere", tmp_path / "work")
+
+
+def test_kinds_of_sets_that_are_missing_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corpus.check(_folder(tmp_path, {"lm/a.txt": PROSE, "qa/qa_squad11.jsonl": GOOD_ROW}))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(corpus.KINDS) - 1
+    assert any("qa_fairytale" in line and "stories" in line for line in lines)
+    assert not any("squad" in line for line in lines)
+
+
+def test_an_export_replaces_whole_files_alone(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = train_model.Trainer(options_of(work, 0.0))
+    trainer.checkpoint = tmp_path / "checkpoint.pt"
+    trainer._save()
+    shutil.copy(work / "tokenizer.json", tmp_path)
+    target = tmp_path / "pocket"
+    export(tmp_path, target)
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    (target / "CARD.md").write_text("ours")
+
+    def cut_off(weights: object, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("infinipot_cli.recipe.export.save_file", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            export(tmp_path, target)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before | {"CARD.md": b"ours"}
+    export(tmp_path, target)
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before | {"CARD.md": b"ours"}
+    assert not (tmp_path / "pocket.tmp").exists()
+    with pytest.raises(SystemExit, match="holds no checkpoint"):
+        export(tmp_path / "nothing", target)
 
 
 @pytest.mark.slow
@@ -174,7 +300,7 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
     monkeypatch.setattr(train_model, "CURRICULUM", (STAGE,))
     options = options_of(work, 0.0)
     stopped = train_model.Trainer(options)
-    stopped.run()  # its time is up after the first step
+    assert not stopped.run(), "its time is up after the first step"
     assert stopped.state.step == 1
     options.minutes = 60.0
     resumed = train_model.Trainer(options)
@@ -182,7 +308,8 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
     before = {name: value.clone() for name, value in resumed.model.state_dict().items()}
     for name, value in stopped.model.state_dict().items():
         assert torch.equal(before[name], value)
-    resumed.run()
+    assert resumed.run()
+    assert train_model.Trainer(options).run(), "nothing is left to do"
     assert resumed.state.tokens == STAGE.tokens
     export(work, tmp_path / "pocket")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "pocket", trust_remote_code=False)
