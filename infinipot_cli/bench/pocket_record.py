@@ -110,7 +110,7 @@ def scores(trials: Iterable[PocketTrial]) -> list[Score]:
 
 
 def _summed_up(metric: str, values: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    if metric in ("right", "refused"):
+    if metric in ("right", "em", "refused"):  # of nothing but 0 and 1
         low, high = Count(round(sum(values)), len(values)).interval
     else:
         low, high = bootstrap(values)

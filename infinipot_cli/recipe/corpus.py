@@ -19,6 +19,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from infinipot_cli.bench.pocket_sets import is_held_out
+from infinipot_cli.recipe.apart import KeptApart
 from infinipot_cli.recipe.train_tokenizer import train
 
 SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
@@ -121,15 +122,16 @@ def prepare(data: Path, work: Path) -> None:
         with _whole(work / "tokenizer.json") as temporary:
             train(data, temporary)
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    apart = KeptApart(_evaluated(data))
     for path in sorted((data / "lm").glob("*.txt.xz")):
         target = work / f"lm-{path.name.removesuffix('.txt.xz')}.npy"
         if not target.exists():
-            text = _without_held_out(data, path)
+            text = _without_held_out(data, path, apart)
             parts = tokenizer.encode_batch([text[at : at + 100_000] for at in range(0, len(text), 100_000)])
             ids = np.array([token for part in parts for token in part.ids], dtype=np.uint16)
             with _whole(target) as temporary, temporary.open("wb") as out:
                 np.save(out, ids)
-    rows = {"qa": list(_passages(data, tokenizer)), "summaries": list(_summaries(data, tokenizer))}
+    rows = {"qa": list(_passages(data, tokenizer, apart)), "summaries": list(_summaries(data, tokenizer, apart))}
     with _whole(work / "passages.json") as temporary:
         temporary.write_text(json.dumps(rows), encoding="utf-8")
 
@@ -180,14 +182,25 @@ def _whole(target: Path) -> Iterator[Path]:
     os.replace(temporary, target)
 
 
-def _without_held_out(data: Path, path: Path) -> str:
-    """The text of a prose file less the documents that are kept for evaluation."""
+def _evaluated(data: Path) -> Iterator[str]:
+    """All texts that `infinipot bench pocket` asks about, or may."""
+    for path in sorted((data / "evaluation").glob("*.jsonl.xz")):
+        yield from (str(row.get("document", "")) for row in _rows(path))
+    for name in PARTLY_HELD_OUT:
+        for path in (data / "summaries").glob(f"{name}.jsonl.xz"):
+            yield from (
+                "\n".join((row["document"], *row["summaries"])) for row in _rows(path) if is_held_out(row["id"])
+            )
+
+
+def _without_held_out(data: Path, path: Path, apart: KeptApart) -> str:
+    """The text of a prose file less the documents that are kept for evaluation, and other versions of them."""
     text = _read(path)
     for name, prose in PARTLY_HELD_OUT.items():
         rows = data / "summaries" / f"{name}.jsonl.xz"
         if path.name == f"{prose}.txt.xz" and rows.exists():
             for row in _rows(rows):
-                if is_held_out(row["id"]):
+                if is_held_out(row["id"]) or apart.is_like(row["document"]):
                     for part in (row["document"], *row["summaries"]):
                         text = text.replace(part, "")
     return text
@@ -255,12 +268,14 @@ def _encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
 
 
-def _passages(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
+def _passages(data: Path, tokenizer: Tokenizer, apart: KeptApart) -> Iterator[dict[str, Any]]:
     for path in sorted((data / "qa").glob("qa_*.jsonl.xz")):
         by_context: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for row in _rows(path):
             by_context[row["context"]].append(row)
         for context, rows in by_context.items():
+            if apart.is_like(context):
+                continue
             spans = sentences_of(context)
             questions = []
             for row in rows:
@@ -292,12 +307,12 @@ def _glossary(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _summaries(data: Path, tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
+def _summaries(data: Path, tokenizer: Tokenizer, apart: KeptApart) -> Iterator[dict[str, Any]]:
     """Documents with the sentence that shares most words with the human summary as the answer."""
     for path in sorted((data / "summaries").glob("sum_*.jsonl.xz")):
         name = path.name.removesuffix(".jsonl.xz")
         for row in _rows(path):
-            if name in PARTLY_HELD_OUT and is_held_out(row["id"]):
+            if (name in PARTLY_HELD_OUT and is_held_out(row["id"])) or apart.is_like(row["document"]):
                 continue
             summary = row["summaries"][0] if row.get("summaries") else row.get("summary", "")
             text = row["document"][:8_000]

@@ -223,6 +223,9 @@ def test_scores_are_means_with_intervals_around_them() -> None:
     (row,) = scores([trial(number, "pot", number % 2, "right") for number in range(40)])
     assert (row.mean, row.n) == (50.0, 40)
     assert row.interval[0] < 36 and row.interval[1] > 64
+    for metric in ("right", "em", "refused"):
+        (row,) = scores([trial(number, "pot", 0.0, metric) for number in range(3)])
+        assert row.interval[0] < 1e-9 and row.interval[1] > 50, "three answers say little"
     (row,) = scores([trial(number, "pot", 0.0, "nats") for number in range(4)])
     assert (row.mean, row.interval) == (1.0, (1.0, 1.0))
 

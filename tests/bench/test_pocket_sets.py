@@ -12,7 +12,8 @@ import infinipot_cli.recipe as training
 from infinipot_cli.bench.plants import all_facts, all_fresh_facts, fresh_facts, is_right
 from infinipot_cli.bench.pocket_sets import Choice, Haystack, Sets, is_held_out, short
 from infinipot_cli.errors import DocumentError, UsageError
-from infinipot_cli.recipe.corpus import _summaries, _without_held_out
+from infinipot_cli.recipe.apart import KeptApart
+from infinipot_cli.recipe.corpus import _evaluated, _summaries, _without_held_out
 from infinipot_cli.tokens import DocumentTokenizer, from_tokenizer_json
 
 CHOICE = Choice(n=3, lengths=(300, 500), depths=(0.1, 0.9), seed=0)
@@ -133,25 +134,37 @@ def test_what_is_not_there_is_said(data: Path, tokenizer: DocumentTokenizer, tmp
 def test_held_out_proposals_are_a_tenth_and_leave_the_training_sets(tmp_path: Path) -> None:
     names = [f"pep-{number:04}.rst" for number in range(2000)]
     assert 150 < sum(map(is_held_out, names)) < 250
-    held, used = (
-        next(name for name in names if is_held_out(name)),
-        next(name for name in names if not is_held_out(name)),
-    )
+    held = next(name for name in names if is_held_out(name))
+    used, again = [name for name in names if not is_held_out(name)][:2]
     rows = [
         {"id": name, "title": name, "document": f"The {name} says much. It says so in many words.", "summaries": [name]}
-        for name in (held, used)
+        for name in (held, used, again)
     ]
+    words = "Rules are made for reading and every rule of these was made once before it was made here"
+    rows[0]["document"] = f"The {held} says much. {words}."
+    rows[2]["document"] = f"The {again} replaces it. {words} and again."  # another version of what is held out
     for part in ("summaries", "lm"):
         (tmp_path / part).mkdir()
     with lzma.open(tmp_path / "summaries" / "sum_pep.jsonl.xz", "wt") as out:
         out.writelines(json.dumps(row) + "\n" for row in rows)
     with lzma.open(tmp_path / "lm" / "peps.txt.xz", "wt") as out:
         out.write("\n".join(str(row["document"]) for row in rows))
-    text = _without_held_out(tmp_path, tmp_path / "lm" / "peps.txt.xz")
-    assert used in text and held not in text
+    apart = KeptApart(_evaluated(tmp_path))
+    text = _without_held_out(tmp_path, tmp_path / "lm" / "peps.txt.xz", apart)
+    assert used in text and held not in text and again not in text
 
     class Words:
         def encode_batch(self, texts: list[str]) -> list[object]:
             return [type("Encoded", (), {"ids": [len(one)]}) for one in texts]
 
-    assert [row["title"] for row in _summaries(tmp_path, Words())] in ([used], [])  # type: ignore[arg-type]
+    assert [row["title"] for row in _summaries(tmp_path, Words(), apart)] in ([used], [])  # type: ignore[arg-type]
+
+
+def test_texts_are_alike_by_runs_of_words_not_by_words() -> None:
+    words = [f"w{number}" for number in range(400)]
+    apart = KeptApart([" ".join(words)])
+    assert apart.is_like(" ".join(words[100:200])) and apart.is_like(" ".join(words).upper())
+    assert not apart.is_like(" ".join(reversed(words)))
+    assert not apart.is_like(" ".join([*words[:13], *(f"v{number}" for number in range(400))])), "one run of many"
+    assert not apart.is_like("") and not apart.is_like("w1 w2 w3")
+    assert not KeptApart([]).is_like(" ".join(words))
