@@ -30,6 +30,8 @@ EXACTNESS = 0.5
 _JOINT = re.compile(r"(?<=\d)(?<!\d{4}),(?=\d{3}(?!\d))|(?<=\d):(?=\d)|(?<=\w)\.(?=\w)|(?<=[^\W\d])['’](?=[^\W\d])")
 _BEGINS = re.compile(r"(?<!\S)\S|(?<!\w)\w")
 _CLOSING = frozenset(')]}"”’»%°')
+_PAIRS = ("()", "[]", "{}", "“”", "«»")
+_MARKS = ('"', "`")  # open and close alike
 _WORD = re.compile(r"\w+")
 
 
@@ -78,7 +80,11 @@ def windows(passage: str, tokenizer: DocumentTokenizer, *, joint: str) -> Iterat
         ids, ends = tokenizer.encode_with_ends(text)
         uncut = [number for number in range(1, len(ids)) if ends[number] > ends[number - 1]]  # of no character a part
         places = {number: first + ends[number - 1] - len(joint) for number in (*uncut, len(ids)) if number <= LONGEST}
-        may_end = {number for number, end in places.items() if end not in joints and _is_end(whole, first, end)}
+        may_end = {
+            number
+            for number, end in places.items()
+            if end not in joints and _is_end(whole, first, end) and _is_whole(whole[first:end])
+        }
         if may_end:
             yield tuple(ids[: max(may_end)]), may_end
 
@@ -91,6 +97,14 @@ def _is_end(text: str, first: int, end: int) -> bool:
     if last.isalnum():
         return not behind.isalnum()
     return last in _CLOSING or not behind or behind.isspace()
+
+
+def _is_whole(phrase: str) -> bool:
+    """Whether a phrase closes what it opens, and opens what it closes."""
+    if phrase.isalnum():
+        return True
+    paired = all(phrase.count(pair[0]) == phrase.count(pair[1]) for pair in _PAIRS)
+    return paired and all(phrase.count(mark) % 2 == 0 for mark in _MARKS)
 
 
 def agreeing(logprobs: Mapping[str, float]) -> str:

@@ -30,7 +30,12 @@ def test_every_run_of_words_is_a_phrase() -> None:
     [
         ("It cost 700,000 pounds.", ["700,000 pounds", "700,000"], ["700", "000 pounds,", "000"]),
         ('He said "Pieces of eight!" twice.', ["Pieces of eight", '"Pieces of eight!"'], ['said "Pie']),
-        ("Born in 1850 (or 1851) he wrote.", ["1850", "1851", "1850 (or 1851)"], ["185"]),
+        ("Born in 1850 (or 1851) he wrote.", ["1850", "1851", "1850 (or 1851)"], ["185", "1851)", "1850 (or 1851"]),
+        (
+            "see [rust-lang/rfcs#2094] and `x = 7`",
+            ["rust-lang/rfcs#2094", "`x = 7`"],
+            ["[rust-lang/rfcs#2094", "x = 7`"],
+        ),
         ("The ship's cook, John Silver", ["ship's cook", "John Silver"], ["ship"]),
         ("at 3.5 km", ["3.5", "3.5 km"], ["3", "3."]),
         ("Eiffel,Paris,1889,330", ["Eiffel", "Paris", "1889", "Paris,1889"], ["Par"]),
