@@ -23,8 +23,11 @@ _LINES = frozenset(
 )
 _CELLS = frozenset({"td", "th"})
 # Drawn as things of their own in the midst of a line.
-_BOXES = frozenset(
-    {"button", "input", "select", "textarea", "img", "svg", "text", "iframe", "video", "audio", "canvas"}
+_BOXES = frozenset({"button", "input", "select", "textarea", "svg", "text", "iframe", "video", "audio", "canvas"})
+# What some write as the words for a picture, which tell nothing: its kind, or the name of its file.
+_NO_WORDS = re.compile(
+    r"(?:image|img|picture|photo|figure|illustration|cover|icon|logo|null)?[.\s]*\d*|\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)",
+    re.IGNORECASE,
 )
 _BLANK = re.compile(r"[ \t\n\r\f]+")
 _UNFINISHED_CHARS = 1 << 20
@@ -124,6 +127,8 @@ class HtmlText(HTMLParser):
         if tag in self._hidden:
             self._n_hidden += 1
         self._block(tag)
+        if tag == "img":
+            self._picture(dict(attrs).get("alt") or "")
         if tag in _CELLS:  # its end tag may be left out
             self._gap = "\t"
         if tag == "li":
@@ -137,6 +142,8 @@ class HtmlText(HTMLParser):
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """An element written as empty, as XHTML does: hides nothing."""
         self._block(tag)
+        if tag == "img":
+            self._picture(dict(attrs).get("alt") or "")
 
     def handle_endtag(self, tag: str) -> None:
         """Close a block, or show again."""
@@ -175,6 +182,15 @@ class HtmlText(HTMLParser):
         self._n_newlines = max(self._n_newlines, wanted)
         if tag in _BOXES:
             self._gap = self._gap or " "
+
+    def _picture(self, words: str) -> None:
+        """The words that stand for a picture, where it is not shown: as they are, and a letter in front of its word."""
+        words = _BLANK.sub(" ", words).strip()
+        gap = "" if len(words) == 1 and words.isalpha() else " "
+        self._gap = self._gap or gap
+        if not _NO_WORDS.fullmatch(words):
+            self._write(words)
+            self._gap = gap
 
     def _write(self, text: str) -> None:
         if self._n_hidden:

@@ -1,12 +1,14 @@
 """One door for all sources: a path or standard input goes in, a document of the right kind comes out."""
 
+from pathlib import Path
 from typing import BinaryIO
 
+from infinipot_cli.documents.fragment import is_fragment, may_be_fragment
 from infinipot_cli.documents.loaders import load, loader_of
 from infinipot_cli.documents.packed import compression, unpacked
 from infinipot_cli.documents.piece import Document
 from infinipot_cli.documents.plain import TextDocument
-from infinipot_cli.documents.sniff import HEAD_BYTES, begins_as, recognise
+from infinipot_cli.documents.sniff import HEAD_BYTES, SAMPLE_BYTES, begins_as, recognise
 from infinipot_cli.documents.source import Source, open_source
 from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import DocumentError
@@ -40,6 +42,8 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
         # whoever names the encoding says that it is text; a PDF has none, and is one whatever was said
         is_text = wishes.encoding is not None
         kind = wishes.kind or recognise(head, opened.name, is_text=is_text)
+        if kind == "text" and wishes.kind is None and _is_fragment(opened, head, source):
+            kind = "html"
         try:
             return _document(kind, opened, wishes)
         except DocumentError as error:
@@ -53,6 +57,13 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
     except BaseException:  # Ctrl-C too: whatever ends the opening must not leave the file open
         opened.close()
         raise
+
+
+def _is_fragment(opened: Source, head: bytes, source: str) -> bool:
+    """Whether a text is HTML without a head; a file's ending that says otherwise is believed."""
+    if source != "-" and Path(source).suffix.lower() not in ("", ".txt"):
+        return False
+    return may_be_fragment(head) and is_fragment(opened.peek(SAMPLE_BYTES))
 
 
 def _document(kind: str, source: Source, wishes: Wishes) -> Document:

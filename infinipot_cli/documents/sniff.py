@@ -50,9 +50,9 @@ _INSTEAD = {
     "file": "save it as DOCX or PDF, or name a program that reads it under [loaders] in the settings",
 }
 
-# Comments and an XML header may stand before it.
+# Comments and an XML header may stand before it; a comment ends at its first end, or many would be tried in every way.
 _HTML_START = re.compile(
-    r"\ufeff?\s*(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL
+    r"\ufeff?\s*(?:<\?xml[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL
 )
 PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
 _HTML_NAMES = tuple(name + packed for name in (".html", ".htm", ".xhtml") for packed in ("", *PACKED_ENDINGS))

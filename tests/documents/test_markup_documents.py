@@ -1,6 +1,7 @@
 """HTML, EPUB and DOCX: the text compared with what was put in, and what damaged or hostile files come to."""
 
 import io
+import time
 import tracemalloc
 import zipfile
 from itertools import pairwise
@@ -14,7 +15,9 @@ from small_books import epub
 
 from infinipot_cli.documents import TextPiece, Wishes, open_document
 from infinipot_cli.documents import packed as packed_module
+from infinipot_cli.documents.fragment import is_fragment
 from infinipot_cli.documents.html import HtmlText
+from infinipot_cli.documents.sniff import recognise
 from infinipot_cli.errors import DocumentError, UsageError
 
 PAGE = """<!DOCTYPE html>
@@ -148,6 +151,82 @@ def test_markup_is_a_page_by_its_start_or_its_name_and_else_a_text(tmp_path: Pat
     assert read(b"# Notes\n\n<div>kept</div>", tmp_path, "notes.md")[2] == "text"
     assert joined(read(PAGE.encode(), tmp_path, "page.html", Wishes(type="text"))[0]) == PAGE
     assert joined(read(b"<html><p>a &#27;[31mred</p>", tmp_path, "x")[0]) == "a [31mred"
+
+
+@pytest.mark.parametrize(
+    ("fragment", "text"),
+    [
+        ("<p>Hello <b>x</b></p>", "Hello x"),
+        ("\n<!-- from a page -->\n<table><tr><td>Key</td><td>71432</td></tr></table>\n", "Key\t71432"),
+        ('<div class="a" title="1 > 0"><h2>Terms</h2><ul><li>gold<li>silver</ul></div>', "Terms\n\n- gold\n- silver"),
+        ("<H1>Terms</H1>\n<P>one<BR>two<P>three", "Terms\n\none\ntwo\n\nthree"),
+        (
+            "<ol><li>one</li></ol>\n\n<p>two <a href='x'>three</a><script>if (a < b) {{x={}}}</script></p>",
+            "- one\n\ntwo three",
+        ),
+        ("<p>" + "long words and more <i>of them</i> " * 800 + "</p>", " ".join(["long words and more of them"] * 800)),
+    ],
+)
+def test_a_piece_of_a_page_is_a_page(fragment: str, text: str, tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-16"):
+        with open_document("-", stdin=io.BytesIO(fragment.encode(encoding))) as piped:
+            assert (joined(list(piped.pieces())), piped.kind) == (text, "html")
+    assert read(fragment.encode(), tmp_path, "clipboard")[2] == "html"
+    assert read(fragment.encode(), tmp_path, "page.xml")[2] == "text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<p align="center">\n  <img src="logo.png">\n</p>\n\n# Tool\n\nIt does things.\n',
+        '<div align="center">\n\n## Tool\n\n[![build](x.svg)](y)\n\n</div>\n',
+        '<h1 align="center">Tool</h1>\n\nIt does things, and *more*.\n',
+        "<details><summary>More</summary>\n\n```sh\nls\n```\n</details>\n",
+        "<section><para>DocBook</para></section>\n",
+        "<table><row><cell>1</cell></row></table>\n",
+        "<article><title>A</title><author>B</author></article>\n",
+        '<?xml version="1.0"?>\n<table><tr><td>1</td></tr></table>\n',
+        '<x:p xmlns:x="y"><x:b>1</x:b></x:p>\n',
+        "<template>\n  <div>{{ name }}</div>\n</template>\n",
+        '<div v-if="ok"><p>Vue</p></div>\n',
+        '<div className="a"><p>JSX</p></div>\n',
+        "<ul>\n{% for x in y %}\n<li>{{ x }}</li>\n{% endfor %}\n</ul>\n",
+        "<p><?php echo 1; ?></p>\n",
+        "<34>Oct 11 22:14:15 host su: failed\n",
+        "<p> is the tag of a paragraph\n",
+        "<p>\n",
+        "<b>bold</b> begins this line of a chat\n",
+        "<form> fails </form> for me, says the user\n",
+        "if (a <b> c) { return <p>; }\n",
+        "<rss><item>kept</item></rss>\n",
+        "<Flint> hello <p>there</p>\n",
+    ],
+)
+def test_other_texts_that_begin_with_a_tag_are_no_page(text: str) -> None:
+    with open_document("-", stdin=io.BytesIO(text.encode())) as piped:
+        assert (joined(list(piped.pieces())), piped.kind) == (text, "text")
+
+
+@pytest.mark.parametrize("start", ["<!---->", "<!-- -->\n", "<p>", "<p a='", '<p "', "<!--", "<style>", "<a b=c "])
+def test_no_start_keeps_the_look_at_it_for_long(start: str) -> None:
+    head = (start * 4000).encode()
+    began = time.perf_counter()
+    recognise(head[:1024], "x")
+    is_fragment(head[:8192])
+    is_fragment(b"<p>" + head[:8192])
+    assert time.perf_counter() - began < 2
+
+
+def test_the_words_for_a_picture_are_read_where_it_stands(tmp_path: Path) -> None:
+    page = (
+        "<!doctype html><p>See<img src=1.png alt='A map of\n the  island &amp; its bays'>here."
+        "<p><img alt='T'>he squire<img alt=''> and <img alt>Silver <img alt='IMG_12.jpg'/><img alt='image 3'/>"
+        "<IMG ALT='x²+1' />.<noscript><img alt='twice'></noscript><p><a href=y><img alt='Home page'></a>"
+    )
+    expected = "See A map of the island & its bays here.\n\nThe squire and Silver x²+1 .\n\nHome page"
+    assert joined(read(page.encode(), tmp_path, "page.html")[0]) == expected
+    book = epub([("One", "<p>One.</p><img src='m.png' alt='The map of Flint'/>")])
+    assert joined(read(book, tmp_path, "book.epub")[0]) == "One.\n\nThe map of Flint"
 
 
 def test_other_texts_are_read_as_they_stand(tmp_path: Path) -> None:
