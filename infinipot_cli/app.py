@@ -15,12 +15,11 @@ from infinipot_cli import __version__
 from infinipot_cli.commands import late, options
 from infinipot_cli.commands.late import AS_TYPED, Entry, LateCommand
 from infinipot_cli.config import load_config
-from infinipot_cli.endings import Terminated, held_back
+from infinipot_cli.endings import Terminated, held_back, stopping
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, StandardOutputError, UsageError
 from infinipot_cli.settings import Color
 
 BROKEN_PIPE = 141
-INTERRUPTED = 130
 
 
 class InfinipotGroup(TyperGroup):
@@ -84,11 +83,9 @@ class InfinipotGroup(TyperGroup):
 
 def tell_stopped(end: KeyboardInterrupt | Terminated, wanted: object) -> int:
     """Say that a signal ended the command, as JSON where that is wanted; returns the exit code."""
-    is_ctrl_c = isinstance(end, KeyboardInterrupt)
-    stopped = InfinipotError("stopped by Ctrl-C" if is_ctrl_c else "stopped by a signal", code="interrupted")
-    exit_code = INTERRUPTED if isinstance(end, KeyboardInterrupt) else end.exit_code
+    message, hint, exit_code = stopping(end)
     with held_back():  # an impatient second press must not cost the document
-        _put_record(stopped, exit_code, wanted)
+        _put_record(InfinipotError(message, hint=hint, code="interrupted"), exit_code, wanted)
     return exit_code
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+INTERRUPTED = 130
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -21,7 +22,21 @@ class Interrupted(KeyboardInterrupt):
 
     A class of its own, because Python remembers when a plain KeyboardInterrupt passes through `exec`, as it may while
     libraries are being imported, and then ends the process by the signal although the exception was caught.
+
+    Args:
+        hint: how to go on, where what was done until now is kept.
     """
+
+    def __init__(self, hint: str = "") -> None:
+        super().__init__()
+        self.hint = hint
+
+
+def stopping(end: "KeyboardInterrupt | Terminated") -> tuple[str, str, int]:
+    """What to say of an end by a signal: what it was, how to go on, and the exit code."""
+    if isinstance(end, Terminated):
+        return "stopped by a signal", "", end.exit_code
+    return "stopped by Ctrl-C", getattr(end, "hint", ""), INTERRUPTED
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from infinipot_cli import errors
-from infinipot_cli.app import BROKEN_PIPE, INTERRUPTED, app
+from infinipot_cli.app import BROKEN_PIPE, app
+from infinipot_cli.endings import INTERRUPTED
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

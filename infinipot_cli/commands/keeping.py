@@ -96,13 +96,22 @@ def store_whole(console: Console, session: Session, reading: Reading, form: Form
 
 def store_stopped(
     console: Console, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str], form: Form
-) -> None:
-    """Store a reading that was stopped, and say how to go on, or that it cannot be kept; nothing else is lost."""
+) -> str:
+    """Store a reading that was stopped, and say how to go on, or that it cannot be kept; nothing else is lost.
+
+    Returns:
+        The same as a hint; empty where it is not kept.
+    """
     name = form.save_pot or STOPPED
     try:
         store(console, session, reading, name, form)
         if stopped.note(name, session, reading, sources, found):
             command = "summarize" if reading.task.template.startswith("summarize") else "ask"
-            say(console, f"the rest: infinipot {command if form.answers else 'read'} --resume", style="dim")
+            rest = f"infinipot {command if form.answers else 'read'} --resume"
+            say(console, f"the rest: {rest}", style="dim")
+            return f"{rest} reads the rest"
     except OutputError as error:
         show_warning(console, error.message)
+        return ""
+    plain = f"@{name.removeprefix('@')}"
+    return f'what was read is kept: infinipot ask {plain} "…"'

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infinipot_cli.commands.verifying import SecondLook
 from infinipot_cli.display.digest import digest_lines, digest_record
+from infinipot_cli.endings import Terminated, stopping
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.overlooked import Overlooked
@@ -117,6 +118,13 @@ def counted_only(reading: Reading, key: str) -> dict[str, object]:
 def failed(source: str, error: InfinipotError) -> dict[str, object]:
     """A document that could not be read, among others that could."""
     return {"schema": SCHEMA, "input": [{"path": source}], "error": problem(error)}
+
+
+def stopped_in(source: str, end: KeyboardInterrupt | Terminated) -> dict[str, object]:
+    """A document in whose reading or answer a signal has ended the run, among others that had their answers."""
+    message, hint, exit_code = stopping(end)
+    error = {"code": "interrupted", "message": message, "hint": hint, "exit_code": exit_code}
+    return {"schema": SCHEMA, "input": [{"path": source}], "error": error}
 
 
 def problem(error: InfinipotError) -> dict[str, object]:

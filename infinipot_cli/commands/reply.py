@@ -15,7 +15,7 @@ from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
 from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import split_pot
-from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers
+from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers, stopped_in
 from infinipot_cli.commands.remarks import (
     names_of,
     pot_line,
@@ -35,6 +35,7 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, counted_line, kept_line, larger_model_line
 from infinipot_cli.documents import collect
+from infinipot_cli.endings import Interrupted, Terminated
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, StandardOutputError, UsageError
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
@@ -162,6 +163,9 @@ class Reply:
             except DocumentError as error:
                 self._fail(error)
                 page.record(failed(source, error))
+            except (KeyboardInterrupt, Terminated) as end:
+                page.record(stopped_in(source, end))
+                raise
 
     def _fail(self, error: DocumentError) -> None:
         """Say that a document is missing from what was read; the run goes on and its exit code tells."""
@@ -287,15 +291,16 @@ class Reply:
         """Say how far it was read and keep that; only somebody who looks at the answer is given one from that much.
 
         Raises:
-            KeyboardInterrupt: nobody looks, or nothing was read.
+            Interrupted: nobody looks, or nothing was read.
         """
+        hint = ""
         bar.say_stopped()
         if not reading.n_tokens:
-            raise KeyboardInterrupt
+            raise Interrupted
         if distills(reading.plan.policy, reading.plan.policy_settings):
-            store_stopped(self._console, self._session, reading, sources, self._found, self._form)
+            hint = store_stopped(self._console, self._session, reading, sources, self._found, self._form)
         if self._form.output is not None or self._form.is_json or not self._form.answers or not self._is_watched:
-            raise KeyboardInterrupt
+            raise Interrupted(hint)
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
 

@@ -140,6 +140,47 @@ def test_another_question_may_follow_and_the_range_is_kept(
     assert wanted <= rest["retention"]["read"] <= wanted + 20, "no name comes between the parts of a document"
 
 
+def test_json_says_how_to_go_on(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ["-m", str(tiny_model)]
+    stop_at(monkeypatch, 12)
+    for words in (["ask", pages[0], "Who?", *SMALL, *model], ["ask", "--resume", "--chunk", "40"]):
+        told = run(*words, "--json")
+        error = json.loads(told.stdout)["error"]
+        assert (told.exit_code, error["exit_code"], error["code"]) == (130, 130, "interrupted")
+        assert error["hint"] == "infinipot ask --resume reads the rest"
+        stop_at(monkeypatch, 12)
+    piped = CliRunner().invoke(app, ["ask", "Who?", *SMALL, *model, "--json"], input=Path(pages[0]).read_bytes())
+    assert json.loads(piped.stdout)["error"]["hint"] == 'what was read is kept: infinipot ask @stopped "…"'
+    stop_at(monkeypatch, 12)
+    mine = run("read", pages[0], "--save-pot", "mine", *SMALL[:2], *SMALL[4:], *model, "--json")
+    assert json.loads(mine.stdout)["error"]["hint"] == "infinipot read --resume reads the rest"
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+def test_each_document_has_its_line_the_stopped_one_too(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, to_file: bool
+) -> None:
+    read, n_readings = Reading.read, iter(range(9))
+
+    def second(self: Reading) -> Iterator[Progress]:
+        is_second = next(n_readings) == 1
+        for number, progress in enumerate(read(self)):
+            if is_second and number == 5:
+                press()
+            yield progress
+
+    monkeypatch.setattr(Reading, "read", second)
+    out = ["-o", "out.jsonl"] if to_file else []
+    done = run("ask", *pages, "Who?", *SMALL, "-m", str(tiny_model), "--jsonl", *out)
+    assert done.exit_code == 130
+    text = Path("out.jsonl").read_text(encoding="utf-8") + done.stdout if to_file else done.stdout
+    first, stopped_one, end = map(json.loads, text.splitlines())
+    assert "answer" in first and first["input"][0]["path"] == pages[0]
+    assert [row["path"] for row in stopped_one["input"]] == [pages[1]] and "answer" not in stopped_one
+    assert stopped_one["error"] == end["error"] and "input" not in end
+    assert end["error"]["hint"] == "infinipot ask --resume reads the rest"
+
+
 def test_a_summary_goes_on_as_a_summary(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_at(monkeypatch, 12)
     stopped_one = run("summarize", pages[0], "--length", "short", *SMALL, "-m", str(tiny_model))
