@@ -5,6 +5,7 @@ INFINIPOT_CONFIG names the file of settings alone.
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,11 @@ def is_writable(folder: Path) -> bool:
     """Whether files can be made in a folder, which may have to be made first; nothing is made here."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def making(folder: str | Path) -> str:
+    """The hint where a folder that shall take a file is not there."""
+    return f"make it first: mkdir {'' if os.name == 'nt' else '-p '}{shlex.quote(str(folder))}"
 
 
 def _home() -> Path | None:

@@ -105,6 +105,7 @@ ARROWS = {
         "progress",
         "settings",
         "endings",
+        "places",
         "errors",
     },
     "commands": {

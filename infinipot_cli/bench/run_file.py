@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from infinipot_cli.errors import OutputError, UsageError
+from infinipot_cli.places import making
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -84,7 +85,9 @@ class RunFile(Generic[T]):
             with self.path.open(mode, encoding="utf-8") as out:
                 out.write(text)
         except OSError as error:
-            raise OutputError(f"the record {self.path} cannot be written: {error.strerror or error}") from error
+            hint = "" if self.path.parent.exists() else making(self.path.parent)
+            message = f"the record {self.path} cannot be written: {error.strerror or error}"
+            raise OutputError(message, hint=hint) from error
 
 
 def _is_cut(path: Path, first: str) -> bool:

@@ -1,6 +1,7 @@
 """The file of `-o`: the whole new text, or what stood there before."""
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -10,7 +11,14 @@ from typing import TextIO
 
 from infinipot_cli.endings import Terminated
 from infinipot_cli.errors import OutputError, UsageError
+from infinipot_cli.places import making
 
+_HINTS = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a file in a folder that you may write to"),
+    errno.ENOTDIR: "a file stands where a folder is wanted; name another",
+    errno.ENAMETOOLONG: "name it more shortly",
+    errno.ENOSPC: "make room on the disk, or name a file on another",
+}
 _MOST_NAME = 100  # bytes of a name that are repeated in that of the file beside it
 
 
@@ -101,6 +109,11 @@ def _begun(path: str) -> tuple[Path, int, Path]:
     """Where the text shall stand in the end, and an open file beside it."""
     with _said(path):
         target = Path(os.path.realpath(path))
+        if not target.parent.exists():
+            folder = os.path.dirname(path) or str(target.parent)  # as typed, unless it is where a link leads
+            folder = str(target.parent) if os.path.exists(folder) else folder
+            message = f"{path} cannot be written: there is no folder {folder}"
+            raise OutputError(message, hint=making(folder), code="output_failed")
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
             raise OutputError(f"{path} is no regular file", hint="name a file to write", code="output_failed")
         stem = os.fsdecode(os.fsencode(target.name)[:_MOST_NAME])
@@ -129,4 +142,5 @@ def _said(path: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         why = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"{path} cannot be written: {why}", code="output_failed") from error
+        hint = _HINTS.get(getattr(error, "errno", None) or 0, "")
+        raise OutputError(f"{path} cannot be written: {why}", hint=hint, code="output_failed") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
-from infinipot_cli.places import HOME_VARIABLE, OWN_NAME, cache_folder, data_folder, is_writable
+from infinipot_cli.places import HOME_VARIABLE, OWN_NAME, cache_folder, data_folder, is_writable, making
 from infinipot_cli.pots.file import check_structure, read_all, read_header, read_stream
 from infinipot_cli.pots.header import Header
 from infinipot_cli.pots.replacing import put, sweep
@@ -140,9 +140,7 @@ def check_target(name: str) -> None:
             )
         return
     if not path.parent.is_dir():
-        raise OutputError(
-            f"there is no folder {path.parent}", hint="make it first, or name another", code="output_failed"
-        )
+        raise OutputError(f"there is no folder {path.parent}", hint=making(path.parent), code="output_failed")
     if not is_writable(path.parent):
         raise OutputError(
             f"no pot can be stored: {path.parent} cannot be written", hint="name another folder", code="output_failed"
@@ -263,9 +261,7 @@ def export(name: str, target: Path) -> Path:
     own = f"{name.removeprefix(MARK)}{SUFFIX}" if not is_file_name(name) else source.name
     target = target / own if target.is_dir() else target
     if not target.parent.is_dir():  # a slip must not make folders
-        raise OutputError(
-            f"there is no folder {target.parent}", hint="make it first, or name another", code="output_failed"
-        )
+        raise OutputError(f"there is no folder {target.parent}", hint=making(target.parent), code="output_failed")
     _put_new(target, content(name))
     return target
 

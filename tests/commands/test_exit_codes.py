@@ -125,8 +125,8 @@ def test_a_stored_pot_that_is_damaged_or_another_models_is_6(
 @pytest.mark.parametrize(
     ("option", "missing", "hint", "locked"),
     [
-        ("-o", "missing/x.pot cannot be written: No such file or directory", "", "Permission denied"),
-        ("--save-pot", "there is no folder missing", "make it first", "locked cannot be written"),
+        ("-o", "missing/x.pot cannot be written: there is no folder missing", "mkdir -p missing", "Permission denied"),
+        ("--save-pot", "there is no folder missing", "mkdir -p missing", "locked cannot be written"),
     ],
 )
 def test_a_folder_that_is_missing_or_takes_no_file_is_7(
@@ -147,4 +147,4 @@ def test_a_folder_that_is_missing_or_takes_no_file_is_7(
     assert os.listdir("locked") == [] and not Path("missing").exists()
     if done.returncode == 77:
         pytest.skip("root cannot give up writing everywhere here")
-    check(done, 7, "output_failed", locked, "")
+    check(done, 7, "output_failed", locked, "name ")

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_permissions(tmp_path: Path) ->
         stream.write("new")
     assert link.is_symlink()
     assert (target.read_text(), target.stat().st_mode & 0o777) == ("new", 0o640)
+
+
+def test_a_folder_that_is_missing_can_be_made_as_the_hint_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("else where/x.txt")
+    for name in ("no/such folder/x.txt", "it's/x.txt", str(tmp_path / "a" / "x"), "link"):
+        with pytest.raises(OutputError) as refused, output_file(name):
+            pytest.fail("the block must not run")
+        subprocess.run(["sh", "-c", refused.value.hint.removeprefix("make it first: ")], check=True)
+        with output_file(name) as stream:
+            stream.write("text")
+        assert Path(name).read_text() == "text"
 
 
 @pytest.mark.parametrize("name", ["no/such/folder", "pipe", ".", "x" * 5000, "zero\0byte"])
