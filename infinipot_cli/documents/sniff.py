@@ -67,7 +67,25 @@ _BOMS = (  # UTF-32 before UTF-16: its little-endian mark begins with the other'
 
 _SHORTEST_UTF16 = 8
 UNMARKED = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-_TEXT_SPACE = "\t\n\r\f\v"
+# Besides them, what may stand in a text of any script: marks of quotations and dashes.
+_SCRIPTS = tuple(
+    re.compile(f"[{letters}\u2002-\u2044\u00a0\u00ad\u00ab\u00b7\u00bb]")
+    for letters in (
+        "\u00c0-\u024f",
+        "\u0370-\u03ff\u1f00-\u1fff",
+        "\u0400-\u052f\u2116",
+        "\u0590-\u05ff",
+        "\u0600-\u06ff",
+        "\u0900-\u097f",
+        "\u0e00-\u0e7f",
+        "\u3000-\u30ff\u4e00-\u9fff\uff01-\uff5e",
+        "\u3000-\u303f\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3\u4e00-\u9fff\uff01-\uff5e",
+    )
+)
+_STOPS = "\u3001\u3002"
+_LEAST_BEYOND = 8  # fewer come about in other data by chance
+# Blank space and marks of writing from right to left, which are not printed.
+_TEXT_SPACE = "\t\n\r\f\v\u00a0\u00ad\u2002\u2003\u2009\u200b\u200c\u200d\u200e\u200f\u202f\u3000"
 
 # Controls that ordinary text files hold: bell, backspace (overstrike), tab, newlines, form feed, escape.
 _TEXT_CONTROLS = bytes((7, 8, 9, 10, 11, 12, 13, 27))
@@ -128,16 +146,28 @@ def bom_encoding(head: bytes) -> str | None:
 
 
 def _unmarked_utf16(head: bytes) -> str | None:
-    """UTF-16 of a language in Latin letters, told by its NULs: much of one half of the bytes."""
+    """UTF-16 that shows: by the NULs of Latin letters, or by being words of one other script in one order of bytes."""
     head = head[: min(len(head), HEAD_BYTES) // 2 * 2]
     for empty, encoding in ((head[1::2], "utf-16-le"), (head[::2], "utf-16-be")):
-        n_nul = empty.count(0)
-        if len(head) < _SHORTEST_UTF16 or 2 * n_nul < len(empty) or 20 * (head.count(0) - n_nul) > len(empty):
+        if len(head) < _SHORTEST_UTF16:
             continue
+        n_nul = empty.count(0)
+        is_latin = 2 * n_nul >= len(empty) and 20 * (head.count(0) - n_nul) <= len(empty)
         text = head.decode(encoding, "ignore")  # the last character may be cut
-        if all(letter.isprintable() or letter in _TEXT_SPACE for letter in text):
+        if all(letter.isprintable() or letter in _TEXT_SPACE for letter in text) and (is_latin or _is_one_script(text)):
             return encoding
     return None
+
+
+def _is_one_script(text: str) -> bool:
+    """Whether a text is in one script beside ASCII, and has what no text of single bytes could hold.
+
+    A newline or a blank is a NUL in it, and the stops of Chinese and Japanese are a control character.
+    """
+    n_beyond = sum(1 for letter in text if letter > "\x7f")
+    n_script = max(len(script.findall(text)) for script in _SCRIPTS)
+    shows = len(text) - n_beyond + sum(map(text.count, _STOPS)) > 0
+    return shows and n_beyond >= _LEAST_BEYOND and 20 * n_script >= 19 * n_beyond
 
 
 def looks_binary(sample: bytes) -> bool:

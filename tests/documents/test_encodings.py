@@ -4,8 +4,11 @@ import codecs
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from infinipot_cli.documents import Wishes, open_document
+from infinipot_cli.documents.sniff import bom_encoding
 from infinipot_cli.errors import UsageError
 from tests.documents.small_texts import PROSE, joined, read, read_pipe, write
 
@@ -29,12 +32,37 @@ def test_unicode_encodings_are_recognised(encoding: str, bom: bytes, n_bytes: in
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("text", ["hi there", PROSE * 200, "Zażółć gęślą jaźń.\r\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hi there",
+        PROSE * 200,
+        "Zażółć gęślą jaźń.\r\n",
+        "Договор подписан в Москве.\n",
+        "Η αλεπού πηδάει πάνω.\n",
+        "吾輩は猫である。名前はまだ無い。",
+        "第一章　总则\n\n第一条　为了保护合同当事人的合法权益，制定本法。\n" * 50,
+        "아이들은 하루 종일 정원에서 놀았다.",
+        "הילדים שיחקו בגינה כל היום\u200f.\n",
+        "بچه‌ها در باغ بازی می‌کردند.\n",
+        "เด็กๆ เล่นอยู่ในสวนทั้งวัน",
+    ],
+)
 def test_utf16_without_a_mark_is_read_with_a_warning(encoding: str, text: str, tmp_path: Path) -> None:
     read_as = f"has no byte order mark; read as {encoding} (--encoding NAME reads it otherwise)"
     path = write(tmp_path, text.encode(encoding))
     assert read(path) == (text.replace("\r\n", "\n"), [f"{path} {read_as}"])
     assert read_pipe(text.encode(encoding), 1) == (text.replace("\r\n", "\n"), [f"standard input {read_as}"])
+
+
+@settings(max_examples=200)
+@given(st.binary(min_size=24, max_size=64))
+@example("吾輩は猫である。名前はまだ無い。".encode("cp932"))
+@example("孩子们在花园里玩了一整天。".encode("gb18030"))
+@example(b"Bush hid the facts")
+@example(bytes(range(128)) * 2)
+def test_other_data_is_no_utf16(data: bytes) -> None:
+    assert bom_encoding(b"\x7f" + data) is None
 
 
 @pytest.mark.parametrize("n_ascii", [0, 500, 5_000, 70_000, 1_100_000])
