@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from infinipot_cli.documents import Wishes, open_document
+from infinipot_cli.documents.guess import guess_encoding
 from infinipot_cli.documents.sniff import bom_encoding
 from infinipot_cli.errors import UsageError
 from tests.documents.small_texts import PROSE, joined, read, read_pipe, write
@@ -101,6 +102,18 @@ LEGACY = [
     ("koi8_r", "Съешь же ещё этих мягких французских булок, да выпей чаю. Девочка шла по дороге.\n"),
     ("cp1253", "Η γρήγορη αλεπού πηδάει πάνω από το τεμπέλικο σκυλί. Τα παιδιά έπαιζαν στον κήπο.\n"),
     ("cp1255", "השועל החום המהיר קופץ מעל הכלב העצלן. הילדים שיחקו בגינה כל היום ושרו שירים.\n"),
+    ("cp874", "เด็กๆ เล่นอยู่ในสวนทั้งวัน พวกเขาร้องเพลงและเล่านิทาน แล้วกลับบ้านไปกินข้าวเย็น\n"),
+    ("cp1257", "Sutartis pasirašyta Vilniuje tarp bendrovės ir savininko. Raktą turi sargas.\n"),
+    ("cp1257", "Līgums parakstīts Rīgā starp sabiedrību un īpašnieku. Atslēga ir pie sarga.\n"),
+    ("cp850", "Die Größe der Häuser überraschte uns; für Straßenbahnen müssen Bürger zahlen.\n"),
+    ("cp850", "L'été dernier, les élèves ont visité le château; ça coûtait peu.\n"),
+    ("cp850", "Blåbærsyltetøy på brød er godt. Åse så en ørn.\n"),
+    ("cp852", "Zażółć gęślą jaźń. Książka leżała na łóżku, a dziewczyna śpiewała piosenkę.\n"),
+    ("mac_roman", "L'été dernier, les élèves ont visité le château; ça coûtait peu.\n"),
+    ("mac_roman", "Der Schlüssel liegt bei Frau Müller in München, über der Tür.\n"),
+    ("cp1254", "Sözleşme İstanbul'da imzalandı.\n"),
+    ("cp1256", "لعب الأطفال في الحديقة طوال اليوم، ثم عادوا إلى البيت لتناول العشاء.\n"),
+    ("koi8_u", "Ключ лежить у сторожа. Її немає.\n"),
     ("cp932", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"),
     ("euc_jp", "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。\n"),
     ("gb18030", "孩子们在花园里玩了一整天。他们唱歌，讲故事，然后回家吃晚饭。\n"),
@@ -117,6 +130,33 @@ def test_encodings_of_the_past_are_told_apart(encoding: str, line: str, tmp_path
     assert f"read as {encoding} (" in warnings[0]
     header = b"plain ascii header\n" * 100  # longer than what a pipe is judged by at first
     assert read_pipe(header + data, 500)[0] == header.decode() + line * 20
+
+
+SHORT = [
+    ("cp1254", "Anahtar kapıcıda; görüşme yarın."),
+    ("cp1254", "Işıkları söndür, lütfen."),
+    ("cp1250", "Cheia este la paznic; plata se face în zece zile şi după aceea."),
+    ("cp1257", "Raktą turi sargas prie vartų."),
+    ("cp850", "Der Schlüssel liegt beim Pförtner."),
+    ("mac_roman", "La clé est chez le gardien, à côté."),
+    ("cp874", "กุญแจอยู่กับยาม"),
+    ("cp1252", "La clé est chez le gardien, à côté."),
+    ("cp1252", "He said “no” – and left. It’s Flint’s."),
+    ("cp1252", "Ključ je pri vratarju – Müller."),
+    ("cp1251", "Ключ у сторожа."),
+]
+
+
+@pytest.mark.parametrize(("encoding", "text"), SHORT, ids=[text[:12] for _, text in SHORT])
+def test_a_line_is_enough(encoding: str, text: str) -> None:
+    data = text.encode(encoding, "ignore")
+    assert data.decode(guess_encoding(data)) == data.decode(encoding)
+
+
+@pytest.mark.parametrize("n_lines", [1, 30])
+def test_quotes_in_a_program_are_no_letters_of_a_mac(n_lines: int) -> None:
+    line = "def f(x: ‘List[“int”]’) -> ‘None’: ... # the user’s “x”, ‘y’ – and ‘z’\n"
+    assert guess_encoding((line * n_lines).encode("cp1252")) == "cp1252"
 
 
 def test_a_late_sample_that_ends_inside_a_character_still_tells(tmp_path: Path) -> None:
