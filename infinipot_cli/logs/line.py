@@ -1,8 +1,9 @@
 """One line of a log taken apart: when, how bad, and what.
 
 The formats are those that programs write by themselves: ISO times (Python, log4j, containers), syslog and the journal,
-Apache, nginx, Tomcat and PHP, java.util.logging, glog, Android, Ruby, Redis, the kernel, JSON lines, logfmt and tables
-with commas; and all of these behind the name of a container. A line that fits none is no entry of its own.
+Apache, nginx, IIS and load balancers, Tomcat and PHP, java.util.logging, glog, Android, Ruby, Redis, the kernel and its
+audits, events of Windows, JSON lines, logfmt and tables with commas; and all of these behind the name of a container.
+A line that fits none is no entry of its own.
 """
 
 import contextlib
@@ -70,6 +71,18 @@ _STAMPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _ACCESS = re.compile(
     r'(?:\S+ )?\S+ \S+ \S+ \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3})(?=\s|$)'
 )
+# Of the load balancers of AWS; the status is theirs.
+_BALANCER = re.compile(
+    rf'(?:https?|h2|grpcs?|wss?) ({_ISO}) app/\S+ \S+ \S+ (?:-?[\d.]+ ){{3}}(\d{{3}}) \S+ \d+ \d+ "((?:[^"\\]|\\.)*)"'
+)
+_AUDIT = re.compile(r"(?:node=\S+ )?type=(\w+) msg=audit\((\d{10}\.\d{3}):\d+\): ?(.*)")
+_AUDIT_CRASHES = ("ANOM_ABEND", "SECCOMP")
+_REFUSED = re.compile(r"\b(?:success=no|res=(?:failed|0)\b|avc:\s+denied)|apparmor=.DENIED")
+# As the event viewer of Windows exports them, with commas or tabs.
+_EVENT = re.compile(
+    r'"?(Critical|Error|Warning|Information|Verbose)"?([,\t])"?(\d[\d/.-]{7,9} \d\d?:\d\d:\d\d(?: [AP]M)?)"?\2(.+)'
+)
+_FIELDS = "#Fields:"  # names the columns of a log in the manner of the W3C
 _ACCESS_TIME = "%d/%b/%Y:%H:%M:%S %z"
 _GLOG = re.compile(r"([DIWEFC])((?:\d{4})?\d{4} \d\d:\d\d:\d\d\.\d+)\s+\d+ (\S+:\d+\].*)")
 _RUBY = re.compile(r"([DIWEF]), \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?) #\d+\] +[A-Z]+ -- [^:]*: (.*)")
@@ -114,6 +127,9 @@ class LineReader:
         self._ways: list[Callable[[str], Entry | None]] = [
             _json,
             _access,
+            _balancer,
+            _audit,
+            _event,
             *(_stamped(pattern, form) for pattern, form in _STAMPS),
             _glog,
             _ruby,
@@ -124,6 +140,7 @@ class LineReader:
             _logfmt,
             _bare,
         ]
+        self._columns: list[str] = []  # that a line has named, as IIS does
         self._stamp = ""  # on a line of its own, for the entry that the next line begins
 
     def read(self, line: str) -> Entry | None:
@@ -134,7 +151,10 @@ class LineReader:
         if match := _TIME_ALONE.match(line):
             self._stamp = match[1]
             return None
-        entry = self._read(line)
+        if line.startswith(_FIELDS):
+            self._columns = line.removeprefix(_FIELDS).split()
+            return None
+        entry = (_columns(self._columns, line) if self._columns else None) or self._read(line)
         if entry and stamp and not entry.stamp:
             return replace(entry, stamp=stamp, time=_time(stamp.replace("\u202f", " "), "%b %d, %Y %I:%M:%S %p"))
         return entry
@@ -179,6 +199,45 @@ def _access(line: str) -> Entry | None:
         return None
     status = int(match[3])
     return Entry(match[1], _time(match[1], _ACCESS_TIME), _level_of_status(status), f"{match[2]} → {status}")
+
+
+def _columns(names: list[str], line: str) -> Entry | None:
+    """A line under names of columns, as IIS and CloudFront write them: a request and its status."""
+    cells = dict(zip(names, line.split("\t" if "\t" in line else " "), strict=False))
+    status = cells.get("sc-status", "")
+    if not {"date", "time"} <= cells.keys() or not re.fullmatch(r"[1-5]\d\d", status):
+        return None
+    stamp = f"{cells['date']} {cells['time']}"
+    asked = f"{cells.get('cs-method', '')} {cells.get('cs-uri-stem', '')}".strip()
+    return Entry(stamp, _time(stamp, "iso"), _level_of_status(int(status)), f"{asked} → {status}")
+
+
+def _balancer(line: str) -> Entry | None:
+    match = _BALANCER.match(line)
+    if match is None:
+        return None
+    status = int(match[2])
+    return Entry(match[1], _time(match[1], "iso"), _level_of_status(status), f"{match[3]} → {status}")
+
+
+def _audit(line: str) -> Entry | None:
+    """The kernel's audit has no levels: what was refused is a warning, and a crash an error."""
+    match = _AUDIT.match(line)
+    if match is None:
+        return None
+    refused = Level.WARNING if _REFUSED.search(match[3]) else Level.NONE
+    level = Level.ERROR if match[1] in _AUDIT_CRASHES else refused
+    return Entry(match[2], _time(match[2], "epoch"), level, f"{match[1]} {match[3]}", is_guess=True)
+
+
+def _event(line: str) -> Entry | None:
+    match = _EVENT.match(line)
+    if match is None:
+        return None
+    form = "iso" if match[3][4] == "-" else "%m/%d/%Y %I:%M:%S %p" if match[3].endswith("M") else ""
+    level = Level.DEBUG if match[1] == "Verbose" else BY_WORD[match[1].lower()]
+    source_number_kind = 3  # columns in front of what it says
+    return Entry(match[3], _time(match[3], form), level, match[4].replace(match[2], " ", source_number_kind))
 
 
 def _level_of_status(status: int) -> Level:

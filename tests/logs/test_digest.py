@@ -47,6 +47,7 @@ def iso(time: datetime) -> str:
 WORD = {Level.WARNING: "warn", Level.FATAL: "crit"}
 NUMBER = {Level.DEBUG: 20, Level.INFO: 30, Level.WARNING: 40, Level.ERROR: 50, Level.FATAL: 60}
 PRIORITY = {Level.DEBUG: 7, Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3, Level.FATAL: 2}
+EVENT = {Level.DEBUG: "Verbose", Level.INFO: "Information", Level.FATAL: "Critical"}
 SHORT = {Level.DEBUG: "DBG", Level.INFO: "INF", Level.WARNING: "WRN", Level.ERROR: "ERR", Level.FATAL: "FTL"}
 FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
     "python": lambda time, level, text: f"{iso(time)},250 - app.db - {level.name} - {text}",
@@ -104,6 +105,12 @@ FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
     "graylog": lambda time, level, text: json.dumps(
         {"version": "1.1", "timestamp": time.timestamp(), "level": PRIORITY[level], "short_message": text}
     ),
+    "events of windows": lambda time, level, text: (
+        f"{EVENT.get(level, level.name.title())},{time.month}/{time.day}/{time:%Y %I:%M:%S %p},App,7001,None,{text}"
+    ),
+    "events of windows, tabs": lambda time, level, text: (
+        f"{EVENT.get(level, level.name.title())}\t{iso(time)}\tApp\t7001\tNone\t{text}"
+    ),
     "opentelemetry": lambda time, level, text: json.dumps(
         {"time_unix_nano": f"{time.timestamp() * 1e9:.0f}", "severity_text": level.name, "body": text}
     ),
@@ -160,6 +167,56 @@ def test_an_access_log_has_levels_by_status() -> None:
     )
     assert made.levels == {Level.INFO: 3, Level.WARNING: 1, Level.ERROR: 2}
     assert made.first_error is not None and made.first_error.message == "GET /page/3 HTTP/1.1 → 503"
+
+
+IIS = """#Software: Microsoft Internet Information Services 10.0
+#Version: 1.0
+#Date: 2024-05-03 12:00:00
+#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) sc-status sc-substatus
+2024-05-03 12:00:01 10.0.0.1 GET /a - 443 - 10.0.0.9 Mozilla/5.0 200 0
+2024-05-03 12:00:02 10.0.0.1 GET /error/500 - 443 - 10.0.0.9 Mozilla/5.0 404 0
+2024-05-03 12:00:03 10.0.0.1 POST /pay - 443 - 10.0.0.9 Mozilla/5.0 503 0
+2024-05-03 12:00:04 10.0.0.1 GET /failed.png - 443 - 10.0.0.9 Mozilla/5.0 200 0
+2024-05-03 12:00:05 10.0.0.1 GET /b - 443 - 10.0.0.9 Mozilla/5.0 304 0
+2024-05-03 12:00:06 10.0.0.1 GET /c - 443 - 10.0.0.9 Mozilla/5.0 500 0
+"""
+BALANCER = (
+    "https 2024-05-03T12:00:0{0}.186641Z app/front/50dc6c495c0c9188 10.0.0.9:2817 10.0.0.1:80 0.086 0.048 -1 {1} 200 0"
+    ' 57 "{2} HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:aws:targetgroup/x "Root=1-5" "-" "-" 0 2024-05-03T12:00:00Z'
+)
+
+
+@pytest.mark.parametrize("tabs", [False, True])
+def test_iis_has_levels_by_the_column_that_it_names(tabs: bool) -> None:
+    made = digest(IIS.replace(" ", "\t").replace("#Fields:\t", "#Fields: ") if tabs else IIS)
+    assert made.is_log and made.has_levels
+    assert made.levels == {Level.INFO: 3, Level.WARNING: 1, Level.ERROR: 2}
+    assert made.first_error is not None and made.first_error.message == "POST /pay → 503"
+    assert made.last_error is not None and (made.last_error.line, made.last_error.message) == (10, "GET /c → 500")
+    assert made.span == timedelta(seconds=5)
+
+
+def test_a_load_balancer_has_levels_by_its_status() -> None:
+    asked = [(200, "GET /a"), (502, "POST /pay"), (404, "GET /x"), (200, "GET /error"), (301, "GET /"), (200, "GET /b")]
+    made = digest("\n".join(BALANCER.format(number, *one) for number, one in enumerate(asked)))
+    assert made.is_log and made.levels == {Level.INFO: 4, Level.WARNING: 1, Level.ERROR: 1}
+    assert made.first_error is not None and made.first_error.message == "POST /pay HTTP/1.1 → 502"
+    assert made.span == timedelta(seconds=5)
+
+
+def test_an_audit_of_the_kernel_is_a_log() -> None:
+    made = digest(
+        'type=SYSCALL msg=audit(1364481363.243:24287): arch=c000003e syscall=2 success=no exit=-13 comm="cat"\n'
+        'type=CWD msg=audit(1364481363.243:24287):  cwd="/home/shadowman"\n'
+        'node=web type=AVC msg=audit(1364481364.243:24288): avc:  denied  { read } for  pid=77 comm="httpd"\n'
+        "type=USER_LOGIN msg=audit(1364481365.243:24289): pid=1 uid=0 msg='op=login acct=\"flint\" res=success'\n"
+        "type=USER_AUTH msg=audit(1364481366.243:24290): pid=1 uid=0 msg='op=PAM acct=\"flint\" res=failed'\n"
+        'type=ANOM_ABEND msg=audit(1364481373.243:24291): auid=1000 comm="app" sig=11\n'
+    )
+    assert made.is_log and made.n_entries == 6
+    assert made.levels == {Level.NONE: 2, Level.WARNING: 3, Level.ERROR: 1}
+    assert made.first_error is not None and made.first_error.message.startswith("ANOM_ABEND auid=1000")
+    assert made.span == timedelta(seconds=10)
 
 
 def test_a_log_without_levels_is_judged_by_its_words() -> None:
@@ -299,6 +356,9 @@ def test_other_texts_are_no_logs(name: str) -> None:
 def test_tables_with_dates_and_chats_are_no_logs() -> None:
     assert not digest("time,value\n" + "2024-05-03 12:00:00,5.25,7\n" * 300).is_log
     assert not digest("[12:00:01] Bob: hello\n" * 300).is_log
+    assert not digest("#Fields: name date time\n" + "Flint 1754-07-01 noon\n" * 300).is_log
+    assert not digest("Error,2024,5,ships\nWarning,2025,6,guns\n" * 200).is_log
+    assert not digest("type=ship msg=hello\nhttps is a scheme, app/x is a path\n" * 200).is_log
 
 
 @pytest.mark.parametrize(
