@@ -91,9 +91,17 @@ class TextDocument(Document):
             return
         ranges = parse_lines(self._wishes.lines)
         lines = LineFilter(ranges)
+        before = 0.0  # share of the source in front of this piece
+        begun: float | None = None  # and of the first wanted line
         for text, done in self._cleaned():
-            if text := lines.push(text):
-                yield text, done if ranges[-1][1] is None else None
+            if wanted := lines.push(text):
+                if done is None or ranges[-1][1] is not None:
+                    yield wanted, None
+                else:
+                    skipped = 1 - len(wanted) / len(text) if begun is None else 0.0
+                    begun = before + (done - before) * skipped if begun is None else begun
+                    yield wanted, (done - begun) / (1 - begun) if begun < 1 else 1.0
+            before = done or before
             if lines.is_done:
                 return
         if lines.n_lines < ranges[0][0]:

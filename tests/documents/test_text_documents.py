@@ -66,6 +66,18 @@ def test_the_first_text_of_a_pipe_comes_before_its_end() -> None:
         assert next(pieces).text.startswith("line after line")
 
 
+@pytest.mark.parametrize("first", [1, 2, 5_000, 15_000, 20_000])
+def test_how_far_the_last_lines_are_read_counts_from_the_first_of_them(first: int, tmp_path: Path) -> None:
+    lines = [f"line {number} with some words\n" for number in range(1, 20_001)]
+    path = write(tmp_path, "".join(lines).encode())
+    wanted = "".join(lines[first - 1 :])
+    with open_document(str(path), wishes=Wishes(lines=f"{first}-")) as document:
+        pieces = list(document.pieces())
+    assert joined(pieces) == wanted
+    for piece in pieces:
+        assert piece.done == pytest.approx((piece.char_start + len(piece.text)) / len(wanted), abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
