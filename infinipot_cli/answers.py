@@ -197,7 +197,7 @@ class Answers:
                 top_p=self._model.sampling.top_p,
                 seed=self._model.sampling.seed,
                 attended=self.attended,
-                decided_by=self._decided_by(pot, again, suffix),
+                decided_by=self._decided_by(pot, again, suffix, lookout),
             )
             step = next(steps, None)
             self._count_kept(pot, self.held)
@@ -220,7 +220,7 @@ class Answers:
         self.is_reasoning = is_reasoning and not self.reply
 
     def _decided_by(
-        self, pot: "Pot", passages: Sequence[str], suffix: Sequence[int]
+        self, pot: "Pot", passages: Sequence[str], suffix: Sequence[int], lookout: Lookout | None
     ) -> Callable[[], Sequence[int]] | None:
         """What decides on the answer once the question was read: None where it is written token by token."""
         from infinipot_cli.engine import can_weigh
@@ -228,9 +228,10 @@ class Answers:
 
         is_wished = self.plan.choice.span and bool(passages) and self._model.sampling.temperature == 0
         model = self._model.load().model
-        if not is_wished or not can_weigh(model, pot):
+        if not is_wished or lookout is None or not can_weigh(model, pot):
             return None
-        return partial(best_phrase, model, pot, passages, suffix, self._model.tokenizer, self._model.stop_ids())
+        tokenizer, stop_ids, nearness = self._model.tokenizer, self._model.stop_ids(), lookout.near(passages)
+        return partial(best_phrase, model, pot, passages, suffix, tokenizer, stop_ids, nearness)
 
     def _reread(
         self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float
@@ -260,6 +261,9 @@ class Answers:
         if not most or lookout is None or not (pot.n_cycles or rest == 0):
             return []
         spans = apart(lookout.to_reread(most, self.plan.choice.close))
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        if not spans and rest == 0 and self.n_tokens <= most:  # no word of it is there, and there is room for all
+            spans = [(n_prefix, n_prefix + self.n_tokens)]
         passages = Passages(self.trail, spans, self._model.tokenizer, is_running_text=self.plan.choice.span)
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from infinipot_cli.explain.nearness import Nearness
 from infinipot_cli.explain.stretches import Match, Stretch, Stretches
 from infinipot_cli.explain.trail import Block
 from infinipot_cli.explain.words import Words
@@ -153,6 +154,10 @@ class Lookout:
     def _worth(self, words: tuple[_Held, _Held]) -> float:
         own, near = words
         return self._weight(own) + WEIGHT_OF_NEAR * self._weight(near)
+
+    def near(self, passages: Iterable[str]) -> Nearness:
+        """Where the question's words stand in passages."""
+        return Nearness(self._words, passages)
 
     def favoured(self, most: int) -> list[tuple[int, int]]:
         """Origins of the passages that match best so far, as ranges, the best first.

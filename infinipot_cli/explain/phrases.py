@@ -15,6 +15,7 @@ from typing import Any
 
 from infinipot_cli.engine import Pot, weigh
 from infinipot_cli.explain.citations import REFUSAL
+from infinipot_cli.explain.nearness import Nearness
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 # Tokens of a phrase.
@@ -22,9 +23,20 @@ LONGEST = 16
 # How many of the likeliest are held against each other.
 MOST_COMPARED = 40
 # What a probability is raised to when they are: less than 1 gives readings that are less likely more of a say.
-SHARPNESS = 0.6
+SHARPNESS = 0.5
 # What being the answer to the letter counts beside agreeing with it in words, which counts 1 where nothing differs.
 EXACTNESS = 0.5
+
+# Nats by which a phrase gains with all of the question's words beside it.
+NEARNESS = 12.0
+# Nats below the likeliest phrase at which another is no answer, however near it stands.
+PLAUSIBLE = 5.0
+# How many times as likely as every phrase it must be that there is no answer: less where the passages hold less than
+# this share of the question's words, more where they hold more. A small reader says too often that there is none of
+# what stands there in the question's own words, and too seldom of what does not.
+REFUSED_AT = ((0.25, 0.03), (0.5, 0.5), (math.inf, 3.0))
+# And nats that count against it of a phrase with all of the words beside it; of one that is only half as near, none.
+BESIDE = 4.0
 
 # What stands inside a number or a word: 700,000, 3.5, 12:30, o'clock; but "Paris,1889,7" are three cells.
 _JOINT = re.compile(r"(?<=\d)(?<!\d{4}),(?=\d{3}(?!\d))|(?<=\d):(?=\d)|(?<=\w)\.(?=\w)|(?<=[^\W\d])['’](?=[^\W\d])")
@@ -33,6 +45,12 @@ _CLOSING = frozenset(')]}"”’»%°')
 _PAIRS = ("()", "[]", "{}", "“”", "«»")
 _MARKS = ('"', "`")  # open and close alike
 _WORD = re.compile(r"\w+")
+# Words that point at something and name nothing; in capitals some are names (US, IT).
+_NAMELESS = frozenset(
+    """a an the of in on at to for by with from as and or but if so i me my mine we us our you your he him his she her
+    it its they them their this that these those who whom whose which what there here is was were are be been am has
+    have had do does did don didn t s m d ll re ve""".split()
+)
 
 
 def as_running_text(ids: Sequence[int], tokenizer: DocumentTokenizer) -> list[tuple[int, list[int]]]:
@@ -83,7 +101,7 @@ def windows(passage: str, tokenizer: DocumentTokenizer, *, joint: str) -> Iterat
         may_end = {
             number
             for number, end in places.items()
-            if end not in joints and _is_end(whole, first, end) and _is_whole(whole[first:end])
+            if end not in joints and _is_end(whole, first, end) and _may_answer(whole[first:end])
         }
         if may_end:
             yield tuple(ids[: max(may_end)]), may_end
@@ -99,8 +117,11 @@ def _is_end(text: str, first: int, end: int) -> bool:
     return last in _CLOSING or not behind or behind.isspace()
 
 
-def _is_whole(phrase: str) -> bool:
-    """Whether a phrase closes what it opens, and opens what it closes."""
+def _may_answer(phrase: str) -> bool:
+    """Whether a phrase names anything, closes what it opens and opens what it closes."""
+    words = _WORD.findall(phrase)
+    if words and all(word.lower() in _NAMELESS and (len(word) == 1 or not word.isupper()) for word in words):
+        return False
     if phrase.isalnum():
         return True
     paired = all(phrase.count(pair[0]) == phrase.count(pair[1]) for pair in _PAIRS)
@@ -153,6 +174,7 @@ def best_phrase(
     suffix: Sequence[int],
     tokenizer: DocumentTokenizer,
     stop_ids: frozenset[int],
+    nearness: Nearness,
 ) -> Sequence[int]:
     """The tokens of the phrase that answers, once the question was read; none if no phrase is likely at all.
 
@@ -163,9 +185,10 @@ def best_phrase(
         suffix: tokens of the question.
         tokenizer: the model's.
         stop_ids: tokens that end an answer.
+        nearness: of phrases to the question's words.
     """
     phrases = candidates(passages, tokenizer, joint=joint(suffix, tokenizer))
-    return chosen(weigh(model, pot, phrases, stop_ids), tokenizer)
+    return chosen(weigh(model, pot, phrases, stop_ids), tokenizer, nearness)
 
 
 def joint(suffix: Sequence[int], tokenizer: DocumentTokenizer) -> str:
@@ -183,11 +206,22 @@ def candidates(passages: Sequence[str], tokenizer: DocumentTokenizer, *, joint: 
     return phrases
 
 
-def chosen(weighed: Mapping[tuple[int, ...], float], tokenizer: DocumentTokenizer) -> Sequence[int]:
-    """The tokens of the answer among weighed candidates; none where nothing is likely."""
+def chosen(weighed: Mapping[tuple[int, ...], float], tokenizer: DocumentTokenizer, nearness: Nearness) -> Sequence[int]:
+    """The tokens of the answer among weighed candidates; none where nothing is likely.
+
+    Args:
+        weighed: log-probabilities, nats, by token ids.
+        tokenizer: the model's.
+        nearness: of phrases to the question's words.
+    """
     found = distinct(weighed, [tokenizer.decode(ids).strip() for ids in weighed])
     logprobs = {text: logprob for text, (_, logprob) in found.items()}
     refused = logprobs.pop(REFUSAL, float("-inf"))
-    if not logprobs or refused > max(logprobs.values()):
+    if not logprobs:
         return found[REFUSAL][0] if REFUSAL in found else ()
-    return found[agreeing(logprobs)][0]
+    least = max(logprobs.values()) - PLAUSIBLE
+    near = {text: nearness.of(text) for text, logprob in logprobs.items() if logprob > least}
+    times = next(times for share, times in REFUSED_AT if nearness.covered < share)
+    if refused > max(logprobs[text] + max(math.log(times), BESIDE * (2 * near[text] - 1)) for text in near):
+        return found[REFUSAL][0]
+    return found[agreeing({text: logprobs[text] + NEARNESS * near[text] for text in near})][0]

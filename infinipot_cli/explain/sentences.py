@@ -6,9 +6,15 @@ from collections.abc import Iterator
 MOST_QUOTE_CHARS = 200
 
 # Full stops and their like, blank lines, and ends of lines in front of what no wrapped sentence goes on with: signs of
-# a list, and rows of a table, whose cells stand close to each other. Three digits behind a comma belong to a number.
+# a list; rows of a table, whose cells stand close to each other; labels and what they say, those in small letters where
+# another one follows; and settings. Three digits behind a comma belong to a number.
 _CELLS = r"[^\n,;\t]*[^\s,;](?:\t|[,;](?=\S)(?!(?<=\d,)\d{3}(?!\d)))"
-_END = re.compile(rf"[.!?。！？][\"'”’)\]]*(?=\s)|[。！？]|\n\s*\n|\n(?=[\d\[<{{#|*\-]|{_CELLS})")
+_PART = r"[\w&/().'#-]"
+_LABEL = rf"[ \t]*[^\W\d_a-z]{_PART}*(?: {_PART}+){{0,3}}:[ \t]+\S"
+_KEY = r"[ \t]*[\w.-]+:[ \t]+\S[^\n]*\n[ \t]*[\w.-]+:[ \t]"
+_SETTING = r"[ \t]*[\w.-]+[ \t]*=[ \t]*\S"
+_ALONE = "|".join((r"[\d\[<{#|*\-]", _CELLS, _LABEL, _KEY, _SETTING))
+_END = re.compile(rf"[.!?。！？][\"'”’)\]]*(?=\s)|[。！？]|\n\s*\n|\n(?={_ALONE})")
 _LINE_END = re.compile(rf"{_END.pattern}|\n")
 _ABBREVIATION = re.compile(r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Prof|No|vs|cf|e\.g|i\.e|pp?|ch|l))\.$")
 _SPACE = re.compile(r"\s+")

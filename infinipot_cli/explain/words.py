@@ -1,6 +1,7 @@
 """The words of a question as they may stand in a text: without their endings, and without those that only ask."""
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 
 MOST_WORDS = 24
@@ -57,6 +58,16 @@ class Words:
             if number is not None:
                 found.add(number)
         return frozenset(found)
+
+    def places(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """Where they stand in a text: first character, the one behind the last, and number."""
+        for found in self._spaced.finditer(text) if self._spaced is not None else ():
+            number = self._numbers.get(_stem(found[0]))
+            if number is not None:
+                yield *found.span(), number
+        for pair in self._pairs:
+            for found in re.finditer(re.escape(pair), text):
+                yield *found.span(), self._numbers[pair]
 
 
 def _stem(word: str) -> str:

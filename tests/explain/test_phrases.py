@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.explain.phrases import LONGEST, agreeing, as_running_text, distinct, windows
+from infinipot_cli.explain.citations import REFUSAL
+from infinipot_cli.explain.nearness import Nearness
+from infinipot_cli.explain.phrases import BESIDE, LONGEST, agreeing, as_running_text, chosen, distinct, windows
+from infinipot_cli.explain.words import Words
 from infinipot_cli.model.catalog import POCKET_FOLDER
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer, from_tokenizer_json
 
@@ -21,7 +24,7 @@ def phrases(passage: str, tokenizer: DocumentTokenizer = POCKET, joint: str = " 
 
 def test_every_run_of_words_is_a_phrase() -> None:
     words = "Maren Holt kept it".split()
-    wanted = {" ".join(words[a:b]) for a in range(4) for b in range(a + 1, 5)}
+    wanted = {" ".join(words[a:b]) for a in range(4) for b in range(a + 1, 5)} - {"it"}
     assert phrases("Maren Holt kept it") == wanted
 
 
@@ -44,6 +47,7 @@ def test_every_run_of_words_is_a_phrase() -> None:
         ("Straße 東京都 12", ["Straße", "12"], ["Stra"]),
         ("of John\n  Silver, cook", ["John Silver"], ["John\n  Silver"]),
         ("$5 or £7", ["$5", "£7"], ["$"]),
+        ("Then I gave it to them in the US.", ["US", "gave it to them"], ["I", "to them", "it", "in the"]),
     ],
 )
 def test_a_phrase_ends_neither_in_a_word_nor_in_a_number(passage: str, wanted: list[str], unwanted: list[str]) -> None:
@@ -59,6 +63,62 @@ def test_phrases_stand_in_the_passage_word_for_word(passage: str) -> None:
         for end in ends:
             text = POCKET.decode(ids[:end]).removeprefix(" ")
             assert text and text in " ".join(passage.split())
+
+
+ASKED = Words("Who painted the old harbour bridge?")
+
+
+@pytest.mark.parametrize(
+    ("passage", "times"),
+    [
+        ("Maren Holt came.", 0.03),
+        ("She, as many people in the town and elsewhere knew, painted. At last, too, Maren Holt came by.", 0.5),
+        (
+            "The old harbour bridge was there, far from where she stood. In that year, as all knew, Maren Holt came.",
+            3.0,
+        ),
+        ("Maren Holt painted the old harbour bridge.", 3.0),
+    ],
+)
+def test_the_more_of_the_question_stands_there_the_surer_must_a_refusal_be(passage: str, times: float) -> None:
+    refusal, phrase = (tuple(POCKET.encode(" " + text)) for text in (REFUSAL, "Maren Holt"))
+    near = Nearness(ASKED, [passage]).of("Maren Holt")
+    times = max(times, math.exp(BESIDE * (2 * near - 1)))
+    assert (times > 3.0) == passage.startswith("Maren Holt painted the")
+    for factor, wanted in ((1.1, refusal), (0.9, phrase)):
+        weighed = {phrase: math.log(0.005), refusal: math.log(0.005 * times * factor)}
+        assert tuple(chosen(weighed, POCKET, Nearness(ASKED, [passage]))) == wanted
+
+
+def test_of_likely_phrases_the_one_beside_the_words_of_the_question_is_given() -> None:
+    passages = [
+        "Ann Lee painted the old harbour bridge, as everybody knew in the town and in all the villages around it."
+        " Years later somebody met Bob Ray."
+    ]
+    names = {name: tuple(POCKET.encode(" " + name)) for name in ("Ann Lee", "Bob Ray", "the old harbour bridge")}
+
+    def given(**logprobs: float) -> str:
+        weighed = {ids: logprobs[name.split()[-1]] for name, ids in names.items()}
+        return POCKET.decode(list(chosen(weighed, POCKET, Nearness(ASKED, passages)))).strip()
+
+    assert given(Lee=-3.0, Ray=-1.0, bridge=-1.5) == "Ann Lee"
+    assert given(Lee=-6.5, Ray=-1.0, bridge=-1.5) == "Bob Ray", "what is not likely at all is no answer"
+
+
+def test_nearness_takes_the_best_place_and_no_words_inside() -> None:
+    words, text = Words("old bridge"), "The bridge. " + "So it is. " * 40 + "Ann at the old bridge, and Ann."
+    beside, alone = Nearness(words, [text]), Nearness(words, ["Ann."])
+    assert 0.8 < beside.of("Ann") < 1.0 and alone.of("Ann") == beside.of("Bob") == 0.0
+    assert beside.of("the old bridge") < 0.1 < beside.of("old") < 0.6
+    assert (beside.covered, alone.covered, Nearness(Words(""), [text]).covered) == (1.0, 0.0, 0.0)
+    parts = Nearness(Words("old bridge tower"), ["The old mill.", "A bridge and a tower."])
+    assert parts.covered == pytest.approx(2 / 3), "words of several passages do not add up"
+
+
+def test_where_nothing_is_likely_there_is_no_answer() -> None:
+    refusal = tuple(POCKET.encode(" " + REFUSAL))
+    assert tuple(chosen({refusal: -9.0}, POCKET, Nearness(ASKED, []))) == refusal
+    assert tuple(chosen({}, POCKET, Nearness(ASKED, []))) == ()
 
 
 def test_where_answers_begin_at_once_no_blank_stands_in_front() -> None:

@@ -1,6 +1,8 @@
 """Words of a question: found in other forms of theirs, and in no other word."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infinipot_cli.explain.words import MOST_WORDS, Words
 
@@ -44,3 +46,11 @@ def test_no_more_words_than_there_is_room_for() -> None:
 
 def test_signs_of_patterns_are_signs() -> None:
     assert Words("What of C++ (or a.b*)?").find("In C and a, b.") != frozenset()
+
+
+@given(st.text(alphabet="moving city 東京都.,-\n", max_size=60))
+def test_places_are_where_the_words_that_are_found_stand(text: str) -> None:
+    words = Words("Which cities moved to 東京都?")
+    places = list(words.places(text))
+    assert {number for *_, number in places} <= words.find(text)
+    assert all(words.find(text[first:end]) == {number} for first, end, number in places)
