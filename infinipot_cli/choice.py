@@ -48,8 +48,9 @@ class Choice:
             one's match.
         span: Differs: where passages are read once more, they are read as running text, without their line ends, and
             the answer is a phrase of them, word for word: of all phrases the one that agrees best with all others, each
-            as likely as the model has it. An attention without masks, or one that sees the latest entries alone, and a
-            pot whose positions go on behind what it holds, answer token by token all the same.
+            as likely as the model has it and the words of the question near it make it. An attention without masks, or
+            one that sees the latest entries alone, and a pot whose positions go on behind what it holds, answer token
+            by token all the same.
         fresh: Differs: this share of the places for novel tokens is open only to what was read since the last
             distillation.
         ahead: Differs: the questions stand in front of the document too, and stay, so that a causal model reads it with

@@ -3,7 +3,8 @@
 A small reader's greedy answer takes its first token first and may end in words that stand nowhere. Phrases that the
 text holds can be weighed as a whole instead, and what is given then is not simply the likeliest of them but the one
 that agrees best with all others, each as likely as it is (minimum Bayes risk): where the mass lies on several readings
-of one place, their common core wins over a stray one.
+of one place, their common core wins over a stray one. How likely they are, and that none of them is the answer, is what
+the model says and what the question's words say that stand near them (`nearness.py`).
 """
 
 import itertools
