@@ -98,11 +98,17 @@ def test_that_nothing_could_be_kept_is_said(
     assert " as @last" not in said
 
 
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another document than the story."""
+    path = tmp_path / "other.txt"
+    path.write_text("The wind rose. " * 20, "utf-8")
+    return path
+
+
 def test_what_takes_the_place_of_other_documents_says_so(
-    story: Path, tiny_model: Path, home: Path, tmp_path: Path
+    story: Path, other: Path, tiny_model: Path, home: Path
 ) -> None:
-    other = tmp_path / "other.txt"
-    other.write_text("The wind rose. " * 20, "utf-8")
     model = [*SMALL[:4], "-m", str(tiny_model)]
 
     def said(*words: str) -> str:
@@ -129,10 +135,8 @@ def test_a_pot_that_is_read_on_is_stored_as_it_was(
 
 
 def test_what_is_stored_while_it_is_read_says_once_what_it_replaced(
-    story: Path, tiny_model: Path, home: Path, tmp_path: Path
+    story: Path, other: Path, tiny_model: Path, home: Path
 ) -> None:
-    other = tmp_path / "other.txt"
-    other.write_text("The wind rose. " * 20, "utf-8")
     model = [*SMALL[:4], "-m", str(tiny_model)]
     assert run("read", str(other), "--save-pot", "one", *model).exit_code == 0
     done = run("read", str(story), "--save-pot", "one", "--every", "0.000001s", *model)

@@ -90,13 +90,17 @@ def test_end_tags_may_be_left_out(tmp_path: Path) -> None:
     assert joined(read(page, tmp_path, "page.html")[0]) == "1\t2\n3\t4\n\n- x\n- y"
 
 
+def in_pieces(page: str, cuts: list[int]) -> str:
+    """The text of a page that arrives cut at these places."""
+    converter = HtmlText()
+    places = [0, *sorted(cuts), len(page)]
+    return "".join(converter.push(page[a:b]) for a, b in pairwise(places)) + converter.flush()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, len(PAGE)), max_size=8))
 def test_cutting_a_page_changes_nothing(cuts: list[int]) -> None:
-    converter = HtmlText()
-    places = [0, *sorted(cuts), len(PAGE)]
-    text = "".join(converter.push(PAGE[a:b]) for a, b in pairwise(places)) + converter.flush()
-    assert text == TEXT
+    assert in_pieces(PAGE, cuts) == TEXT
 
 
 RAISED = (
@@ -108,10 +112,7 @@ RAISED = (
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, len(RAISED)), max_size=8))
 def test_a_raised_digit_is_none_of_the_number_in_front_of_it(cuts: list[int]) -> None:
-    converter = HtmlText()
-    places = [0, *sorted(cuts), len(RAISED)]
-    text = "".join(converter.push(RAISED[a:b]) for a, b in pairwise(places)) + converter.flush()
-    assert text == "The key is 71432^1. 10^6\xa0m^2, 1st and 3He, H2O, 2020[4], 2021^15."
+    assert in_pieces(RAISED, cuts) == "The key is 71432^1. 10^6\xa0m^2, 1st and 3He, H2O, 2020[4], 2021^15."
 
 
 def test_what_is_drawn_as_a_thing_of_its_own_does_not_run_into_the_words_beside_it(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_load_balancer_has_levels_by_its_status() -> None:
 def test_an_audit_of_the_kernel_is_a_log() -> None:
     made = digest(
         'type=SYSCALL msg=audit(1364481363.243:24287): arch=c000003e syscall=2 success=no exit=-13 comm="cat"\n'
-        'type=CWD msg=audit(1364481363.243:24287):  cwd="/home/shadowman"\n'
+        'type=CWD msg=audit(1364481363.243:24287):  cwd="/srv/www"\n'
         'node=web type=AVC msg=audit(1364481364.243:24288): avc:  denied  { read } for  pid=77 comm="httpd"\n'
         "type=USER_LOGIN msg=audit(1364481365.243:24289): pid=1 uid=0 msg='op=login acct=\"flint\" res=success'\n"
         "type=USER_AUTH msg=audit(1364481366.243:24290): pid=1 uid=0 msg='op=PAM acct=\"flint\" res=failed'\n"
