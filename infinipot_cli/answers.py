@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from infinipot_cli.explain.lookout import Found, Lookout, apart
+from infinipot_cli.explain.lookout import Found, Lookout
 from infinipot_cli.explain.record import Pass
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task, Turn, sought
@@ -253,17 +253,16 @@ class Answers:
         """
         from infinipot_cli.engine import reread
         from infinipot_cli.explain.held import held_at, unasked, with_reread
-        from infinipot_cli.explain.rereading import Passages
+        from infinipot_cli.explain.rereading import Passages, to_read_again
 
         self.n_reread, self.held = 0, None
         self._forget_copies(pot)
         most = int(self.plan.choice.reread * pot.budget)
         if not most or lookout is None or not (pot.n_cycles or rest == 0):
             return []
-        spans = apart(lookout.to_reread(most, self.plan.choice.close))
         n_prefix = len(self.plan.prompt.prefix_ids)
-        if not spans and rest == 0 and self.n_tokens <= most:  # no word of it is there, and there is room for all
-            spans = [(n_prefix, n_prefix + self.n_tokens)]
+        whole = (n_prefix, n_prefix + self.n_tokens) if rest == 0 else None
+        spans = to_read_again(lookout, most, self.plan.choice.close, whole)
         passages = Passages(self.trail, spans, self._model.tokenizer, is_running_text=self.plan.choice.span)
         held = held_at(self.trail, pot, unasked(pot))
         self._see_before_rereading(pot)

@@ -17,6 +17,7 @@ from typing import Any
 from infinipot_cli.engine import Pot, weigh
 from infinipot_cli.explain.citations import REFUSAL
 from infinipot_cli.explain.nearness import Nearness
+from infinipot_cli.explain.words import ASKING
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 # Tokens of a phrase.
@@ -47,11 +48,7 @@ _PAIRS = ("()", "[]", "{}", "“”", "«»")
 _MARKS = ('"', "`")  # open and close alike
 _WORD = re.compile(r"\w+")
 # Words that point at something and name nothing; in capitals some are names (US, IT).
-_NAMELESS = frozenset(
-    """a an the of in on at to for by with from as and or but if so i me my mine we us our you your he him his she her
-    it its they them their this that these those who whom whose which what there here is was were are be been am has
-    have had do does did don didn t s m d ll re ve""".split()
-)
+_NAMELESS = ASKING | frozenset("but if so i me my mine we us our you your him them those here am don didn".split())
 
 
 def as_running_text(ids: Sequence[int], tokenizer: DocumentTokenizer) -> list[tuple[int, list[int]]]:

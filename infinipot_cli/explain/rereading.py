@@ -4,9 +4,27 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from infinipot_cli.engine import Reread
+from infinipot_cli.explain.lookout import Lookout, apart
 from infinipot_cli.explain.phrases import as_running_text
 from infinipot_cli.explain.trail import Again, Trail
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
+
+
+def to_read_again(
+    lookout: Lookout, most: int, close: float, whole: tuple[int, int] | None = None
+) -> list[tuple[int, int]]:
+    """What shall be read once more for a question: first origins and those behind the last, the best first.
+
+    Args:
+        lookout: has looked for its words.
+        most: tokens, in all.
+        close: share of the best one's match that the others must have.
+        whole: all that was read, if that shall be read again where no word of the question is in it and it is short.
+    """
+    spans = apart(lookout.to_reread(most, close))
+    if not spans and whole is not None and whole[1] - whole[0] <= most:
+        return [whole]
+    return spans
 
 
 class Passages:

@@ -15,7 +15,7 @@ _BROKEN = re.compile(r"(?<=[^\W\d_])-\n?(?=[^\W\d_])")
 UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{2,}")
 _ENDINGS = ("ies", "ing", "ied", "es", "ed", "s", "y", "e")
 # In a text that hardly has them these would pass for rare words. Of other languages, what is common in the text tells.
-_ASKING = frozenset(
+ASKING = frozenset(
     """a an the of in on at to for by with from as and or is was were are be been did do does done has have had
     what which who whom whose when where why how that this it its there their they he she his her
     s t d ll m re ve""".split()  # the last ones are what stands behind an apostrophe
@@ -35,7 +35,7 @@ class Words:
 
     def __init__(self, question: str) -> None:
         words = _WORD.findall(question)
-        self.written = tuple(dict.fromkeys(word for word in words if word.casefold() not in _ASKING))
+        self.written = tuple(dict.fromkeys(word for word in words if word.casefold() not in ASKING))
         telling = self.written or words
         spaced = dict.fromkeys(_stem(word) for word in telling if not UNSPACED.search(word))
         pairs = dict.fromkeys(pair for run in UNSPACED.findall(question) for pair in map("".join, pairwise(run)))
@@ -52,12 +52,7 @@ class Words:
         """Numbers of those that a text holds, where it breaks a word at the end of a line, too."""
         if "-" in text and (whole := _BROKEN.sub("", text)) != text:
             text = f"{text} {whole}"
-        found = {self._numbers[pair] for pair in self._pairs if pair in text}
-        for word in set(self._spaced.findall(text)) if self._spaced is not None else ():
-            number = self._numbers.get(_stem(word))
-            if number is not None:
-                found.add(number)
-        return frozenset(found)
+        return frozenset(number for *_, number in self.places(text))
 
     def places(self, text: str) -> Iterator[tuple[int, int, int]]:
         """Where they stand in a text: first character, the one behind the last, and number."""
