@@ -73,3 +73,8 @@ def _scrub(text: str) -> str:
     if _INTRODUCER.search(text) is not None:
         text = _TERMINAL.sub("", text)
     return _DROPPED.sub("", _BREAK.sub(" ", text))
+
+
+def raised(before: str, text: str) -> str:
+    """What is set higher than the character in front of it: a power, or the mark of a note, is no digit more."""
+    return f"^{text}" if before.isalnum() and text[:1].isdigit() else text

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infinipot_cli.documents.clean import Cleaner, clean
+from infinipot_cli.documents.clean import Cleaner, clean, raised
 from infinipot_cli.documents.docx_lists import Counting, Lists, whole
 from infinipot_cli.documents.plain import TextDocument
 from infinipot_cli.documents.source import Source
@@ -208,8 +208,8 @@ class _Words:
         if text.strip() and (label := self._count()):
             self._out += (self._gap, label)
             self._gap, self._last = "", ""
-        if self._is_raised and not self._gap and self._last.isalnum() and text[:1].isdigit():
-            text = f"^{text}"  # a power: no digit more
+        if self._is_raised and not self._gap:
+            text = raised(self._last, text)
         self._is_raised = False
         self._out += (self._gap, text)
         self._gap, self._last = "", text[-1:]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 
-from infinipot_cli.documents.clean import Cleaner
+from infinipot_cli.documents.clean import Cleaner, raised
 from infinipot_cli.documents.decode import TextDecoder
 from infinipot_cli.documents.plain import TextDocument
 
@@ -199,9 +199,8 @@ class HtmlText(HTMLParser):
             self._out.append("\n" * self._n_newlines if self._has_text else "")
         elif self._has_text:
             self._out.append(self._gap)
-        is_glued = not self._n_newlines and not self._gap and self._last.isalnum()
-        if self._is_raised and is_glued and text[:1].isdigit():  # a power, or the mark of a note: no digit more
-            self._out.append("^")
+        if self._is_raised and not self._n_newlines and not self._gap:
+            text = raised(self._last, text)
         self._is_raised = False
         self._out.append(text)
         self._n_newlines, self._gap, self._has_text, self._last = 0, "", True, text[-1:]

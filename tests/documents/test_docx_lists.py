@@ -1,7 +1,6 @@
 """Numbers and bullets of Word documents: the text holds what Word would draw in front of each paragraph."""
 
 import io
-import zipfile
 from collections.abc import Mapping, Sequence
 
 import docx
@@ -10,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infinipot_cli.documents import open_document
+from tests.documents.small_markup import zipped
 
 WORD = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 OUTLINE = {0: ("decimal", "%1"), 1: ("decimal", "%1.%2"), 2: ("lowerLetter", "(%3)")}
@@ -27,11 +27,7 @@ def lines(
         "word/styles.xml": f"<w:styles {WORD}>{styles}</w:styles>",
         **more,
     }
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as container:
-        for name, data in members.items():
-            container.writestr(name, data)
-    with open_document("-", stdin=io.BytesIO(out.getvalue())) as document:
+    with open_document("-", stdin=io.BytesIO(zipped(members))) as document:
         return "".join(piece.text for piece in document.pieces()).splitlines()
 
 

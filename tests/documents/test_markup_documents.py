@@ -1,4 +1,4 @@
-"""HTML, EPUB and DOCX: the text compared with what was put in, and what damaged or hostile files come to."""
+"""HTML and EPUB: the text compared with what was put in, and what damaged or hostile files come to."""
 
 import io
 import time
@@ -7,18 +7,18 @@ import zipfile
 from itertools import pairwise
 from pathlib import Path
 
-import docx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_books import epub
 
-from infinipot_cli.documents import TextPiece, Wishes, open_document
+from infinipot_cli.documents import Wishes, open_document
 from infinipot_cli.documents import packed as packed_module
 from infinipot_cli.documents.fragment import is_fragment
 from infinipot_cli.documents.html import HtmlText
 from infinipot_cli.documents.sniff import recognise
-from infinipot_cli.errors import DocumentError, UsageError
+from infinipot_cli.errors import UsageError
+from tests.documents.small_markup import joined, read, refusal, zipped
 
 PAGE = """<!DOCTYPE html>
 <html><head><meta charset="utf-8"><title>The &amp; Map</title>
@@ -49,33 +49,6 @@ Hispaniola\t9
     this
 
 last"""
-
-
-def read(data: bytes, folder: Path, name: str, wishes: Wishes | None = None) -> tuple[list[TextPiece], list[str], str]:
-    path = folder / name
-    path.write_bytes(data)
-    with open_document(str(path), wishes=wishes or Wishes()) as document:
-        pieces = list(document.pieces())
-        kind, warnings = document.kind, [line.replace(str(path), name) for line in document.warnings]
-    assert [piece.char_start for piece in pieces] == [
-        sum(len(earlier.text) for earlier in pieces[:i]) for i in range(len(pieces))
-    ]
-    with open_document("-", stdin=io.BytesIO(data), wishes=wishes or Wishes(type=kind)) as piped:
-        assert "".join(piece.text for piece in piped.pieces()) == joined(pieces)
-    return pieces, warnings, kind
-
-
-def joined(pieces: list[TextPiece]) -> str:
-    return "".join(piece.text for piece in pieces)
-
-
-def refusal(data: bytes, folder: Path, name: str) -> DocumentError:
-    path = folder / name
-    path.write_bytes(data)
-    with pytest.raises(DocumentError) as refused, open_document(str(path)) as document:
-        list(document.pieces())
-    assert refused.value.exit_code == 3
-    return refused.value
 
 
 def test_a_page_gives_its_words_in_their_blocks(tmp_path: Path) -> None:
@@ -303,14 +276,6 @@ def test_a_chapter_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert warnings == ["book.epub: chapter 2 could not be read and was left out"]
 
 
-def zipped(members: dict[str, str | bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as container:
-        for name, data in members.items():
-            container.writestr(name, data)
-    return out.getvalue()
-
-
 def test_other_containers_are_named(tmp_path: Path) -> None:
     for member, what in (
         ("xl/workbook.xml", "an Excel workbook"),
@@ -318,102 +283,6 @@ def test_other_containers_are_named(tmp_path: Path) -> None:
         ("a.txt", "a zip archive"),
     ):
         assert refusal(zipped({member: "x"}), tmp_path, "file").message.endswith(f"looks binary ({what})")
-
-
-def written(document: "docx.document.Document") -> bytes:
-    out = io.BytesIO()
-    document.save(out)
-    return out.getvalue()
-
-
-def test_a_word_document_gives_paragraphs_cells_and_breaks(tmp_path: Path) -> None:
-    document = docx.Document()
-    document.add_heading("The Contract", 1)
-    paragraph = document.add_paragraph("Signed by ")
-    paragraph.add_run("Flint").bold = True
-    paragraph.add_run("\ton 3 May\nin Bristol – “done”.")
-    paragraph.paragraph_format.tab_stops.add_tab_stop(1000)
-    table = document.add_table(2, 2)
-    for cell, text in zip(
-        [c for row in table.rows for c in row.cells], ["Ship", "Guns", "Hispaniola", "9"], strict=True
-    ):
-        cell.text = text
-    document.add_paragraph("The end.")
-    pieces, warnings, kind = read(written(document), tmp_path, "contract.docx")
-    assert joined(pieces) == (
-        "The Contract\nSigned by Flint\ton 3 May\nin Bristol – “done”.\nShip\tGuns\nHispaniola\t9\nThe end.\n"
-    )
-    assert (warnings, kind) == ([], "docx")
-    assert joined(read(written(document), tmp_path, "contract.docx", Wishes(lines="2-3"))[0]).startswith("Signed")
-    with pytest.raises(UsageError, match="has no pages"):
-        read(written(document), tmp_path, "contract.docx", Wishes(pages="1"))
-
-
-@settings(max_examples=8, deadline=None)
-@given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Co", "Cf"])), max_size=5))
-def test_every_paragraph_of_a_word_document_comes_out(paragraphs: list[str]) -> None:
-    document = docx.Document()
-    for text in ("start", *paragraphs):
-        document.add_paragraph(text)
-    with open_document("-", stdin=io.BytesIO(written(document))) as opened:
-        text = joined(list(opened.pieces()))
-    assert text == "".join(f"{paragraph.text}\n" for paragraph in document.paragraphs)
-
-
-def test_what_was_deleted_or_drawn_twice_is_left_out_and_notes_are_read(tmp_path: Path) -> None:
-    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    body = (
-        f'<w:document xmlns:w="{word}" xmlns:mc="m"><w:body><w:p><w:pPr><w:tabs><w:tab/></w:tabs></w:pPr>'
-        "<w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:t>kept</w:t></w:r>"
-        "<mc:Fallback><w:t>twice</w:t></mc:Fallback></w:p></w:body></w:document>"
-    )
-    note = (
-        f'<w:footnotes xmlns:w="{word}"><w:footnote><w:p><w:r><w:t>a note</w:t></w:r></w:p></w:footnote></w:footnotes>'
-    )
-    members: dict[str, str | bytes] = {
-        "[Content_Types].xml": "<x/>",
-        "word/document.xml": body,
-        "word/footnotes.xml": note,
-    }
-    assert joined(read(zipped(members), tmp_path, "a.docx")[0]) == "kept\na note\n"
-    members["word/document.xml"] = body[:-20]
-    assert "damaged" in refusal(zipped({**members, "word/document.xml": "<a><b></a>"}), tmp_path, "a.docx").message
-
-
-def test_what_stands_above_and_below_the_pages_is_read_once_and_last(tmp_path: Path) -> None:
-    document = docx.Document()
-    document.add_paragraph("Dear Sir,")
-    for number in range(2):
-        section = document.sections[-1] if not number else document.add_section()
-        section.header.is_linked_to_previous = section.footer.is_linked_to_previous = False
-        section.header.paragraphs[0].text = "Flint & Co., Bristol"
-        section.footer.paragraphs[0].text = f"Contract {71432 + number}"
-    text = joined(read(written(document), tmp_path, "letter.docx")[0])
-    assert text.startswith("Dear Sir,\n")
-    assert text.rstrip("\n").splitlines()[-3:] == ["Flint & Co., Bristol", "Contract 71432", "Contract 71433"]
-
-
-def test_a_raised_digit_of_a_word_document_is_none_of_the_number_in_front_of_it(tmp_path: Path) -> None:
-    document = docx.Document()
-    paragraph = document.add_paragraph("10")
-    paragraph.add_run("6").font.superscript = True
-    paragraph.add_run(" people, the 1")
-    paragraph.add_run("st").font.superscript = True
-    paragraph.add_run("; H")
-    paragraph.add_run("2").font.subscript = True
-    paragraph.add_run("O")
-    assert joined(read(written(document), tmp_path, "a.docx")[0]) == "10^6 people, the 1st; H2O\n"
-
-
-def test_an_equation_is_read(tmp_path: Path) -> None:
-    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
-    body = (
-        f'<w:document xmlns:w="{word}" xmlns:m="{math}"><w:body><w:p><w:r><w:t xml:space="preserve">so </w:t></w:r>'
-        "<m:oMath><m:r><m:t>E=mc2</m:t></m:r></m:oMath><w:r><w:t> holds</w:t></w:r></w:p></w:body></w:document>"
-    )
-    members: dict[str, str | bytes] = {"[Content_Types].xml": "<x/>", "word/document.xml": body}
-    assert joined(read(zipped(members), tmp_path, "a.docx")[0]) == "so E=mc2 holds\n"
 
 
 def test_a_page_in_utf8_is_that_whatever_it_says(tmp_path: Path) -> None:
