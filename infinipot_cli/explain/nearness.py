@@ -5,7 +5,9 @@ stands near them and does not hold them itself, and where hardly any of them is 
 """
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from infinipot_cli.explain.words import Words
 
@@ -13,6 +15,7 @@ from infinipot_cli.explain.words import Words
 REACH = 72.0
 # Places of a phrase that are looked at.
 MOST_PLACES = 4
+_NO_LETTER_BEFORE, _NO_LETTER_BEHIND = r"(?<![^\W_])", r"(?![^\W_])"
 
 
 class Nearness:
@@ -38,15 +41,18 @@ class Nearness:
 
         A word counts where it stands nearest, but not inside the phrase.
         """
-        best, place = 0.0, self._text.find(phrase)
-        for _ in range(MOST_PLACES):
-            if place < 0:
-                break
-            end, gaps = place + len(phrase), dict[int, int]()
+        best = 0.0
+        for place, end in islice(self._places(phrase), MOST_PLACES):
+            gaps = dict[int, int]()
             for first, last, number in self._found:
                 if last <= place or first >= end:
                     gap = max(first - end, place - last)
                     gaps[number] = min(gap, gaps.get(number, gap))
             best = max(best, sum(math.exp(-gap / REACH) for gap in gaps.values()) / self._n_words)
-            place = self._text.find(phrase, place + 1)
         return best
+
+    def _places(self, phrase: str) -> Iterator[tuple[int, int]]:
+        """Where a phrase stands, and not as a part of a word or number."""
+        start = _NO_LETTER_BEFORE if phrase[:1].isalnum() else ""
+        end = _NO_LETTER_BEHIND if phrase[-1:].isalnum() else ""
+        return (found.span() for found in re.finditer(start + re.escape(phrase) + end, self._text))

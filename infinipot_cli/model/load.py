@@ -48,7 +48,7 @@ from infinipot_cli.startup.late_shapes import bring_in
 _UNKNOWN_KIND = re.compile(r"model type `([^`]+)` but Transformers does not recognize")
 _LACKS_KERNEL = re.compile(r"does not support (?:an attention implementation|flash attention)", re.IGNORECASE)
 
-_LAYER = re.compile(r"^(?:\w+\.)?layers\.(\d+)\.self_attn\.")
+_LAYER = re.compile(r"^(?:(?:model|language_model|text_model|transformer|decoder)\.)*layers\.(\d+)\.self_attn\.")
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ def test_nearness_takes_the_best_place_and_no_words_inside() -> None:
     words, text = Words("old bridge"), "The bridge. " + "So it is. " * 40 + "Ann at the old bridge, and Ann."
     beside, alone = Nearness(words, [text]), Nearness(words, ["Ann."])
     assert 0.8 < beside.of("Ann") < 1.0 and alone.of("Ann") == beside.of("Bob") == 0.0
+    assert Nearness(words, ["At 1940 the old bridge fell. " + "So it is. " * 40 + "Room 4."]).of("4") < 0.01
     assert beside.of("the old bridge") < 0.1 < beside.of("old") < 0.6
     assert (beside.covered, alone.covered, Nearness(Words(""), [text]).covered) == (1.0, 0.0, 0.0)
     parts = Nearness(Words("old bridge tower"), ["The old mill.", "A bridge and a tower."])

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoModelForMu
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.errors import UnsupportedModelError
+from infinipot_cli.errors import ModelError, UnsupportedModelError
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.load import load
 from infinipot_cli.model.port import port_of
@@ -135,6 +135,15 @@ def test_settings_may_ask_for_it_and_models_without_pictures_do_not_mind(
     for model in ("whole", tiny_model):
         answered = run("ask", str(story), "Who?", "-m", str(tmp_path / model), "--max-tokens", "3")
         assert answered.exit_code == 0, answered.stderr
+
+
+def test_weights_of_more_layers_than_the_text_has_are_of_another_model(tiny_model: Path, tmp_path: Path) -> None:
+    save_whole("llava", tmp_path, tiny_model)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["text_config"]["num_hidden_layers"] = 2
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="1 more layer than"):
+        load(describe("llava", tmp_path, text_only=True))
 
 
 def test_what_writes_no_text_or_sees_later_tokens_stays_refused(tmp_path: Path) -> None:
