@@ -323,17 +323,24 @@ def produce(
     parent = multiprocessing.parent_process()
     assert parent is not None, "this is no process of its own"
     material = corpus.load(work)
-    for run in runs:
-        maker = ExampleMaker(material, run.seed, config.n_layers, config.n_kv_heads)
-        for _ in range(run.n_steps):
-            batch = maker.batch(run.stage)
-            while parent.is_alive():
-                with suppress(Full):
-                    queue.put(batch, timeout=5)
-                    break
+    for batch in _drawn(material, runs, config):
+        while True:
+            if not parent.is_alive():  # nobody takes what is still to come
+                queue.cancel_join_thread()
+                return
+            with suppress(Full):
+                queue.put(batch, timeout=5)
+                break
     while parent.is_alive():  # which ends this process when it has taken the last batch
         time.sleep(1)
     queue.cancel_join_thread()
+
+
+def _drawn(material: corpus.Corpus, runs: Sequence[StageRun], config: ReaderConfig) -> Iterator[dict[str, Array]]:
+    for run in runs:
+        maker = ExampleMaker(material, run.seed, config.n_layers, config.n_kv_heads)
+        for _ in range(run.n_steps):
+            yield maker.batch(run.stage)
 
 
 if __name__ == "__main__":

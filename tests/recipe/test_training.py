@@ -326,6 +326,28 @@ def test_a_killed_run_resumes_and_its_export_is_a_transformers_model(
     assert tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False) == text
 
 
+def test_no_batch_is_made_for_training_that_was_killed(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that makes them went on to the end of the curriculum, hours on a core of its own."""
+    batches: list[object] = []
+
+    class Queue:
+        def put(self, batch: object, timeout: float) -> None:
+            batches.append(batch)
+
+        def cancel_join_thread(self) -> None:
+            batches.append("left")
+
+    class Parent:
+        def is_alive(self) -> bool:
+            return len(batches) < 2
+
+    monkeypatch.setattr(train_model.multiprocessing, "parent_process", Parent)
+    trainer = train_model.Trainer(options_of(work, 0.0))
+    train_model.produce(work, [train_model.StageRun(STAGE, 5, 0)], trainer.config, Queue())  # type: ignore[arg-type]
+    assert len(batches) == 3
+    assert batches[-1] == "left"
+
+
 @pytest.mark.slow
 def test_training_does_not_wait_for_a_process_that_failed(
     work: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
