@@ -221,8 +221,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="infinipot COMMAND -h says more, --help everything. Exit codes: 0 answered, 2 usage, 3 document, 4 model, "
-    "5 memory or device, 6 stored pot, 7 output, 130 Ctrl-C, 141 the reader of a pipe went away. "
+    epilog="infinipot COMMAND -h says more, --help everything, infinipot help manual shows the README. "
+    "To report a problem, add what --debug and infinipot doctor print. Exit codes: 0 answered, 2 usage, 3 document, "
+    "4 model, 5 memory or device, 6 stored pot, 7 output, 130 Ctrl-C, 141 the reader of a pipe went away. "
     "The method: https://arxiv.org/abs/2410.01518",
 )
 
@@ -234,7 +235,7 @@ def _version(wanted: bool) -> None:
 
 
 # Commands that must work when the settings are broken, since they are what shows it.
-WITHOUT_SETTINGS = {None, "config", "doctor", "schema"}
+WITHOUT_SETTINGS = {None, "config", "doctor", "schema", "help"}
 # Benchmarks of a model and pot of the user's; `pocket` and `cost` are about sizes of their own.
 CONFIGURED_BENCHES = ("needle", "ruler", "longbench", "hitrate", "citations", "pots", "memory", "screen")
 MANAGE = "Manage"
@@ -253,7 +254,12 @@ def infinipot(
     """
     if ctx.invoked_subcommand in WITHOUT_SETTINGS:
         return
-    found = load_config()
+    try:
+        found = load_config()
+    except InfinipotError:
+        if {"-h", "--help"}.isdisjoint(_typed_flags(ctx)):
+            raise
+        return  # who asks for help gets it
     ctx.meta[options.ALIASES] = found.aliases
     ctx.meta[options.TEMPLATES] = found.templates
     ctx.meta[options.LOADERS] = tuple(found.loaders.items())
@@ -286,6 +292,7 @@ late.add(
         Entry("config", "Show the settings and where they come from.", MANAGE, lists=True),
         Entry("doctor", "Check what infinipot needs: libraries, accelerator, models, settings, terminal.", MANAGE),
         Entry("schema", "Print the JSON Schema of what --json and --jsonl print; changes to it only add.", MANAGE),
+        Entry("help", "Show the help of a command, or the whole manual.", MANAGE),
         Entry("bench", "Measure what the pot finds again and what it costs.", MANAGE, lists=False),
     ),
 )

@@ -9,6 +9,14 @@ from infinipot_cli.settings import DEFAULT_MODEL, DTYPES, Dtype
 from infinipot_cli.templates import CATALYSTS, template_names
 
 
+def commands(ctx: Context, incomplete: str) -> list[str]:
+    """Names of commands, and of those inside a group behind its own; `manual` is what `help` takes beside them."""
+    from infinipot_cli.commands.late import named
+
+    typed = [*(ctx.params.get("words") or ())]
+    return _starting(incomplete, [*named(ctx.find_root().command, typed), *([] if typed else ["manual"])])
+
+
 def models(incomplete: str) -> list[str]:
     """Names that `-m` takes, folders aside."""
     from infinipot_cli.model.inventory import cached_names

@@ -90,6 +90,14 @@ def add(program: typer.Typer, entries: tuple[Entry, ...]) -> None:
         program.command(entry.name, cls=kind, help=entry.line, rich_help_panel=entry.panel)(lambda: None)
 
 
+def named(command: object, words: Iterable[str]) -> list[str]:
+    """Names of the commands in the group that the words lead to from a command; none where it is no group."""
+    for word in words:
+        command = command.commands.get(word) if isinstance(command, TyperGroup) else None
+        command = command.real() if isinstance(command, LateCommand) else command
+    return sorted(command.commands) if isinstance(command, TyperGroup) else []
+
+
 def prepare(parameters: Iterable[object]) -> None:
     """Make a command's parameters quick to take, and their help free of types that say nothing.
 

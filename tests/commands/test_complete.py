@@ -41,6 +41,9 @@ def completed(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 
 LINES = [
     ("infinipot su", ["summarize"]),
+    ("infinipot help sum", ["summarize"]),
+    ("infinipot help man", ["manual"]),
+    ("infinipot help pots sh", ["show"]),
     ("infinipot ask -m bi", ["big"]),
     ("infinipot ask -m Qw", ["Qwen/Qwen3-0.6B"]),
     ("infinipot ask -t minu", ["minutes"]),
