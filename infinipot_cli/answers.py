@@ -126,7 +126,7 @@ class Answers:
 
     @property
     def kept_share(self) -> float:
-        """The same as a share of all tokens read."""
+        """`n_kept` as a share of all document tokens."""
         return self.n_kept / self.n_tokens if self.n_tokens else 0.0
 
     @property

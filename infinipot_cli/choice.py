@@ -1,8 +1,8 @@
 """Named settings of what a distillation keeps, beyond the paper. No torch.
 
-Each is off by default, and then it is the paper's procedure to the token; only `words` and `reread` are set, by
-commands that know a question (`settings.ASK_CHOICES`). A setting becomes a default only if it is better on every task
-that was measured; `infinipot bench needle --set NAME=VALUE` measures one.
+Each is off by default, and then it is the paper's procedure to the token. Commands that answer switch some on:
+`settings.ASK_CHOICES`, and `POCKET_CHOICES` for the embedded model. A setting becomes a default only if it is better on
+every task that was measured; `infinipot bench needle --set NAME=VALUE` measures one.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """What can go wrong for a user, and the exit code each thing ends with.
 
-    InfinipotError                 1  (raised only through a subclass)
+    InfinipotError                 1  bugs, and measurements that failed
     ├─ UsageError                  2  the command line asks for something impossible
     │   └─ PotSizeError            2  capacity, budget or prompt do not fit each other
     ├─ DocumentError               3  a source is missing, unreadable, encrypted, binary or has no text
@@ -11,7 +11,7 @@
     └─ OutputError                 7  the answer could not be written
         └─ StandardOutputError     7  standard output takes nothing, so nothing can be told there either
 
-Foreign exceptions are translated once, at the edge that calls the foreign code. This module imports nothing.
+Foreign exceptions are translated once, at the edge that calls the foreign code. This module imports nothing of ours.
 """
 
 from typing import ClassVar

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
 from infinipot_cli.endings import held_back
@@ -102,7 +102,7 @@ class Session:
         loading: how the model is brought into memory.
 
     Attributes:
-        apart: documents of which something else was asked than of the others: the rest of what was begun.
+        apart: wishes for single documents that are not `wishes`, by source: where `--resume` goes on inside one.
     """
 
     def __init__(
@@ -168,7 +168,6 @@ class Session:
         task: Task,
         *,
         found: Collection[str] = (),
-        stdin: BinaryIO | None = None,
         will_load: bool = True,
     ) -> Reading:
         """Open the documents and settle the plan; nothing heavy is imported.
@@ -176,14 +175,13 @@ class Session:
         Args:
             sources: paths, or `-` for standard input.
             task: what the documents are read for.
-            found: those of the sources that nobody named; the others are read without one that cannot be read.
-            stdin: the bytes behind `-`, the process's own when None.
+            found: those of the sources that came out of a folder or a pattern; one that cannot be read is left out.
             will_load: the documents will be read, so that a model is needed soon.
 
         Raises:
             InfinipotError: anything that can be known before the weights are needed.
         """
-        inputs = self.open(sources, found=found, stdin=stdin)
+        inputs = self.open(sources, found=found)
         try:
             _check_any(inputs)
             if will_load:
@@ -195,9 +193,7 @@ class Session:
                 entry.document.close()
             raise
 
-    def open(
-        self, sources: Sequence[str], *, found: Collection[str] = (), stdin: BinaryIO | None = None
-    ) -> list[Input]:
+    def open(self, sources: Sequence[str], *, found: Collection[str] = ()) -> list[Input]:
         """Open the documents and take the first text of each; arguments and errors are those of `prepare`."""
         inputs: list[Input] = []
         try:
@@ -208,7 +204,7 @@ class Session:
                 if may_fail or (number >= OPEN_AT_ONCE and source != STDIN):
                     document = LateDocument(source, wishes, may_fail=may_fail)
                 else:
-                    document = open_document(source, stdin=stdin, wishes=wishes)
+                    document = open_document(source, wishes=wishes)
                 goes_on = wishes != self.wishes
                 inputs.append(Input(document, document.pieces(), first_line=wishes.first_line, goes_on=goes_on))
                 if not isinstance(document, LateDocument):

@@ -1,7 +1,7 @@
 """Every default, what the environment may change, and the sizes a user can type. No torch.
 
 A number that a user can meet (the pot of the embedded model, the room for an answer) is written here once; help texts,
-commands and benchmarks take it from here.
+commands and benchmarks take it from here. The engine, which knows no settings, has defaults of its own.
 """
 
 import os

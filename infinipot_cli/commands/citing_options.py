@@ -16,7 +16,7 @@ Explain = Annotated[
     bool,
     typer.Option(
         "--explain",
-        help="Then what the pot kept and what the answer attended to.",
+        help="After the answer, what the pot kept and what the answer attended to.",
         rich_help_panel="Sources",
     ),
 ]

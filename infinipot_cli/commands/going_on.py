@@ -1,4 +1,4 @@
-"""Going on after Ctrl-C: `--resume`, and the line that offers it."""
+"""`--resume`: go on reading where Ctrl-C stopped."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated

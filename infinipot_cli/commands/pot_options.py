@@ -31,7 +31,7 @@ class PotOptions:
         Entries | None,
         typer.Option(
             "--pot-entries",
-            help="Store entries as they are, or in 8 bits; a pot that is read on stays as it is, others are exact.",
+            help="How entries are stored: exact, or in 8 bits. Exact by default; a pot that is read on stays as it is.",
             show_default=False,
             rich_help_panel=_PANEL,
         ),

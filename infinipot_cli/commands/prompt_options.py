@@ -42,7 +42,7 @@ class SamplingOptions:
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", metavar="N", help="Of the draws; a new one each time by default.", rich_help_panel=_PANEL
+            "--seed", metavar="N", help="Of the random draws; a new one each time by default.", rich_help_panel=_PANEL
         ),
     ] = None
 

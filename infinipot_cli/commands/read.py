@@ -58,7 +58,7 @@ def read(
         bool,
         typer.Option(
             "--announce", rich_help_panel="Stored pots",
-            help="Tell the model a document's name even if it is alone, where more shall follow with --pot.",
+            help="Tell the model a document's name even if it is alone: for one that others follow, by --pot.",
         ),
     ] = False,
     *,

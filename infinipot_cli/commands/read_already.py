@@ -1,4 +1,4 @@
-"""What is asked of a stored pot on the command line and cannot hold any more: it is refused by name, never ignored.
+"""Options that come too late for a stored pot, since its text was read: they are refused by name, never ignored.
 
 Only what was typed is refused, here with 2; another model, number format, policy or system prompt makes the pot one of
 another kind, which is found where it is opened, with 6. What the settings or the environment say is for the next

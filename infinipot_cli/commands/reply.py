@@ -1,4 +1,4 @@
-"""What `ask` and `summarize` share: read, show how it goes, answer, and say what was kept."""
+"""One run of a command that reads: read, show how it goes, store, answer, and say what was kept."""
 
 import contextlib
 import sys

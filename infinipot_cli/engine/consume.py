@@ -9,15 +9,18 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from infinipot_cli.engine.forward import forward
 from infinipot_cli.engine.grouped import grouped_attention
+from infinipot_cli.engine.importance import ranked
 from infinipot_cli.engine.policies import Numbering, Timing, Voters
 from infinipot_cli.engine.pot import Pot
-from infinipot_cli.engine.renewal import ranked
-from infinipot_cli.engine.sharing import fed
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row, captured_votes
 from infinipot_cli.model.head import negative_log_likelihood
 from infinipot_cli.model.port import Port, check_known
+
+# Tokens of one forward, which bounds what it needs beside the pot.
+CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,9 @@ def consume_and_hear(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence
     catalyst, n_held, start = pot.catalyst_ids, pot.n_held + len(ids), time.perf_counter()
     with captured_votes(model, n_held, group_max=pot.choice.group_max, n_rows=len(catalyst)) as votes:
         _forward(model, port, pot, ids, behind=catalyst)
-    forward = time.perf_counter() - start - votes.seconds
-    seconds = votes.seconds + forward * len(catalyst) / (len(ids) + len(catalyst))
-    return Hearing(votes_by_head(votes, pot.n_kv_heads), seconds)
+    spent = time.perf_counter() - start - votes.seconds
+    seconds = votes.seconds + spent * len(catalyst) / (len(ids) + len(catalyst))
+    return Hearing(by_kv_head(votes, pot.n_kv_heads), seconds)
 
 
 def _forward(
@@ -91,7 +94,7 @@ def _forward(
     pot.check_whole()
     pot.reordered = None
     try:
-        states = fed(model, pot, torch.tensor([[*ids, *behind]], device=model.device))[0, : len(ids)]
+        states = forward(model, pot, torch.tensor([[*ids, *behind]], device=model.device))[0, : len(ids)]
         if novelty is None:
             novelty = _novelty(model, port, pot, tokens, states)
     except BaseException:
@@ -103,15 +106,6 @@ def _forward(
     pot.latest_ids.extend(ids)
     pot.last_state = states[-1].clone()  # a view would keep the whole chunk alive
     return pot.last_state
-
-
-def votes_by_head(votes: Mapping[int, Tensor], n_kv_heads: int) -> Tensor:
-    """Votes (H', N) by layer as one tensor, (L, K, N), on the device of the first."""
-    device = votes[0].device
-    heard = torch.stack([votes[number].to(device) for number in range(len(votes))])
-    # latent attention spreads one cached head over all query heads; their votes meet again where the entries are
-    by_head: Tensor = heard.unflatten(1, (n_kv_heads, -1)).sum(dim=2)
-    return by_head
 
 
 def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, states: Tensor) -> Tensor:
@@ -136,6 +130,7 @@ def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, state
 
 def by_kv_head(rows: Mapping[int, Tensor], n_kv_heads: int, *, group_max: bool = False) -> Tensor:
     """Rows of query heads (H, N) by layer to votes of each KV head's group, (L, K, N): their sum, or the highest."""
+    # latent attention spreads one cached head over all query heads; their votes meet again where the entries are
     device = rows[0].device
     by_group: Tensor = torch.stack([rows[number].to(device) for number in sorted(rows)]).unflatten(1, (n_kv_heads, -1))
     return by_group.amax(2) if group_max else by_group.sum(2)

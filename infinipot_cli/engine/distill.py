@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from infinipot_cli.engine.consume import Hearing, votes_by_head
+from infinipot_cli.engine.consume import Hearing, by_kv_head
 from infinipot_cli.engine.events import Distilled
-from infinipot_cli.engine.importance import concentrated_budget, pooled, select
+from infinipot_cli.engine.forward import forward
+from infinipot_cli.engine.importance import concentrated_budget, inside, pooled, select
 from infinipot_cli.engine.policies import Evidence, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.renewal import renewed_novelty
-from infinipot_cli.engine.sharing import fed, select_shared, widest_head
+from infinipot_cli.engine.sharing import select_shared, widest_head
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import AllHeard, captured_votes
 from infinipot_cli.model.port import port_of
@@ -76,10 +77,10 @@ def catalyst_votes(model: PreTrainedModel, pot: Pot) -> Tensor:
             captured_votes(model, n_before, group_max=pot.choice.group_max, n_layers=len(pot.layers)) as votes,
             suppress(AllHeard),
         ):
-            fed(model, pot, ids)
+            forward(model, pot, ids)
     finally:
         pot.rewind(n_before)
-    return votes_by_head(votes, pot.n_kv_heads)
+    return by_kv_head(votes, pot.n_kv_heads)
 
 
 def _survivors(
@@ -161,11 +162,3 @@ def _check_pins(pot: Pot, origins: Tensor) -> None:
             f"what is pinned takes {n_pinned} places, and a distillation keeps {pot.budget}",
             hint="pin less, or take a larger pot with -s",
         )
-
-
-def inside(ranges: list[tuple[int, int]], origins: Tensor) -> Tensor:
-    """Which entries come from ascending ranges of origins, boolean, (L, K, N)."""
-    starts, ends = torch.tensor(ranges, device=origins.device).T.contiguous()
-    place = torch.bucketize(origins, starts, right=True) - 1
-    covered: Tensor = (place >= 0) & (origins < ends[place.clamp(min=0)])
-    return covered

@@ -95,3 +95,16 @@ def concentrated_budget(votes: Tensor, mass: float, novelty_ratio: float, budget
     shares = votes.sort(dim=-1, descending=True).values.cumsum(-1) / votes.sum(-1, keepdim=True).clamp(min=1e-30)
     n_needed = int((shares.mean(dim=(0, 1)) < mass).sum()) + 1
     return max(budget // 4, min(budget, round(n_needed / (1 - novelty_ratio))))
+
+
+def ranked(novelty: Tensor) -> Tensor:
+    """The rank of each novelty among all, from 0 to 1, (T,)."""
+    return novelty.argsort().argsort() / max(1, len(novelty) - 1)
+
+
+def inside(ranges: list[tuple[int, int]], origins: Tensor) -> Tensor:
+    """Which entries come from ascending ranges of origins, boolean, (L, K, N)."""
+    starts, ends = torch.tensor(ranges, device=origins.device).T.contiguous()
+    place = torch.bucketize(origins, starts, right=True) - 1
+    covered: Tensor = (place >= 0) & (origins < ends[place.clamp(min=0)])
+    return covered

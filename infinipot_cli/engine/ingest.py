@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.choice import PAPER, Choice
-from infinipot_cli.engine.consume import Hearing, consume, consume_and_hear, plain_ids
+from infinipot_cli.engine.consume import CHUNK, Hearing, consume, consume_and_hear, plain_ids
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.events import Consumed, Distilled
 from infinipot_cli.engine.policies import Numbering, Policy, Timing, Voters
@@ -18,8 +18,6 @@ from infinipot_cli.errors import PotSizeError, UnsupportedModelError, UsageError
 from infinipot_cli.model.masks import check_takes_masks_by_head
 from infinipot_cli.model.port import Port, check_known, port_of
 from infinipot_cli.model.rope import stable_length
-
-CHUNK = 512
 
 
 class Reader:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from infinipot_cli.engine.forward import forward
 from infinipot_cli.engine.policies import Numbering
 from infinipot_cli.engine.pot import Pot
-from infinipot_cli.engine.sharing import fed
 from infinipot_cli.model.attention import implementation
 from infinipot_cli.model.head import head, rows_per_slice
 from infinipot_cli.model.port import port_of
@@ -117,7 +117,7 @@ def _following(model: PreTrainedModel, pot: Pot, tree: _Tree) -> Tensor:
         "position_ids": (n_held - 1 + seen.sum(dim=1))[None].to(model.device),
     }
     try:
-        states = fed(model, pot, torch.tensor([tree.tokens], device=model.device), **told)[0]
+        states = forward(model, pot, torch.tensor([tree.tokens], device=model.device), **told)[0]
     finally:
         pot.rewind(n_held)
     return _log_probabilities(model, states)

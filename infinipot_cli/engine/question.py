@@ -6,14 +6,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from infinipot_cli.engine.consume import consume
+from infinipot_cli.engine.consume import CHUNK, by_kv_head, consume
 from infinipot_cli.engine.policies import Evidence
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import captured_votes
 from infinipot_cli.model.port import Port
-
-CHUNK = 512
 
 
 def read_both_ends(model: PreTrainedModel, port: Port, pot: Pot, n_more: int) -> None:
@@ -60,9 +58,8 @@ def read_question(model: PreTrainedModel, port: Port, pot: Pot, suffix: Sequence
 
 
 def _evidence(pot: Pot, votes: dict[int, Tensor], n_window: int) -> Evidence:
-    device = votes[0].device
-    heard = torch.stack([votes[number].to(device) for number in sorted(votes)])
-    by_head = heard.unflatten(1, (pot.n_kv_heads, -1)).sum(dim=2)
+    by_head = by_kv_head(votes, pot.n_kv_heads)
+    device = by_head.device
     return Evidence(
         votes=torch.cat((by_head, by_head.new_zeros((*by_head.shape[:2], n_window))), dim=-1),
         novelty=pot.novelty.to(device),

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from infinipot_cli.engine.consume import CHUNK
+from infinipot_cli.engine.importance import ranked
 from infinipot_cli.engine.layer import PotLayer
 from infinipot_cli.engine.policies import Numbering
 from infinipot_cli.engine.pot import Pot
@@ -20,9 +22,6 @@ from infinipot_cli.model.attention import ROWS_AT_ONCE, Heard, products, replace
 from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.head import negative_log_likelihood
 from infinipot_cli.model.port import Port, body
-
-# Tokens of one forward, which bounds what it needs beside the pot; as many as a chunk that is read.
-ROWS = 512
 
 
 @torch.no_grad()
@@ -58,15 +57,10 @@ def renewed_novelty(model: PreTrainedModel, port: Port, pot: Pot) -> Tensor:
     return torch.where(scored[places] == origins, found[places], carried)
 
 
-def ranked(novelty: Tensor) -> Tensor:
-    """The rank of each novelty among all, from 0 to 1, (T,)."""
-    return novelty.argsort().argsort() / max(1, len(novelty) - 1)
-
-
 def _reread(model: PreTrainedModel, port: Port, pot: Pot, origins: Tensor, ids: Tensor) -> Tensor:
     """Final states of tokens that were read before, (R, width), by origin and id; each sees what came before it."""
     decoder, n_held, states = body(model), pot.n_held, []
-    size = min(pot.capacity - n_held, ROWS)
+    size = min(pot.capacity - n_held, CHUNK)
     assert size > 0
     for at in range(0, len(ids), size):
         rows, fed = origins[at : at + size], ids[None, at : at + size]

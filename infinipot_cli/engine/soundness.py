@@ -36,10 +36,10 @@ def check_numbers(numbers: Mapping[str, Any], port: Port) -> None:
     if max(numbers["catalyst_ids"]) >= port.vocabulary_size:
         raise ValueError("the catalyst holds tokens that there are not")
     for name in ("pinned", "favoured"):
-        _check_ranges(numbers.get(name, ()), numbers["n_seen"])
+        _check_ranges(numbers.get(name, ()))
 
 
-def _check_ranges(ranges: Sequence[Sequence[int]], n_seen: int) -> None:
+def _check_ranges(ranges: Sequence[Sequence[int]]) -> None:
     """Ranges of origins, ascending and without overlap."""
     edges = [edge for start, end in ranges for edge in (start, end)]
     if any(type(edge) is not int for edge in edges):

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from infinipot_cli.engine import Attended, Pot
-from infinipot_cli.engine.distill import inside
-from infinipot_cli.engine.importance import most_novel
+from infinipot_cli.engine.importance import inside, most_novel
 from infinipot_cli.engine.policies import Timing
 from infinipot_cli.explain.evidence import originals_once, was_read_again
 from infinipot_cli.explain.record import RULES

@@ -94,7 +94,6 @@ class Digest:
         self._first_time: datetime | None = None
         self._last_time: datetime | None = None
         self._rest = ""
-        self._is_over_long = False
         self._gave_up = self._has_shown = False
         self._open: Mark | None = None  # an error that lines behind it may explain
         self._exception = self._cause = ""  # of that error

@@ -1,7 +1,7 @@
 """What one place of a pot takes in memory, told from a model's configuration before anything is loaded.
 
 A place holds, per layer and KV head, a key, a value, the number of the token and its novelty. In half precision the
-entries that a distillation kept have their keys once more as they were before rotation (see `engine.pot`).
+entries that a distillation kept have their keys once more as they were before rotation (`PotLayer.unrotated`).
 """
 
 import json

@@ -238,7 +238,6 @@ def prune(*, days: float | None = None, n_bytes: int | None = None) -> list[Shel
     Returns:
         The deleted ones.
     """
-    sweep(shelf_folder())
     kept = sorted(shelved(), key=lambda pot: pot.used)
     gone = []
     while kept:

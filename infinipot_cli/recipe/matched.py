@@ -27,7 +27,7 @@ def matched(material: Material, n_tokens: int, cloze_share: float = 0.0) -> list
     rng = material.rng
     of_article = rng.random() < SHARE_OF_REAL and bool(material.titles)
     answers, others = _of_article(material) if of_article else _of_facts(material)
-    words = _words(material, (question for segment in answers for question, _ in segment.questions))
+    words = _words((question for segment in answers for question, _ in segment.questions))
     most = rng.randint(n_tokens // 4, n_tokens) - sum(len(segment.ids) + 1 for segment in answers)
     chosen = list(answers)
     for segment in sorted(others, key=lambda segment: _likeness(material, words, segment.ids), reverse=True):
@@ -74,7 +74,7 @@ def _of_facts(material: Material) -> tuple[list[Segment], list[Segment]]:
     return [material.fact(fact) for fact in facts], others
 
 
-def _words(material: Material, questions: Iterable[list[int]]) -> frozenset[int]:
+def _words(questions: Iterable[list[int]]) -> frozenset[int]:
     return frozenset(token for question in questions for token in question)
 
 
