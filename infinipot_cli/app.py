@@ -128,10 +128,12 @@ def _put_record(known: InfinipotError, code: int, wanted: object) -> None:
     """What ended a command as JSON, where that was asked for and standard output is not itself what failed."""
     if not wanted or sys.stdout is None or isinstance(known, StandardOutputError):
         return
+    from infinipot_cli.display.answer import use_utf8
     from infinipot_cli.display.problem import problem_record
     from infinipot_cli.display.safe import safe_json
 
     record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
+    use_utf8()
     try:
         sys.stdout.write(safe_json(record, one_line=wanted == options.LINES) + "\n")
         sys.stdout.flush()

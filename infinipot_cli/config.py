@@ -152,7 +152,7 @@ def load_config() -> Config:
     config = Config()
     for path in (user_file(), Path(PROJECT_FILE)):
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         except (FileNotFoundError, NotADirectoryError):
             if path == user_file() and os.environ.get(CONFIG_VARIABLE):
                 hint = f"{CONFIG_VARIABLE} names it; unset that, or write the file"

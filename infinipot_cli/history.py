@@ -23,6 +23,7 @@ _TABLE = (
 )
 # Another process that is writing is done within this.
 _PATIENCE_SECONDS = 5.0
+_MOST = 2**63 - 1  # no number of a database is larger
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,11 @@ def record(entry: Entry) -> bool:
         is_new = not history_file().exists()
         with _open(history_file()) as database:
             values = (
-                entry.time, entry.command, _plain(json.dumps(entry.documents, ensure_ascii=False)), entry.pot,
+                entry.time, entry.command, _plain(json.dumps(entry.documents, ensure_ascii=False)), _plain(entry.pot),
                 _plain(entry.model), _plain(entry.question), _plain(entry.answer), entry.n_read, entry.kept,
             )  # fmt: skip
             database.execute(f"INSERT INTO answers ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-    except (OSError, sqlite3.Error, DocumentError):
+    except (OSError, sqlite3.Error, ValueError, OverflowError, DocumentError):
         return False
     return is_new
 
@@ -113,7 +114,7 @@ def entries(*, most: int | None = None, matching: str = "") -> list[Entry]:
     text = "(question || ' ' || answer || ' ' || documents || ' ' || pot)"
     where = f"WHERE instr(lower({text}), lower(?))" if matching else ""
     query = f"SELECT id, {_COLUMNS} FROM answers {where} ORDER BY id DESC LIMIT ?"
-    rows = _rows(query, (*([matching] if matching else []), -1 if most is None else most))
+    rows = _rows(query, (*([_plain(matching)] if matching else []), -1 if most is None else min(most, _MOST)))
     return [_entry(row) for row in reversed(rows)]
 
 
@@ -123,7 +124,7 @@ def entry(number: int | None = None) -> Entry:
     Raises:
         DocumentError: there is none such, or the history cannot be read.
     """
-    where, values = ("WHERE id = ?", (number,)) if number is not None else ("", ())
+    where, values = ("WHERE id = ?", (min(number, _MOST),)) if number is not None else ("", ())
     rows = _rows(f"SELECT id, {_COLUMNS} FROM answers {where} ORDER BY id DESC LIMIT 1", values)
     if not rows:
         what = "the history is empty" if number is None else f"there is no entry {number} in the history"

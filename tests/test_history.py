@@ -35,6 +35,16 @@ def test_what_is_recorded_comes_back(home: Path) -> None:
         history.entry(9)
 
 
+def test_names_that_are_not_utf8_and_numbers_without_bound_are_looked_for_too() -> None:
+    history.record(replace(ONE, pot="@./caf\udce9.pot"))
+    assert history.entry().pot == "@./caf\\udce9.pot"
+    assert [one.id for one in history.entries(matching="caf\udce9")] == [1]
+    assert history.entries(matching="th\udce9") == []
+    assert len(history.entries(most=10**20)) == 1
+    with pytest.raises(DocumentError, match="there is no entry"):
+        history.entry(10**20)
+
+
 def test_nobody_else_can_read_it(home: Path) -> None:
     history.record(ONE)
     assert stat.S_IMODE(history.history_file().stat().st_mode) == 0o600

@@ -235,7 +235,7 @@ def _change(made: Callable[[str], str]) -> None:
 
     file = user_file()
     try:
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        text = file.read_text(encoding="utf-8-sig") if file.exists() else ""
         file.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, UnicodeError) as error:
         raise OutputError(f"{file} cannot be changed: {error}", code="output_failed") from error

@@ -49,7 +49,7 @@ def list_pots(
             "tokens": pot.header.n_tokens if pot.header else None,
             "model": pot.header.fingerprint.model if pot.header else "",
             "size": pot.n_bytes if json else size(pot.n_bytes),
-            "used": round(pot.used) if json else age(time.time() - pot.used),
+            "used": round(pot.used) if json else age(max(0.0, time.time() - pot.used)),
             "state": pot.problem or _state(pot.header),
         }
         for pot in shelved()

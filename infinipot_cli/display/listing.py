@@ -46,6 +46,7 @@ def show_rows(
 
 def put(text: str) -> None:
     """Print a text with one line end."""
+    use_utf8()
     writer = AnswerWriter()
     writer.write(text)
     writer.close()

@@ -79,7 +79,10 @@ class Source:
         if self._owned and self._inner is None and self.n_bytes is not None:
             self._stream.seek(0)
             return cast(BinaryIO, self._stream)
-        self._spool = tempfile.TemporaryFile(prefix="infinipot-")  # noqa: SIM115  (closed in close)
+        try:
+            self._spool = tempfile.TemporaryFile(prefix="infinipot-")  # noqa: SIM115  (closed in close)
+        except OSError as error:  # no folder for such files can be written
+            raise self._unspooled(error) from error
         n_spooled = 0
         while data := self.read():
             n_spooled += len(data)
@@ -116,11 +119,14 @@ class Source:
         try:
             self._spool.write(data)
         except OSError as error:
-            raise DocumentError(
-                f"cannot keep the document from {self.name} on disk: {_reason(error)}",
-                hint="set TMPDIR to a folder with more room, or save it to a file",
-                code="read_error",
-            ) from error
+            raise self._unspooled(error) from error
+
+    def _unspooled(self, error: OSError) -> DocumentError:
+        return DocumentError(
+            f"cannot keep the document from {self.name} on disk: {_reason(error)}",
+            hint="set TMPDIR to a folder with room that can be written, or save it to a file",
+            code="read_error",
+        )
 
 
 def open_source(source: str, stdin: BinaryIO | None = None) -> Source:

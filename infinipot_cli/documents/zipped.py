@@ -1,5 +1,7 @@
 """Zip containers: which document one is, and its members read without trusting what they say of their size."""
 
+import contextlib
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _XML_BYTES = 16 << 20  # no table of contents is larger
+# What zipfile raises of a member that is damaged, or packed in a way that it does not know.
+_NOT_UNPACKED: tuple[type[Exception], ...] = (
+    KeyError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError,
+)  # fmt: skip
+with contextlib.suppress(ImportError):  # some builds of Python lack it
+    from lzma import LZMAError
+
+    _NOT_UNPACKED += (LZMAError,)
 _OTHERS = {
     "xl/workbook.xml": "an Excel workbook",
     "ppt/presentation.xml": "a PowerPoint presentation",
@@ -74,10 +84,10 @@ class Container:
                     n_read += len(data)
                     check_bomb(self.name, self.size(name), n_read)
                     yield data
+        except _NOT_UNPACKED as error:
+            raise self._damaged("a part of it is missing or cannot be unpacked") from error
         except RuntimeError as error:  # zipfile says so of a member that wants a password
             raise DocumentError(f"{self.name} is encrypted", hint="unpack it first", code="encrypted") from error
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
-            raise self._damaged("a part of it is missing or cannot be unpacked") from error
 
     def xml(self, name: str) -> "Element":
         """A small member as a tree.

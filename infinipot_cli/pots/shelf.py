@@ -60,7 +60,7 @@ def path_of(name: str) -> Path:
     plain = name.removeprefix(MARK)
     if is_file_name(plain):
         return Path(os.path.expanduser(plain))
-    if not OWN_NAME.fullmatch(plain) or plain.endswith(SUFFIX):
+    if not _is_own(plain):
         raise UsageError(
             f"{name!r} cannot be the name of a pot",
             hint=f"the file of this name is ./{plain}"
@@ -68,6 +68,11 @@ def path_of(name: str) -> Path:
             else "a-z, A-Z, 0-9, '.', '_' and '-', such as @contract-2024; or a file, such as ./contract.pot",
         )
     return shelf_folder() / f"{plain}{SUFFIX}"
+
+
+def _is_own(plain: str) -> bool:
+    """Whether a pot on the shelf can have this name."""
+    return OWN_NAME.fullmatch(plain) is not None and not plain.endswith(SUFFIX)
 
 
 def place_of(name: str) -> Path:
@@ -151,7 +156,7 @@ def names() -> list[str]:
     """Names of all pots, from the names of files alone."""
     with contextlib.suppress(OSError):
         found = (path.name.removesuffix(SUFFIX) for path in shelf_folder().glob(f"*{SUFFIX}"))
-        return sorted(name for name in found if OWN_NAME.fullmatch(name) and name != LAST)
+        return sorted(name for name in found if _is_own(name) and name != LAST)
     return []
 
 
@@ -159,7 +164,17 @@ def shelved() -> list[Shelved]:
     """All pots, by name; what killed savings have left beside them is swept."""
     sweep(shelf_folder())
     sweep(cached_folder())
-    return [_look(name, path_of(name)) for name in names()]
+    found = (_shown(name) for name in names())
+    return [pot for pot in found if pot is not None]
+
+
+def _shown(name: str) -> Shelved | None:
+    """A pot of a list; None where it has been deleted meanwhile."""
+    path = path_of(name)
+    try:
+        return _look(name, path)
+    except PotError as error:  # a link to a disk that is not there is shown, and costs nobody the others
+        return Shelved(name, path, 0, 0.0, None, error.message) if path.is_symlink() else None
 
 
 def latest() -> str:
@@ -238,7 +253,7 @@ def prune(*, days: float | None = None, n_bytes: int | None = None) -> list[Shel
     Returns:
         The deleted ones.
     """
-    kept = sorted(shelved(), key=lambda pot: pot.used)
+    kept = sorted((pot for pot in shelved() if pot.path.exists()), key=lambda pot: pot.used)
     gone = []
     while kept:
         too_old = days is not None and time.time() - kept[0].used > days * 86_400

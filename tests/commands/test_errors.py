@@ -304,6 +304,21 @@ def test_a_reader_that_went_away_ends_help_and_version_quietly(words: list[str])
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def test_output_is_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252", "INFINIPOT_HOME": str(tmp_path)}
+
+    def run_there(*words: str) -> "subprocess.CompletedProcess[bytes]":
+        command = [sys.executable, "-m", "infinipot_cli", *words]
+        return subprocess.run(command, capture_output=True, env=environment, cwd=tmp_path, check=False)
+
+    shown = run_there("help", "manual")
+    assert shown.returncode == 0, shown.stderr
+    assert "≥" in shown.stdout.decode("utf-8")
+    refused = run_there("ask", "договор.txt", "Кто?", "--json")
+    assert refused.returncode == 3, refused.stderr
+    assert "договор.txt" in json.loads(refused.stdout.decode("utf-8"))["error"]["message"]
+
+
 def test_the_script_of_completion_is_printed() -> None:
     # a shell is told from the parents of a process, of which there may be none
     line = f"{shlex.quote(sys.executable)} -m infinipot_cli --show-completion; exit $?"

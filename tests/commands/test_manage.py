@@ -136,7 +136,7 @@ def test_settings_that_make_no_sense_are_refused(home: Path, text: str, message:
 
 def test_a_model_gets_a_short_name_and_becomes_the_default(home: Path, story: Path, tiny_model: Path) -> None:
     home.mkdir()
-    (home / "config.toml").write_text("# mine\n[pot]\nsize = 400  # small\n")
+    (home / "config.toml").write_bytes(b"\xef\xbb\xbf# mine\n[pot]\nsize = 400  # small\n")  # as Notepad saves it
     assert run("models", "alias", "tiny", str(tiny_model)).exit_code == 0
     assert run("models", "path", "tiny").stdout == f"{tiny_model}\n"
     assert run("models", "default").stdout == "pocket\n"

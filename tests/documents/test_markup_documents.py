@@ -4,6 +4,7 @@ import io
 import time
 import tracemalloc
 import zipfile
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from infinipot_cli.documents import packed as packed_module
 from infinipot_cli.documents.fragment import is_fragment
 from infinipot_cli.documents.html import HtmlText
 from infinipot_cli.documents.sniff import recognise
-from infinipot_cli.errors import UsageError
+from infinipot_cli.documents.source import open_source
+from infinipot_cli.documents.zipped import Container
+from infinipot_cli.errors import DocumentError, UsageError
 from tests.documents.small_markup import joined, read, refusal, zipped
 
 PAGE = """<!DOCTYPE html>
@@ -264,6 +267,29 @@ def test_bad_books_end_in_a_line(tmp_path: Path) -> None:
     assert error.code == "encrypted"
     entity = '<!DOCTYPE x [<!ENTITY a "aaaaaaaa">]><x>&a;</x>'
     assert "is damaged" in refusal(zipped({"META-INF/container.xml": entity}), tmp_path, "book.epub").message
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2, zipfile.ZIP_DEFLATED])
+def test_what_cannot_be_unpacked_is_not_called_encrypted(method: int, tmp_path: Path) -> None:
+    path = tmp_path / "book.zip"
+    with zipfile.ZipFile(path, "w", method) as made:
+        made.writestr("a.xml", "some words " * 500)
+    whole = path.read_bytes()
+    start = whole.index(b"a.xml") + len("a.xml")
+    packed = bytearray(whole)
+    packed[start + 12 : start + 30] = bytes(18)
+    unknown = bytearray(whole)
+    for name, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):  # Deflate64, in both places that say so
+        unknown[whole.index(name) + place] = 9
+    for content in (packed, unknown):
+        path.write_bytes(content)
+        with closing(open_source(str(path))) as source, closing(Container(source)) as container:
+            said = ""
+            try:
+                list(container.chunks("a.xml"))
+            except DocumentError as error:
+                said = error.message
+        assert said.endswith("is damaged: a part of it is missing or cannot be unpacked")
 
 
 def test_a_chapter_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:

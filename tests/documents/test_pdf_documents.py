@@ -92,6 +92,11 @@ def test_the_spool_is_private_nameless_capped_and_gone_afterwards(
     document.close()
     document.close()
     assert spool.closed
+    with monkeypatch.context() as nowhere:
+        nowhere.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+        with pytest.raises(DocumentError, match="standard input on disk") as caught:
+            open_document("-", stdin=io.BytesIO(THREE))
+        assert "TMPDIR" in caught.value.hint
     monkeypatch.setattr(source_module, "SPOOL_LIMIT_BYTES", 500)
     with pytest.raises(DocumentError, match="standard input brings a document of more than"):
         open_document("-", stdin=io.BytesIO(THREE))

@@ -210,6 +210,28 @@ def test_names_that_no_pot_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert shelf.names() == []
 
 
+def test_what_is_no_pot_on_the_shelf_costs_nobody_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from infinipot_cli.commands.pots import list_pots
+    from infinipot_cli.pots import shelf
+
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
+    file.write(shelf.path_of("b"), HEADER, state())
+    (shelf.shelf_folder() / "x.pot.pot").write_bytes(b"")
+    (shelf.shelf_folder() / "away.pot").symlink_to(tmp_path / "unplugged" / "away.pot")
+    states = [(pot.name, bool(pot.problem)) for pot in shelf.shelved()]
+    assert states == [("away", True), ("b", False)]
+    with monkeypatch.context() as racing:
+        racing.setattr(shelf, "names", lambda: ["b", "deleted-meanwhile"])
+        assert [pot.name for pot in shelf.shelved()] == ["b"]
+    os.utime(shelf.path_of("b"), (2**32, 2**32))
+    list_pots(plain=True)
+    assert "0 s ago" in capsys.readouterr().out, "the clock was set back since"
+    assert [pot.name for pot in shelf.prune(n_bytes=0)] == ["b"]
+    assert (shelf.shelf_folder() / "away.pot").is_symlink(), "the disk may come back"
+
+
 def test_a_pot_with_a_folder_in_its_name_is_a_file_and_a_new_one_ends_in_pot(tmp_path: Path) -> None:
     from infinipot_cli.pots import shelf
 
