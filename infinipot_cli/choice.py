@@ -121,7 +121,7 @@ NAMES = tuple(field.name for field in dataclasses.fields(Choice))
 # Those that a stored pot takes anew with each question; with the others it was read.
 AT_THE_QUESTION = ("reread", "rest", "close", "span")
 # The same in a few words, for `--set help`.
-SUMMARIES = {
+IN_SHORT = {
     "sinks": "so many of the first document tokens stay for ever",
     "recent": "so many of the latest tokens stay whatever their scores",
     "pool": "the catalyst's scores are the highest among so many neighbours (odd)",

@@ -138,11 +138,6 @@ class Config:
         self.origins.update({f"{table}.{name}": str(path) for name in names})
 
 
-def user_file() -> Path:
-    """The user's own settings, whether or not they exist."""
-    return config_file()
-
-
 def load_config() -> Config:
     """Read the settings of the user and of the current folder.
 
@@ -150,11 +145,11 @@ def load_config() -> Config:
         UsageError: a file cannot be read, or sets what does not exist.
     """
     config = Config()
-    for path in (user_file(), Path(PROJECT_FILE)):
+    for path in (config_file(), Path(PROJECT_FILE)):
         try:
             text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         except (FileNotFoundError, NotADirectoryError):
-            if path == user_file() and os.environ.get(CONFIG_VARIABLE):
+            if path == config_file() and os.environ.get(CONFIG_VARIABLE):
                 hint = f"{CONFIG_VARIABLE} names it; unset that, or write the file"
                 raise UsageError(f"there are no settings in {path}", hint=hint, code="config") from None
             continue
@@ -217,10 +212,10 @@ def _aliases(value: object, path: Path) -> dict[str, str]:
 
 
 def _loaders(table: Mapping[str, object], path: Path) -> dict[str, str]:
-    if path != user_file():  # a folder that one walks into must not choose what runs
+    if path != config_file():  # a folder that one walks into must not choose what runs
         raise UsageError(
             f"[loaders] in {path} would run programs, which only your own settings may",
-            hint=f"write it in {user_file()}",
+            hint=f"write it in {config_file()}",
             code="config",
         )
     return {ending: str(_checked(_command, found, f"loaders.{ending}", path)) for ending, found in table.items()}
@@ -252,7 +247,7 @@ def without_value(text: str, table: str, key: str) -> str:
     Raises:
         UsageError: the file is written in a way that this cannot change.
     """
-    wanted = _parse(text, user_file())
+    wanted = _parse(text, config_file())
     inner = wanted
     for part in table.split("."):
         inner = inner.get(part, {})
@@ -263,7 +258,7 @@ def without_value(text: str, table: str, key: str) -> str:
         made = "\n".join([*lines[:number], *lines[number + 1 :]]) + "\n"
         if line.split("=")[0].strip() in names and _is_same(made, wanted):
             return made
-    raise UsageError(f"{user_file()} cannot be changed here", hint=f"take {key} out of [{table}] yourself")
+    raise UsageError(f"{config_file()} cannot be changed here", hint=f"take {key} out of [{table}] yourself")
 
 
 def _is_same(text: str, wanted: object) -> bool:
@@ -289,7 +284,7 @@ def with_value(text: str, table: str, key: str, value: str) -> str:
     """
     name = key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
     line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
-    wanted = _parse(text, user_file())
+    wanted = _parse(text, config_file())
     inner = wanted
     for part in table.split("."):
         inner = inner.setdefault(part, {})
@@ -308,4 +303,4 @@ def with_value(text: str, table: str, key: str, value: str) -> str:
     made = "\n".join(lines) + "\n"
     if _is_same(made, wanted):
         return made
-    raise UsageError(f"{user_file()} cannot be changed here", hint=f"write it there yourself: [{table}] {line}")
+    raise UsageError(f"{config_file()} cannot be changed here", hint=f"write it there yourself: [{table}] {line}")

@@ -51,7 +51,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Amounts:
     """How much of the sets is run.
 
     Attributes:
@@ -86,11 +86,11 @@ class Sets:
     Args:
         folder: holds `documents/`, `evaluation/` and `summaries/`.
         tokenizer: of the model; lengths are counted in its tokens.
-        choice: how much of each.
+        amounts: how much of each.
     """
 
-    def __init__(self, folder: Path, tokenizer: DocumentTokenizer, choice: Choice) -> None:
-        self.folder, self.tokenizer, self.choice = folder, tokenizer, choice
+    def __init__(self, folder: Path, tokenizer: DocumentTokenizer, amounts: Amounts) -> None:
+        self.folder, self.tokenizer, self.amounts = folder, tokenizer, amounts
         self.makers: dict[str, tuple[str, Callable[[str], list[Item]]]] = {
             "passkey": ("documents", self._planted),
             "facts": ("documents", self._planted),
@@ -149,11 +149,11 @@ class Sets:
             raise DocumentError(f"{path} is damaged: {error}") from error
 
     def _rng(self, name: str) -> random.Random:
-        return random.Random(f"{self.choice.seed} {name}")
+        return random.Random(f"{self.amounts.seed} {name}")
 
     def _sample(self, rows: list[Any], rng: random.Random) -> list[Any]:
         """Some of the rows, in their own order."""
-        chosen = sorted(rng.sample(range(len(rows)), min(self.choice.n, len(rows))))
+        chosen = sorted(rng.sample(range(len(rows)), min(self.amounts.n, len(rows))))
         return [rows[place] for place in chosen]
 
     @cached_property
@@ -163,10 +163,10 @@ class Sets:
 
     def _planted(self, name: str) -> list[Item]:
         found: list[Item] = []
-        for length in self.choice.lengths:
-            for depth in self.choice.depths:
+        for length in self.amounts.lengths:
+            for depth in self.amounts.depths:
                 rng = self._rng(f"{name} {length} {depth}")
-                plants = (passkeys if name == "passkey" else fresh_facts)(self.choice.n, rng)
+                plants = (passkeys if name == "passkey" else fresh_facts)(self.amounts.n, rng)
                 for plant in plants:
                     make = partial(self._hidden, plant, length, depth, rng.random())
                     number, group = len(found), f"{short(length)} at {depth:g}"
@@ -216,9 +216,9 @@ class Sets:
 
     def _prose(self, name: str) -> list[Item]:
         found: list[Item] = []
-        for length in self.choice.lengths:
+        for length in self.amounts.lengths:
             rng = self._rng(f"{name} {length}")
-            for _ in range(self.choice.n):
+            for _ in range(self.amounts.n):
                 make = partial(self.haystack.stretch, length, rng.random())
                 found.append(Item(name, short(length), len(found), f"{name} {len(found)}", make, "predict"))
         return found

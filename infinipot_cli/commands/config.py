@@ -6,7 +6,8 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import options
-from infinipot_cli.config import KEYS, load_config, user_file
+from infinipot_cli.config import KEYS, load_config
+from infinipot_cli.places import config_file
 
 app = typer.Typer(no_args_is_help=True, help="Show the settings and where they come from.\n\ninfinipot config show")
 
@@ -19,7 +20,7 @@ def path(debug: options.Debug = False) -> None:
     """
     from infinipot_cli.display.listing import put
 
-    put(str(user_file()))
+    put(str(config_file()))
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.choice import NAMES, PAPER, SUMMARIES
+from infinipot_cli.choice import IN_SHORT, NAMES, PAPER
 from infinipot_cli.commands import complete
 from infinipot_cli.commands.options import is_typed
 from infinipot_cli.errors import UsageError
@@ -56,7 +56,7 @@ def _explained(ctx: typer.Context, choices: list[str] | None) -> list[str] | Non
 
     rows = [
         {"name": name, "paper": getattr(PAPER, name), "does": does, "policies": _policies_with(name)}
-        for name, does in SUMMARIES.items()
+        for name, does in IN_SHORT.items()
     ]
     show_rows(rows, as_json=False)
     ours = f"where there is a question: {' '.join(settings.ASK_CHOICES)}; with pocket also"

@@ -9,9 +9,9 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands import complete, options
 from infinipot_cli.commands.consent import No, Yes
-from infinipot_cli.config import load_config, user_file, with_value, without_value
+from infinipot_cli.config import load_config, with_value, without_value
 from infinipot_cli.errors import ModelError, OutputError, UnsupportedModelError, UsageError
-from infinipot_cli.places import OWN_NAME
+from infinipot_cli.places import OWN_NAME, config_file
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -226,14 +226,14 @@ def _set(table: str, key: str, value: str) -> None:
     from infinipot_cli.display.console import error_console, say
 
     _change(lambda text: with_value(text, table, key, value))
-    say(error_console(), f"{table}.{key} = {value}  ({user_file()})", style="dim")
+    say(error_console(), f"{table}.{key} = {value}  ({config_file()})", style="dim")
 
 
 def _change(made: Callable[[str], str]) -> None:
     """Write the user's settings anew."""
     from infinipot_cli.display.output_file import output_file
 
-    file = user_file()
+    file = config_file()
     try:
         text = file.read_text(encoding="utf-8-sig") if file.exists() else ""
         file.parent.mkdir(parents=True, exist_ok=True)

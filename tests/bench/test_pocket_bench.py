@@ -18,7 +18,7 @@ from infinipot_cli.bench.pocket_record import (
     differences,
     scores,
 )
-from infinipot_cli.bench.pocket_sets import Choice, Item, Sets
+from infinipot_cli.bench.pocket_sets import Amounts, Item, Sets
 from infinipot_cli.bench.run_file import RunFile
 from infinipot_cli.display.safe import safe
 from infinipot_cli.errors import OutputError, UsageError
@@ -249,7 +249,7 @@ def test_an_answer_with_other_line_ends_is_taken_up_again(tmp_path: Path) -> Non
 
 
 def test_choices_outside_a_set_are_cut_to_it(data: Path, runner: Runner) -> None:
-    sets = Sets(data, runner.tokenizer, Choice(n=50, lengths=(300,), depths=(0.5,), seed=0))
+    sets = Sets(data, runner.tokenizer, Amounts(n=50, lengths=(300,), depths=(0.5,), seed=0))
     assert len(sets.items("squad")) == 3
 
 

@@ -10,13 +10,13 @@ import pytest
 
 import infinipot_cli.recipe as training
 from infinipot_cli.bench.plants import all_facts, all_fresh_facts, fresh_facts, is_right
-from infinipot_cli.bench.pocket_sets import Choice, Haystack, Sets, is_held_out, short
+from infinipot_cli.bench.pocket_sets import Amounts, Haystack, Sets, is_held_out, short
 from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.recipe.apart import KeptApart
 from infinipot_cli.recipe.corpus import _evaluated, _summaries, _without_held_out
 from infinipot_cli.tokens import DocumentTokenizer, from_tokenizer_json
 
-CHOICE = Choice(n=3, lengths=(300, 500), depths=(0.1, 0.9), seed=0)
+CHOICE = Amounts(n=3, lengths=(300, 500), depths=(0.1, 0.9), seed=0)
 
 
 @pytest.fixture

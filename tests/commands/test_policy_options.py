@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.choice import NAMES, SUMMARIES
+from infinipot_cli.choice import IN_SHORT, NAMES
 from infinipot_cli.policies import POLICIES, POLICY_NAMES
 
 
@@ -97,6 +97,6 @@ def test_set_help_says_what_each_setting_does() -> None:
     result = run("ask", "--set", "help")
     assert result.exit_code == 0
     rows = [line.split("\t") for line in result.stdout.splitlines()]
-    assert [row[0] for row in rows] == list(NAMES) == list(SUMMARIES)
+    assert [row[0] for row in rows] == list(NAMES) == list(IN_SHORT)
     assert all(row[1] and row[2] and row[3] for row in rows)
     assert "words=" in result.stderr and "reread=" in result.stderr

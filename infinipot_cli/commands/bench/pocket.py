@@ -14,7 +14,7 @@ from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import label
 
 if TYPE_CHECKING:
-    from infinipot_cli.bench.pocket_sets import Choice
+    from infinipot_cli.bench.pocket_sets import Amounts
     from infinipot_cli.session import Session
 
 TEST = "Test"
@@ -88,14 +88,14 @@ def pocket(
     """
     request = distilling.request()
     request.check_distilling("this benchmark")
-    from infinipot_cli.bench.pocket_sets import Choice, Sets
+    from infinipot_cli.bench.pocket_sets import Amounts, Sets
 
-    choice = Choice(n, _lengths(lengths), parse_depths(depths), seed)
+    amounts = Amounts(n, _lengths(lengths), parse_depths(depths), seed)
     from infinipot_cli.display.console import error_console, say
     from infinipot_cli.session import Session
 
     session = Session(model, request)
-    names = Sets(data, session.tokenizer, choice).check([word for word in (only or "").split(",") if word])
+    names = Sets(data, session.tokenizer, amounts).check([word for word in (only or "").split(",") if word])
     chosen_arms = _arms(arms)
     from infinipot_cli.bench.pocket import Runner
     from infinipot_cli.bench.pocket_record import PocketTrial, differences, missing, to_record
@@ -105,9 +105,9 @@ def pocket(
     from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
     from infinipot_cli.display.tables import show_table
 
-    setting = _settings(session, choice, names, chosen_arms, full_up_to)
+    setting = _settings(session, amounts, names, chosen_arms, full_up_to)
     kept = RunFile(record, setting, PocketTrial)
-    sets = Sets(data, session.tokenizer, choice)
+    sets = Sets(data, session.tokenizer, amounts)
     items = [item for name in names for item in sets.items(name)]
     todo = missing([(item, arm) for item in items for arm in chosen_arms], kept.done)
     runner = Runner(session, full_up_to=full_up_to)
@@ -148,7 +148,7 @@ def _arms(text: str) -> tuple[str, ...]:
 
 
 def _settings(
-    session: "Session", choice: "Choice", names: list[str], arms: tuple[str, ...], full_up_to: int
+    session: "Session", amounts: "Amounts", names: list[str], arms: tuple[str, ...], full_up_to: int
 ) -> dict[str, object]:
     """What a run's numbers depend on; a record of other settings is not gone on with."""
     from infinipot_cli.session import ask
@@ -162,10 +162,10 @@ def _settings(
         "set": session.request.choice.changed,
         "policy": label(plan.policy, plan.policy_settings),
         "sets": names,
-        "n": choice.n,
-        "lengths": list(choice.lengths),
-        "depths": list(choice.depths),
-        "seed": choice.seed,
+        "n": amounts.n,
+        "lengths": list(amounts.lengths),
+        "depths": list(amounts.depths),
+        "seed": amounts.seed,
         "arms": list(arms),
         "full_up_to": full_up_to,
     }
