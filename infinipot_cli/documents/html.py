@@ -31,6 +31,9 @@ _NO_WORDS = re.compile(
 )
 _BLANK = re.compile(r"[ \t\n\r\f]+")
 _UNFINISHED_CHARS = 1 << 20
+# The number of a character in more digits than any has: zeros in front, or no character. Python does not read them all.
+_LONG_NUMBER = re.compile(r"&#([0-9]{9,})")
+_CDATA = "<![CDATA["
 
 _DECLARED = re.compile(
     rb"""<meta[^>]{1,500}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|^\s*<\?xml[^>]{1,200}?encoding\s*=\s*["']([\w.:-]{1,40})""",
@@ -122,6 +125,23 @@ class HtmlText(HTMLParser):
         self.close()
         return self._take()
 
+    def goahead(self, end: bool) -> None:
+        """Convert as much as is there; numbers of characters may be of any length."""
+        self.rawdata = _LONG_NUMBER.sub(lambda match: f"&#{(match[1].lstrip('0') or '0')[:8]}", self.rawdata)
+        super().goahead(end)
+
+    def parse_html_declaration(self, i: int) -> int:
+        """Where a declaration ends, -1 where that is still to come; what only looks like a section is a comment."""
+        if not self.rawdata.startswith("<![", i):
+            return super().parse_html_declaration(i)
+        closing = "]]>" if self.rawdata.startswith(_CDATA, i) else ">"
+        end = self.rawdata.find(closing, i)
+        if end < 0:
+            return -1
+        if closing == "]]>":  # which XHTML may hold; its text counts
+            self.handle_data(self.rawdata[i + len(_CDATA) : end])
+        return end + len(closing)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Open a block, or hide what follows."""
         if tag in self._hidden:
@@ -171,11 +191,6 @@ class HtmlText(HTMLParser):
         if word := words.strip(" "):
             self._write(word)
             self._gap = " " if words.endswith(" ") else ""
-
-    def unknown_decl(self, data: str) -> None:
-        """A CDATA section, which XHTML may hold; its text counts."""
-        if data.startswith("CDATA["):
-            self.handle_data(data.removeprefix("CDATA["))
 
     def _block(self, tag: str) -> None:
         wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES else 0

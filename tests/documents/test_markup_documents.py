@@ -101,12 +101,27 @@ def test_what_is_drawn_as_a_thing_of_its_own_does_not_run_into_the_words_beside_
     assert text == "Sort by\nname\ndate order Go now here left right\nMore\nof it\nAddress\nBristol"
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.text(alphabet='<>/!-[]&;"= apbrtdscil\n', max_size=60))
-def test_any_markup_is_text(markup: str) -> None:
-    converter = HtmlText()
-    converter.push(markup)
-    converter.flush()
+SCRAPS = ("<![", "<![if x", "<![endif]", "<![CDATA[", "]]>", "<!--", "-->", "<!d", "<?x", "&#", "&#x", "&amp", "<p a='")
+DIGITS = st.sampled_from([1, 8, 40, 5000]).map(lambda n: "7" * n)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text('<>/!-[]&#;"= apbrtdscil\n', max_size=9) | st.sampled_from(SCRAPS) | DIGITS, max_size=9))
+def test_any_markup_is_text(scraps: list[str]) -> None:
+    markup = "".join(scraps)
+    in_pieces(markup, [len(markup) // 2])
+
+
+SECTIONS = (
+    "<p>see <![x[ a ]]>here<![endif]--> and <![1]>there<![if !IE]> or <![endif]>not, <![CDATA[1 > 0]]>, "
+    f"&#{'0' * 5000}65; &#{'9' * 5000}; <img alt='&#{'9' * 5000}'> <![x[ ends"
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, len(SECTIONS)), max_size=8))
+def test_what_looks_like_a_section_is_a_comment_and_a_number_of_any_length_one_character(cuts: list[int]) -> None:
+    assert in_pieces(SECTIONS, cuts) == "see here and there or not, 1 > 0, A \ufffd \ufffd <![x[ ends"
 
 
 def test_a_page_says_its_encoding_and_is_believed_unless_the_user_knows_better(tmp_path: Path) -> None:
