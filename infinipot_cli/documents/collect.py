@@ -97,28 +97,28 @@ class _Search:
             return
         recursive = "**" in pattern
         top = fixed_folder(pattern)
-        known = {top: Rules.above(top).without(top).with_folder(top)}
+        known = {top: Rules.above(top).without(top).with_folder(top)} if self._honours else {}
+
+        def rules_of(path: str) -> Rules:
+            return rules_for(os.path.dirname(path), known) if self._honours else Rules()
+
         for path in sorted(set(_matching(pattern, hidden=self._hidden)), key=_natural):
             if not os.path.exists(path):
                 self.left_out["broken link"] += 1
             elif os.path.isdir(path):
                 if not recursive:
-                    yield from self._matched(path, rules_for(os.path.dirname(path), known))
-            elif ".git" in path.split(os.sep) or (
-                self._honours and rules_for(os.path.dirname(path), known).ignore(path)
-            ):
+                    yield from self._matched(path, rules_of(path))
+            elif ".git" in path.split(os.sep) or rules_of(path).ignore(path):
                 self.left_out["ignored"] += 1
-            elif self._is_wanted(path):
+            elif os.path.isfile(path) and self._is_wanted(path):  # a pipe or a socket is no file
                 yield path
 
     def _matched(self, folder: str, rules: "Rules") -> Iterator[str]:
         """The documents below a folder that a pattern matches, which nobody has named."""
-        from infinipot_cli.documents.gitignore import Rules
-
-        if self._honours and rules.ignore(folder, is_folder=True):
+        if rules.ignore(folder, is_folder=True):
             self.left_out["ignored"] += 1
         else:
-            yield from self._below(folder, rules if self._honours else Rules())
+            yield from self._below(folder, rules)
 
     def _below(self, folder: str, rules: "Rules") -> Iterator[str]:
         if self._honours:
@@ -141,7 +141,7 @@ class _Search:
                     yield from self._below(entry.path, rules)
             elif not os.path.exists(entry.path):
                 self.left_out["broken link"] += 1
-            elif entry.is_file() and self._is_wanted(entry.path):  # a pipe or a socket is no file
+            elif entry.is_file() and self._is_wanted(entry.path):
                 yield entry.path
 
     def _is_wanted(self, path: str) -> bool:

@@ -2,11 +2,16 @@
 
 import glob
 import os
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pathspec import GitIgnoreSpec
+
+from infinipot_cli.errors import UsageError
 
 IGNORE_FILE = ".gitignore"
 
@@ -23,9 +28,18 @@ class Rules:
 
     @classmethod
     def of_lines(cls, lines: Iterable[str]) -> "Rules":
-        """Rules that hold everywhere below the root, as the user writes them."""
-        found = list(lines)
-        return cls((("", GitIgnoreSpec.from_lines(found)),) if found else ())
+        """Rules that hold everywhere below the root, as the user writes them.
+
+        Raises:
+            UsageError: one of them is no rule.
+        """
+        patterns: list[Any] = []
+        for line in lines:
+            made = _patterns(line)
+            if made is None:
+                raise UsageError(f"{line!r} is no pattern of .gitignore", hint="such as --ignore '*.min.js'")
+            patterns += made
+        return cls((("", GitIgnoreSpec(patterns)),) if patterns else ())
 
     @classmethod
     def above(cls, folder: str) -> "Rules":
@@ -39,12 +53,13 @@ class Rules:
         return rules
 
     def with_folder(self, folder: str) -> "Rules":
-        """These rules and those that a folder adds for what is in it."""
+        """These rules and those that a folder adds for what is in it; lines that are none say nothing, as for git."""
         try:
             text = Path(folder, IGNORE_FILE).read_text(encoding="utf-8-sig", errors="replace")
         except OSError:
             return self
-        return Rules((*self.layers, (os.path.abspath(folder), GitIgnoreSpec.from_lines(text.splitlines()))))
+        patterns = [one for line in text.splitlines() for one in _patterns(line) or ()]
+        return Rules((*self.layers, (os.path.abspath(folder), GitIgnoreSpec(patterns))))
 
     def without(self, folder: str) -> "Rules":
         """These rules but those that leave a folder itself out."""
@@ -64,6 +79,15 @@ class Rules:
             if verdict is not None:
                 return verdict
         return False
+
+
+def _patterns(line: str) -> Sequence[Any] | None:
+    """What a line of rules stands for, nothing if it is blank; None where it makes no sense, such as `[z-a]`."""
+    try:
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # of brackets inside brackets
+            return GitIgnoreSpec.from_lines([line]).patterns
+    except (ValueError, re.error):
+        return None
 
 
 def rules_for(folder: str, known: dict[str, Rules]) -> Rules:

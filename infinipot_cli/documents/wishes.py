@@ -63,6 +63,10 @@ class Wishes:
             raise UsageError(f"{self.type!r} is no type of document", hint=f"there are {', '.join(TYPES)}")
         if self.endings and not all(self.wanted_endings):
             raise UsageError(f"{','.join(self.endings)!r} is no list of endings", hint="such as --ext pdf,md")
+        if self.ignore:
+            from infinipot_cli.documents.gitignore import Rules
+
+            Rules.of_lines(self.ignore)
         if self.pages is not None:
             check_pages(self.pages)
         if self.lines is not None:

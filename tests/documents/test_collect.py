@@ -1,12 +1,14 @@
 """Which documents folders and globs stand for; git itself says what `.gitignore` means."""
 
+import os
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from infinipot_cli.documents import LateDocument, Wishes, collect, open_document
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.errors import DocumentError, UsageError
 
 TREE = {
     "a.txt": "a",
@@ -219,3 +221,36 @@ def test_a_mark_in_front_of_the_rules_is_none_of_them(tree: Path) -> None:
     expected = listed()
     Path(".gitignore").write_text(rules, encoding="utf-8-sig")
     assert "build/out.txt" not in listed() and listed() == expected
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_line_that_is_no_rule_says_nothing_as_for_git(tree: Path) -> None:
+    before = listed(), listed("**")
+    with Path(".gitignore").open("a") as rules:
+        rules.write("chapter\\\n!\n[z-a]\n\\\n[[:alpha\n[[x]\n")
+    subprocess.run(["git", "init", "-q"], check=True)
+    command = ["git", "-c", "core.quotePath=false", "ls-files", "--others", "--exclude-standard"]
+    wanted = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    shown = {name for name in wanted if TREE.get(name) and not Path(name).name.startswith(".")}
+    assert before == (listed(), listed("**")) == (shown, shown)
+
+
+@pytest.mark.parametrize("pattern", ["bin\\", "!", "[z-a]"])
+def test_what_is_no_rule_is_refused_where_the_user_says_it(tree: Path, pattern: str) -> None:
+    with pytest.raises(UsageError, match="is no pattern"):
+        Wishes(ignore=("*.md", pattern))
+
+
+@pytest.mark.parametrize("word", [".", "*", "**", "sub/**/*.txt"])
+def test_rules_that_do_not_count_are_not_read(tree: Path, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", None)
+    assert listed(word, no_ignore=True)
+
+
+def test_a_pipe_or_a_socket_in_the_midst_is_no_document(tree: Path) -> None:
+    before = {word: listed(word) for word in (".", "*", "**", "sub/**/*.txt")}
+    os.mkfifo("sub/pipe.txt")
+    os.mkfifo("pipe")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("sub/socket.txt")
+        assert {word: listed(word) for word in before} == before
