@@ -239,7 +239,7 @@ class Digest:
             return
         self._first_time = self._first_time or time
         if self._last_time is not None:
-            if time.year == 1904 and time < self._last_time - timedelta(days=180):
+            if time.year == 1904 and self._last_time - time > timedelta(days=180):
                 time += timedelta(days=366)  # times without year went over New Year's Eve
             if time - self._last_time > self.silence[0]:
                 self.silence = (time - self._last_time, number)

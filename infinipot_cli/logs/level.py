@@ -1,5 +1,6 @@
 """How bad a line of a log says that it is, whatever words its program has for it."""
 
+import math
 import re
 from enum import IntEnum
 
@@ -71,7 +72,7 @@ def guess_level(message: str) -> Level:
 
 def level_of(value: object) -> Level:
     """The level in a field of a structured log: a word, a number of syslog or of the Node loggers."""
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) or value is None or (isinstance(value, float) and not math.isfinite(value)):
         return Level.NONE
     if isinstance(value, (int, float)):
         steps = ((60, Level.FATAL), (50, Level.ERROR), (40, Level.WARNING), (30, Level.INFO), (20, Level.DEBUG))

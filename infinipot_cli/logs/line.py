@@ -9,6 +9,7 @@ A line that fits none is no entry of its own.
 import contextlib
 import csv
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -312,9 +313,9 @@ def _json(line: str) -> Entry | None:
         return None
     try:
         record = json.loads(line)
+        return _structured(record) if isinstance(record, dict) else None
     except (ValueError, RecursionError):
         return None
-    return _structured(record) if isinstance(record, dict) else None
 
 
 def _logfmt(line: str) -> Entry | None:
@@ -329,7 +330,7 @@ def _structured(record: dict[str, object]) -> Entry | None:
     for key, value in record.items():
         if isinstance(value, dict):
             fields.update({f"{key}.{name}".lower(): inner for name, inner in value.items()})
-            del fields[key.lower()]
+            fields.pop(key.lower(), None)  # keys may differ by their letters' case alone
     stamp = next((fields[key] for key in _TIME_KEYS if isinstance(fields.get(key), (str, int, float))), None)
     named = next((level for key in _LEVEL_KEYS if (level := level_of(fields.get(key)))), Level.NONE)
     text = next((str(fields[key]) for key in _TEXT_KEYS if fields.get(key)), "")
@@ -361,6 +362,8 @@ def _time(stamp: str, form: str) -> datetime | None:
             return time if time.tzinfo else time.replace(tzinfo=UTC)
         if form in ("epoch", "uptime"):
             seconds = float(stamp)
+            if seconds == math.inf:
+                return None
             while seconds > 1e11:  # in thousandths, millionths or less
                 seconds /= 1000
             return datetime.fromtimestamp(seconds, UTC)

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infinipot_cli.display.digest import digest_lines, digest_record
 from infinipot_cli.logs import Digest, Level, repeated
 from infinipot_cli.logs.line import LineReader
 from infinipot_cli.logs.repeated import Repetitions, shape
@@ -264,6 +265,51 @@ def test_odd_lines_do_no_harm(line: str) -> None:
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
     digest(text)
+
+
+KEYS = ("level", "Level", "lvl", "time", "t", "ts", "msg", "Error", "error", "log", "status", "s", "request", "x")
+STAMPS = ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1904-01-01 00:00:00")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.sampled_from((10**400, *STAMPS)) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=4,
+)
+DIGITS = st.sampled_from(["1", "05", "60", "999", "0305", "2024", "1700000000", "9" * 19, "9" * 400, "٣"])
+BEGINNINGS = (
+    *("[#.000000] x", "# x", "<#>Feb 29 10:00:00 x", "I# 10:00:00.# 1 a.go:1] x", "I0305 10:00:00.000000 1 a.go:1] x"),
+    *("type=A msg=audit(#.000:1): x", "[#:#:#] INFO x", "#-02-30 10:00:00 INFO x", "ts=# level=# msg=x", "#,# ERROR x"),
+    *("#Fields: date time sc-status", "# # 404", 'Error,2024-03-05 10:00:00,"', *(f"{one} INFO x" for one in STAMPS)),
+)
+LINES = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4).map(json.dumps) | st.tuples(
+    st.sampled_from(BEGINNINGS), DIGITS
+).map(lambda drawn: drawn[0].replace("#", drawn[1]))
+
+
+@settings(deadline=None)
+@given(st.lists(LINES, max_size=6))
+def test_whatever_a_line_says_of_its_time_and_level_is_read(lines: list[str]) -> None:
+    made = digest("\n".join(lines))
+    digest_lines(made)
+    json.dumps(digest_record(made))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['{"level": NaN, "msg": "x"}', '{"level": -Infinity, "msg": "x"}'],
+        ['{"Error":{"a":1},"error":{"b":2},"level":"info","msg":"x"}'],
+        ['{"time":"0001-01-01T00:00:00Z","level":"info","msg":"x"}', "I0305 10:00:00.000000 1 main.go:12] y"],
+        [f"[{'9' * 400}.000000] x"],
+    ],
+)
+def test_numbers_that_are_none_and_times_at_the_end_of_all_time_are_read(lines: list[str]) -> None:
+    assert digest("\n".join(lines)).n_lines == len(lines)
+
+
+@pytest.mark.parametrize("depth", [100, sys.getrecursionlimit() // 2, 2000])
+def test_a_record_of_any_depth_is_read(depth: int) -> None:
+    for nested in range(depth, depth + 100):
+        LineReader().read(f'{{"level": "info", "msg": {"[" * nested}{"]" * nested}}}')
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=200))
