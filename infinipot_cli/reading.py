@@ -230,7 +230,7 @@ class Reading(Answers):
             meter.n_tokens += len(announced)
             self.trail.skip(len(announced))
             yield from announced
-        self.trail.begin(entry.document.name, entry.document.kind, entry.first_line)
+        self.trail.begin(entry.document.name, entry.document.kind, entry.lines)
         pieces = self.trail.watch(meter.watch(self.pins.watch(chain([first], entry.pieces), entry.document)))
         n_prefix = len(self.plan.prompt.prefix_ids)
         for run in stream_tokens(pieces, tokenizer):

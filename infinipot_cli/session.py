@@ -206,7 +206,7 @@ class Session:
                 else:
                     document = open_document(source, wishes=wishes)
                 goes_on = wishes != self.wishes
-                inputs.append(Input(document, document.pieces(), first_line=wishes.first_line, goes_on=goes_on))
+                inputs.append(Input(document, document.pieces(), lines=wishes.line_numbers, goes_on=goes_on))
                 if not isinstance(document, LateDocument):
                     _take_first(inputs[-1])
         except BaseException:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from infinipot_cli.documents import Document, TextPiece
+from infinipot_cli.documents.piece import ALL_LINES, LineNumbers
 from infinipot_cli.logs import Digest
 
 
@@ -22,7 +23,7 @@ class Input:
         pages: label or number of each page with its first token, counted over all documents.
         text_hash: of the text that was read.
         was_read: it is in the pot already.
-        first_line: number of its first line.
+        lines: which lines of its file it is made of.
         goes_on: its beginning was read before, and announced if it had to be.
         earlier_sum: SHA-256 of the text, if it was read before the pot was stored.
     """
@@ -35,7 +36,7 @@ class Input:
     pages: list[tuple[str, int]] = field(default_factory=list)
     text_hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     was_read: bool = False
-    first_line: int = 1
+    lines: LineNumbers = ALL_LINES
     goes_on: bool = False
     earlier_sum: str = ""
 

@@ -129,11 +129,11 @@ def narrowed(wishes: Wishes, option: str) -> Wishes | None:
     if name == "--pages":
         is_simple = wishes.pages is None or _FROM_PAGE.fullmatch(wishes.pages)
         return replace(wishes, pages=value) if is_simple else None
+    begun = int(value.removesuffix("-"))
     ranges = parse_lines(wishes.lines) if wishes.lines is not None else [(1, None)]
-    if len(ranges) != 1:
-        return None
-    last = ranges[0][1]
-    return replace(wishes, lines=f"{value}{last if last is not None else ''}")
+    left = [(max(first, begun), last) for first, last in ranges if last is None or last >= begun]
+    parts = [f"{first}-{'' if last is None else last}" for first, last in left or [(ranges[-1][1], ranges[-1][1])]]
+    return replace(wishes, lines=",".join(parts))
 
 
 def load() -> Stopped:

@@ -16,7 +16,7 @@ def watched(form: Form, reading: Reading) -> Reading:
     """The same reading, whose documents are watched by digests where their logs are to be told of."""
     if form.digest:
         for entry in reading.inputs:
-            entry.log = Digest(entry.first_line)
+            entry.log = Digest(entry.lines)
             entry.pieces = entry.log.watch(entry.pieces)
     return reading
 

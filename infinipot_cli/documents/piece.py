@@ -1,8 +1,11 @@
 """What a document is to the rest of the program: a name, a few counts, and text in pieces."""
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +29,42 @@ class TextPiece:
     char_start: int
     done: float | None
     label: str | None = None
+
+
+@dataclass(frozen=True)
+class LineNumbers:
+    """Which lines of its file a text is made of.
+
+    While a text is read its lines are counted on from the first one, as if none behind that had been left out.
+
+    Attributes:
+        ranges: first and last line, in order and apart from each other; a last of None is that of the file.
+    """
+
+    ranges: tuple[tuple[int, int | None], ...] = ((1, None),)
+
+    @property
+    def first(self) -> int:
+        """Number of the first line."""
+        return self.ranges[0][0]
+
+    def of(self, counted: int) -> int:
+        """Number in the file of a line as it is counted."""
+        starts, n_left_out = self._steps
+        return counted + n_left_out[max(0, bisect_right(starts, counted) - 1)]
+
+    @cached_property
+    def _steps(self) -> tuple[list[int], list[int]]:
+        """Where each range begins as lines are counted, and how many lines were left out in front of it."""
+        starts, n_left_out = [self.first], [0]
+        for (_, before), (first, _) in pairwise(self.ranges):
+            assert before is not None
+            n_left_out.append(n_left_out[-1] + first - before - 1)
+            starts.append(first - n_left_out[-1])
+        return starts, n_left_out
+
+
+ALL_LINES = LineNumbers()
 
 
 class Document(ABC):

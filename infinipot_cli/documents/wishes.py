@@ -3,6 +3,7 @@
 import codecs
 from dataclasses import dataclass
 
+from infinipot_cli.documents.piece import ALL_LINES, LineNumbers
 from infinipot_cli.documents.ranges import check_pages, parse_lines
 from infinipot_cli.errors import DocumentError, UsageError
 
@@ -105,10 +106,9 @@ class Wishes:
             return line.decode("latin-1")
 
     @property
-    def first_line(self) -> int:
-        """The number of the first line that is read, 1 unless one range of lines was asked for."""
-        ranges = parse_lines(self.lines) if self.lines is not None else []
-        return ranges[0][0] if len(ranges) == 1 else 1
+    def line_numbers(self) -> LineNumbers:
+        """The numbers of the lines that are read."""
+        return ALL_LINES if self.lines is None else LineNumbers(tuple(parse_lines(self.lines)))
 
     def forbid_pages(self, name: str) -> None:
         """Refuse a wish for pages of a document that has none."""

@@ -108,7 +108,7 @@ def overlooked(
         char=match.char,
         quote=match.quote,
         kept=shares[0],
-        last_line=match.last_line if line is not None else None,
+        last_line=document.lines.of(match.last_line) if line is not None else None,
     )
 
 

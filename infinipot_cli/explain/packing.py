@@ -6,11 +6,12 @@ The passages that match its questions best go with it as JSON.
 import json
 import zlib
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
+from infinipot_cli.documents.piece import LineNumbers
 from infinipot_cli.errors import PotError
 from infinipot_cli.explain.lookout import Found
 from infinipot_cli.explain.stretches import Match
@@ -22,14 +23,15 @@ _LARGEST = 256 * 2**20  # unpacked; no trail comes near it
 def packed(trail: Trail) -> bytes:
     """Documents and blocks of a trail, compressed JSON."""
     documents = [
-        [one.name, one.kind, one.first_line, one.n_chars, [[page.char, page.page, page.label] for page in one.pages]]
+        [one.name, one.kind, one.lines.first, one.n_chars, [[page.char, page.page, page.label] for page in one.pages]]
         for one in trail.documents
     ]
     blocks = [
         [block.origin, block.document, block.ids.tolist(), block.starts.tolist(), block.text, block.line]
         for block in trail.blocks
     ]
-    content = {"documents": documents, "blocks": blocks, "next": trail.n_seen}
+    lines = [one.lines.ranges for one in trail.documents]
+    content = {"documents": documents, "lines": lines, "blocks": blocks, "next": trail.n_seen}
     return zlib.compress(json.dumps(content, separators=(",", ":")).encode("ascii"), 6)
 
 
@@ -50,9 +52,11 @@ def unpacked(data: bytes, n_prefix: int, *, n_seen: int, n_documents: int, vocab
     try:
         unpacker = zlib.decompressobj()
         content = json.loads(unpacker.decompress(data, _LARGEST))
-        for name, kind, first_line, n_chars, pages in content["documents"]:
+        documents = content["documents"]
+        ranges = content.get("lines") or [[[one[2], None]] for one in documents]  # stored before there was that
+        for (name, kind, _, n_chars, pages), lines in zip(documents, ranges, strict=True):
             starts = [PageStart(int(char), int(page), _label(label)) for char, page, label in pages]
-            trail.documents.append(ReadDocument(str(name), str(kind), int(first_line), starts, int(n_chars)))
+            trail.documents.append(ReadDocument(str(name), str(kind), _lines(lines), starts, int(n_chars)))
         del trail.documents[n_documents:]
         by_lines = {number for number, document in enumerate(trail.documents) if document.is_by_lines}
         blocks = [
@@ -77,6 +81,16 @@ def unpacked(data: bytes, n_prefix: int, *, n_seen: int, n_documents: int, vocab
 
 def _label(stored: object) -> str | None:
     return None if stored is None else str(stored)
+
+
+def _lines(stored: Iterable[Sequence[int | None]]) -> LineNumbers:
+    """Ranges of lines, in order and apart from each other; only the last one may be open."""
+    ranges = tuple((int(first or 0), None if last is None else int(last)) for first, last in stored)
+    ends = [end for ends in ranges for end in ends if end is not None]
+    is_open = any(last is None for _, last in ranges[-1:])
+    if not ends or len(ends) + is_open != 2 * len(ranges) or ends != sorted(ends) or ends[0] < 1:
+        raise ValueError
+    return LineNumbers(ranges)
 
 
 def _follow(trail: Trail, n_prefix: int, vocabulary_size: int) -> bool:

@@ -113,7 +113,7 @@ class Telling:
             score=round(sentence.weight / (self._whole or 1.0), 4),
             kept=round(n_held / (self._n_slots * (end - start)), 4),
             attention=round(attention / self._total, 4),
-            last_line=line + sentence.n_breaks if line is not None else None,
+            last_line=document.lines.of(sentence.line + sentence.n_breaks) if line is not None else None,
         )
 
 

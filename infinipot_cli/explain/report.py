@@ -125,11 +125,11 @@ def _facts(trail: Trail, attended: Attended, held: Held, first: int, end: int) -
 class _Token:
     """One token and where it stands.
 
-    `place` is its document, page (0 without pages) and stretch of lines (0 with pages); `block` is that of the trail;
-    `char` its first character.
+    `place` is its document, page (0 without pages), stretch of lines (0 with pages), and the lines left out in front of
+    it; `block` is that of the trail; `char` its first character.
     """
 
-    place: tuple[int, int, int]
+    place: tuple[int, int, int, int]
     block: int
     origin: int
     text: str
@@ -147,15 +147,15 @@ def _tokens(trail: Trail) -> Iterator[_Token]:
             page = document.page_at(start)
             origin = block.origin + number
             stretch = 0 if page is not None else 1 + origin // (PART_BLOCKS * BLOCK_TOKENS)
-            yield _Token(
-                (block.document, page.page if page is not None else 0, stretch), block.origin, origin, text, line, start
-            )
+            number_of_page, in_file = page.page if page is not None else 0, document.lines.of(line)
+            place = (block.document, number_of_page, stretch, in_file - line)
+            yield _Token(place, block.origin, origin, text, in_file, start)
             line += text.count("\n")
 
 
 def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evictions | None) -> Iterator[Part]:
     labels = [{start.page: start.label for start in document.pages} for document in trail.documents]
-    for (document, page, _), group in groupby(_tokens(trail), key=lambda token: token.place):
+    for (document, page, *_), group in groupby(_tokens(trail), key=lambda token: token.place):
         tokens = list(group)
         lines = (tokens[0].line, tokens[-1].line)
         found = [facts.get(token.origin, _NOTHING) for token in tokens]

@@ -21,9 +21,9 @@ class Match:
         document: the document's place among those read.
         char: its first character, and the one behind its last, counted over the document.
         origins: of its first token, and the one behind its last.
-        line: number of the line it starts on.
+        line: the line it starts on, as `LineNumbers` counts it.
         quote: its words, cut if it is long.
-        last_line: number of the line it ends on.
+        last_line: the line it ends on.
     """
 
     document: int

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.documents.piece import ALL_LINES, LineNumbers, TextPiece
 from infinipot_cli.tokens.stream import TokenRun
 
 BLOCK_TOKENS = 64
@@ -33,14 +33,14 @@ class ReadDocument:
     Attributes:
         name: as the user typed it.
         kind: of `Document`; where there are no pages, lines are counted.
-        first_line: number of its first line.
+        lines: which lines of its file were read.
         pages: where each page begins, ascending.
         n_chars: characters that have become tokens.
     """
 
     name: str
     kind: str
-    first_line: int = 1
+    lines: LineNumbers = ALL_LINES
     pages: list[PageStart] = field(default_factory=list)
     n_chars: int = 0
 
@@ -50,9 +50,9 @@ class ReadDocument:
         return self.kind == "docx"
 
     def place_at(self, char: int, line: int) -> tuple[int | None, str | None, int | None]:
-        """Page, label and line of a character that stands on a line: where there are pages, no line."""
+        """Page, label and line of a character that stands on a line, as blocks count it; with pages no line."""
         page = self.page_at(char)
-        return (page.page, page.label, None) if page is not None else (None, None, line)
+        return (page.page, page.label, None) if page is not None else (None, None, self.lines.of(line))
 
     def page_at(self, char: int) -> PageStart | None:
         """The page that holds a character; None where there are no pages."""
@@ -75,7 +75,7 @@ class Block:
         ids: the tokens.
         starts: first character of each token, counted over the document.
         text: from the first character of the first token to the last one of the last.
-        line: number of the line that the text starts on.
+        line: the line that the text starts on, as `LineNumbers` counts it.
         by_lines: whether each line of the document is a paragraph of its own.
     """
 
@@ -136,10 +136,10 @@ class Trail:
         """Origin of the next token."""
         return self._next
 
-    def begin(self, name: str, kind: str, first_line: int = 1) -> None:
+    def begin(self, name: str, kind: str, lines: LineNumbers = ALL_LINES) -> None:
         """A new document is being read."""
-        self.documents.append(ReadDocument(name, kind, first_line))
-        self._text, self._text_start, self._line = "", 0, first_line
+        self.documents.append(ReadDocument(name, kind, lines))
+        self._text, self._text_start, self._line = "", 0, lines.first
 
     def skip(self, n_tokens: int) -> None:
         """Tokens that belong to no document."""
@@ -239,7 +239,8 @@ class Trail:
             self.blocks[-1] = block
         document.n_chars = block.char_end
         page = document.page_at(block.char_end - 1)
-        return f"--pages {page.page}-" if page else f"--lines {block.line + block.text.count(chr(10))}-"
+        line = document.lines.of(block.line + block.text.count("\n"))
+        return f"--pages {page.page}-" if page else f"--lines {line}-"
 
     def until(self, n_seen: int) -> "Trail":
         """The trail of what the model has read, while this one goes on; itself where the model has read it all."""

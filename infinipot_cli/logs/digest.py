@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.documents.piece import ALL_LINES, LineNumbers, TextPiece
 from infinipot_cli.logs.level import Level
 from infinipot_cli.logs.line import Entry, LineReader, bare_line
 from infinipot_cli.logs.repeated import Count, Repetitions
@@ -66,7 +66,7 @@ class Digest:
     """Reads a text as a log, line by line, until it turns out to be none.
 
     Args:
-        first_line: number of the first line that will come.
+        lines: which lines of its file will come.
 
     Attributes:
         n_lines: lines so far.
@@ -79,7 +79,7 @@ class Digest:
         silence: the longest time between two entries, and the line that ended it.
     """
 
-    def __init__(self, first_line: int = 1) -> None:
+    def __init__(self, lines: LineNumbers = ALL_LINES) -> None:
         self.n_lines = self.n_entries = 0
         self.levels: Counter[Level] = Counter()
         self.has_levels = False
@@ -90,7 +90,7 @@ class Digest:
         self.silence: tuple[timedelta, int] = (timedelta(), 0)
         self._reader = LineReader()
         self._errors, self._messages = Repetitions(), Repetitions()
-        self._first_line = first_line
+        self._numbers = lines
         self._first_time: datetime | None = None
         self._last_time: datetime | None = None
         self._rest = ""
@@ -174,7 +174,7 @@ class Digest:
         if self.n_lines == _TRIAL_LINES and self._share < _LEAST_SHARE / 3:
             self._gave_up = True
             return
-        number = self._first_line + self.n_lines - 1
+        number = self._numbers.of(self._numbers.first + self.n_lines - 1)
         line = bare_line(line[:_LINE_CHARS])
         entry = self._reader.read(line)
         if entry is not None:

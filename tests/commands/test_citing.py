@@ -2,6 +2,7 @@
 
 import io
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from typer.testing import CliRunner, Result
 from infinipot_cli.app import app
 from infinipot_cli.display.sources import _folded, show_sources, source_lines
 from infinipot_cli.documents import open_document
+from infinipot_cli.documents.piece import LineNumbers
+from infinipot_cli.documents.ranges import parse_lines
 from infinipot_cli.explain import citations
 from infinipot_cli.explain.citations import Passage
+from infinipot_cli.explain.packing import packed, unpacked
+from infinipot_cli.explain.trail import Trail
 
 SMALL = ["-s", "400", "-n", "20"]
 
@@ -42,13 +47,33 @@ def test_every_source_is_a_stretch_of_the_document(story: Path, model: list[str]
     assert scores == sorted(scores, reverse=True)
 
 
-def test_lines_are_counted_over_the_whole_file(tmp_path: Path, model: list[str]) -> None:
-    path = tmp_path / "app.log"
-    path.write_text("".join(f"{number} the sea was calm\n" for number in range(1, 400)))
-    words = ["ask", str(path), "Which?", *SMALL, *model, "--json"]
-    for source in json.loads(run(*words, "--lines", "100-300").stdout)["sources"]:
-        assert source["quote"].startswith(f"{source['line']} ")
-        assert 100 <= source["line"] <= 300
+@pytest.mark.parametrize("lines", ["100-300", "7,100-104,250-300"])
+def test_lines_are_counted_over_the_whole_file(home: Path, model: list[str], lines: str) -> None:
+    Path("app.log").write_text("".join(f"{number} the sea was calm\n" for number in range(1, 400)))
+    read = ["app.log", *SMALL[:2], *model, "--lines", lines]
+    wanted = {number for first, last in parse_lines(lines) for number in range(first, (last or 0) + 1)}
+    assert run("read", *read, "--save-pot", "sea").exit_code == 0
+    for words in (["app.log", "Which?", *read[1:]], ["@sea", "Which?"]):
+        report = json.loads(run("explain", *words, "--json").stdout)
+        assert {source["line"] for source in report["sources"]} <= wanted
+        for source in report["passages"]:
+            assert source["quote"].lstrip("…").startswith(f"{source['line']} "), source
+        assert all(set(range(*part["lines"])) <= wanted for part in report["parts"])
+        shown = run("explain", *words, "--page", "250-251").stdout.replace("‹", "").replace("~", "").splitlines()
+        assert [line.split()[0] for line in shown if "sea" in line] == ["250", "251"]
+
+
+def test_lines_of_a_pot_that_was_stored_before_there_were_ranges_are_counted_from_the_first() -> None:
+    trail = Trail(0)
+    trail.begin("app.log", "text", LineNumbers(((100, 104), (250, None))))
+    content = json.loads(zlib.decompress(packed(trail)))
+    del content["lines"]
+    old = zlib.compress(json.dumps(content).encode())
+    loaded, same = (
+        unpacked(data, 0, n_seen=0, n_documents=1, vocabulary_size=9).documents[0].lines
+        for data in (old, packed(trail))
+    )
+    assert loaded == LineNumbers(((100, None),)) and same == trail.documents[0].lines
 
 
 def test_sources_stand_beside_an_answer_that_is_piped_on(story: Path, model: list[str]) -> None:

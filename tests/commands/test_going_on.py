@@ -242,8 +242,10 @@ def test_what_is_left_of_a_range_is_what_is_left(first: int, more: int, at: int,
     assert parse_lines(left.lines) == [(at, last)]
 
 
-def test_ranges_in_pieces_are_not_guessed_at() -> None:
-    assert stopped.narrowed(Wishes(lines="1-5,9-20"), "--lines 10-") is None
+def test_what_is_left_of_several_ranges_is_what_is_left_and_labels_are_not_guessed_at() -> None:
+    for at, left in ((3, "3-5,9-20,30-"), (9, "9-20,30-"), (10, "10-20,30-"), (99, "99-")):
+        assert stopped.narrowed(Wishes(lines="9-20,1-5,30-"), f"--lines {at}-") == Wishes(lines=left)
+    assert stopped.narrowed(Wishes(lines="1-5,9-20"), "--lines 21-") == Wishes(lines="20-20"), "its last line once more"
     assert stopped.narrowed(Wishes(pages="xii-xv"), "--pages 13-") is None
     assert stopped.narrowed(Wishes(pages="3-"), "--pages 13-") == Wishes(pages="13-")
     assert stopped.narrowed(Wishes(), "") == Wishes()

@@ -65,8 +65,9 @@ def test_a_dry_run_says_which_logs_no_model_would_read(log: Path, tiny_model: Pa
 
 
 def test_lines_keep_their_numbers_when_some_are_chosen(log: Path, tiny_model: Path) -> None:
-    shown = run("summarize", str(log), *SMALL, "-m", str(tiny_model), "-q", "--lines", "3-")
-    assert "First error: line 21 " in shown.stdout
+    for lines in ("3-", "3,5-7,9,12-"):
+        shown = run("summarize", str(log), *SMALL, "-m", str(tiny_model), "-q", "--lines", lines)
+        assert "First error: line 21 " in shown.stdout
 
 
 def test_several_logs_have_a_digest_each(log: Path, tiny_model: Path, tmp_path: Path) -> None:

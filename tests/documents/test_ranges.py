@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infinipot_cli.documents import Wishes
 from infinipot_cli.documents.ranges import LineFilter, check_pages, parse_lines, resolve_pages
 from infinipot_cli.errors import UsageError
 
@@ -89,3 +90,12 @@ def test_lines_are_those_of_the_whole_text_whatever_the_cutting(
     assert "".join(pieces) == "".join(expected)
     if not chosen.is_done:
         assert chosen.n_lines == len(text.splitlines())
+
+
+@given(st.lists(parts, min_size=1, max_size=6), st.booleans())
+def test_lines_that_are_read_have_the_numbers_of_the_file(ranges: list[tuple[int, int]], is_open: bool) -> None:
+    wanted = ",".join([*(f"{a}-{b}" for a, b in ranges), *(["60-"] if is_open else [])])
+    text = "".join(f"{number}\n" for number in range(1, 81))
+    numbers = Wishes(lines=wanted).line_numbers
+    read = LineFilter(parse_lines(wanted)).push(text).split()
+    assert [str(numbers.of(numbers.first + place)) for place in range(len(read))] == read

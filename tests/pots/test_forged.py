@@ -187,6 +187,9 @@ SENSELESS: dict[str, Change] = {
     "trail of nothing read": trail(lambda held: held["blocks"][0].__setitem__(2, [])),
     "trail ahead of the pot": trail(lambda held: held.update(next=10**6)),
     "trail without documents": trail(lambda held: held.update(documents=[])),
+    **{f"trail of lines {lines}": trail(lambda held, lines=lines: held.update(lines=[lines, lines]))
+       for lines in ([], [[]], [[2, 1]], [[1, 5], [5, 9]][::-1], [[1, None], [7, 9]], [[None, 3]], [["x", 3]], 3)},
+    "trail of the lines of one document": trail(lambda held: held["lines"].pop()),
     "trail of lists": trail(lambda held: held.update(blocks=3)),
     "asides of nothing": asides(b"{}"),
     "asides twice": asides(b'{"warnings":[],"found":{},"found":{}}'),
