@@ -2,7 +2,8 @@
 
     InfinipotError                 1  bugs, and measurements that failed
     ├─ UsageError                  2  the command line asks for something impossible
-    │   └─ PotSizeError            2  capacity, budget or prompt do not fit each other
+    │   ├─ PotSizeError            2  capacity, budget or prompt do not fit each other
+    │   └─ PartError               2  a document has not the pages or lines that were asked for
     ├─ DocumentError               3  a source is missing, unreadable, encrypted, binary or has no text
     ├─ ModelError                  4  a model is not here, incomplete or damaged
     │   └─ UnsupportedModelError   4  the model works, but its keys cannot live in a pot
@@ -47,6 +48,10 @@ class PotSizeError(UsageError):
     """Capacity, budget and prompt do not fit each other."""
 
     default_code = "pot_size"
+
+
+class PartError(UsageError):
+    """A document has not the pages or lines that were asked for; another one may have them."""
 
 
 class DocumentError(InfinipotError):

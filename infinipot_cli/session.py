@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from infinipot_cli.documents import Document, LateDocument, Wishes, open_document
 from infinipot_cli.endings import held_back
-from infinipot_cli.errors import DocumentError, ModelError, UsageError, is_foreign_failure
+from infinipot_cli.errors import ModelError, UsageError, is_foreign_failure
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.chat import chat_frame, next_turn
 from infinipot_cli.model.files import ModelFiles
@@ -323,7 +323,7 @@ def _check_any(inputs: Sequence[Input]) -> None:
             return
     failure = inputs[0].document.failure
     if failure is not None:
-        raise DocumentError(
+        raise type(failure)(
             f"none of the {len(inputs)} documents can be read; the first: {failure.message}",
             hint=failure.hint,
             code=failure.code,

@@ -18,7 +18,7 @@ from infinipot_cli.display.safe import safe_json
 from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, grouped, roughly, size
 from infinipot_cli.documents import collect
-from infinipot_cli.errors import DocumentError, ModelError
+from infinipot_cli.errors import DocumentError, ModelError, PartError
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.session import Session
 from infinipot_cli.settings import Color
@@ -46,7 +46,7 @@ class Count:
     n_readings: int = 0
     n_read: int = 0
     plan: Plan | None = None
-    failures: list[DocumentError] = field(default_factory=list)
+    failures: list[DocumentError | PartError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -110,7 +110,7 @@ def _add(
     """Count one reading."""
     try:
         reading = session.prepare(sources, task, found=found, will_load=False)
-    except DocumentError as error:
+    except (DocumentError, PartError) as error:
         if not may_fail:
             raise
         count.failures.append(error)
@@ -157,7 +157,7 @@ def _row(
     n_pages: int | None = None,
     n_bytes: int | None = None,
     n_tokens: int = 0,
-    error: DocumentError | None = None,
+    error: DocumentError | PartError | None = None,
 ) -> dict[str, object]:
     row: dict[str, object] = {"path": name, "type": kind, "pages": n_pages, "bytes": n_bytes, "tokens": n_tokens}
     return {**row, **({"error": problem(error)} if error else {})}

@@ -36,7 +36,7 @@ from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, counted_line, kept_line, larger_model_line
 from infinipot_cli.documents import collect
 from infinipot_cli.endings import Interrupted, Terminated
-from infinipot_cli.errors import DocumentError, ModelError, OutputError, StandardOutputError, UsageError
+from infinipot_cli.errors import DocumentError, ModelError, OutputError, PartError, StandardOutputError, UsageError
 from infinipot_cli.model.inventory import cached_names
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
@@ -160,14 +160,14 @@ class Reply:
             self._among = (number, len(sources))
             try:
                 self._reading([source], task, page, heading=source)
-            except DocumentError as error:
+            except (DocumentError, PartError) as error:
                 self._fail(error)
                 page.record(failed(source, error))
             except (KeyboardInterrupt, Terminated) as end:
                 page.record(stopped_in(source, end))
                 raise
 
-    def _fail(self, error: DocumentError) -> None:
+    def _fail(self, error: DocumentError | PartError) -> None:
         """Say that a document is missing from what was read; the run goes on and its exit code tells."""
         self._n_failed += 1
         self._exit_code = self._exit_code or error.exit_code

@@ -31,7 +31,7 @@ class EpubDocument(Document):
 
     Raises:
         DocumentError: it is damaged, protected, or has no chapters.
-        UsageError: it has not the chapters that were asked for.
+        PartError: it has not the chapters that were asked for.
     """
 
     kind = "epub"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from infinipot_cli.documents.open import open_document
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.wishes import Wishes
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.errors import DocumentError, PartError
 
 
 class LateDocument(Document):
@@ -36,7 +36,7 @@ class LateDocument(Document):
         """Open the file and read it; see `Document.pieces`.
 
         Raises:
-            DocumentError: it cannot be read, and may not be left out.
+            DocumentError, PartError: it cannot be read, and may not be left out.
         """
         try:
             with open_document(self.name, wishes=self._wishes) as document:
@@ -44,7 +44,7 @@ class LateDocument(Document):
                 self.kind, self.n_pages, self.warnings = document.kind, document.n_pages, document.warnings
                 self.labels, self.wanted = document.labels, document.wanted
                 yield from document.pieces()
-        except DocumentError as error:
+        except (DocumentError, PartError) as error:
             if not self._may_fail:
                 raise
             self.failure = error

@@ -16,7 +16,7 @@ from infinipot_cli.documents.ranges import resolve_pages
 from infinipot_cli.documents.source import Source
 from infinipot_cli.documents.time_limit import TimeLimitReached
 from infinipot_cli.documents.wishes import Wishes
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.errors import DocumentError, PartError
 
 PAGE_SEPARATOR = "\n\n"
 
@@ -34,7 +34,7 @@ class PdfDocument(Document):
 
     Raises:
         DocumentError: it needs a password, is cut off or damaged, or has no pages.
-        UsageError: it has not the pages that were asked for.
+        PartError: it has not the pages that were asked for.
     """
 
     kind = "pdf"
@@ -50,7 +50,11 @@ class PdfDocument(Document):
         self.labels = self._pages.labels
         self.wanted: list[int] | range = range(1, self.n_pages + 1)
         if wishes.pages is not None:
-            self.wanted, warning = resolve_pages(wishes.pages, self.n_pages, self._pages.labels, name=self.name)
+            try:
+                self.wanted, warning = resolve_pages(wishes.pages, self.n_pages, self.labels, name=self.name)
+            except PartError:
+                self._pages.close()
+                raise
             self.warnings += [warning] if warning else []
 
     def pieces(self) -> Iterator[TextPiece]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
-from infinipot_cli.errors import DocumentError
+from infinipot_cli.errors import DocumentError, PartError
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Document(ABC):
     warnings: list[str]
     labels: Sequence[str] | None = None
     wanted: Sequence[int] | None = None
-    failure: DocumentError | None = None
+    failure: DocumentError | PartError | None = None
 
     @abstractmethod
     def pieces(self) -> Iterator[TextPiece]:

@@ -17,7 +17,7 @@ from infinipot_cli.documents.sniff import (
 )
 from infinipot_cli.documents.source import Source
 from infinipot_cli.documents.wishes import Wishes
-from infinipot_cli.errors import DocumentError, UsageError
+from infinipot_cli.errors import DocumentError, PartError
 
 _VOTE_BYTES = 1 << 20
 # Blank text is held back until something readable comes, but not for ever: a pipe may bring newlines only.
@@ -105,7 +105,7 @@ class TextDocument(Document):
             if lines.is_done:
                 return
         if lines.n_lines < ranges[0][0]:
-            raise UsageError(
+            raise PartError(
                 f"lines {self._wishes.lines} requested, {self.name} has {lines.n_lines:,}", code="no_such_line"
             )
         if lines.n_lines < (ranges[-1][1] or ranges[-1][0]):

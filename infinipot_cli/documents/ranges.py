@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from infinipot_cli.errors import UsageError
+from infinipot_cli.errors import PartError, UsageError
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _NUMBERS = re.compile(r"([0-9]{1,9})\s*(-\s*([0-9]{1,9})?)?")
@@ -62,7 +62,8 @@ def resolve_pages(
         The numbers in the order of the document, each once; and a warning where a range ends beyond the last page.
 
     Raises:
-        UsageError: no such page or label, or a range that runs backwards.
+        PartError: no such page or label, or a range that runs backwards.
+        UsageError: the text is no list.
     """
     by_label: dict[str, int] = {}
     for fold in (str, str.casefold):
@@ -72,10 +73,10 @@ def resolve_pages(
     warning = None
     for part in _parts(text, "page"):
         first, last = _find(part, n_pages, by_label, name)
-        _check_range(part, first, last)
+        _check_range(part, first, last, PartError)
         if first > n_pages:
             plural = "s" if "-" in part else ""
-            raise UsageError(f"page{plural} {part} requested, {name} has {n_pages}", code="no_such_page")
+            raise PartError(f"page{plural} {part} requested, {name} has {n_pages}", code="no_such_page")
         if last > n_pages:
             warning = f"pages {part} requested, {name} has {n_pages}"
         pages.update(range(first, min(last, n_pages) + 1))
@@ -147,11 +148,11 @@ def _ends(match: re.Match[str]) -> tuple[int, int | None]:
     return first, None if match[3] is None else int(match[3])
 
 
-def _check_range(part: str, first: int, last: int | None) -> None:
+def _check_range(part: str, first: int, last: int | None, error: type[UsageError] = UsageError) -> None:
     if first < 1:
-        raise UsageError(f"{part}: counting starts at 1")
+        raise error(f"{part}: counting starts at 1")
     if last is not None and last < first:
-        raise UsageError(f"{part} runs backwards", hint="the smaller end comes first")
+        raise error(f"{part} runs backwards", hint="the smaller end comes first")
 
 
 def _find(part: str, n_pages: int, by_label: dict[str, int], name: str) -> tuple[int, int]:
@@ -169,7 +170,7 @@ def _find(part: str, n_pages: int, by_label: dict[str, int], name: str) -> tuple
         first, last = place(left), place(right) if right else n_pages
         if first is not None and last is not None:
             return first, last if right else max(first, n_pages)
-    raise UsageError(
+    raise PartError(
         f"{name} has no page labelled {part!r}",
         hint=f"its pages are numbered 1 to {n_pages}" + ("" if by_label else "; it has no labels"),
         code="no_such_page",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infinipot_cli.documents.piece import ALL_LINES, LineNumbers
 from infinipot_cli.documents.ranges import check_pages, parse_lines
-from infinipot_cli.errors import DocumentError, UsageError
+from infinipot_cli.errors import DocumentError, PartError, UsageError
 
 _LONGEST_PASSWORD = 1024
 
@@ -113,12 +113,12 @@ class Wishes:
     def forbid_pages(self, name: str) -> None:
         """Refuse a wish for pages of a document that has none."""
         if self.pages is not None:
-            raise UsageError(f"{name} has no pages", hint="--lines chooses lines of a text", code="no_pages")
+            raise PartError(f"{name} has no pages", hint="--lines chooses lines of a text", code="no_pages")
 
     def forbid_lines(self, name: str) -> None:
         """Refuse a wish for lines of a document that has pages instead."""
         if self.lines is not None:
-            raise UsageError(f"{name} has pages, not lines", hint="--pages chooses pages", code="no_lines")
+            raise PartError(f"{name} has pages, not lines", hint="--pages chooses pages", code="no_lines")
 
 
 def _check_encoding(name: str) -> None:

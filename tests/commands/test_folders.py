@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from tests.documents.small_pdf import pdf
 
 SMALL = ["-s", "400", "-n", "20"]
 
@@ -55,6 +56,37 @@ def test_one_that_cannot_be_read_is_named_and_the_others_are_read(papers: Path, 
     assert run("ask", str(papers), "Who?", *SMALL, *model, "-q").stdout.strip()
     named = run("ask", str(papers / "broken.pdf"), str(papers / "paper-1.txt"), "Who?", *SMALL, *model)
     assert (named.exit_code, named.stdout) == (3, ""), "a document that was named is not left out quietly"
+
+
+@pytest.mark.parametrize(
+    ("part", "code"),
+    [
+        ("--lines 2-", "no_such_line"),
+        ("--pages 3-5", "no_such_page"),
+        ("--pages 1", "no_pages"),
+        ("--lines 1", "no_lines"),
+    ],
+)
+def test_one_that_has_no_such_part_is_named_and_the_others_are_read(
+    tmp_path: Path, model: list[str], part: str, code: str
+) -> None:
+    short, long = tmp_path / "1.txt", tmp_path / "2.txt"
+    short.write_text("One line.")
+    long.write_text("One line.\nAnother line.\n" if code == "no_such_line" else "One line.")
+    if code == "no_such_page":
+        short.write_bytes(pdf("One page.", "Another."))
+    if code != "no_such_line":
+        (long if code != "no_lines" else short).write_bytes(pdf("One page.", "Another.", "A third."))
+    for command in (["ask", str(tmp_path), "Who?"], ["summarize", str(tmp_path)], ["info", str(tmp_path)]):
+        for way in ("--each", "--together") if command[0] != "info" else ("-q",):
+            result = run(*command, *model, *part.split(), way, "--json", *(SMALL if command[0] != "info" else []))
+            assert result.exit_code == 2, result.output
+            assert "1.txt" in result.stderr and (command[0] == "info" or "done 1 of 2 · 1 failed" in result.stderr)
+            record = json.loads(result.stdout)
+            problems = [one for one in record.get("results", record.get("input")) if "error" in one]
+            assert [one["error"]["code"] for one in problems] == [code]
+    alone = run("ask", str(short), "Who?", *SMALL, *model, *part.split())
+    assert (alone.exit_code, alone.stdout) == (2, "")
 
 
 @pytest.mark.parametrize("word", ["http://example.org/x.pdf", "https://example.org/"])
