@@ -81,7 +81,9 @@ class Meter:
     _turns: deque[tuple[int, str]] = field(default_factory=deque)
 
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
-        """Pass pieces on and remember how far they reach."""
+        """Pass the pieces of the current document on and remember how far they reach."""
+        self.page = self.label = None
+        self._turns.clear()
         for piece in pieces:
             if piece.page is not None and piece.page != self.page:
                 self._turns.append((piece.char_start, piece.label or str(piece.page)))

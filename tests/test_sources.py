@@ -11,6 +11,7 @@ from infinipot_cli.documents import TextPiece
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 from infinipot_cli.sources import N_STRETCHES, Input, Meter
+from tests.documents.small_pdf import pdf
 
 
 @given(st.lists(st.integers(1, 30), min_size=2, max_size=200), st.integers(1, 10_000), st.booleans())
@@ -34,6 +35,18 @@ def test_stretches_are_pages_and_cover_what_was_read(lengths: list[int], n_read:
     assert len(cut.edges) - 1 + cut.n_ahead <= N_STRETCHES
     if cut.by == "page":
         assert set(cut.edges[:-1]) <= set(starts)
+
+
+@pytest.mark.parametrize("n_pages", [(1, 1), (3, 1, 2)])
+def test_each_document_begins_with_its_first_page(n_pages: tuple[int, ...], tmp_path: Path, tiny_model: Path) -> None:
+    for place, n in enumerate(n_pages):
+        (tmp_path / f"{place}.pdf").write_bytes(pdf(*(f"Page {number} of {n}." for number in range(1, n + 1))))
+    session = Session(str(tiny_model), PotRequest(capacity=400, max_tokens=20))
+    with session.prepare([str(tmp_path / f"{place}.pdf") for place in range(len(n_pages))], ask("Who?")) as reading:
+        list(reading.read())
+        for entry, n in zip(reading.inputs, n_pages, strict=True):
+            assert [label for label, _ in entry.pages] == [str(number) for number in range(1, n + 1)]
+            assert [label for label, _ in reading.held_by_page(entry)] == [label for label, _ in entry.pages]
 
 
 def test_what_is_shown_as_kept_is_what_the_pot_holds(story: Path, tiny_model: Path) -> None:
