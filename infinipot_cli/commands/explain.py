@@ -88,7 +88,7 @@ def explain(
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=True))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.explaining import explained, show
+    from infinipot_cli.commands.explaining import explained, say_failures, show
     from infinipot_cli.display.output_file import check_named, check_output
 
     if html is not None:
@@ -97,7 +97,10 @@ def explain(
 
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None
-    report, look = explained(
+    told = explained(
         made, sources, task, color=color, quiet=quiet, plain=plain, pins=pins.pins(), verify=verify, html=html
     )
-    show(report, look, page=page, html=html, json=json, pager=pager, quiet=quiet, plain=plain)
+    show(told, page=page, html=html, json=json, pager=pager, quiet=quiet, plain=plain)
+    say_failures(told, color=color, quiet=quiet, plain=plain)
+    if told.failures:
+        raise typer.Exit(told.failures[0].exit_code)

@@ -3,9 +3,10 @@
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.record import input_rows, warning_rows
 from infinipot_cli.commands.verifying import SecondLook, look_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
@@ -14,10 +15,11 @@ from infinipot_cli.display.explain_html import html_report
 from infinipot_cli.display.fold import folded
 from infinipot_cli.display.output_file import check_apart, output_file
 from infinipot_cli.display.pager import paged
-from infinipot_cli.display.problem import show_warning
+from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
 from infinipot_cli.documents import Collected, collect
+from infinipot_cli.errors import DocumentError, PartError
 from infinipot_cli.explain.record import Report
 from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Task
@@ -31,6 +33,25 @@ from infinipot_cli.settings import Color
 MOST_CHECKED = 8192
 
 
+@dataclass(frozen=True)
+class Explained:
+    """What there is to say.
+
+    Attributes:
+        report: on the answer, or on the pot alone.
+        look: what a second look at its sources gave, if there was one.
+        n_sources: documents that were to be read.
+        failures: why some of them could not be.
+        record: of the documents and their warnings, for JSON.
+    """
+
+    report: Report
+    look: SecondLook | None = None
+    n_sources: int = 0
+    failures: Sequence[DocumentError | PartError] = ()
+    record: dict[str, object] = field(default_factory=dict)
+
+
 def explained(
     session: Session,
     words: Sequence[str],
@@ -42,8 +63,8 @@ def explained(
     pins: Pins,
     verify: bool = False,
     html: str | None = None,
-) -> tuple[Report, SecondLook | None]:
-    """Read the documents, answer, and make the report, with what a second look at its sources gave.
+) -> Explained:
+    """Read the documents, answer, and make the report.
 
     Args:
         session: model and pot.
@@ -63,6 +84,8 @@ def explained(
     console = error_console(color, quiet=quiet, plain=plain)
     pot, words = split_pot(words)
     collected = collect(words, session.wishes) if words else None
+    for note in collected.notes if collected else ():
+        say(console, note, style="dim")
     stored = [str(place_of(pot))] if pot is not None else []
     check_apart(html, [*(collected.sources if collected else ()), *stored], "--html")
     with _opened(session, pot, collected, task or usual_task()) as reading:
@@ -74,12 +97,21 @@ def explained(
                 bar.update(progress)
         for warning in reading.warnings:
             show_warning(console, warning)
+        look = None
         if task is None:
-            return report_on(reading, "", ""), None
-        answer = safe("".join(reading.answer(watch=True))).strip()
-        report = replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
-        look = look_again(session, reading, task.question, report.cited) if verify else None
-        return report, look
+            report = report_on(reading, "", "")
+            reading.count_kept()
+        else:
+            answer = safe("".join(reading.answer(watch=True))).strip()
+            report = replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
+            look = look_again(session, reading, task.question, report.cited) if verify else None
+        return Explained(
+            report,
+            look,
+            n_sources=len(collected.sources) if collected else 0,
+            failures=[entry.document.failure for entry in reading.inputs if entry.document.failure is not None],
+            record={"input": input_rows(reading), "warnings": warning_rows(reading)},
+        )
 
 
 def _agreement(session: Session, reading: Reading) -> tuple[float, ...] | None:
@@ -148,9 +180,17 @@ def page_lines(report: Report, page: str) -> list[str]:
     return list(text_of(report, page))
 
 
+def say_failures(made: Explained, *, color: Color, quiet: bool, plain: bool) -> None:
+    """Say which documents the report is without."""
+    for failure in made.failures:
+        show_problem(error_console(color, plain=plain), failure.message, failure.hint)
+    if n_failed := len(made.failures):
+        done = f"done {made.n_sources - n_failed} of {made.n_sources} · {n_failed} failed"
+        say(error_console(color, quiet=quiet, plain=plain), done)
+
+
 def show(
-    report: Report,
-    look: SecondLook | None = None,
+    made: Explained,
     *,
     page: str | None,
     html: str | None,
@@ -165,6 +205,7 @@ def show(
         UsageError: there is no such page.
         OutputError: the file cannot be written.
     """
+    report, look = made.report, made.look
     text_of_page = page_lines(report, page) if page is not None else []
     if html is not None:
         write_html(report, html)
@@ -172,7 +213,8 @@ def show(
     if look is not None and not json:
         tell_of(look, error_console(quiet=quiet, plain=plain))
     if json:
-        lines = [safe_json(report.to_record() | ({"verified": look.to_record()} if look is not None else {}))]
+        verified = {"verified": look.to_record()} if look is not None else {}
+        lines = [safe_json(report.to_record() | made.record | verified)]
     elif text_of_page:
         lines = text_of_page
     elif html is None:

@@ -111,7 +111,7 @@ def counted_only(reading: Reading, key: str) -> dict[str, object]:
             }
             for entry in reading.inputs
         ],
-        "warnings": _warnings(reading),
+        "warnings": warning_rows(reading),
     }
 
 
@@ -187,19 +187,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "share": round(answered.kept_share, 6),
             "reread": reading.n_reread,
         },
-        "input": [
-            {
-                "path": entry.document.name,
-                "sha256": entry.text_sum,
-                "type": entry.document.kind,
-                "pages": entry.document.n_pages,
-                "tokens": entry.n_tokens,
-                "kept": round(entry.n_kept, 2),
-                **({"error": problem(entry.document.failure)} if entry.document.failure else {}),
-                **({"log": digest_record(entry.log)} if entry.log is not None and entry.log.is_log else {}),
-            }
-            for entry in reading.inputs
-        ],
+        "input": input_rows(reading),
         "timing": {
             "load_s": round(timing.load_seconds, 3),
             "read_s": round(timing.read_seconds, 3),
@@ -207,11 +195,29 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "answer_s": round(timing.answer_seconds, 3),
             "answer_tokens": answered.n_tokens,
         },
-        "warnings": _warnings(reading),
+        "warnings": warning_rows(reading),
     }
 
 
-def _warnings(reading: Reading) -> list[dict[str, object]]:
+def input_rows(reading: Reading) -> list[dict[str, object]]:
+    """Each document of a reading: what was read of it, what of that is held, and why it could not be read."""
+    return [
+        {
+            "path": entry.document.name,
+            "sha256": entry.text_sum,
+            "type": entry.document.kind,
+            "pages": entry.document.n_pages,
+            "tokens": entry.n_tokens,
+            "kept": round(entry.n_kept, 2),
+            **({"error": problem(entry.document.failure)} if entry.document.failure else {}),
+            **({"log": digest_record(entry.log)} if entry.log is not None and entry.log.is_log else {}),
+        }
+        for entry in reading.inputs
+    ]
+
+
+def warning_rows(reading: Reading) -> list[dict[str, object]]:
+    """What documents had to say of their state, and why the pot is not stored."""
     warnings: list[dict[str, object]] = [{"code": "document", "message": message} for message in reading.warnings]
     if reading.unsaved is not None:
         warnings.append({"code": reading.unsaved.code, "message": reading.unsaved.message})

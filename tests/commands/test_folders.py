@@ -58,6 +58,18 @@ def test_one_that_cannot_be_read_is_named_and_the_others_are_read(papers: Path, 
     assert (named.exit_code, named.stdout) == (3, ""), "a document that was named is not left out quietly"
 
 
+def test_a_report_is_without_what_cannot_be_read_and_says_so(papers: Path, model: list[str]) -> None:
+    (papers / "broken.pdf").write_bytes(b"%PDF-1.4\nnothing")
+    words = [str(papers), "Who?", *SMALL, *model]
+    asked, plain, told = run("ask", *words, "--json"), run("explain", *words), run("explain", *words, "--json")
+    for result in (plain, told):
+        assert result.exit_code == asked.exit_code == 3
+        assert "4 documents; left out 1 binary" in result.stderr
+        assert "broken.pdf" in result.stderr and result.stderr.endswith("done 3 of 4 · 1 failed\n")
+    assert "answer" in plain.stdout
+    assert json.loads(told.stdout)["input"] == json.loads(asked.stdout)["input"]
+
+
 @pytest.mark.parametrize(
     ("part", "code"),
     [
