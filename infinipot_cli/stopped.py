@@ -131,9 +131,10 @@ def narrowed(wishes: Wishes, option: str) -> Wishes | None:
         return replace(wishes, pages=value) if is_simple else None
     begun = int(value.removesuffix("-"))
     ranges = parse_lines(wishes.lines) if wishes.lines is not None else [(1, None)]
+    end = ranges[-1][1]
+    begun = begun if end is None else min(begun, end)
     left = [(max(first, begun), last) for first, last in ranges if last is None or last >= begun]
-    parts = [f"{first}-{'' if last is None else last}" for first, last in left or [(ranges[-1][1], ranges[-1][1])]]
-    return replace(wishes, lines=",".join(parts))
+    return replace(wishes, lines=",".join(f"{first}-{'' if last is None else last}" for first, last in left))
 
 
 def load() -> Stopped:
