@@ -9,6 +9,7 @@ from infinipot_cli.commands import log_alone
 from infinipot_cli.commands.form import Form
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import problem
+from infinipot_cli.commands.remarks import allow_no_warnings
 from infinipot_cli.commands.words import STDIN
 from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.console import error_console, say, waiting
@@ -52,7 +53,7 @@ class Count:
 
 def show_count(
     session: Session, words: Sequence[str], task: Task, *, each: bool = False, form: Form | None = None,
-    json: bool = False, quiet: bool = False, plain: bool = False, color: Color = Color.AUTO,
+    json: bool = False, quiet: bool = False, plain: bool = False, strict: bool = False, color: Color = Color.AUTO,
 ) -> None:  # fmt: skip
     """Count documents and print what came of it.
 
@@ -65,10 +66,11 @@ def show_count(
         json: one JSON document instead of a list.
         quiet: only the list.
         plain: on a terminal too, as in a pipe.
+        strict: whether a warning makes the run fail.
         color: when to use colour.
 
     Raises:
-        Exit: a document cannot be read.
+        Exit: a document cannot be read, or a warning under --strict.
     """
     use_utf8()
     console = error_console(color, quiet=quiet, plain=plain)
@@ -101,6 +103,8 @@ def show_count(
         say(console, "nothing was read into a pot (--dry-run)", style="dim")
     if count.failures:
         raise typer.Exit(count.failures[0].exit_code)
+    if strict or (form is not None and form.strict):
+        allow_no_warnings(len(count.warnings), color)
 
 
 def _add(

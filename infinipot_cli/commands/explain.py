@@ -89,6 +89,7 @@ def explain(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.explaining import explained, say_failures, show
+    from infinipot_cli.commands.remarks import allow_no_warnings
     from infinipot_cli.display.output_file import check_named, check_output
 
     if html is not None:
@@ -104,3 +105,5 @@ def explain(
     say_failures(told, color=color, quiet=quiet, plain=plain)
     if told.failures:
         raise typer.Exit(told.failures[0].exit_code)
+    if documents.strict:
+        allow_no_warnings(told.n_warnings, color)

@@ -42,6 +42,7 @@ class Explained:
         look: what a second look at its sources gave, if there was one.
         n_sources: documents that were to be read.
         failures: why some of them could not be.
+        n_warnings: about the documents.
         record: of the documents and their warnings, for JSON.
     """
 
@@ -49,6 +50,7 @@ class Explained:
     look: SecondLook | None = None
     n_sources: int = 0
     failures: Sequence[DocumentError | PartError] = ()
+    n_warnings: int = 0
     record: dict[str, object] = field(default_factory=dict)
 
 
@@ -110,6 +112,7 @@ def explained(
             look,
             n_sources=len(collected.sources) if collected else 0,
             failures=[entry.document.failure for entry in reading.inputs if entry.document.failure is not None],
+            n_warnings=len(reading.warnings),
             record={"input": input_rows(reading), "warnings": warning_rows(reading)},
         )
 

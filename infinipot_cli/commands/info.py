@@ -48,4 +48,4 @@ def info(
     # a question of usual length, so that the plan is that of a usual run
     usual = ask("What is the most important thing that is said here?")
     session = Session(loading.named(model), request, documents.wishes(ctx.meta), loading=loading.loading())
-    show_count(session, chosen, usual, json=json, quiet=quiet, plain=plain, color=color)
+    show_count(session, chosen, usual, json=json, quiet=quiet, plain=plain, strict=documents.strict, color=color)

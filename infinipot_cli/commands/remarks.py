@@ -4,13 +4,18 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from infinipot_cli.display.console import say
+import typer
+
+from infinipot_cli.display.console import error_console, say
+from infinipot_cli.display.problem import show_problem
 from infinipot_cli.display.summary import age, counted, duration, grouped, size
+from infinipot_cli.errors import DocumentError
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, distills, label, listed
 from infinipot_cli.pots.originals import fate_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
+from infinipot_cli.settings import Color
 
 if TYPE_CHECKING:
     from infinipot_cli.display.console import Console
@@ -92,6 +97,18 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
         say(
             console, f"distillation {done.cycle}: at token {done.n_seen}, {done.n_before} to {done.n_held}", style="dim"
         )
+
+
+def allow_no_warnings(n_warnings: int, color: Color) -> None:
+    """What `--strict` asks for, once everything else is said and done.
+
+    Raises:
+        typer.Exit: there were warnings.
+    """
+    if n_warnings:
+        plural = "s" if n_warnings > 1 else ""
+        show_problem(error_console(color), f"{n_warnings} warning{plural}, and --strict allows none")
+        raise typer.Exit(DocumentError.exit_code)
 
 
 def names_of(reading: Reading) -> str:

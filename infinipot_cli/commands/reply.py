@@ -17,6 +17,7 @@ from infinipot_cli.commands.page import Page
 from infinipot_cli.commands.pot_options import split_pot
 from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers, stopped_in
 from infinipot_cli.commands.remarks import (
+    allow_no_warnings,
     names_of,
     pot_line,
     say_details,
@@ -146,11 +147,8 @@ class Reply:
         if self._n_failed:
             say(self._console, f"done {n_sources - self._n_failed} of {n_sources} · {self._n_failed} failed")
             raise typer.Exit(self._exit_code)
-        if self._form.strict and self._n_warnings:
-            plural = "s" if self._n_warnings > 1 else ""
-            message = f"{self._n_warnings} warning{plural}, and --strict allows none"
-            show_problem(error_console(self._form.color), message)
-            raise typer.Exit(DocumentError.exit_code)
+        if self._form.strict:
+            allow_no_warnings(self._n_warnings, self._form.color)
 
     def _one_by_one(self, sources: Sequence[str], task: Task, page: Page) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""

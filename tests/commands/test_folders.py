@@ -146,6 +146,8 @@ def test_strict_turns_a_warning_into_a_failure(tmp_path: Path, model: list[str])
     assert strict.exit_code == 3
     assert strict.stdout == run(*words).stdout
     assert "--strict allows none" in strict.stderr
+    for others in (["explain", str(path), "Who?", *SMALL, *model], ["info", str(path), *model]):
+        assert [run(*others, *flag).exit_code for flag in ((), ("--strict",))] == [0, 3]
     path.write_text("plain")
     assert run(*words, "--strict").exit_code == 0
 
