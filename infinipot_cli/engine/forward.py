@@ -12,7 +12,7 @@ from infinipot_cli.model.port import body
 
 
 def forward(model: PreTrainedModel, pot: Pot, ids: Tensor, **told: Tensor) -> Tensor:
-    """Final states, (1, T, width), of ids (1, T) that are read into a pot behind what it holds.
+    """Final states, (1, T, width), of ids (1, T) that are read into a pot behind what it holds; where the ids are.
 
     Where they do not follow one another, the model is `told` their positions and what they see.
     """
@@ -24,4 +24,4 @@ def forward(model: PreTrainedModel, pot: Pot, ids: Tensor, **told: Tensor) -> Te
         states: Tensor = decoder(
             input_ids=ids, use_cache=True, **handed(decoder, pot), **(told or pot.positions(ids))
         ).last_hidden_state
-    return states
+    return states.to(ids.device)  # a model spread over several devices leaves them on the last

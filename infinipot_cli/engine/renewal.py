@@ -71,7 +71,7 @@ def _reread(model: PreTrainedModel, port: Port, pot: Pot, origins: Tensor, ids: 
                 output = decoder(input_ids=fed, use_cache=True, **handed(decoder, pot), **numbered)
         finally:
             pot.rewind(n_held)
-        states.append(output.last_hidden_state[0])
+        states.append(output.last_hidden_state[0].to(ids.device))
     return torch.cat(states)
 
 

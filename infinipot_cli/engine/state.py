@@ -12,7 +12,7 @@ from infinipot_cli.engine.policies import make, settings_of
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.soundness import COUNTS, check_numbers, check_tensors
 from infinipot_cli.errors import PotError, UsageError
-from infinipot_cli.model.port import port_of
+from infinipot_cli.model.port import Port, port_of
 from infinipot_cli.policies import DEFAULT
 
 # What comes of numbers and tensors that are missing, or of another kind than `capture` gives.
@@ -90,27 +90,34 @@ def _restored(model: PreTrainedModel, state: PotState) -> Pot:
         policy=make(numbers.get("policy", DEFAULT), tuple(numbers.get("policy_settings", {}).items())),
     )  # fmt: skip
     check_tensors(pot, port, numbers, tensors)
+    places = _places(model, port)
     with torch.inference_mode(False):
         for number, layer in enumerate(pot.pot_layers):
             if f"keys.{number}" not in tensors:
                 continue  # nothing was read yet
-            layer.update(*(tensors[f"{name}.{number}"].to(model.device) for name in ("keys", "values")))
+            layer.update(*(tensors[f"{name}.{number}"].to(places[number]) for name in ("keys", "values")))
             if f"unrotated.{number}" in tensors:
-                layer.unrotated = tensors[f"unrotated.{number}"].to(model.device)
+                layer.unrotated = tensors[f"unrotated.{number}"].to(places[number])
             layer.peak = numbers["peak"]
         if pot.n_held:
-            pot.note(torch.zeros(pot.n_held, device=model.device))
+            pot.note(torch.zeros(pot.n_held))
             pot.overwrite_notes(tensors["origins"], tensors["novelty"])
             n_empty = (pot.origins < 0).sum(-1)
             pot.n_empty = n_empty if bool(n_empty.any()) else None
         if pot.choice.renew:
             pot.token_ids = dict(zip(pot.text, tensors["token_ids"].tolist(), strict=True))
-        for name in ("last_state", "votes"):
+        for name, place in (("last_state", model.device), ("votes", places[0])):
             if name in tensors:
-                setattr(pot, name, tensors[name].to(model.device))
+                setattr(pot, name, tensors[name].to(place))
     pot.pinned, pot.favoured = (
         [(int(start), int(end)) for start, end in numbers.get(name, ())] for name in ("pinned", "favoured")
     )
     for name in ("n_seen", "n_seen_distilled", "n_cycles"):
         setattr(pot, name, numbers[name])
     return pot
+
+
+def _places(model: PreTrainedModel, port: Port) -> list[torch.device]:
+    """Where each layer caches: with the layer, where a model is spread over several devices."""
+    is_spread = getattr(model, "hf_device_map", None) is not None
+    return [layer.device if is_spread else model.device for layer in port.cached]

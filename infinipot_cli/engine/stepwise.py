@@ -14,12 +14,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.engine.consume import by_kv_head
+from infinipot_cli.engine.forward import forward
 from infinipot_cli.engine.policies import Evidence, Numbering, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UnsupportedModelError
 from infinipot_cli.model.attention import captured_columns, captured_last_row
-from infinipot_cli.model.cache_name import handed
-from infinipot_cli.model.port import body
 from infinipot_cli.model.rope import stable_length
 
 
@@ -60,10 +59,7 @@ def step_through(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor
 def _fill(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor:
     tokens, n_before = torch.tensor([ids], device=model.device), pot.n_held
     with _voters(model, pot) as rows:
-        decoder = body(model)
-        states: Tensor = decoder(
-            input_ids=tokens, use_cache=True, **handed(decoder, pot), **pot.positions(tokens)
-        ).last_hidden_state[0]
+        states = forward(model, pot, tokens)[0]
     pot.note(torch.zeros(len(ids), device=states.device))
     if pot.policy.numbering is Numbering.RESET:
         for layer in pot.pot_layers:
@@ -91,7 +87,7 @@ class _Steps:
     """
 
     def __init__(self, model: PreTrainedModel, pot: Pot) -> None:
-        self.model, self.decoder, self.pot = model, body(model), pot
+        self.model, self.pot = model, pot
         self.resets = pot.policy.numbering is Numbering.RESET
         self.origins = pot.origins
         self.no_scores = torch.zeros_like(self.origins, dtype=torch.float32)
@@ -125,10 +121,7 @@ class _Steps:
             ids = torch.tensor([[token]], device=self.model.device)
             position = self.first if self.resets else pot.n_seen
             with _voters(self.model, pot) as rows:
-                states: Tensor = self.decoder(
-                    input_ids=ids, use_cache=True, position_ids=torch.full_like(ids, position),
-                    **handed(self.decoder, pot),
-                ).last_hidden_state  # fmt: skip
+                states = forward(self.model, pot, ids, position_ids=torch.full_like(ids, position))
         except BaseException:
             pot.rewind(n_before)
             for layer in pot.pot_layers:

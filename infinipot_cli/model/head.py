@@ -47,12 +47,12 @@ def _body_replaced(model: PreTrainedModel, states: Tensor) -> Iterator[None]:
 
 
 def head(model: PreTrainedModel, states: Tensor) -> Tensor:
-    """Logits, fp32, shape (n, V), of final hidden states (n, width)."""
+    """Logits, fp32, shape (n, V), of final hidden states (n, width), where those are."""
     with _body_replaced(model, states[None]):
         logits: Tensor = model(
             input_ids=torch.zeros((1, states.shape[0]), dtype=torch.long, device=states.device), use_cache=False
         ).logits
-    return logits[0].float()
+    return logits[0].to(states.device).float()
 
 
 def rows_per_slice(vocabulary_size: int) -> int:

@@ -25,12 +25,13 @@ _KNOWN: "WeakKeyDictionary[PreTrainedModel, Port]" = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Cached:
-    """What one layer caches of a token: heads, width of a key and of a value, and their number format."""
+    """What one layer caches of a token: heads, width of a key and of a value, their number format, and where."""
 
     n_heads: int
     key_width: int
     value_width: int
     dtype: torch.dtype
+    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[tuple[Cached,
             f"{model.config.model_type} does not run its attention through transformers' interface"
         )
     cached = tuple(
-        Cached(layer.keys.shape[1], layer.keys.shape[3], layer.values.shape[3], layer.keys.dtype)
+        Cached(layer.keys.shape[1], layer.keys.shape[3], layer.values.shape[3], layer.keys.dtype, layer.keys.device)
         for layer in cache.layers
         if isinstance(layer, DynamicLayer) and layer.keys is not None and layer.values is not None
     )
@@ -166,8 +167,8 @@ def _check_capture(model: PreTrainedModel, n_layers: int) -> tuple[tuple[Cached,
 
 def _check_head(model: PreTrainedModel) -> None:
     ids = torch.arange(2, 10, device=model.device)[None] % model.config.get_text_config(decoder=True).vocab_size
-    states: Tensor = body(model)(input_ids=ids, use_cache=False).last_hidden_state
-    wanted = model(input_ids=ids, use_cache=False).logits[0].float()
+    states: Tensor = body(model)(input_ids=ids, use_cache=False).last_hidden_state.to(ids.device)
+    wanted = model(input_ids=ids, use_cache=False).logits[0].to(ids.device).float()
     if not torch.allclose(head(model, states[0]), wanted, rtol=1e-3, atol=1e-3):
         raise UnsupportedModelError(f"the head of {model.config.model_type} needs more than the final hidden states")
 

@@ -54,7 +54,8 @@ def text_part(whole: PreTrainedModel, name: str) -> PreTrainedModel:
     if part is None:
         part = _DecoderAndHead(config, decoder, head)
         ids = torch.arange(2, 10, device=whole.device)[None] % config.vocab_size
-        mine, theirs = (model(input_ids=ids, use_cache=False).logits.float() for model in (part, whole))
+        found = (model(input_ids=ids, use_cache=False).logits for model in (part, whole))
+        mine, theirs = (logits.to(ids.device).float() for logits in found)
         if not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-3):
             raise UnsupportedModelError(f"{name} cannot use a pot: its head does more than multiply", hint=WANTED)
     for remembered in ("hf_device_map", "generation_config", "is_loaded_in_4bit", "is_loaded_in_8bit"):

@@ -3,7 +3,8 @@
 What needs a GPU is marked so (`pytest -m gpu`); the same checks run on the processor with what it has.
 """
 
-import importlib.util
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.utils import is_flash_attn_2_available
 
 from infinipot_cli.bench.families import rotation_error
 from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
@@ -24,7 +26,8 @@ CAPACITY, BUDGET, RATIO, N_PREFIX = 64, 32, 0.5, 3
 # How far scores of these sharp random models are apart when they come from the same numbers: votes in sums of shares of
 # attention, novelty in nats.
 ROUNDING = {torch.float32: 1e-3, torch.float16: 0.05, torch.bfloat16: 0.4}
-FLASH = pytest.mark.skipif(importlib.util.find_spec("flash_attn") is None, reason="needs flash-attn")
+HAS_FLASH = is_flash_attn_2_available() and torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+FLASH = pytest.mark.skipif(not HAS_FLASH, reason="needs flash-attn, and a GPU that it runs on")
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,27 @@ def check_alike(one: PreTrainedModel, other: PreTrainedModel, dtype: torch.dtype
         assert torch.equal(evidence.origins.gather(-1, chosen)[decided].cpu(), stayed[decided])
     pairs = list(zip(kept.flatten(0, 1).tolist(), others.flatten(0, 1).tolist(), strict=True))
     shared = sum(len({*a} & {*b}) for a, b in pairs) / kept.numel()
-    assert shared == 1 if dtype is torch.float32 else shared > 0.9
+    # in fp32 a pair near a tie may still fall the other way where sums are added up in another order
+    assert shared > (0.99 if dtype is torch.float32 else 0.9)
 
 
-def answered(model: PreTrainedModel) -> list[int]:
-    """An answer behind several distillations."""
+def answered(model: PreTrainedModel) -> tuple[list[int], Tensor]:
+    """An answer behind several distillations, and the logits of its first token, (V,)."""
     pot = read(
         model, random_ids(200, 2), catalyst_ids=random_ids(6, 3), prefix_ids=random_ids(N_PREFIX, 1),
         capacity=CAPACITY, budget=BUDGET, novelty_ratio=RATIO,
     )  # fmt: skip
     assert pot.n_cycles > 3
-    return [step.token_id for step in generate(model, pot, random_ids(6, 4), max_new_tokens=8)]
+    steps = list(generate(model, pot, random_ids(6, 4), max_new_tokens=8, record=True))
+    assert steps[0].logits is not None
+    return [step.token_id for step in steps], steps[0].logits.cpu()
+
+
+def check_answers_alike(one: PreTrainedModel, other: PreTrainedModel) -> None:
+    """The same tokens, or as good as the same logits where the two likeliest are near a tie."""
+    (tokens, logits), (others, their_logits) = answered(one), answered(other)
+    if tokens != others:
+        assert float((logits - their_logits).norm() / logits.norm()) < 0.05
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -100,10 +113,9 @@ def test_flash_attention_decides_by_the_scores_of_sdpa(name: str, dtype: torch.d
 @pytest.mark.gpu
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_a_gpu_keeps_and_answers_what_the_processor_does(family: Family) -> None:
-    torch.backends.cuda.matmul.allow_tf32 = False
     there = build(family).to("cuda")
     check_alike(build(family), there, torch.float32)
-    assert answered(there) == answered(build(family))
+    check_answers_alike(build(family), there)
 
 
 @pytest.mark.gpu
@@ -118,4 +130,17 @@ def test_a_model_on_two_gpus_answers_as_on_one(tmp_path: Path) -> None:
     build(FAMILIES[0]).save_pretrained(tmp_path)
     spread = AutoModelForCausalLM.from_pretrained(tmp_path, device_map="balanced", trust_remote_code=False)
     assert len({parameter.device for parameter in spread.parameters()}) > 1
-    assert answered(spread) == answered(build(FAMILIES[0]).to("cuda"))
+    check_answers_alike(build(FAMILIES[0]).to("cuda"), spread)
+
+
+@pytest.mark.slow
+def test_a_model_on_two_pretended_gpus_keeps_and_answers_as_on_one() -> None:
+    """Of every operation the tensors must be on one device, or it fails as it would on two GPUs."""
+    pytest.importorskip("accelerate")
+    if not hasattr(torch.utils.backend_registration, "_setup_privateuseone_for_python_backend"):
+        pytest.skip("this torch cannot be taught a device in Python")
+    names = ["Llama", "Gemma 3"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engine.pretended", *names], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split("\n") == [*names, ""], done.stderr[-2000:]
