@@ -297,7 +297,7 @@ class Session:
             with without_collecting():
                 with held_back():
                     from infinipot_cli.model.load import load
-                self._loaded = load(self.files, self.loading)
+                self._loaded = load(self.files, self.loading, with_masks=self.request.choice.span)
             self.load_seconds = time.perf_counter() - start
         return self._loaded
 

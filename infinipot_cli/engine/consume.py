@@ -1,6 +1,5 @@
 """One forward of new tokens into the pot, how surprising they were to it, and what the catalyst makes of it then."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from infinipot_cli.engine.policies import Numbering, Timing, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row, captured_votes
+from infinipot_cli.model.device import clock
 from infinipot_cli.model.head import negative_log_likelihood
 from infinipot_cli.model.port import Port, check_known
 
@@ -76,10 +76,10 @@ def consume_and_hear(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence
     For tokens that fill the pot when a distillation follows: the catalyst sees and leaves what it would see and leave
     in a forward of its own, and the weights of the model are gone through once instead of twice.
     """
-    catalyst, n_held, start = pot.catalyst_ids, pot.n_held + len(ids), time.perf_counter()
+    catalyst, n_held, start = pot.catalyst_ids, pot.n_held + len(ids), clock(model.device)
     with captured_votes(model, n_held, group_max=pot.choice.group_max, n_rows=len(catalyst)) as votes:
         _forward(model, port, pot, ids, behind=catalyst)
-    spent = time.perf_counter() - start - votes.seconds
+    spent = clock(model.device) - start - votes.seconds
     seconds = votes.seconds + spent * len(catalyst) / (len(ids) + len(catalyst))
     return Hearing(by_kv_head(votes, pot.n_kv_heads), seconds)
 

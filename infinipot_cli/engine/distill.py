@@ -1,6 +1,5 @@
 """One distillation: hear the voters, rank, keep, renumber (paper §3.2; procedure in Appendix B)."""
 
-import time
 from contextlib import suppress
 
 import torch
@@ -17,6 +16,7 @@ from infinipot_cli.engine.renewal import renewed_novelty
 from infinipot_cli.engine.sharing import select_shared, widest_head
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.attention import AllHeard, captured_votes
+from infinipot_cli.model.device import clock
 from infinipot_cli.model.port import port_of
 
 
@@ -38,7 +38,7 @@ def distill(
     Raises:
         PotSizeError: an answer has taken the places of the catalyst, or what must stay fills the pot.
     """
-    start, n_before = time.perf_counter(), pot.n_held
+    start, n_before = clock(model.device), pot.n_held
     assert (n_kept or pot.budget) < n_before
     if n_before > pot.capacity - len(pot.catalyst_ids):
         raise PotSizeError(
@@ -61,7 +61,7 @@ def distill(
     pot.keep(_survivors(pot, evidence, protected, n_kept, n_places))
     if pot.choice.renew and pot.novelty_ratio:
         pot.overwrite_notes(pot.origins, renewed_novelty(model, port_of(model), pot))
-    return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, time.perf_counter() - start)
+    return Distilled(pot.n_cycles, pot.n_seen, n_before, pot.n_held, clock(model.device) - start)
 
 
 def catalyst_votes(model: PreTrainedModel, pot: Pot) -> Tensor:

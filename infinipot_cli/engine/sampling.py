@@ -17,7 +17,7 @@ def choose(logits: Tensor, *, temperature: float, top_p: float, generator: torch
     """
     if temperature == 0:
         return int(logits.argmax())
-    probabilities = (logits.double().cpu() / temperature).softmax(dim=-1)
+    probabilities = (logits.cpu().double() / temperature).softmax(dim=-1)
     ranked, tokens = probabilities.sort(descending=True, stable=True)
     before = ranked.cumsum(dim=-1) - ranked
     ranked = ranked.masked_fill((before >= top_p) & (torch.arange(len(ranked)) > 0), 0.0)

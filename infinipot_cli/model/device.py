@@ -2,18 +2,23 @@
 
 import importlib.util
 import logging
+import time
 from pathlib import Path
 
 import torch
 
-from infinipot_cli.errors import DeviceError, UsageError
+from infinipot_cli.errors import DeviceError, InfinipotError, UsageError
 from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.settings import Attention, Dtype, Quantization
 
 _DTYPES = {Dtype.FLOAT32: torch.float32, Dtype.BFLOAT16: torch.bfloat16, Dtype.FLOAT16: torch.float16}
 # Part of a GPU's free memory that weights may take; the rest is for the pot and for what one pass computes.
 _WEIGHT_SHARE = 0.85
-_AMPERE = (8, 0)  # oldest compute capability that flash-attn's kernels run on
+_AMPERE = (8, 0)  # oldest compute capability that computes in bf16, and that flash-attn's kernels run on
+# How allocators, drivers and libraries of kernels say that there is no memory left.
+_NO_MEMORY = ("allocate memory", "out of memory", "ALLOC_FAILED")
+# Bytes of a rounded weight, with its share of the scale of its block.
+_ROUNDED = {Quantization.INT8: 1.0, Quantization.BNB_8BIT: 1.0, Quantization.BNB_4BIT: 0.5625}
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -39,14 +44,28 @@ def choose_device(wanted: str) -> torch.device:
 
 def is_exhausted(error: Exception) -> bool:
     """Whether an error says that memory ran out, which torch does in several ways."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+    if isinstance(error, InfinipotError):  # may quote anything
+        return False
+    is_named = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return is_named or any(words in str(error) for words in _NO_MEMORY)
+
+
+def clock(device: torch.device) -> float:
+    """Seconds of a clock that is read once all that was asked of a device is done; a GPU computes beside the program.
+
+    It waits for a CUDA device, so it is nothing for single tokens.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def choose_dtype(wanted: Dtype, device: torch.device, stored: object) -> torch.dtype:
     """The number format to compute in.
 
     By default that of the checkpoint where the device computes in it, else fp32: a processor without instructions for
-    bf16 is slower in it, and rounds for nothing.
+    bf16, or a GPU without units for it, is slower in it, and rounds for nothing. In fp16, which older GPUs are fast in,
+    some models made for the range of bf16 overflow, so it is only taken where it is asked for.
 
     Args:
         wanted: what was asked for.
@@ -60,10 +79,13 @@ def choose_dtype(wanted: Dtype, device: torch.device, stored: object) -> torch.d
         found = torch.float32
     if device.type == "cpu" and not (found is torch.bfloat16 and torch.cpu._is_avx512_bf16_supported()):
         return torch.float32
-    return found
+    is_old = device.type == "cuda" and found is torch.bfloat16 and torch.cuda.get_device_capability(device) < _AMPERE
+    return torch.float32 if is_old else found
 
 
-def choose_attention(wanted: Attention, device: torch.device, dtype: torch.dtype, *, caps_scores: bool = False) -> str:
+def choose_attention(
+    wanted: Attention, device: torch.device, dtype: torch.dtype, *, caps_scores: bool = False, with_masks: bool = False
+) -> str:
     """The implementation of attention by transformers' name.
 
     Args:
@@ -72,6 +94,7 @@ def choose_attention(wanted: Attention, device: torch.device, dtype: torch.dtype
         dtype: number format of queries and keys.
         caps_scores: the model squeezes attention scores, which sdpa cannot; some releases of transformers drop the cap
             without a word.
+        with_masks: what is wanted needs one that takes masks, as flash-attn does not; what was named is taken anyway.
 
     Raises:
         DeviceError: flash-attn cannot run here.
@@ -80,7 +103,7 @@ def choose_attention(wanted: Attention, device: torch.device, dtype: torch.dtype
     if wanted is Attention.AUTO:
         if caps_scores:
             return "eager"
-        return "sdpa" if _why_no_flash(device, dtype) else "flash_attention_2"
+        return "sdpa" if with_masks or _why_no_flash(device, dtype) else "flash_attention_2"
     if wanted is Attention.SDPA and caps_scores:
         raise UsageError("this model caps its attention scores, which sdpa cannot", hint="--attn eager")
     if wanted is Attention.FLASH:
@@ -102,22 +125,25 @@ def _why_no_flash(device: torch.device, dtype: torch.dtype) -> str:
     return ""
 
 
-def spread_over_devices(files: ModelFiles, device: torch.device, named: str) -> bool:
+def spread_over_devices(
+    files: ModelFiles, device: torch.device, named: str, dtype: torch.dtype, quantize: Quantization = Quantization.NONE
+) -> bool:
     """Whether the weights must be spread over all GPUs, because one has no room for them.
 
     Args:
         files: the model.
         device: the one chosen.
         named: what the user said; somebody who names `cuda:1` means that one alone.
+        dtype: number format to compute in.
+        quantize: what the weights are rounded to.
 
     Raises:
         UsageError: they must, and the package that does it is missing.
     """
     if device.type != "cuda" or ":" in named or torch.cuda.device_count() < 2:
         return False
-    n_bytes = sum(path.stat().st_size for path in files.folder.glob("*.safetensors"))
-    free, _ = torch.cuda.mem_get_info(device)
-    if n_bytes <= _WEIGHT_SHARE * free:
+    free = free_bytes(device)
+    if free is None or _weight_bytes(files, dtype, quantize) <= _WEIGHT_SHARE * free:
         return False
     if importlib.util.find_spec("accelerate") is None:
         raise UsageError(
@@ -128,10 +154,31 @@ def spread_over_devices(files: ModelFiles, device: torch.device, named: str) -> 
     return True
 
 
+def _weight_bytes(files: ModelFiles, dtype: torch.dtype, quantize: Quantization) -> float:
+    """About what the weights take in memory: as many numbers as are stored, each in the format to compute in."""
+    weights = list(files.folder.glob("*.safetensors")) or list(files.folder.glob("*.bin"))
+    n_bytes = sum(path.stat().st_size for path in weights)
+    stored = getattr(torch, files.dtype.removeprefix("torch."), None)
+    if files.is_rounded or not isinstance(stored, torch.dtype):  # stays as it is
+        return n_bytes
+    return n_bytes / stored.itemsize * _ROUNDED.get(quantize, dtype.itemsize)
+
+
+def model_devices(model: torch.nn.Module, device: torch.device) -> set[torch.device]:
+    """The devices on which a model computes, of which `device` is the first.
+
+    What lies on the CPU or the disk beside GPUs comes to one of these when its turn is there.
+    """
+    places = set((getattr(model, "hf_device_map", None) or {}).values()) - {"cpu", "disk"}
+    placed = {torch.device("cuda", place) if isinstance(place, int) else torch.device(place) for place in places}
+    return placed - {torch.device("cpu")} or {device}
+
+
 def free_bytes(device: torch.device) -> int | None:
-    """Memory that is free on a device; None where the system does not say."""
+    """Memory that is free on a device, with what torch holds for itself unused; None where the system does not say."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + unused
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if device.type == "cpu" else []
     except (OSError, ValueError):

@@ -40,6 +40,7 @@ class ModelFiles:
         trust_remote_code: code of the folder may be run.
         changing: kind of a rotation that changes at `context_length`; empty where the training ends there.
         text_only: the language part alone is loaded, of a model that has encoders of pictures or sound before it.
+        is_rounded: the weights are stored in fewer bits than `dtype` says.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ModelFiles:
     trust_remote_code: bool = False
     changing: str = ""
     text_only: bool = False
+    is_rounded: bool = False
 
     @property
     def revision(self) -> str | None:
@@ -110,6 +112,7 @@ def describe(
         allow_pickle=allow_pickle,
         trust_remote_code=trust_remote_code,
         text_only=text_only and has_encoders(config),
+        is_rounded="quantization_config" in config,
     )
 
 

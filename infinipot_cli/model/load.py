@@ -7,9 +7,10 @@ becomes a `ModelError` here, with the cause attached.
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ from infinipot_cli.model.device import (
     choose_dtype,
     free_bytes,
     is_exhausted,
+    model_devices,
     quantization,
     spread_over_devices,
 )
@@ -75,12 +77,13 @@ class LoadedModel:
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", torch.float64: "fp64"}
 
 
-def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
+def load(files: ModelFiles, loading: Loading | None = None, *, with_masks: bool = False) -> LoadedModel:
     """Load the weights.
 
     Args:
         files: the model.
         loading: device, number format, attention, rounding.
+        with_masks: of the attentions that may be chosen here, one that takes masks is wanted.
 
     Raises:
         ModelError: transformers does not know the model, its files are damaged, or it wants to run its own code.
@@ -94,15 +97,19 @@ def load(files: ModelFiles, loading: Loading | None = None) -> LoadedModel:
         bring_in()
     dtype = choose_dtype(loading.dtype, device, files.dtype)
     rounding = quantization(loading.quantize, dtype)
-    spread = spread_over_devices(files, device, loading.device)
+    spread = spread_over_devices(files, device, loading.device, dtype, loading.quantize)
+    is_embedded = embedded.is_embedded(files.folder)
+    choose = partial(choose_attention, loading.attention, device, dtype, with_masks=with_masks or is_embedded)
     try:
         model: Any = None
         missing, unexpected = set[str](), set[str]()
-        if embedded.is_embedded(files.folder) and rounding is None and not spread:
-            model = embedded.build(files.folder, dtype, choose_attention(loading.attention, device, dtype))
+        if is_embedded and rounding is None and not spread:
+            model = embedded.build(files.folder, dtype, choose())
         if model is None:
             with warnings.catch_warnings(action="ignore"):  # of formats that torch reads all the same
-                model, missing, unexpected = _from_pretrained(files, loading, device, dtype, rounding, spread=spread)
+                model, missing, unexpected = _from_pretrained(
+                    files, loading, choose, device, dtype, rounding, spread=spread
+                )
         if files.text_only:
             model = text_part(model.eval(), files.name)
         if not spread and rounding is None:
@@ -179,7 +186,9 @@ def check_room(loaded: LoadedModel, capacity: int, budget: int) -> None:
         DeviceError: it does not.
     """
     model = loaded.model
-    free = free_bytes(model.device)
+    frees = [free_bytes(place) for place in model_devices(model, model.device)]
+    known = [free for free in frees if free is not None]
+    free = sum(known) if len(known) == len(frees) else None
     try:
         config = model.config.get_text_config(decoder=True).to_dict()
         takes = footprint_of(config, model.dtype.itemsize)
@@ -217,8 +226,9 @@ def memory_guard(what: str) -> Iterator[None]:
 
 
 def _from_pretrained(
-    files: ModelFiles, loading: Loading, device: torch.device, dtype: torch.dtype, rounding: object, *, spread: bool
-) -> tuple[Any, set[str], set[str]]:
+    files: ModelFiles, loading: Loading, choose: Callable[..., str], device: torch.device, dtype: torch.dtype,
+    rounding: object, *, spread: bool,
+) -> tuple[Any, set[str], set[str]]:  # fmt: skip
     """Any model, and the names of the weights that its files lack, and of those that it has no place for."""
     bring_in()  # models are built on the device without memory
     source: dict[str, Any] = {"trust_remote_code": files.trust_remote_code, "local_files_only": True}
@@ -228,12 +238,14 @@ def _from_pretrained(
     config = AutoConfig.from_pretrained(files.folder, **source)
     text = config.get_text_config(decoder=True)
     caps = bool(getattr(text, "attn_logit_softcapping", None))
-    more: dict[str, Any] = {"quantization_config": rounding} if rounding else {}
+    more: dict[str, Any] = {}
+    if stored := rounding or (_unpacked() if files.gguf_file else None):
+        more["quantization_config"] = stored
     if spread or rounding:
         more["device_map"] = "auto" if spread else {"": str(device)}
     if not files.gguf_file:
         more["use_safetensors"] = not (files.allow_pickle and not any(files.folder.glob("*.safetensors")))
-    chosen = choose_attention(loading.attention, device, dtype, caps_scores=caps)
+    chosen = choose(caps_scores=caps)
     kind: Any = (whole_class(config) if files.text_only else None) or AutoModelForCausalLM
     others = ["sdpa", "eager"] if loading.attention is Attention.AUTO else []
     for attention in dict.fromkeys([chosen, *others]):
@@ -248,16 +260,32 @@ def _from_pretrained(
                 **more,
             )
             break
-        except ValueError as error:  # some have no kernel for it, as those whose attention has sinks
-            if not _LACKS_KERNEL.search(str(error)) or attention == "eager":
+        except (ValueError, ImportError, OSError) as error:
+            # some have no kernel for it, as those whose attention has sinks; and a flash-attn that is installed may be
+            # built for another torch, of another generation, or not the one that a model wants
+            lacks_kernel, is_flash = bool(_LACKS_KERNEL.search(str(error))), attention == "flash_attention_2"
+            if attention == "eager" or not (lacks_kernel or is_flash):
                 raise
-            if not others:
+            if others:  # a failure that has nothing to do with attention comes again
+                continue
+            if lacks_kernel:
                 raise UsageError(
                     f"{files.name} has no kernel for --attn {loading.attention.value}",
                     hint="--attn eager, or leave --attn out",
                 ) from error
+            if not isinstance(error, ImportError):
+                raise
+            raise DeviceError(
+                f"--attn flash cannot be used: {_reason(error)}", hint="--attn sdpa", code="no_flash_attention"
+            ) from error
     model, report = loaded
     return model, set(report["missing_keys"]), set(report["unexpected_keys"])
+
+
+def _unpacked() -> object | None:
+    """What tells newer releases of transformers to unpack a GGUF file; older ones always do."""
+    made = getattr(transformers, "GgufConfig", None)
+    return None if made is None else made(dequantize=True)
 
 
 def _layers_beyond(names: set[str], config: Any) -> int:
@@ -268,10 +296,19 @@ def _layers_beyond(names: set[str], config: Any) -> int:
     return sum(number >= int(config.num_hidden_layers) for number in numbers)
 
 
+def _reason(error: Exception) -> str:
+    """The first line of what an error says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
 def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    reason = _reason(error)
     if is_exhausted(error):
-        return DeviceError(f"there is not enough memory to load {files.name}", code="out_of_memory")
+        return DeviceError(
+            f"there is not enough memory to load {files.name}",
+            hint="smaller numbers need less: --dtype float16, or --quantize",
+            code="out_of_memory",
+        )
     if not files.gguf_file and (wrong := damage(files.folder)):
         hint = "git lfs pull in its folder" if "LFS" in wrong else "fetch the model again in full"
         return ModelError(f"{files.name} cannot be loaded: {wrong}", hint=hint, code="damaged_model")

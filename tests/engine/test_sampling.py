@@ -27,6 +27,20 @@ def test_a_draw_stays_in_the_nucleus(logits: torch.Tensor, top_p: float, tempera
     assert likelier < top_p + 1e-9
 
 
+def test_logits_of_a_device_without_fp64_are_drawn_from() -> None:
+    """As those of Apple's GPUs."""
+
+    class Narrow(torch.Tensor):
+        def double(self) -> torch.Tensor:
+            raise TypeError("cannot convert to float64")
+
+        def cpu(self) -> torch.Tensor:
+            return self.as_subclass(torch.Tensor)
+
+    logits = torch.tensor([0.0, 1.0, 2.0])
+    assert drawn(logits.as_subclass(Narrow), 3, n=9) == drawn(logits, 3, n=9)
+
+
 def test_equal_seeds_draw_alike_and_frequencies_are_the_probabilities() -> None:
     logits = torch.tensor([0.0, 1.0, 2.0, -1.0])
     tokens = drawn(logits, 7, temperature=0.8, n=4000)

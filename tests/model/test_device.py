@@ -1,5 +1,6 @@
 """Wishes about device, numbers and attention against what a machine has."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,9 @@ from infinipot_cli.model.device import (
     choose_attention,
     choose_device,
     choose_dtype,
+    clock,
+    free_bytes,
+    model_devices,
     quantization,
     spread_over_devices,
 )
@@ -60,6 +64,15 @@ def test_a_processor_without_bf16_computes_in_fp32(monkeypatch: pytest.MonkeyPat
     assert choose_dtype(Dtype.FLOAT16, CPU, "float32") is torch.float16
 
 
+def test_a_gpu_without_bf16_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda")
+    for capability, wanted in (((8, 0), torch.bfloat16), ((7, 5), torch.float32)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, found=capability: found)
+        assert choose_dtype(Dtype.AUTO, gpu, "bfloat16") is wanted
+        assert choose_dtype(Dtype.AUTO, gpu, "float16") is torch.float16
+        assert choose_dtype(Dtype.BFLOAT16, gpu, "bfloat16") is torch.bfloat16
+
+
 def test_attention_that_would_change_the_model_is_refused() -> None:
     assert choose_attention(Attention.AUTO, CPU, torch.float32, caps_scores=False) == "sdpa"
     assert choose_attention(Attention.AUTO, CPU, torch.float32, caps_scores=True) == "eager"
@@ -76,6 +89,8 @@ def test_flash_is_taken_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_module.importlib.util, "find_spec", lambda _: object())
     assert choose_attention(Attention.AUTO, gpu, torch.bfloat16, caps_scores=False) == "flash_attention_2"
     assert choose_attention(Attention.AUTO, gpu, torch.float32, caps_scores=False) == "sdpa"
+    assert choose_attention(Attention.AUTO, gpu, torch.bfloat16, with_masks=True) == "sdpa"
+    assert choose_attention(Attention.FLASH, gpu, torch.bfloat16, with_masks=True) == "flash_attention_2"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     with pytest.raises(DeviceError, match="older"):
         choose_attention(Attention.FLASH, gpu, torch.bfloat16, caps_scores=False)
@@ -86,16 +101,67 @@ def test_weights_larger_than_one_gpu_are_spread(tmp_path: Path, monkeypatch: pyt
     files = ModelFiles("x", tmp_path, None, frozenset(), {}, None)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1100, 2000))
-    assert spread_over_devices(files, torch.device("cuda"), "auto")
-    assert not spread_over_devices(files, torch.device("cuda:1"), "cuda:1")
-    assert not spread_over_devices(files, CPU, "auto")
+    gpu, half = torch.device("cuda"), torch.bfloat16
+    assert spread_over_devices(files, gpu, "auto", half)
+    assert not spread_over_devices(files, torch.device("cuda:1"), "cuda:1", half)
+    assert not spread_over_devices(files, CPU, "auto", half)
     with monkeypatch.context() as without:
         without.setattr(device_module.importlib.util, "find_spec", lambda _: None)
         with pytest.raises(UsageError, match="larger than one GPU") as caught:
-            spread_over_devices(files, torch.device("cuda"), "auto")
+            spread_over_devices(files, gpu, "auto", half)
         assert "accelerate" in caught.value.hint
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1300, 2000))
-    assert not spread_over_devices(files, torch.device("cuda"), "auto")
+    assert not spread_over_devices(files, gpu, "auto", half)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "quantize", "n_bytes"),
+    [
+        (torch.bfloat16, Quantization.NONE, 1000),
+        (torch.float32, Quantization.NONE, 2000),
+        (torch.bfloat16, Quantization.BNB_8BIT, 500),
+        (torch.float32, Quantization.INT8, 500),
+        (torch.bfloat16, Quantization.BNB_4BIT, 285),
+    ],
+)
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_are_spread_by_what_they_take_in_memory(
+    name: str, dtype: torch.dtype, quantize: Quantization, n_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(b"x" * 1000)
+    files = ModelFiles("x", tmp_path, None, frozenset(), {}, None, dtype="bfloat16")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for free, wanted in ((n_bytes, True), (n_bytes * 1.3, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, free))
+        assert spread_over_devices(files, torch.device("cuda"), "auto", dtype, quantize) == wanted
+    rounded = replace(files, is_rounded=True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1000, 1000))
+    assert spread_over_devices(rounded, torch.device("cuda"), "auto", dtype, quantize), "they stay as they are stored"
+
+
+def test_what_torch_holds_unused_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (100, 1000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 300)
+    assert free_bytes(torch.device("cuda")) == 300
+
+
+def test_the_devices_of_a_spread_model_are_those_that_compute() -> None:
+    model, gpus = torch.nn.Linear(2, 2), {torch.device("cuda:0"), torch.device("cuda:1")}
+    assert model_devices(model, CPU) == {CPU}
+    model.hf_device_map = {"a": 0, "b": "cuda:1", "c": "cpu", "d": "disk"}
+    assert model_devices(model, torch.device("cuda:0")) == gpus
+    model.hf_device_map = {"a": "cpu", "b": "disk"}
+    assert model_devices(model, CPU) == {CPU}
+
+
+def test_the_clock_waits_for_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
+    clock(CPU)
+    assert not waited
+    assert clock(torch.device("cuda:1")) <= clock(CPU)
+    assert waited == [torch.device("cuda:1")]
 
 
 @pytest.mark.parametrize("name", ["Llama", "Gemma 3", "GPT-NeoX"])

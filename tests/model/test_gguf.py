@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file
 
 from infinipot_cli.errors import ModelError, UnsupportedModelError
@@ -87,6 +89,20 @@ def test_weights_and_tokens_are_those_it_was_made_from(one_file: Path, capfd: py
     text = "Captain Flint hid 700,000 pounds in 1754 — or so they said."
     assert tokenizer.decode(tokenizer.encode(text)) == text
     assert tokenizer.encode_template("<|user|>") == wanted.encode_template("<|user|>")
+
+
+@pytest.mark.skipif(not hasattr(transformers, "GgufConfig"), reason="before that transformers always unpacked")
+def test_weights_are_asked_for_as_plain_numbers(one_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def refuse(*_: object, **options: Any) -> None:
+        asked.append(options)
+        raise RuntimeError("enough was seen")
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", refuse)
+    with pytest.raises(ModelError, match="enough was seen"):
+        load(find(str(one_file)))
+    assert asked[0]["quantization_config"].dequantize
 
 
 @pytest.mark.parametrize("n_bytes", [0, 100, 4000])

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UsageError
+from infinipot_cli.model.device import is_exhausted
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.footprint import footprint_of
 from infinipot_cli.model.load import check_room, load, memory_guard, tokenizer_json
@@ -149,11 +151,62 @@ def test_a_tokenizer_is_converted_or_named_as_missing(tiny_model: Path, model_co
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
 )
 def test_exhausted_memory_is_one_error(error: Exception) -> None:
     with pytest.raises(DeviceError, match="not enough memory to read"), memory_guard("read"):
         raise error
+
+
+def test_words_of_ours_are_never_taken_for_exhausted_memory() -> None:
+    assert not is_exhausted(ModelError("out of memory.gguf is no model"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ImportError("flash_attn_2_cuda.so: undefined symbol: _ZN3c105"), ValueError("no such kernel"), OSError("offline")],
+)
+def test_flash_attention_that_cannot_be_used_is_left_out_unless_it_was_named(
+    error: Exception, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a flash-attn that was built for another torch, or a model that wants a kernel of the hub."""
+    original, tried = AutoModelForCausalLM.from_pretrained, list[str]()
+
+    def without_flash(*words: object, **options: object) -> object:
+        tried.append(str(options["attn_implementation"]))
+        if tried[-1] == "flash_attention_2":
+            raise error
+        return original(*words, **options)
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", without_flash)
+    monkeypatch.setattr("infinipot_cli.model.device._why_no_flash", lambda *_: "")
+    assert load(describe("tiny", tiny_model)).attention == "sdpa"
+    assert tried == ["flash_attention_2", "sdpa"]
+    tried.clear()
+    assert load(describe("tiny", tiny_model), with_masks=True).attention == "sdpa"
+    assert tried == ["sdpa"]
+    with pytest.raises(InfinipotError) as caught:
+        load(describe("tiny", tiny_model), Loading(attention=Attention.FLASH))
+    assert str(error) in caught.value.message
+    if isinstance(error, ImportError):
+        assert (caught.value.code, caught.value.hint) == ("no_flash_attention", "--attn sdpa")
+
+
+def test_a_spread_model_has_the_memory_of_all_its_devices(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load(describe("tiny", tiny_model))
+    half = footprint_of(loaded.model.config.to_dict(), loaded.model.dtype.itemsize).bytes_of(10_000, 5_000) / 2
+    monkeypatch.setattr("infinipot_cli.model.load.free_bytes", lambda _: half)
+    with pytest.raises(DeviceError, match="are free"):
+        check_room(loaded, 10_000, 5_000)
+    loaded.model.hf_device_map = {"model": "cuda:0", "lm_head": "cuda:1"}
+    check_room(loaded, 10_000, 5_000)
 
 
 def test_a_pot_that_free_memory_does_not_hold_is_refused_with_the_one_that_fits(
