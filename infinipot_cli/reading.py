@@ -88,10 +88,11 @@ class Reading(Answers):
         from infinipot_cli.engine import Distilled
         from infinipot_cli.model.load import check_room, memory_guard
 
-        check_room(loaded, self.plan.capacity, self.plan.budget)
+        if self._pot is None:  # else it has its room already
+            check_room(loaded, self.plan.capacity, self.plan.budget)
         plan, start, is_first = self.plan, time.perf_counter(), self._pot is None
         with memory_guard(f"read with a pot of {plan.capacity} places"):
-            reader = self._resumed(loaded) if self._state is not None else self._new_reader(loaded)
+            reader = self._new_reader(loaded) if is_first and self._state is None else self._resumed(loaded)
             self._pot = reader.pot
             if self.evictions is not None:
                 self.evictions.begin(self.trail, self.pot.origins, self.pot.n_cycles)
@@ -137,12 +138,16 @@ class Reading(Answers):
         )
 
     def _resumed(self, loaded: "LoadedModel") -> "Reader":
-        """A reader on the stored pot; what is asked now judges its entries from here on, if there is room for it."""
+        """A reader on the stored pot, or on the one that is there.
+
+        What is asked now judges its entries from here on, if there is room for it.
+        """
         from infinipot_cli.engine import Reader, restore
 
-        assert self._state is not None
-        pot = restore(loaded.model, self._state)
-        self._state = None  # its tensors have been copied
+        if self._state is not None:
+            self._pot = restore(loaded.model, self._state)
+            self._state = None  # its tensors have been copied
+        pot = self.pot
         self.trail.skip(max(0, pot.n_seen - self.trail.n_seen))  # what was said in a conversation is of no document
         if pot.n_held + len(self.plan.prompt.catalyst_ids) <= pot.capacity:
             pot.catalyst_ids = self.plan.prompt.catalyst_ids
@@ -150,14 +155,11 @@ class Reading(Answers):
 
     def read_more(self, inputs: list[Input]) -> Iterator[Progress]:
         """Read further documents, or parts of them once more, behind all that the pot holds now."""
-        from infinipot_cli.engine import capture
-
         for entry in self.inputs:
             entry.was_read = True
         self.inputs += inputs
         self.announces = True
         self._forget_copies(self.pot)
-        self._state = capture(self.pot)
         yield from self.read()
 
     def count(self) -> None:

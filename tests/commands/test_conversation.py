@@ -182,6 +182,20 @@ def test_pages_with_a_range_are_read_again_in_full(story: Path, tiny_model: Path
     assert "error" not in result.stderr
 
 
+def test_reading_on_needs_no_room_for_a_second_pot(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(str(tiny_model), PotRequest(capacity=400, budget=200, max_tokens=20))
+    with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
+        for _ in reading.read():
+            pass
+        pot, n_seen = reading.pot, reading.pot.n_seen
+        monkeypatch.setattr("infinipot_cli.model.load.free_bytes", lambda _: 0)
+        for _ in Conversation(session, reading, keeps_history=True).read_more(session.open([str(story)]), 100):
+            pass
+        assert reading.pot is pot and pot.n_seen > n_seen + story.stat().st_size
+
+
 def test_what_is_read_again_is_cited_where_it_stands(story: Path, tiny_model: Path) -> None:
     session = Session(str(tiny_model), PotRequest(capacity=400, budget=200, max_tokens=20))
     with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
