@@ -4,6 +4,7 @@ import atexit
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -33,6 +34,14 @@ atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide GPUs from all tests but those that want one, before any of them imports torch; workers inherit it."""
+    wanted = config.option.markexpr
+    if wanted and not re.search(r"(?<!not )\bgpu\b", wanted):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 
 BOOK = Path(__file__).parent / "data" / "treasure-island.txt"
 CHAT_TEMPLATE = (
