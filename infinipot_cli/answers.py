@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from infinipot_cli.explain.citations import Passage
     from infinipot_cli.explain.evictions import Evictions
     from infinipot_cli.explain.held import Held
-    from infinipot_cli.explain.overlooked import Overlooked
     from infinipot_cli.model.load import LoadedModel
 
 # Distillations that a report lists; an endless pipe has no end of them.
@@ -89,7 +88,7 @@ class Answers:
         self.is_reasoning = False
         self.trail = Trail(len(plan.prompt.prefix_ids))
         self.attended: Attended | None = None
-        self.overlooked: Overlooked | None = None
+        self.overlooked: Passage | None = None
         self.unheard: tuple[str, ...] = ()
         self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
         self.n_reread = 0
@@ -331,7 +330,7 @@ class Answers:
         for words, lookout in zip(sought(self.task), self._lookouts, strict=True):
             lookout.recalled = found.get(words)
 
-    def _lost(self, lookout: Lookout, pot: "Pot") -> "Overlooked | None":
+    def _lost(self, lookout: Lookout, pot: "Pot") -> "Passage | None":
         """The passage that should have answered, if the pot that was asked has lost it."""
         from infinipot_cli.explain.held import origins_held
         from infinipot_cli.explain.overlooked import overlooked

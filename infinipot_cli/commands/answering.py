@@ -29,7 +29,7 @@ from infinipot_cli.display.sources import (
 from infinipot_cli.display.summary import counted
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage, is_refusal
-from infinipot_cli.explain.overlooked import Overlooked
+from infinipot_cli.explain.overlooked import is_among
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 
@@ -75,7 +75,7 @@ class Answering:
             report_on(reading, question, text).to_record() if self._form.shows and self._form.is_json else None,
         )
         lost = reading.overlooked
-        if lost is not None and not lost.is_among(reading.cited()):
+        if lost is not None and not is_among(lost, reading.cited()):
             answered = replace(answered, overlooked=lost)
         if not is_refusal(text):
             answered = replace(answered, unheard=reading.unheard)
@@ -168,11 +168,11 @@ class Answering:
             for line in "\n".join(lines).split("\n"):
                 say(self._console, line)
 
-    def _say_lost(self, reading: Reading, lost: Overlooked, question: str) -> None:
+    def _say_lost(self, reading: Reading, lost: Passage, question: str) -> None:
         """Say that the best passage is gone, and how to read it again."""
         show_warning(self._console, lost_line(lost))
         model = self._session.model_name if self._form.model_was_chosen else None
-        words = reading_again(self._session, reading.inputs, question, lost.as_passage(), model)
+        words = reading_again(self._session, reading.inputs, question, lost, model)
         if words:
             say(self._console, f"to read it in full: {shlex.join(words)}", style="dim")
 
@@ -180,7 +180,7 @@ class Answering:
         """Ask the cited places alone, and what was overlooked, and say whether the answer is the same."""
         cited = reading.cited()
         if answered.overlooked is not None:
-            cited = [answered.overlooked.as_passage(), *cited]
+            cited = [answered.overlooked, *cited]
         look = look_again(self._session, reading, answered.question, cited)
         tell_of(look, self._console)
         return replace(answered, verified=look)

@@ -8,7 +8,7 @@ from infinipot_cli.display.digest import digest_lines, digest_record
 from infinipot_cli.endings import Terminated, stopping
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.overlooked import Overlooked
+from infinipot_cli.explain.overlooked import record_of
 from infinipot_cli.policies import label
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
@@ -45,7 +45,7 @@ class Answered:
     sources: tuple[Passage, ...] | None = None
     explained: dict[str, object] | None = None
     verified: SecondLook | None = None
-    overlooked: Overlooked | None = None
+    overlooked: Passage | None = None
     unheard: tuple[str, ...] = ()
 
 
@@ -141,7 +141,7 @@ def _sources(answered: Answered) -> dict[str, object]:
     if answered.verified is not None:
         said["verified"] = answered.verified.to_record()
     if answered.overlooked is not None:
-        said["overlooked"] = answered.overlooked.to_record()
+        said["overlooked"] = record_of(answered.overlooked)
     if answered.unheard:
         said["unheard"] = list(answered.unheard)
     return said

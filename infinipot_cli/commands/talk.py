@@ -23,6 +23,7 @@ from infinipot_cli.display.sources import lost_line, show_sources, source_lines,
 from infinipot_cli.display.summary import grouped, percent
 from infinipot_cli.errors import InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.explain.citations import is_refusal
+from infinipot_cli.explain.overlooked import is_among
 from infinipot_cli.plan import Task
 from infinipot_cli.pots.shelf import check_new_name, check_target
 from infinipot_cli.reading import Reading
@@ -144,12 +145,12 @@ class Talk:
     def _say_lost(self) -> None:
         """Say that the passage which matches the question best is gone, and what to type to read it again."""
         lost = self._reading.overlooked
-        if lost is None or lost.is_among(self._reading.cited()):
+        if lost is None or is_among(lost, self._reading.cited()):
             return
         show_warning(self._console, lost_line(lost))
         if original(self._reading.inputs, lost.path)[0]:
             file = f" {lost.path}" if len(self._reading.inputs) > 1 else ""
-            line = safe_line(f"/pages {''.join(places([lost.as_passage()]))}{file}")
+            line = safe_line(f"/pages {''.join(places([lost]))}{file}")
             say(self._console, f"to read it in full: {line}", style="dim")
 
     def _pages(self) -> None:

@@ -13,7 +13,6 @@ from infinipot_cli.display.console import say
 from infinipot_cli.display.fold import folded
 from infinipot_cli.display.safe import safe_line
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.overlooked import Overlooked
 
 _HEAD = "Sources  "
 
@@ -29,10 +28,10 @@ def where(passage: Passage) -> str:
     return f"p. {passage.page}"
 
 
-def lost_line(lost: Overlooked) -> str:
+def lost_line(lost: Passage) -> str:
     """That the best passage is gone."""
     return (
-        f"{lost.path} {where(lost.as_passage())} matches the question best, and {100 * lost.kept:.0f} % of it was kept:"
+        f"{lost.path} {where(lost)} matches the question best, and {100 * lost.kept:.0f} % of it was kept:"
         f" “{lost.quote}”"
     )
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from watched import watched
 
 from infinipot_cli.explain.lookout import MOST_ALIKE, MOST_GROUPS, Lookout, Match, _within
-from infinipot_cli.explain.overlooked import overlooked
+from infinipot_cli.explain.overlooked import is_among, overlooked
 from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
 
 PREFIX = 3
@@ -222,9 +222,9 @@ def test_only_what_is_mostly_lost_is_named() -> None:
     lost = overlooked([match], trail.documents, pot, threshold=0.26)
     assert lost is not None
     assert (lost.kept, lost.path, lost.page, lost.line) == (0.25, "book.txt", None, 2)
-    assert lost.is_among([lost.as_passage()])
+    assert is_among(lost, [lost])
     elsewhere = Match(0, (0, match.char[0]), (3, first), 1, "", 1)
     beside = overlooked([elsewhere], trail.documents, torch.zeros(1, 1, 1))
-    assert beside is not None and not lost.is_among([beside.as_passage()])
+    assert beside is not None and not is_among(lost, [beside])
     held_elsewhere = torch.arange(3, first).expand(1, 1, -1)
     assert overlooked([match, elsewhere], trail.documents, held_elsewhere) is None, "one of the best is there"
