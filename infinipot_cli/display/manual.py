@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 from rich.console import Console
 from rich.markdown import Markdown
 
+from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.listing import put
 from infinipot_cli.display.pager import paged
 from infinipot_cli.errors import UsageError
@@ -28,6 +29,7 @@ def show_manual(*, pager: bool = True, plain: bool = False) -> None:
     Raises:
         UsageError: this copy of the program was never installed.
     """
+    use_utf8()
     text = manual()
     if plain or sys.stdout is None or not sys.stdout.isatty():
         put(text.rstrip("\n"))

@@ -69,6 +69,7 @@ def test_a_copy_that_was_never_installed_says_so(monkeypatch: pytest.MonkeyPatch
 
 def test_the_manual_on_a_terminal_is_laid_out(tmp_path: Path) -> None:
     environment = {**os.environ, "INFINIPOT_HOME": str(tmp_path), "PAGER": "cat", "NO_COLOR": "1"}
+    environment["PYTHONIOENCODING"] = "ascii"  # what it has not is shown as an escape
     with Terminal([sys.executable, "-m", "infinipot_cli", "help", "manual"], environment, rows=2000) as terminal:
         assert terminal.end() == 0
     shown = terminal.shown
