@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
+from infinipot_cli.model.heap import give_back_large_blocks
+
 SLICE_BYTES = 32 * 2**20
 
 
@@ -48,6 +50,7 @@ def _body_replaced(model: PreTrainedModel, states: Tensor) -> Iterator[None]:
 
 def head(model: PreTrainedModel, states: Tensor) -> Tensor:
     """Logits, fp32, shape (n, V), of final hidden states (n, width), where those are."""
+    give_back_large_blocks()
     with _body_replaced(model, states[None]):
         logits: Tensor = model(
             input_ids=torch.zeros((1, states.shape[0]), dtype=torch.long, device=states.device), use_cache=False
@@ -67,7 +70,7 @@ def negative_log_likelihood(model: PreTrainedModel, states: Tensor, targets: Ten
     for at in range(0, states.shape[0], size):
         logits = head(model, states[at : at + size])
         wanted = logits.gather(1, targets[at : at + size, None])[:, 0]
-        # in place, and gone before the next: what is freed of this size is not always given back to the system
+        # in place, and gone before the next, so that there is only one
         highest = logits.amax(dim=-1, keepdim=True)
         parts.append(logits.sub_(highest).exp_().sum(dim=-1).log() + highest[:, 0] - wanted)
         del logits
