@@ -12,8 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from infinipot_cli import __version__
-from infinipot_cli.commands import late, options
+from infinipot_cli.commands import late
 from infinipot_cli.commands.late import AS_TYPED, Entry, LateCommand
+from infinipot_cli.commands.options import common
 from infinipot_cli.config import load_config
 from infinipot_cli.endings import Terminated, held_back, stopping
 from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, StandardOutputError, UsageError
@@ -108,10 +109,10 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     from infinipot_cli.display.problem import show_problem
 
     known = _known(error, f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip())
-    model, origin = ctx.meta.get(options.MODEL_ORIGIN, ("", ""))
+    model, origin = ctx.meta.get(common.MODEL_ORIGIN, ("", ""))
     if isinstance(known, ModelError) and model and model in known.message:  # nobody typed it, so say where it stands
         known.hint = f"{known.hint}; {origin}".removeprefix("; ")
-    if ctx.meta.get(options.DEBUG):
+    if ctx.meta.get(common.DEBUG):
         traceback.print_exception(error)
     if known.message:  # a command without any words has shown its help
         show_problem(error_console(_wanted_color(ctx)), known.message, known.hint)
@@ -135,7 +136,7 @@ def _put_record(known: InfinipotError, code: int, wanted: object) -> None:
     record = problem_record(known.message, hint=known.hint, code=known.code, exit_code=code)
     use_utf8()
     try:
-        sys.stdout.write(safe_json(record, one_line=wanted == options.LINES) + "\n")
+        sys.stdout.write(safe_json(record, one_line=wanted == common.LINES) + "\n")
         sys.stdout.flush()
     except OSError:  # nobody reads it, or there is no room: the exit code tells all the same
         from infinipot_cli.display.answer import discard_output
@@ -145,21 +146,21 @@ def _put_record(known: InfinipotError, code: int, wanted: object) -> None:
 
 def _wanted_json(ctx: typer.Context) -> object:
     """How JSON was asked for, if it was; what failed before words were parsed searches them as they were typed."""
-    if options.JSON in ctx.meta:
-        return ctx.meta[options.JSON]
+    if common.JSON in ctx.meta:
+        return ctx.meta[common.JSON]
     return typed_json(_typed_flags(ctx))
 
 
 def typed_json(words: Sequence[str]) -> object:
     """How JSON is asked for by the words of a command line, not by an environment variable."""
     flags = _flags(words)
-    return options.LINES if "--jsonl" in flags else "--json" in flags
+    return common.LINES if "--jsonl" in flags else "--json" in flags
 
 
 def _wanted_color(ctx: typer.Context) -> Color:
     """When colour was asked for, likewise."""
-    if options.COLOR in ctx.meta:
-        return Color(ctx.meta[options.COLOR])
+    if common.COLOR in ctx.meta:
+        return Color(ctx.meta[common.COLOR])
     flags = [part for word in _typed_flags(ctx) for part in word.replace("--color=", "--color\0").split("\0")]
     wanted = [Color(value) for flag, value in pairwise(flags) if flag == "--color" and value in [*Color]]
     return wanted[-1] if wanted else Color.AUTO
@@ -262,9 +263,9 @@ def infinipot(
         if {"-h", "--help"}.isdisjoint(_typed_flags(ctx)):
             raise
         return  # who asks for help gets it
-    ctx.meta[options.ALIASES] = found.aliases
-    ctx.meta[options.TEMPLATES] = found.templates
-    ctx.meta[options.LOADERS] = tuple(found.loaders.items())
+    ctx.meta[common.ALIASES] = found.aliases
+    ctx.meta[common.TEMPLATES] = found.templates
+    ctx.meta[common.LOADERS] = tuple(found.loaders.items())
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {

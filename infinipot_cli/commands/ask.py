@@ -6,21 +6,28 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import citing_options, complete, options
-from infinipot_cli.commands.caching import CacheOptions
-from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
-from infinipot_cli.commands.going_on import ResumeOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
-from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
-from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
-from infinipot_cli.commands.read_already import check_still_holds
-from infinipot_cli.commands.run_options import RunOptions
-from infinipot_cli.commands.slips import check_no_question
-from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
-from infinipot_cli.commands.words import STDIN, check_interactive, input_is_piped, sources_and_questions, sources_only
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import citing, common
+from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
+from infinipot_cli.commands.options.pins import PinOptions
+from infinipot_cli.commands.options.pots import ContinueOptions, PotOptions, model_and_loading
+from infinipot_cli.commands.options.prompts import PromptOptions, SamplingOptions
+from infinipot_cli.commands.options.read_already import check_still_holds
+from infinipot_cli.commands.options.run import RunOptions
+from infinipot_cli.commands.options.slips import check_no_question
+from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.options.words import (
+    STDIN,
+    check_interactive,
+    input_is_piped,
+    sources_and_questions,
+    sources_only,
+)
+from infinipot_cli.commands.runs.caching import CacheOptions
+from infinipot_cli.commands.runs.consent import ConsentOptions
+from infinipot_cli.commands.runs.going_on import ResumeOptions
 from infinipot_cli.errors import UsageError
 
 # Stands for the questions to come in the plan of a reading that none has been asked of yet.
@@ -80,22 +87,22 @@ def ask(
     *,
     documents: SourceOptions,
     pins: PinOptions,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     judging: CatalystOptions,
-    max_tokens: options.MaxTokens = None,
-    output: options.Output = None,
-    json: options.Json = False,
-    jsonl: options.Jsonl = False,
-    quiet: options.Quiet = False,
+    max_tokens: common.MaxTokens = None,
+    output: common.Output = None,
+    json: common.Json = False,
+    jsonl: common.Jsonl = False,
+    quiet: common.Quiet = False,
     run: RunOptions,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
-    cite: citing_options.Cite = True,
-    explain: citing_options.Explain = False,
-    html: citing_options.Html = None,
-    page: citing_options.PageText = None,
-    verify: citing_options.Verify = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
+    cite: citing.Cite = True,
+    explain: citing.Explain = False,
+    html: citing.Html = None,
+    page: citing.PageText = None,
+    verify: citing.Verify = False,
     prompt: PromptOptions,
     sampling: SamplingOptions,
     stored: PotOptions,
@@ -122,7 +129,7 @@ def ask(
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
     words = going_on.words(documents.words(words))
-    wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
+    wording = prompt.wording(ctx.meta.get(common.TEMPLATES, {}))
     asked: list[str] = []
     stopped = resuming.stopped(ctx, has_sources=len(words) > 1)
     if interactive:
@@ -140,7 +147,7 @@ def ask(
         sources, asked = sources_and_questions(
             words, question or [], questions, piped=input_is_piped(), interactive=interactive
         )
-    was_chosen, was_named = (bool(ctx.meta[key]) for key in (options.MODEL_WAS_CHOSEN, options.MODEL_WAS_NAMED))
+    was_chosen, was_named = (bool(ctx.meta[key]) for key in (common.MODEL_WAS_CHOSEN, common.MODEL_WAS_NAMED))
     model = loading.named(model)
     check_still_holds(ctx, sources, looks_again=verify or interactive, is_stored=bool(stored.save_pot))
     model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
@@ -148,8 +155,8 @@ def ask(
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=knows_question))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.carry_out import carry_out
-    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.runs.carry_out import carry_out
+    from infinipot_cli.commands.runs.form import Form
 
     form = Form(
         json,
@@ -175,7 +182,7 @@ def ask(
     )
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     if interactive:
-        from infinipot_cli.commands.talk import talk_about
+        from infinipot_cli.commands.runs.talk import talk_about
 
         first = wording.ask(asked or [ANY_QUESTION])
         task = judging.judge(first, request) if asked else replace(first, catalyst="catalyst-general")

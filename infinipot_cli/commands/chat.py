@@ -5,17 +5,18 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import complete, options
-from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import DistillingOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
-from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import ContinueOptions, model_and_loading
-from infinipot_cli.commands.prompt_options import SamplingOptions, System
-from infinipot_cli.commands.read_already import check_still_holds
-from infinipot_cli.commands.run_options import RunOptions
-from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
+from infinipot_cli.commands.options.pins import PinOptions
+from infinipot_cli.commands.options.pots import ContinueOptions, model_and_loading
+from infinipot_cli.commands.options.prompts import SamplingOptions, System
+from infinipot_cli.commands.options.read_already import check_still_holds
+from infinipot_cli.commands.options.run import RunOptions
+from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.errors import UsageError
 
 
@@ -44,16 +45,16 @@ def chat(
     going_on: ContinueOptions,
     pins: PinOptions,
     loading: LoadingOptions,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     sampling: SamplingOptions,
-    max_tokens: options.MaxTokens = None,
+    max_tokens: common.MaxTokens = None,
     system: System = None,
     consent: ConsentOptions,
-    no_log: options.NoLog = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    no_log: common.NoLog = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Ask one question after the other about documents or a stored pot.
 
@@ -68,7 +69,7 @@ def chat(
         raise UsageError(
             "standard input is for the questions: name a document or a stored pot", hint="infinipot chat book.pdf"
         )
-    was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
+    was_named = bool(ctx.meta[common.MODEL_WAS_NAMED])
     model = loading.named(model)
     check_still_holds(ctx, sources, looks_again=True)
     model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
@@ -77,9 +78,9 @@ def chat(
     from dataclasses import replace
 
     from infinipot_cli import session
-    from infinipot_cli.commands.form import Form
-    from infinipot_cli.commands.reply import Reply
-    from infinipot_cli.commands.talk import Talk, typed
+    from infinipot_cli.commands.runs.form import Form
+    from infinipot_cli.commands.runs.reply import Reply
+    from infinipot_cli.commands.runs.talk import Talk, typed
 
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")

@@ -5,7 +5,7 @@ import os
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
+from infinipot_cli.commands.options import common
 from infinipot_cli.config import KEYS, load_config
 from infinipot_cli.places import config_file
 
@@ -13,7 +13,7 @@ app = typer.Typer(no_args_is_help=True, help="Show the settings and where they c
 
 
 @app.command()
-def path(debug: options.Debug = False) -> None:
+def path(debug: common.Debug = False) -> None:
     """Print where your settings are, or would be.
 
     $EDITOR "$(infinipot config path)"
@@ -25,8 +25,8 @@ def path(debug: options.Debug = False) -> None:
 
 @app.command()
 def show(
-    json: options.Json = False, no_pager: options.NoPager = False, plain: options.Plain = False,
-    debug: options.Debug = False,
+    json: common.Json = False, no_pager: common.NoPager = False, plain: common.Plain = False,
+    debug: common.Debug = False,
 ) -> None:  # fmt: skip
     """Print every setting, its value and its origin.
 

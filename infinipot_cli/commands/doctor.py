@@ -4,7 +4,7 @@ import platform
 import sys
 
 from infinipot_cli import __version__, settings
-from infinipot_cli.commands import options
+from infinipot_cli.commands.options import common
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.places import cache_folder, config_file, data_folder, is_writable, state_folder
@@ -18,8 +18,8 @@ OPTIONAL = {
 
 
 def doctor(
-    json: options.Json = False, no_pager: options.NoPager = False, plain: options.Plain = False,
-    debug: options.Debug = False,
+    json: common.Json = False, no_pager: common.NoPager = False, plain: common.Plain = False,
+    debug: common.Debug = False,
 ) -> None:  # fmt: skip
     """Check what infinipot needs: libraries, accelerator, models, settings, terminal.
 

@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from infinipot_cli.commands.consent import can_ask
+from infinipot_cli.commands.runs.consent import can_ask
 from infinipot_cli.errors import UsageError
 
 _USUAL = "vi"

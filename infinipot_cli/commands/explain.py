@@ -6,15 +6,16 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import citing_options, complete, options
-from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
-from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import model_and_loading
-from infinipot_cli.commands.read_already import check_still_holds
-from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
-from infinipot_cli.commands.words import input_is_piped, sources_and_questions
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import citing, common
+from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
+from infinipot_cli.commands.options.pins import PinOptions
+from infinipot_cli.commands.options.pots import model_and_loading
+from infinipot_cli.commands.options.read_already import check_still_holds
+from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.options.words import input_is_piped, sources_and_questions
 from infinipot_cli.errors import UsageError
 
 _PANEL = "Report"
@@ -46,19 +47,19 @@ def explain(
         bool, typer.Option("--pager/--no-pager", help="Page what a terminal shows.", rich_help_panel=_PANEL)
     ] = True,
     *,
-    verify: citing_options.Verify = False,
+    verify: citing.Verify = False,
     documents: SourceOptions,
     pins: PinOptions,
     loading: LoadingOptions,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     judging: CatalystOptions,
-    max_tokens: options.MaxTokens = None,
-    json: options.Json = False,
-    plain: options.Plain = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    max_tokens: common.MaxTokens = None,
+    json: common.Json = False,
+    plain: common.Plain = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Answer a question and show where the answer came from.
 
@@ -81,15 +82,15 @@ def explain(
         sources, asked = sources_and_questions(words, [], None, piped=input_is_piped(), command="explain")
     if verify and not asked:
         raise UsageError("--verify asks again, and nothing was asked", hint="give the question last")
-    was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
+    was_named = bool(ctx.meta[common.MODEL_WAS_NAMED])
     model = loading.named(model)
     check_still_holds(ctx, sources, looks_again=verify)
     model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=True))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.explaining import explained, say_failures, show
-    from infinipot_cli.commands.remarks import allow_no_warnings
+    from infinipot_cli.commands.runs.explaining import explained, say_failures, show
+    from infinipot_cli.commands.runs.remarks import allow_no_warnings
     from infinipot_cli.display.output_file import check_named, check_output
 
     if html is not None:

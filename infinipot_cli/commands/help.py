@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli.commands import complete, options
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
 
 MANUAL = "manual"
 
@@ -20,9 +21,9 @@ def help(  # noqa: A001  # as it is typed
             autocompletion=complete.commands,
         ),
     ] = None,
-    no_pager: options.NoPager = False,
-    plain: options.Plain = False,
-    debug: options.Debug = False,
+    no_pager: common.NoPager = False,
+    plain: common.Plain = False,
+    debug: common.Debug = False,
 ) -> None:
     """Show the help of a command, or the whole manual.
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli.commands import options
-from infinipot_cli.commands.consent import No, Yes
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.runs.consent import No, Yes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,11 +26,11 @@ def list_entries(
         str | None, typer.Argument(metavar="[TEXT]", help="Only entries that hold this.", show_default=False)
     ] = None,
     most: Annotated[int, typer.Option("-n", "--number", metavar="N", min=1, help="How many.")] = _SHOWN,
-    json: options.Json = False,
+    json: common.Json = False,
     names: Annotated[bool, typer.Option("-q", "--quiet", help="Only the numbers, one a line.")] = False,
-    no_pager: options.NoPager = False,
-    plain: options.Plain = False,
-    debug: options.Debug = False,
+    no_pager: common.NoPager = False,
+    plain: common.Plain = False,
+    debug: common.Debug = False,
 ) -> None:
     """The latest questions and answers.
 
@@ -60,8 +60,8 @@ def show(
     number: Annotated[
         int | None, typer.Argument(metavar="[ID]", help="As history list numbers them; the latest without one.")
     ] = None,
-    json: options.Json = False,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    debug: common.Debug = False,
 ) -> None:
     """One question with its answer.
 
@@ -91,7 +91,7 @@ def show(
 
 
 @app.command()
-def on(debug: options.Debug = False) -> None:
+def on(debug: common.Debug = False) -> None:
     """Record what is asked and answered at a terminal.
 
     infinipot history on
@@ -100,7 +100,7 @@ def on(debug: options.Debug = False) -> None:
 
 
 @app.command()
-def off(debug: options.Debug = False) -> None:
+def off(debug: common.Debug = False) -> None:
     """Record nothing from now on; what was recorded stays until history clear.
 
     infinipot history off
@@ -109,7 +109,7 @@ def off(debug: options.Debug = False) -> None:
 
 
 @app.command()
-def status(json: options.Json = False, debug: options.Debug = False) -> None:
+def status(json: common.Json = False, debug: common.Debug = False) -> None:
     """Whether answers are recorded, how many are, and where.
 
     infinipot history status
@@ -128,7 +128,7 @@ def status(json: options.Json = False, debug: options.Debug = False) -> None:
 
 
 @app.command()
-def path(debug: options.Debug = False) -> None:
+def path(debug: common.Debug = False) -> None:
     """Print where the history is, or would be.
 
     sqlite3 "$(infinipot history path)" .schema
@@ -140,13 +140,13 @@ def path(debug: options.Debug = False) -> None:
 
 
 @app.command()
-def clear(yes: Yes = False, no_input: No = False, debug: options.Debug = False) -> None:
+def clear(yes: Yes = False, no_input: No = False, debug: common.Debug = False) -> None:
     """Forget all that was recorded.
 
     infinipot history clear
     """
     from infinipot_cli import history
-    from infinipot_cli.commands.consent import confirm
+    from infinipot_cli.commands.runs.consent import confirm
     from infinipot_cli.display.console import error_console, say
 
     confirm(f"Delete {history.history_file()}?", yes=yes, no_input=no_input)

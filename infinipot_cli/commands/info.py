@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
-from infinipot_cli.commands.distilling_options import SizeOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
-from infinipot_cli.commands.read_already import check_still_holds
-from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
-from infinipot_cli.commands.words import input_is_piped, sources_only
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import SizeOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
+from infinipot_cli.commands.options.read_already import check_still_holds
+from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.options.words import input_is_piped, sources_only
 
 
 @with_groups
@@ -24,13 +24,13 @@ def info(
     *,
     documents: SourceOptions,
     loading: LoadingOptions,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     sizes: SizeOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    plain: options.Plain = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    plain: common.Plain = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Count what documents hold, without reading them into a pot.
 
@@ -42,7 +42,7 @@ def info(
     check_still_holds(ctx, chosen)
     request = sizes.request()
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
-    from infinipot_cli.commands.counting import show_count
+    from infinipot_cli.commands.runs.counting import show_count
     from infinipot_cli.session import Session, ask
 
     # a question of usual length, so that the plan is that of a usual run

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import complete, options
-from infinipot_cli.commands.consent import No, Yes
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.runs.consent import No, Yes
 from infinipot_cli.config import load_config, with_value, without_value
 from infinipot_cli.errors import ModelError, OutputError, UnsupportedModelError, UsageError
 from infinipot_cli.places import OWN_NAME, config_file
@@ -22,11 +23,11 @@ app = typer.Typer(
 
 @app.command("list")
 def list_models(
-    json: options.Json = False,
-    names: options.NamesOnly = False,
-    no_pager: options.NoPager = False,
-    plain: options.Plain = False,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    names: common.NamesOnly = False,
+    no_pager: common.NoPager = False,
+    plain: common.Plain = False,
+    debug: common.Debug = False,
 ) -> None:
     """Models on this machine: the embedded one, the Hugging Face cache, your aliases.
 
@@ -61,14 +62,14 @@ def pull(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As on the hub, such as Qwen/Qwen3-0.6B.")],
     yes: Yes = False,
     no_input: No = False,
-    quiet: options.Quiet = False,
-    debug: options.Debug = False,
+    quiet: common.Quiet = False,
+    debug: common.Debug = False,
 ) -> None:
     """Fetch a model from the Hugging Face hub into its cache, after saying how large it is.
 
     infinipot models pull Qwen/Qwen3-0.6B
     """
-    from infinipot_cli.commands.consent import agrees, can_ask
+    from infinipot_cli.commands.runs.consent import agrees, can_ask
     from infinipot_cli.display.console import error_console, say
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.safe import safe_line
@@ -102,14 +103,14 @@ def rm(
     ],
     yes: Yes = False,
     no_input: No = False,
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Delete models from the Hugging Face cache, after saying how large they are; of an alias, only the short name.
 
     infinipot models rm Qwen/Qwen3-0.6B
     """
     settings.prepare_environment()
-    from infinipot_cli.commands.consent import confirm
+    from infinipot_cli.commands.runs.consent import confirm
     from infinipot_cli.display.console import error_console, say
     from infinipot_cli.display.problem import show_warning
     from infinipot_cli.display.safe import safe_line
@@ -139,7 +140,7 @@ def rm(
 @app.command()
 def path(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As -m takes it.", autocompletion=complete.models)],
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Print the folder of a model.
 
@@ -156,7 +157,7 @@ def path(
 def alias(
     name: Annotated[str, typer.Argument(metavar="ALIAS", help="The short name.")],
     target: Annotated[str, typer.Argument(metavar="NAME", help="A folder or a name in the Hugging Face cache.")],
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Give a model a short name.
 
@@ -178,7 +179,7 @@ def default(
         str | None,
         typer.Argument(metavar="[NAME]", help="The model to use from now on.", autocompletion=complete.models),
     ] = None,
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Choose the model that answers when there is no -m, or say which one that is.
 

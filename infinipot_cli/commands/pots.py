@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import complete, options
-from infinipot_cli.commands.words import STDIN
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.words import STDIN
 from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, label
 
@@ -28,11 +29,11 @@ Name = Annotated[
 
 @app.command("list")
 def list_pots(
-    json: options.Json = False,
-    names: options.NamesOnly = False,
-    no_pager: options.NoPager = False,
-    plain: options.Plain = False,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    names: common.NamesOnly = False,
+    no_pager: common.NoPager = False,
+    plain: common.Plain = False,
+    debug: common.Debug = False,
 ) -> None:
     """Stored pots with what they hold.
 
@@ -73,7 +74,7 @@ def _state(header: "Header | None") -> str:
 
 
 @app.command()
-def show(name: Name, json: options.Json = False, debug: options.Debug = False) -> None:
+def show(name: Name, json: common.Json = False, debug: common.Debug = False) -> None:
     """Everything a stored pot says about itself.
 
     infinipot pots show book
@@ -131,7 +132,7 @@ def _pages(source: "StoredSource") -> str:
 
 
 @app.command()
-def path(name: Name, debug: options.Debug = False) -> None:
+def path(name: Name, debug: common.Debug = False) -> None:
     """Print the file of a stored pot.
 
     infinipot pots path book
@@ -147,7 +148,7 @@ def rm(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="With or without the @.", autocompletion=complete.pots)
     ],
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Delete stored pots, and say what went.
 
@@ -187,7 +188,7 @@ def prune(
         bool,
         typer.Option("--cached", help="Of the readings that ask and summarize kept by themselves; alone, all of them."),
     ] = False,
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Delete pots that were not used for long, and say what went.
 
@@ -219,7 +220,7 @@ def export(
     target: Annotated[
         Path, typer.Argument(metavar="FILE", help="A new file, a folder, or - for standard output.")
     ],
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:  # fmt: skip
     """Copy a stored pot to a file, to carry it elsewhere.
 
@@ -246,7 +247,7 @@ def export(
 def import_pot(
     source: Annotated[Path, typer.Argument(metavar="FILE", help="As pots export wrote it; - is standard input.")],
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Its name here.")] = None,
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Take a pot from a file.
 

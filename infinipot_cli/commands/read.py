@@ -8,19 +8,20 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import complete, options
-from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
-from infinipot_cli.commands.going_on import ResumeOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
-from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import PotOptions, model_and_loading
-from infinipot_cli.commands.prompt_options import System
-from infinipot_cli.commands.read_already import check_still_holds
-from infinipot_cli.commands.run_options import RunOptions
-from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
-from infinipot_cli.commands.words import input_is_piped, sources_only
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
+from infinipot_cli.commands.options.pins import PinOptions
+from infinipot_cli.commands.options.pots import PotOptions, model_and_loading
+from infinipot_cli.commands.options.prompts import System
+from infinipot_cli.commands.options.read_already import check_still_holds
+from infinipot_cli.commands.options.run import RunOptions
+from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.options.words import input_is_piped, sources_only
+from infinipot_cli.commands.runs.consent import ConsentOptions
+from infinipot_cli.commands.runs.going_on import ResumeOptions
 from infinipot_cli.errors import UsageError
 
 USUAL_QUESTION = "What is the most important thing that is said here?"
@@ -64,14 +65,14 @@ def read(
     *,
     documents: SourceOptions,
     pins: PinOptions,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     judging: CatalystOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
     run: RunOptions,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
     system: System = None,
     stored: PotOptions,
     resuming: ResumeOptions,
@@ -99,7 +100,7 @@ def read(
     if name is None:
         raise UsageError("the pot needs a name", hint=_with_a_name(chosen), code="no_name")
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen
-    was_named = bool(ctx.meta[options.MODEL_WAS_NAMED])
+    was_named = bool(ctx.meta[common.MODEL_WAS_NAMED])
     model = loading.named(model)
     check_still_holds(ctx, words, is_stored=True)
     model, wanted = model_and_loading(words, model, was_chosen=was_named, loading=loading.loading())
@@ -107,8 +108,8 @@ def read(
     from dataclasses import replace
 
     from infinipot_cli import session
-    from infinipot_cli.commands.carry_out import carry_out
-    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.runs.carry_out import carry_out
+    from infinipot_cli.commands.runs.form import Form
 
     catalyst = "question" if question else "general"
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")

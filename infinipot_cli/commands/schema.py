@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from infinipot_cli.commands import options
+from infinipot_cli.commands.options import common
 
 SCHEMA_FILE = Path(__file__).parent.parent / "answer.schema.json"
 
 
-def schema(debug: options.Debug = False) -> None:
+def schema(debug: common.Debug = False) -> None:
     """Print the JSON Schema of what --json and --jsonl print; changes to it only add.
 
     infinipot schema > answer.schema.json

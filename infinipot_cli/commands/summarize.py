@@ -5,20 +5,21 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import citing_options, complete, options
-from infinipot_cli.commands.caching import CacheOptions
-from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
-from infinipot_cli.commands.going_on import ResumeOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
-from infinipot_cli.commands.pin_options import PinOptions
-from infinipot_cli.commands.pot_options import ContinueOptions, PotOptions, model_and_loading
-from infinipot_cli.commands.prompt_options import PromptOptions, SamplingOptions
-from infinipot_cli.commands.read_already import check_still_holds
-from infinipot_cli.commands.run_options import RunOptions
-from infinipot_cli.commands.source_options import SOURCE_HELP, SourceOptions
-from infinipot_cli.commands.words import input_is_piped, sources_only
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import citing, common
+from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
+from infinipot_cli.commands.options.pins import PinOptions
+from infinipot_cli.commands.options.pots import ContinueOptions, PotOptions, model_and_loading
+from infinipot_cli.commands.options.prompts import PromptOptions, SamplingOptions
+from infinipot_cli.commands.options.read_already import check_still_holds
+from infinipot_cli.commands.options.run import RunOptions
+from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.options.words import input_is_piped, sources_only
+from infinipot_cli.commands.runs.caching import CacheOptions
+from infinipot_cli.commands.runs.consent import ConsentOptions
+from infinipot_cli.commands.runs.going_on import ResumeOptions
 
 
 @with_groups
@@ -62,21 +63,21 @@ def summarize(
     *,
     documents: SourceOptions,
     pins: PinOptions,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     judging: CatalystOptions,
-    max_tokens: options.MaxTokens = None,
-    output: options.Output = None,
-    json: options.Json = False,
-    jsonl: options.Jsonl = False,
-    quiet: options.Quiet = False,
+    max_tokens: common.MaxTokens = None,
+    output: common.Output = None,
+    json: common.Json = False,
+    jsonl: common.Jsonl = False,
+    quiet: common.Quiet = False,
     run: RunOptions,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
-    cite: citing_options.Cite = True,
-    explain: citing_options.Explain = False,
-    html: citing_options.Html = None,
-    page: citing_options.PageText = None,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
+    cite: citing.Cite = True,
+    explain: citing.Explain = False,
+    html: citing.Html = None,
+    page: citing.PageText = None,
     prompt: PromptOptions,
     sampling: SamplingOptions,
     stored: PotOptions,
@@ -103,9 +104,9 @@ def summarize(
     sources = going_on.words(documents.words(sources))
     stopped = resuming.stopped(ctx, has_sources=bool(sources))
     chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped())
-    wording = prompt.wording(ctx.meta.get(options.TEMPLATES, {}))
+    wording = prompt.wording(ctx.meta.get(common.TEMPLATES, {}))
     request = distilling.request(max_tokens)
-    was_chosen, was_named = (bool(ctx.meta[key]) for key in (options.MODEL_WAS_CHOSEN, options.MODEL_WAS_NAMED))
+    was_chosen, was_named = (bool(ctx.meta[key]) for key in (common.MODEL_WAS_CHOSEN, common.MODEL_WAS_NAMED))
     model = loading.named(model)
     check_still_holds(ctx, chosen, is_stored=bool(stored.save_pot))
     model, wanted = model_and_loading(chosen, model, was_chosen=was_named, loading=loading.loading())
@@ -113,8 +114,8 @@ def summarize(
         pick = model == settings.DEFAULT_MODEL and prompt.template is None
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
-    from infinipot_cli.commands.carry_out import carry_out
-    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.runs.carry_out import carry_out
+    from infinipot_cli.commands.runs.form import Form
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,

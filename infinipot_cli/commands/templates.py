@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli.commands import complete, options
-from infinipot_cli.commands.consent import No
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.runs.consent import No
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.templates import CATALYSTS, DOCUMENT, load_template, own_file, template_names, template_text
@@ -19,11 +20,11 @@ app = typer.Typer(
 
 @app.command("list")
 def list_templates(
-    json: options.Json = False,
-    names: options.NamesOnly = False,
-    no_pager: options.NoPager = False,
-    plain: options.Plain = False,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    names: common.NamesOnly = False,
+    no_pager: common.NoPager = False,
+    plain: common.Plain = False,
+    debug: common.Debug = False,
 ) -> None:
     """Templates that come with infinipot, and your own.
 
@@ -54,7 +55,7 @@ def _asks(name: str) -> str:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A template.", autocompletion=complete.templates)],
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Print a template.
 
@@ -79,7 +80,7 @@ def edit(
         typer.Option("--from", metavar="NAME", help="What a new one begins as.", autocompletion=complete.templates),
     ] = "ask",
     no_input: No = False,
-    debug: options.Debug = False,
+    debug: common.Debug = False,
 ) -> None:
     """Write a prompt of your own in your editor; {document} marks where the document goes, {question} the question.
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
 from infinipot_cli.choice import Choice
-from infinipot_cli.commands.talk import typed
+from infinipot_cli.commands.runs.talk import typed
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.errors import StandardOutputError
 from infinipot_cli.model.chat import next_turn

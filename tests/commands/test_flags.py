@@ -147,10 +147,10 @@ def test_a_draw_narrowed_to_one_token_is_the_likeliest(story: Path, model: list[
 
 
 def test_offline_says_which_flag_it_was_and_asks_nobody(story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infinipot_cli.commands.consent._WAS_OFFLINE", "")
+    monkeypatch.setattr("infinipot_cli.commands.runs.consent._WAS_OFFLINE", "")
     result = run("ask", str(story), "Who?", "-m", "acme/none", "--offline", "--yes")
     assert (result.exit_code, "offline (--offline) and 'acme/none'" in result.stderr) == (4, True)
-    monkeypatch.setattr("infinipot_cli.commands.consent._WAS_OFFLINE", "1")
+    monkeypatch.setattr("infinipot_cli.commands.runs.consent._WAS_OFFLINE", "1")
     named = run("ask", str(story), "Who?", "-m", "acme/none", "--yes")
     assert (named.exit_code, "offline (HF_HUB_OFFLINE=1) and 'acme/none'" in named.stderr) == (4, True)
 

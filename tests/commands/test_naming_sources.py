@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.commands.consent import ConsentOptions, fetched
+from infinipot_cli.commands.runs.consent import ConsentOptions, fetched
 from infinipot_cli.errors import ModelError
 from infinipot_cli.model.catalog import find, with_revision
 
@@ -149,14 +149,14 @@ def test_yes_agrees_to_a_download_and_offline_forbids_it(monkeypatch: pytest.Mon
         asked.append(command[3:])
         return Done()
 
-    monkeypatch.setattr("infinipot_cli.commands.consent.subprocess.run", pull)
-    monkeypatch.setattr("infinipot_cli.commands.consent._WAS_OFFLINE", "0")
+    monkeypatch.setattr("infinipot_cli.commands.runs.consent.subprocess.run", pull)
+    monkeypatch.setattr("infinipot_cli.commands.runs.consent._WAS_OFFLINE", "0")
     missing = ModelError("not here", code="model_not_found")
     assert not fetched(missing, "acme/tiny", ConsentOptions())
     with pytest.raises(ModelError, match=r"offline \(--offline\) and 'acme/tiny'"):
         fetched(missing, "acme/tiny", ConsentOptions(yes=True, offline=True))
     assert fetched(missing, "acme/tiny@small", ConsentOptions(yes=True, no_input=True))
-    monkeypatch.setattr("infinipot_cli.commands.consent._WAS_OFFLINE", "1")
+    monkeypatch.setattr("infinipot_cli.commands.runs.consent._WAS_OFFLINE", "1")
     with pytest.raises(ModelError, match=r"offline \(HF_HUB_OFFLINE=1\)"):
         fetched(missing, "acme/tiny", ConsentOptions(yes=True))
     assert asked == [["models", "pull", "acme/tiny@small", "--yes"]]

@@ -41,7 +41,7 @@ def cached(tiny_model: Path) -> Iterator[Path]:
 @pytest.fixture
 def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ends of a conversation are terminals."""
-    monkeypatch.setattr("infinipot_cli.commands.consent.can_ask", lambda *, no_input=False: not no_input)
+    monkeypatch.setattr("infinipot_cli.commands.runs.consent.can_ask", lambda *, no_input=False: not no_input)
     monkeypatch.setattr("infinipot_cli.commands.editing.can_ask", lambda *, no_input=False: not no_input)
 
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.commands import log_alone
-from infinipot_cli.commands.form import Form
+from infinipot_cli.commands.runs import log_alone
+from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.documents.piece import TextPiece
 from infinipot_cli.logs import Digest
 from infinipot_cli.session import Session, summarize

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.commands import keeping
+from infinipot_cli.commands.runs import keeping
 from infinipot_cli.model.catalog import POCKET_FOLDER
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.reading import Reading

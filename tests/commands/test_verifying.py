@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.commands.verifying import reading_again
+from infinipot_cli.commands.runs.verifying import reading_again
 from infinipot_cli.documents import Wishes
 from infinipot_cli.errors import DocumentError
 from infinipot_cli.explain.citations import Passage
@@ -120,7 +120,7 @@ def test_a_second_look_that_fails_leaves_the_answer(
         raise DocumentError("it cannot be opened now")
 
     first = run("ask", str(path), "Which?", *SMALL, *model, "--json")
-    monkeypatch.setattr("infinipot_cli.commands.verifying.copy.copy", lambda session: _Broken(session, prepare))
+    monkeypatch.setattr("infinipot_cli.commands.runs.verifying.copy.copy", lambda session: _Broken(session, prepare))
     done = run("ask", str(path), "Which?", *SMALL, *model, "--verify", "--json", "--no-cache")
     told = json.loads(done.stdout)
     assert (done.exit_code, told["answer"]) == (0, json.loads(first.stdout)["answer"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infinipot_cli.commands.words import sources_and_question, sources_and_questions, sources_only
+from infinipot_cli.commands.options.words import sources_and_question, sources_and_questions, sources_only
 from infinipot_cli.errors import DocumentError, UsageError
 
 

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, Record, print_json
-from infinipot_cli.commands.distilling_options import SizeOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import SizeOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
 
 
 @with_groups
@@ -41,14 +41,14 @@ def ageing(
     ] = "paper,no-nuc,decay=0.8,rank,fresh=0.5",
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of facts.", rich_help_panel="Test")] = 0,
     record: Record = None,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     sizes: SizeOptions,
     loading: LoadingOptions,
-    max_tokens: options.MaxTokens = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    max_tokens: common.MaxTokens = None,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Put facts along a long text, read it once, and look what a pot without a question kept of each.
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, Record, Verbose, print_json
-from infinipot_cli.commands.distilling_options import DistillingOptions
-from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
 
 if TYPE_CHECKING:
     from infinipot_cli.bench.citation_record import CitationTrial
@@ -26,14 +26,14 @@ def citations(
     seed: Annotated[int, typer.Option("--seed", help="Of the books.", rich_help_panel="Test")] = 0,
     record: Record = None,
     *,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    max_tokens: options.MaxTokens = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    max_tokens: common.MaxTokens = None,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
     verbose: Verbose = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Make books with facts on known pages, ask for them, and look which pages are cited.
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Record, print_json
+from infinipot_cli.commands.options import common
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import POLICIES
 
@@ -72,10 +72,10 @@ def cost(
             rich_help_panel=TEST,
         ),
     ] = settings.Dtype.FLOAT32,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:  # fmt: skip
     """Time and memory of reading through a pot, with everything kept, and as other methods do (Tables 5, 6; Figure 7).
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import __version__, settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Paper, check_paper
+from infinipot_cli.commands.options import common
 from infinipot_cli.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ def run_all(
         typer.Option("--questions", metavar="DIR", help="Question sets of RULER's qa tasks.", rich_help_panel=TEST),
     ] = None,
     paper: Paper = "L3",
-    model: options.Model = settings.DEFAULT_MODEL,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    model: common.Model = settings.DEFAULT_MODEL,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Run every benchmark, one record each, then write the report; a stopped run goes on where it was.
 

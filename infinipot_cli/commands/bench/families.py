@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import print_json
+from infinipot_cli.commands.options import common
 
 
 def families(
@@ -22,10 +22,10 @@ def families(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the table of the README.", rich_help_panel="Output")
     ] = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Hold the engine to every family of models, on tiny random ones made on the spot.
 

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import __version__, settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, Record, print_json
-from infinipot_cli.commands.distilling_options import DistillingOptions
-from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
 from infinipot_cli.errors import UsageError
 
 # Places for what is hidden, the question and the chat format beside the text.
@@ -35,12 +35,12 @@ def hitrate(
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of questions.", rich_help_panel="Test")] = 0,
     record: Record = None,
     *,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Hold what the pot keeps against what the whole text's attention would choose (Figures 2 and 3 of the paper).
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Arms, Paper, Record, check_paper, print_json
-from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, label
 
@@ -53,13 +53,13 @@ def longbench(
     ] = None,
     paper: Paper = "L3",
     record: Record = None,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     judging: CatalystOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Score LongBench's 21 sets with the official prompts and metrics, in groups, beside the paper's own numbers.
 

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, Record, print_json
-from infinipot_cli.commands.distilling_options import SizeOptions
-from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import SizeOptions
+from infinipot_cli.commands.options.groups import with_groups
 from infinipot_cli.errors import UsageError
 
 
@@ -26,12 +26,12 @@ def memory(
     ] = "20k,200k",
     record: Record = None,
     *,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     sizes: SizeOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Peak memory of `infinipot ask` for texts of different lengths, each read by a process of its own.
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Arms, Book, Record, Verbose, parse_depths, print_json
-from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
 from infinipot_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,16 +85,16 @@ def needle(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of lines.", rich_help_panel=TEST)] = 0,
     record: Record = None,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     judging: CatalystOptions,
     loading: LoadingOptions,
-    max_tokens: options.MaxTokens = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    max_tokens: common.MaxTokens = None,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
     verbose: Verbose = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Hide lines in a long text, one at a time, and ask for them.
 

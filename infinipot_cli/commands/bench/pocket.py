@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Record, parse_depths, print_json
-from infinipot_cli.commands.distilling_options import DistillingOptions
-from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import label
 
@@ -75,12 +75,12 @@ def pocket(
     record: Record = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of items.", rich_help_panel=TEST)] = 0,
     *,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Score a small reader on sets that it was never trained on, with 95 % intervals and baselines beside the pot.
 

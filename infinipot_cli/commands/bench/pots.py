@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, print_json
-from infinipot_cli.commands.distilling_options import DistillingOptions
-from infinipot_cli.commands.groups import with_groups
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
 
 
 @with_groups
@@ -35,12 +35,12 @@ def pots(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the choice of facts.", rich_help_panel="Test")] = 0,
     *,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Read a book once, store its pot exactly and in 8 bits, and ask both what the pot in memory is asked.
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Paper, check_paper
+from infinipot_cli.commands.options import common
 
 NAME = "report.md"
 
@@ -28,9 +28,9 @@ def report(
         ),
     ] = None,
     paper: Paper = "L3",
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Draw the paper's tables and figures from the records of a folder, beside the paper's own numbers.
 

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Arms, Book, Record, print_json
-from infinipot_cli.commands.distilling_options import CatalystOptions, DistillingOptions
-from infinipot_cli.commands.groups import with_groups
-from infinipot_cli.commands.loading_options import LoadingOptions
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
+from infinipot_cli.commands.options.groups import with_groups
+from infinipot_cli.commands.options.loading import LoadingOptions
 
 TEST = "Test"
 
@@ -44,14 +44,14 @@ def ruler(
     arms: Arms = "infinipot",
     record: Record = None,
     seed: Annotated[int, typer.Option("--seed", help="Of all that is made.", rich_help_panel=TEST)] = 0,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     distilling: DistillingOptions,
     judging: CatalystOptions,
     loading: LoadingOptions,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """RULER's thirteen tasks, made on the spot with its prompts and scores; the prose among them is the book's.
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
-from infinipot_cli.commands.distilling_options import PotSize
+from infinipot_cli.commands.options import common
+from infinipot_cli.commands.options.distilling import PotSize
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, parse_settings
 
@@ -20,10 +20,10 @@ def screen(
         float, typer.Option("--at", metavar="SHARE", help="Where the reading is drawn, 0 to 1.", rich_help_panel="Test")
     ] = 0.6,
     width: Annotated[int, typer.Option("--width", metavar="N", min=40, rich_help_panel="Test", help="Columns.")] = 80,
-    model: options.Model = settings.DEFAULT_MODEL,
+    model: common.Model = settings.DEFAULT_MODEL,
     pot_size: PotSize = None,
-    output: options.Output = None,
-    debug: options.Debug = False,
+    output: common.Output = None,
+    debug: common.Debug = False,
 ) -> None:
     """Draw the screen of a run as an SVG: the reading half way, then the answer and what is said about it.
 
@@ -31,8 +31,8 @@ def screen(
     """
     if not 0.0 <= at <= 1.0:
         raise UsageError(f"--at must lie between 0 and 1, not {at}")
-    from infinipot_cli.commands import log_alone
-    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.runs import log_alone
+    from infinipot_cli.commands.runs.form import Form
     from infinipot_cli.display.console import say
     from infinipot_cli.display.digest import digest_lines
     from infinipot_cli.display.listing import put

@@ -4,15 +4,15 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli.commands import options
+from infinipot_cli.commands.options import common
 
 
 def startup(
     runs: Annotated[
         int, typer.Option("--runs", metavar="N", min=1, help="Runs of each command.", rich_help_panel="Test")
     ] = 11,
-    json: options.Json = False,
-    debug: options.Debug = False,
+    json: common.Json = False,
+    debug: common.Debug = False,
 ) -> None:
     """Median time of the commands that only speak of themselves, and the interpreter's share of it.
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands import options
 from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.commands.options import common
 
 
 def stream(
@@ -15,11 +15,11 @@ def stream(
         int,
         typer.Option("--megabytes", metavar="N", min=11, help="Text to send, in millions.", rich_help_panel="Test"),
     ] = 100,
-    model: options.Model = settings.DEFAULT_MODEL,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    color: options.ColorWhen = settings.Color.AUTO,
-    debug: options.Debug = False,
+    model: common.Model = settings.DEFAULT_MODEL,
+    json: common.Json = False,
+    quiet: common.Quiet = False,
+    color: common.ColorWhen = settings.Color.AUTO,
+    debug: common.Debug = False,
 ) -> None:
     """Memory of everything in front of the model while a long text comes through a pipe and becomes tokens.
 

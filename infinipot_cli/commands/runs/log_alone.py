@@ -6,7 +6,7 @@ takes a second.
 
 from itertools import chain
 
-from infinipot_cli.commands.form import Form
+from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.logs import Digest
 from infinipot_cli.reading import Reading
 from infinipot_cli.sources import Input

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli.commands.options import NoLog
+from infinipot_cli.commands.options.common import NoLog
 
 _PANEL = "Output"
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from infinipot_cli.commands.counting import show_count
-from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.reply import Reply
+from infinipot_cli.commands.runs.counting import show_count
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.reply import Reply
 from infinipot_cli.plan import Task
 from infinipot_cli.session import Session
 

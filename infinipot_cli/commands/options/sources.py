@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infinipot_cli.commands import complete, options
+from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
 from infinipot_cli.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:  # help must stay fast
@@ -168,5 +169,5 @@ class SourceOptions:
             ignore=tuple(self.ignore or ()),
             hidden=self.hidden,
             no_ignore=self.no_ignore,
-            loaders=meta.get(options.LOADERS, ()),
+            loaders=meta.get(common.LOADERS, ()),
         )

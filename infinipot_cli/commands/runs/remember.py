@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infinipot_cli import history
-from infinipot_cli.commands.words import STDIN
+from infinipot_cli.commands.options.words import STDIN
 from infinipot_cli.display.console import Console, say
 from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.reading import Reading

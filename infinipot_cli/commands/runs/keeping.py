@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 
 from infinipot_cli import stopped
-from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.remarks import few_of
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.remarks import few_of
 from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.summary import size

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from infinipot_cli.commands.pot_options import split_pot
-from infinipot_cli.commands.record import input_rows, warning_rows
-from infinipot_cli.commands.verifying import SecondLook, look_again, tell_of
+from infinipot_cli.commands.options.pots import split_pot
+from infinipot_cli.commands.runs.record import input_rows, warning_rows
+from infinipot_cli.commands.runs.verifying import SecondLook, look_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.explain import overview, text_of

@@ -9,7 +9,7 @@ import typer
 
 from infinipot_cli import settings
 from infinipot_cli.commands import complete
-from infinipot_cli.commands.prompting import Wording
+from infinipot_cli.commands.runs.prompting import Wording
 
 _PANEL = "Prompt and sampling"
 

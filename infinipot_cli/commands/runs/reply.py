@@ -7,16 +7,17 @@ from typing import TextIO
 
 import typer
 
-from infinipot_cli.commands import log_alone
-from infinipot_cli.commands.answering import Answering
-from infinipot_cli.commands.caching import Cache
-from infinipot_cli.commands.consent import fetched
-from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.keeping import Rhythm, store_stopped, store_whole
-from infinipot_cli.commands.page import Page
-from infinipot_cli.commands.pot_options import split_pot
-from infinipot_cli.commands.record import Answered, counted_only, failed, reading_only, several_answers, stopped_in
-from infinipot_cli.commands.remarks import (
+from infinipot_cli.commands.options.pots import split_pot
+from infinipot_cli.commands.options.words import STDIN
+from infinipot_cli.commands.runs import log_alone
+from infinipot_cli.commands.runs.answering import Answering
+from infinipot_cli.commands.runs.caching import Cache
+from infinipot_cli.commands.runs.consent import fetched
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.keeping import Rhythm, store_stopped, store_whole
+from infinipot_cli.commands.runs.page import Page
+from infinipot_cli.commands.runs.record import Answered, counted_only, failed, reading_only, several_answers, stopped_in
+from infinipot_cli.commands.runs.remarks import (
     allow_no_warnings,
     names_of,
     pot_line,
@@ -26,8 +27,7 @@ from infinipot_cli.commands.remarks import (
     since_read,
     work_line,
 )
-from infinipot_cli.commands.remember import Told, remember
-from infinipot_cli.commands.words import STDIN
+from infinipot_cli.commands.runs.remember import Told, remember
 from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.console import error_console, is_watched, say
 from infinipot_cli.display.output_file import check_apart, check_different, output_file

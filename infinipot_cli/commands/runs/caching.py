@@ -11,7 +11,7 @@ from infinipot_cli.settings import CACHE_LIMIT, parse_bytes
 
 if TYPE_CHECKING:  # help must stay fast
     from infinipot_cli.cached import Recipe
-    from infinipot_cli.commands.form import Form
+    from infinipot_cli.commands.runs.form import Form
     from infinipot_cli.display.console import Console
     from infinipot_cli.plan import Task
     from infinipot_cli.reading import Reading
@@ -84,7 +84,7 @@ class Cache:
     def found(self, reading: "Reading", sources: Sequence[str], task: "Task") -> "Reading":
         """The kept reading in the place of one that is about to begin, or that one."""
         from infinipot_cli import cached
-        from infinipot_cli.commands.words import STDIN
+        from infinipot_cli.commands.options.words import STDIN
 
         self._made = None
         options = self._form.cache

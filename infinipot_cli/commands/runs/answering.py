@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infinipot_cli.commands.explaining import page_lines, report_on, write_html
-from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.page import Page
-from infinipot_cli.commands.record import Answered, one_answer
-from infinipot_cli.commands.verifying import look_again, reading_again, tell_of
+from infinipot_cli.commands.runs.explaining import page_lines, report_on, write_html
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.page import Page
+from infinipot_cli.commands.runs.record import Answered, one_answer
+from infinipot_cli.commands.runs.verifying import look_again, reading_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
 from infinipot_cli.display.explain import overview

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from infinipot_cli.commands.caching import CacheOptions
-from infinipot_cli.commands.consent import ConsentOptions
-from infinipot_cli.commands.run_options import RunOptions
+from infinipot_cli.commands.options.run import RunOptions
+from infinipot_cli.commands.runs.caching import CacheOptions
+from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.display.output_file import check_named, check_output
 from infinipot_cli.errors import UsageError
 from infinipot_cli.pins import Pins

@@ -4,8 +4,8 @@ import shutil
 import sys
 from typing import TextIO
 
-from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.record import SCHEMA
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.record import SCHEMA
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.digest import digest_lines
 from infinipot_cli.display.fold import folded

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from infinipot_cli.choice import AT_THE_QUESTION, PAPER
-from infinipot_cli.commands.options import is_typed
-from infinipot_cli.commands.pot_options import split_pot
+from infinipot_cli.commands.options.common import is_typed
+from infinipot_cli.commands.options.pots import split_pot
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, has_catalyst, label, parse_settings, shown
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infinipot_cli.commands.verifying import SecondLook
+from infinipot_cli.commands.runs.verifying import SecondLook
 from infinipot_cli.display.digest import digest_lines, digest_record
 from infinipot_cli.endings import Terminated, stopping
 from infinipot_cli.errors import InfinipotError

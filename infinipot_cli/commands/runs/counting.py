@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 import typer
 
-from infinipot_cli.commands import log_alone
-from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.pot_options import split_pot
-from infinipot_cli.commands.record import problem
-from infinipot_cli.commands.remarks import allow_no_warnings
-from infinipot_cli.commands.words import STDIN
+from infinipot_cli.commands.options.pots import split_pot
+from infinipot_cli.commands.options.words import STDIN
+from infinipot_cli.commands.runs import log_alone
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.record import problem
+from infinipot_cli.commands.runs.remarks import allow_no_warnings
 from infinipot_cli.display.answer import use_utf8
 from infinipot_cli.display.console import error_console, say, waiting
 from infinipot_cli.display.listing import put, show_rows

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infinipot_cli.commands.slips import check_question, check_quotes, is_source, refuse_a_file_as_question
+from infinipot_cli.commands.options.slips import check_question, check_quotes, is_source, refuse_a_file_as_question
 from infinipot_cli.errors import DocumentError, UsageError
 
 STDIN = "-"

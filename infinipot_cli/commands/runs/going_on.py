@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infinipot_cli.commands.read_already import check_goes_on
+from infinipot_cli.commands.options.read_already import check_goes_on
 from infinipot_cli.errors import UsageError
 
 if TYPE_CHECKING:  # help must stay fast

@@ -9,11 +9,11 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from infinipot_cli.commands.form import Form
-from infinipot_cli.commands.keeping import replaced
-from infinipot_cli.commands.remember import Told, remember
-from infinipot_cli.commands.reply import Reply
-from infinipot_cli.commands.verifying import places
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.keeping import replaced
+from infinipot_cli.commands.runs.remember import Told, remember
+from infinipot_cli.commands.runs.reply import Reply
+from infinipot_cli.commands.runs.verifying import places
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import error_console, say

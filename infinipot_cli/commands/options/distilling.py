@@ -9,7 +9,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.choice import IN_SHORT, NAMES, PAPER
 from infinipot_cli.commands import complete
-from infinipot_cli.commands.options import is_typed
+from infinipot_cli.commands.options.common import is_typed
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, POLICY_NAMES, has_catalyst, label, parse_settings
 

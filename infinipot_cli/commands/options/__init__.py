@@ -1,0 +1,1 @@
+"""What commands take: options in groups, and which words are sources and which the question."""
