@@ -1,15 +1,13 @@
 """The half of a reading that answers: questions to its pot, and what the answers stood on."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from infinipot_cli.explain.lookout import Found, Lookout
-from infinipot_cli.explain.record import Pass
+from infinipot_cli.explain.passes import Passes
 from infinipot_cli.explain.trail import Trail
 from infinipot_cli.plan import Plan, Task, Turn, sought
 from infinipot_cli.settings import PICKING_TOKENS, Loading, Sampling
@@ -20,12 +18,8 @@ from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 if TYPE_CHECKING:
     from infinipot_cli.engine import Attended, Pot
     from infinipot_cli.explain.citations import Passage
-    from infinipot_cli.explain.evictions import Evictions
     from infinipot_cli.explain.held import Held
     from infinipot_cli.model.load import LoadedModel
-
-# Distillations that a report lists; an endless pipe has no end of them.
-MOST_PASSES = 10_000
 
 
 @dataclass(frozen=True)
@@ -70,12 +64,9 @@ class Answers:
         attended: what the latest answer attended to; None unless it was asked for.
         overlooked: the passage that matches the latest question best, if the pot has lost most of it.
         unheard: the latest question's words, if none of them stands in anything that was read.
-        passes: the latest distillations while documents were read.
+        passes: the distillations that led to the pot that the latest answer came from.
         n_reread: tokens of the documents that the pot read once more for the latest question.
         held: what it held when that question came, and these passages; None where there were none.
-        last_pass: the distillation that made room for the latest question and its answer, if there was one.
-        evictions: what each distillation while reading took; None unless it was asked for.
-        evicted: the same with that last one.
     """
 
     def __init__(self, model: ModelInUse, inputs: list[Input], task: Task, plan: Plan) -> None:
@@ -90,12 +81,9 @@ class Answers:
         self.attended: Attended | None = None
         self.overlooked: Passage | None = None
         self.unheard: tuple[str, ...] = ()
-        self.passes: deque[Pass] = deque(maxlen=MOST_PASSES)
+        self.passes = Passes()
         self.n_reread = 0
         self.held: Held | None = None
-        self.last_pass: Pass | None = None
-        self.evictions: Evictions | None = None
-        self.evicted: Evictions | None = None
         self._model = model
         self._pot: Pot | None = None
         self._lookouts = [Lookout(words) for words in sought(task)]
@@ -107,11 +95,6 @@ class Answers:
         """The pot; there is one once `read` has begun."""
         assert self._pot is not None, "nothing was read yet"
         return self._pot
-
-    @property
-    def all_passes(self) -> list[Pass]:
-        """The distillations that led to the pot that the latest answer came from."""
-        return [*self.passes, *filter(None, [self.last_pass])]
 
     @property
     def n_kept(self) -> float:
@@ -179,7 +162,7 @@ class Answers:
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
             pot = pot_to_ask()
-            before_it = (pot.n_cycles, pot.n_seen, pot.n_held)
+            before_it = {"n_cycles": pot.n_cycles, "n_seen": pot.n_seen, "n_held": pot.n_held}
             opening = turn.opening if turn else ()
             rest = 1.0 if goes_on else self.plan.choice.rest
             again = self._reread(pot, lookout, len(suffix) + self.plan.max_tokens, opening, rest)
@@ -200,7 +183,7 @@ class Answers:
             )
             step = next(steps, None)
             self._count_kept(pot, self.held)
-            self._see_last_pass(pot, *before_it)
+            self.passes.see_last(self.trail, pot, **before_it, has_reread=self.held is not None)
             self.overlooked = self._lost(lookout, pot) if lookout else None
             n_chars = sum(document.n_chars for document in self.trail.documents)
             self.unheard = lookout.unheard(n_chars) if lookout else ()
@@ -264,7 +247,7 @@ class Answers:
         spans = to_read_again(lookout, most, self.plan.choice.close, whole)
         passages = Passages(self.trail, spans, self._model.tokenizer, is_running_text=self.plan.choice.span)
         held = held_at(self.trail, pot, unasked(pot))
-        self._see_before_rereading(pot)
+        self.passes.see_before_rereading(self.trail, pot)
         n_passages = len(opening) + sum(map(len, passages.ids))
         n_kept = max(pot.n_prefix, 1, min(int(rest * pot.budget), pot.budget - n_passages))
         n_most = pot.capacity - max(n_behind, len(pot.catalyst_ids)) - n_passages if rest == 1 else n_kept
@@ -337,30 +320,6 @@ class Answers:
 
         n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
         return overlooked(lookout.best(n_seen), self.trail.documents, origins_held(self.trail, pot, self.held))
-
-    def _see_last_pass(self, pot: "Pot", n_cycles: int, n_seen: int, n_held: int) -> None:
-        """Note the distillation that made room for a question, which the pot that was asked has behind it now.
-
-        A copy of the pot may have been asked: what was noted while reading stays as it is for the next question.
-        """
-        self.last_pass = None
-        if self.held is None:
-            self.evicted = self.evictions
-        if pot.n_cycles == n_cycles:
-            return
-        self.last_pass = Pass(pot.n_cycles, n_seen, n_held, pot.n_held - (pot.n_seen - n_seen))
-        if self.evictions is not None and self.held is None:
-            self.evicted = deepcopy(self.evictions)
-            self.evicted.see(pot.n_cycles, self.trail, pot.origins, n_seen)
-
-    def _see_before_rereading(self, pot: "Pot") -> None:
-        """Note what the latest distillation took of text that had not been read as a whole then.
-
-        What making room for passages takes is no loss of this kind: reports are on the pot as the question found it.
-        """
-        if self.evictions is not None:
-            self.evicted = deepcopy(self.evictions)
-            self.evicted.see(pot.n_cycles, self.trail, pot.origins, pot.n_seen)
 
     def _watcher(self) -> "Attended":
         from infinipot_cli.engine import Attended

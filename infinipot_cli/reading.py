@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from infinipot_cli.answers import Answers, ModelInUse, Timing
 from infinipot_cli.errors import OutputError
 from infinipot_cli.explain.lookout import merged
-from infinipot_cli.explain.record import Pass
 from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.progress import Progress
@@ -94,8 +93,7 @@ class Reading(Answers):
         with memory_guard(f"read with a pot of {plan.capacity} places"):
             reader = self._new_reader(loaded) if is_first and self._state is None else self._resumed(loaded)
             self._pot = reader.pot
-            if self.evictions is not None:
-                self.evictions.begin(self.trail, self.pot.origins, self.pot.n_cycles)
+            self.passes.begin(self.trail, self.pot)
             meter = Meter(self.inputs, n_tokens=self.pot.n_seen - len(plan.prompt.prefix_ids))
             for lookout in self._lookouts if is_first else ():  # a stored pot was read before, as far as is remembered
                 lookout.see(self.trail.blocks)
@@ -105,9 +103,7 @@ class Reading(Answers):
                 before = self.n_tokens
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
-                        self.passes.append(Pass(event.cycle, event.n_seen, event.n_before, event.n_held))
-                        if self.evictions is not None:
-                            self.evictions.see(event.cycle, self.trail, self.pot.origins, self.pot.n_seen)
+                        self.passes.see(event, self.trail, self.pot)
                         self._look(meter)
                         self._forget()
                     self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
@@ -191,12 +187,6 @@ class Reading(Answers):
                     label = document.labels[number - 1]
                     by_label.setdefault(label, f"{what} {label} of {name} {why}")
         return by_label | by_number
-
-    def watch_evictions(self) -> None:
-        """Take note of what each distillation takes; to be said before reading."""
-        from infinipot_cli.explain.evictions import Evictions
-
-        self.evictions = Evictions()
 
     def _favour(self) -> None:
         """Let the next distillation keep the passages that match the questions best, of all that was read."""

@@ -62,8 +62,8 @@ def test_a_matching_passage_is_whole_when_the_question_comes(book: Path, tiny_mo
         assert reading.pot.n_cycles == n_cycles + 1
         assert len(FACT) <= reading.n_reread <= 125
         assert reading.pot.peak <= 500
-        assert reading.last_pass is not None
-        assert reading.last_pass.n_held == 125
+        assert reading.passes.last is not None
+        assert reading.passes.last.n_held == 125
         assert reading.overlooked is None, "nothing of it is lost"
 
 
@@ -80,7 +80,7 @@ def test_all_that_the_pot_holds_stays_beside_the_passages_where_there_is_room(bo
         else:
             n_passages = reading.n_reread + len(reading.trail.again)
             assert n_before + n_passages + len(reading.plan.prompt.suffix_ids) + 8 > 500, "there was no room"
-            assert reading.last_pass is not None and reading.last_pass.n_held == 250 - n_passages
+            assert reading.passes.last is not None and reading.passes.last.n_held == 250 - n_passages
 
 
 def test_nothing_is_counted_twice_and_reports_say_what_was_read_again(book: Path, tiny_model: Path) -> None:
@@ -91,7 +91,7 @@ def test_nothing_is_counted_twice_and_reports_say_what_was_read_again(book: Path
         said = "".join(reading.answer(watch=True))
         assert reading.attended is not None
         report = make_report(
-            reading.trail, reading.pot, reading.attended, reading.all_passes, question=QUESTION, answer=said,
+            reading.trail, reading.pot, reading.attended, reading.passes.all, question=QUESTION, answer=said,
             n_tokens=reading.n_tokens, held=reading.held,
         )  # fmt: skip
         (part,) = [part for part in report.parts if FACT in "".join(span.text for span in part.spans)]
@@ -140,7 +140,7 @@ def test_what_fits_is_read_again_where_passages_shall_stand_alone(tmp_path: Path
                 pass
             answers.append("".join(reading.answer(watch=True)))
             assert reading.n_reread == (len(FACT) if again else 0)
-            assert reading.pot.n_cycles == 0 and reading.last_pass is None, "nothing was distilled for it"
+            assert reading.pot.n_cycles == 0 and reading.passes.last is None, "nothing was distilled for it"
             assert reading.kept_share == 1
     assert answers[0] == answers[1], "as if nothing else had been read"
 

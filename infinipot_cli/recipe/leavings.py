@@ -69,7 +69,7 @@ class Recorder:
         with self.session.reading_of([PagedBook((text,))], ask(question)) as reading:
             for _ in reading.read():
                 pass
-            n_fresh = reading.pot.n_seen - reading.passes[-1].n_seen
+            n_fresh = reading.pot.n_seen - reading.passes.of_reading[-1].n_seen
             origins = reading.pot.origins[:, :, : reading.pot.n_held - n_fresh]
             return origins - len(reading.plan.prompt.prefix_ids)
 

@@ -91,7 +91,7 @@ def explained(
     stored = [str(place_of(pot))] if pot is not None else []
     check_apart(html, [*(collected.sources if collected else ()), *stored], "--html")
     with _opened(session, pot, collected, task or usual_task()) as reading:
-        reading.watch_evictions()
+        reading.passes.watch_evictions()
         reading.pins = pins
         reading.check_pins()
         with ReadingBar(console, waiting=f"loading {session.files.name}") as bar:
@@ -154,11 +154,11 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
         reading.trail,
         reading.pot,
         reading.attended or unasked(reading.pot),
-        reading.all_passes,
+        reading.passes.all,
         question=question,
         answer=answer,
         n_tokens=reading.n_tokens,
-        evictions=reading.evicted or reading.evictions,
+        evictions=reading.passes.evictions,
         held=reading.held,
     )
     return replace(report, silent_pages=reading.silent_pages())

@@ -93,7 +93,7 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
     """How the model was loaded, and every distillation that is remembered."""
     how = f"{loaded.dtype} on {loaded.device}, {loaded.attention} attention"
     say(console, f"model: {loaded.name}, {how}, loaded in {duration(reading.timing.load_seconds)}", style="dim")
-    for done in reading.all_passes:
+    for done in reading.passes.all:
         say(
             console, f"distillation {done.cycle}: at token {done.n_seen}, {done.n_before} to {done.n_held}", style="dim"
         )

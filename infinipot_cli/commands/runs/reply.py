@@ -184,7 +184,7 @@ class Reply:
                 reading.check_pins()
             reading.announces |= self._form.announce
             if self._form.reports:
-                reading.watch_evictions()
+                reading.passes.watch_evictions()
             log_alone.watched(self._form, reading)
             with reading.stop.on_interrupt():
                 is_log_alone = self._then is None and log_alone.is_enough(self._form, reading)
