@@ -6,7 +6,7 @@ Reading and answering are generators; whoever iterates them decides when to stop
 import time
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infinipot_cli.answers import Answers, ModelInUse, Timing
 from infinipot_cli.errors import OutputError
@@ -91,7 +91,7 @@ class Reading(Answers):
             check_room(loaded, self.plan.capacity, self.plan.budget)
         plan, start, is_first = self.plan, time.perf_counter(), self._pot is None
         with memory_guard(f"read with a pot of {plan.capacity} places"):
-            reader = self._new_reader(loaded) if is_first and self._state is None else self._resumed(loaded)
+            reader = new_reader(loaded.model, plan) if is_first and self._state is None else self._resumed(loaded)
             self._pot = reader.pot
             self.passes.begin(self.trail, self.pot)
             meter = Meter(self.inputs, n_tokens=self.pot.n_seen - len(plan.prompt.prefix_ids))
@@ -115,23 +115,6 @@ class Reading(Answers):
                     entry.pages = [page for page in entry.pages if page[1] < self.n_tokens]
                     self.rest = (entry.document.name, self.trail.cut(self.pot.n_seen))
                     break
-
-    def _new_reader(self, loaded: "LoadedModel") -> "Reader":
-        from infinipot_cli.engine import Reader
-        from infinipot_cli.engine.policies import make
-
-        plan = self.plan
-        return Reader(
-            loaded.model,
-            catalyst_ids=plan.prompt.catalyst_ids,
-            prefix_ids=plan.prompt.prefix_ids,
-            capacity=plan.capacity,
-            budget=plan.budget,
-            novelty_ratio=plan.novelty_ratio,
-            choice=plan.choice,
-            chunk=plan.chunk,
-            policy=make(plan.policy, plan.policy_settings),
-        )
 
     def _resumed(self, loaded: "LoadedModel") -> "Reader":
         """A reader on the stored pot, or on the one that is there.
@@ -279,3 +262,22 @@ class Reading(Answers):
         n_prefix = len(self.plan.prompt.prefix_ids)
         self._stretches = meter.stretches(self.pot.n_seen - n_prefix)
         self._kept = tuple(coverage(self.pot, [n_prefix + edge for edge in self._stretches.edges]))
+
+
+def new_reader(model: Any, plan: Plan, *, record: bool = False) -> "Reader":
+    """A reader with an empty pot, as planned; one that keeps a record remembers what each distillation kept."""
+    from infinipot_cli.engine import Reader
+    from infinipot_cli.engine.policies import make
+
+    return Reader(
+        model,
+        catalyst_ids=plan.prompt.catalyst_ids,
+        prefix_ids=plan.prompt.prefix_ids,
+        capacity=plan.capacity,
+        budget=plan.budget,
+        novelty_ratio=plan.novelty_ratio,
+        record=record,
+        choice=plan.choice,
+        chunk=plan.chunk,
+        policy=make(plan.policy, plan.policy_settings),
+    )

@@ -19,7 +19,7 @@ from infinipot_cli.bench.ageing_record import N_PARTS, AgeingReading, Fate, Kept
 from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.plants import Plant, all_facts, all_fresh_facts, is_right, strew
 from infinipot_cli.choice import PAPER
-from infinipot_cli.engine import Distilled, Pot, Reader, generate
+from infinipot_cli.engine import Distilled, Pot, generate
 from infinipot_cli.engine.consume import consume
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.engine.importance import novel_too
@@ -27,6 +27,7 @@ from infinipot_cli.errors import UsageError
 from infinipot_cli.model.port import port_of
 from infinipot_cli.plan import Plan
 from infinipot_cli.policies import DEFAULT, parse_settings
+from infinipot_cli.reading import new_reader
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 from infinipot_cli.tokens import Detokenizer
@@ -121,11 +122,7 @@ def run(session: Session, arm: str, request: PotRequest, text: Strewn, length: i
     if longest > plan.max_tokens:
         raise UsageError(f"an answer of {longest} tokens has no room in {plan.max_tokens}", hint=f"-n {longest}")
     start = time.perf_counter()
-    reader = Reader(
-        session.load().model, catalyst_ids=plan.prompt.catalyst_ids, prefix_ids=plan.prompt.prefix_ids,
-        capacity=plan.capacity, budget=plan.budget, novelty_ratio=plan.novelty_ratio, chunk=plan.chunk,
-        choice=plan.choice,
-    )  # fmt: skip
+    reader = new_reader(session.load().model, plan)
     watch = Watch(reader.pot, len(text.ids))
     for event in reader.feed(text.ids):
         watch.see(event)

@@ -6,7 +6,7 @@ global scoring ranks highest among the tokens read so far; the prefix, which eve
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import transformers
@@ -14,15 +14,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.bench.hitrate_record import GLOBAL, N_BINS, Histogram, HitRow, HitTrial
-from infinipot_cli.choice import PAPER, Choice
+from infinipot_cli.choice import PAPER
 from infinipot_cli.engine import Distilled, Reader
 from infinipot_cli.engine.consume import by_kv_head, consume
 from infinipot_cli.engine.importance import top
-from infinipot_cli.engine.policies import Policy, make
 from infinipot_cli.errors import UsageError
 from infinipot_cli.model.attention import captured_last_row
 from infinipot_cli.plan import Plan
-from infinipot_cli.policies import DEFAULT, Settings, label
+from infinipot_cli.policies import DEFAULT, label
+from infinipot_cli.reading import new_reader
 
 QUESTION, GENERAL, NO_NOVELTY = "CaP-Q", "CaP-G", "CaP-Q, no NuC"
 LAST_TOKEN, RECENT = "no CaP", "recent"
@@ -64,14 +64,13 @@ def measure(
     """
     truth = everything(model, plan, document)
     kept = {
-        QUESTION: by_catalyst(model, plan, document, plan.novelty_ratio),
-        GENERAL: by_catalyst(model, general, document, plan.novelty_ratio),
-        NO_NOVELTY: by_catalyst(model, plan, document, 0.0),
+        QUESTION: by_catalyst(model, plan, document),
+        GENERAL: by_catalyst(model, replace(general, novelty_ratio=plan.novelty_ratio), document),
+        NO_NOVELTY: by_catalyst(model, replace(plan, novelty_ratio=0.0), document),
         LAST_TOKEN: by_last_token(model, plan, document),
     }
     if plan.policy != DEFAULT:
-        name, own = plan.policy, plan.policy_settings
-        kept[label(name, own)] = by_policy(model, plan, document, name, own)
+        kept[label(plan.policy, plan.policy_settings)] = by_policy(model, plan, document)
     if not all(kept.values()):
         raise UsageError(f"{len(document)} tokens fit the pot of {plan.capacity}, so nothing is distilled")
     n_prefix = len(plan.prompt.prefix_ids)
@@ -141,19 +140,22 @@ def agreement(model: PreTrainedModel, plan: Plan, document: Sequence[int], held:
     return tuple(round(share, 4) for share in shares.mean(-1).tolist())
 
 
-def by_catalyst(model: PreTrainedModel, plan: Plan, document: Sequence[int], novelty_ratio: float) -> Kept:
+def by_catalyst(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> Kept:
     """What InfiniPot keeps, with the plan's settings beyond the paper."""
-    return _kept(_reader(model, plan, novelty_ratio, plan.choice), document)
+    return by_policy(model, replace(plan, policy=DEFAULT, policy_settings=()), document)
 
 
-def by_policy(model: PreTrainedModel, plan: Plan, document: Sequence[int], name: str, settings: Settings = ()) -> Kept:
-    """What another policy keeps, at the same moments."""
-    return _kept(_reader(model, plan, plan.novelty_ratio, plan.choice, make(name, settings)), document)
+def by_policy(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> Kept:
+    """What the plan's policy keeps, at the same moments."""
+    reader = new_reader(model, plan, record=True)
+    seen = [event.n_seen for event in reader.feed(document) if isinstance(event, Distilled)]
+    return [(n, found.cpu()) for n, found in zip(seen, reader.pot.kept_history, strict=True)]
 
 
 def by_last_token(model: PreTrainedModel, plan: Plan, document: Sequence[int]) -> Kept:
     """The paper's "without CaP": the last token read judges, at the same moments and with no novelty."""
-    return _kept(_reader(model, plan, novelty_ratio=0.0, policy=make("tova")), document)
+    judged = replace(plan, policy="tova", policy_settings=(), novelty_ratio=0.0, choice=PAPER)
+    return by_policy(model, judged, document)
 
 
 def versions() -> dict[str, str]:
@@ -175,20 +177,6 @@ def overlap_share(first: Tensor, second: Tensor, n_seen: int, n_prefix: int) -> 
         for found in (first, second)
     ]
     return ((masks[0] * masks[1]).sum(-1) / max(1, first.shape[-1] - n_prefix)).mean(-1)
-
-
-def _reader(
-    model: PreTrainedModel, plan: Plan, novelty_ratio: float, choice: Choice = PAPER, policy: Policy | None = None
-) -> Reader:
-    return Reader(
-        model, catalyst_ids=plan.prompt.catalyst_ids, prefix_ids=plan.prompt.prefix_ids, capacity=plan.capacity,
-        budget=plan.budget, novelty_ratio=novelty_ratio, record=True, chunk=plan.chunk, choice=choice, policy=policy,
-    )  # fmt: skip
-
-
-def _kept(reader: Reader, document: Sequence[int]) -> Kept:
-    seen = [event.n_seen for event in reader.feed(document) if isinstance(event, Distilled)]
-    return [(n, found.cpu()) for n, found in zip(seen, reader.pot.kept_history, strict=True)]
 
 
 def _most_recent(like: Tensor, n_seen: int, n_prefix: int) -> Tensor:

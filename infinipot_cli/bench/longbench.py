@@ -13,11 +13,11 @@ from infinipot_cli.bench.arms import arm as arm_of
 from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.longbench_sets import SETS, LongSet, Row
-from infinipot_cli.engine import Pot, Reader, generate
-from infinipot_cli.engine.policies import make
+from infinipot_cli.engine import Pot, generate
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
+from infinipot_cli.reading import new_reader
 from infinipot_cli.session import Session, ask
 from infinipot_cli.templates import catalyst_name, is_question, load_catalyst
 from infinipot_cli.tokens import Detokenizer
@@ -142,17 +142,7 @@ class Runner:
         return (*self.tokenizer.encode(said), *asked.closing)
 
     def _read(self, plan: Plan, asked: _Asked) -> Pot:
-        reader = Reader(
-            self.session.load().model,
-            catalyst_ids=plan.prompt.catalyst_ids,
-            prefix_ids=plan.prompt.prefix_ids,
-            capacity=plan.capacity,
-            budget=plan.budget,
-            novelty_ratio=plan.novelty_ratio,
-            choice=plan.choice,
-            chunk=plan.chunk,
-            policy=make(plan.policy, plan.policy_settings),
-        )
+        reader = new_reader(self.session.load().model, plan)
         for _ in reader.feed(asked.document):
             pass
         return reader.pot

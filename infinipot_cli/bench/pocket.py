@@ -17,10 +17,10 @@ from infinipot_cli.bench.pocket_sets import ABSENT, N_PREDICTED, Item
 from infinipot_cli.choice import PAPER
 from infinipot_cli.engine import Pot, Reader, generate
 from infinipot_cli.engine.distill import distill
-from infinipot_cli.engine.policies import make
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, parse_settings
+from infinipot_cli.reading import new_reader
 from infinipot_cli.session import Session, ask, summarize
 from infinipot_cli.settings import DEFAULT_MODEL, usual_choices
 from infinipot_cli.tokens import Detokenizer
@@ -141,22 +141,15 @@ class Runner:
         return self._pots[arm][1].fork()
 
     def _reader(self, plan: Plan, arm: str, n_tokens: int) -> Reader:
-        prompt, capacity, budget = plan.prompt, plan.capacity, plan.budget
         if arm == "full":
+            prompt = plan.prompt
             asked = max(len(prompt.catalyst_ids), len(prompt.suffix_ids) + plan.max_tokens)
             capacity = len(prompt.prefix_ids) + n_tokens + asked + N_PREDICTED
-            budget = capacity // 2
-        return Reader(
-            self.session.load().model,
-            catalyst_ids=prompt.catalyst_ids,
-            prefix_ids=prompt.prefix_ids,
-            capacity=capacity,
-            budget=budget,
-            novelty_ratio={"cap": 0.0, "nuc": 1.0}.get(arm, plan.novelty_ratio),
-            chunk=plan.chunk,
-            choice=plan.choice,
-            policy=make(plan.policy, plan.policy_settings) if arm == "pot" else None,
-        )
+            plan = replace(plan, capacity=capacity, budget=capacity // 2)
+        if arm != "pot":  # the only one of another policy than the paper's
+            plan = replace(plan, policy=DEFAULT, policy_settings=())
+        novelty_ratio = {"cap": 0.0, "nuc": 1.0}.get(arm, plan.novelty_ratio)
+        return new_reader(self.session.load().model, replace(plan, novelty_ratio=novelty_ratio))
 
     def _predicted(self, item: Item, arm: str) -> tuple[Pot, float]:
         """Mean negative log-likelihood of the last tokens of a stretch of prose, in nats a token."""

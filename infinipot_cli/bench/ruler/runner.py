@@ -11,11 +11,11 @@ from infinipot_cli.bench.distilled import check_distilled, fits
 from infinipot_cli.bench.ruler.record import RulerTrial
 from infinipot_cli.bench.ruler.sample import Sample
 from infinipot_cli.bench.ruler.tasks import MAX_TOKENS, Maker, Source, score
-from infinipot_cli.engine import Pot, Reader, generate
-from infinipot_cli.engine.policies import make
+from infinipot_cli.engine import Pot, generate
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
+from infinipot_cli.reading import new_reader
 from infinipot_cli.session import Session, ask
 from infinipot_cli.templates import catalyst_name, is_question, load_catalyst
 from infinipot_cli.tokens import Detokenizer
@@ -85,17 +85,7 @@ class Runner:
         )
 
     def _read(self, plan: Plan, document: list[int]) -> Pot:
-        reader = Reader(
-            self.session.load().model,
-            catalyst_ids=plan.prompt.catalyst_ids,
-            prefix_ids=plan.prompt.prefix_ids,
-            capacity=plan.capacity,
-            budget=plan.budget,
-            novelty_ratio=plan.novelty_ratio,
-            choice=plan.choice,
-            policy=make(plan.policy, plan.policy_settings),
-            chunk=plan.chunk,
-        )
+        reader = new_reader(self.session.load().model, plan)
         for _ in reader.feed(document):
             pass
         return reader.pot
