@@ -116,15 +116,16 @@ class PotLayer(CacheLayerMixin):
         n = indices.shape[-1]
         turning, still = (self.values, self.keys) if self.rope.is_in_values else (self.keys, self.values)
         bound = turning.shape[2]
-        plain = self.rope.rotate(_chosen(turning, indices).float(), indices[None], inverse=True, n_positions=bound)
+        plain = _chosen(turning, indices).float()
+        self.rope.rotate_(plain, indices[None], inverse=True, n_positions=bound)
         if turning.dtype != torch.float32 and self.rope.is_rotary:
             if self.unrotated is not None:
                 known = self.unrotated.shape[2]
                 old = _chosen(self.unrotated, indices.clamp(max=known - 1))
                 plain = torch.where(indices[None, :, :, None] < known, old.float(), plain)
             self.unrotated = plain.to(turning.dtype)
-        places = torch.arange(n, device=turning.device)
-        turning[:, :, :n] = self.rope.rotate(plain, places, n_positions=bound).to(turning.dtype)
+        self.rope.rotate_(plain, torch.arange(n, device=turning.device), n_positions=bound)
+        turning[:, :, :n] = plain.to(turning.dtype)
         still[:, :, :n] = _chosen(still, indices)
 
     @property

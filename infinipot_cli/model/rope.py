@@ -76,8 +76,16 @@ class LayerRope:
         Returns:
             A new tensor of the same shape, fp32.
         """
+        turned = keys.clone()
+        self.rotate_(turned, positions, inverse=inverse, n_positions=n_positions)
+        return turned
+
+    def rotate_(
+        self, keys: Tensor, positions: Tensor, *, inverse: bool = False, n_positions: int | None = None
+    ) -> None:  # fmt: skip
+        """The same in place."""
         if not self.is_rotary:
-            return keys
+            return
         if n_positions is None:
             cos, sin = self._turns(positions.to(keys.device))
         else:
@@ -87,8 +95,8 @@ class LayerRope:
             )
         if (self.sign < 0) is not inverse:
             sin = -sin
-        turned, n_rotated = keys.clone(), 2 * self.inv_freq.numel()
-        turning = turned[..., keys.shape[-1] - n_rotated :] if self.is_last else turned[..., :n_rotated]
+        n_rotated = 2 * self.inv_freq.numel()
+        turning = keys[..., keys.shape[-1] - n_rotated :] if self.is_last else keys[..., :n_rotated]
         if self.is_interleaved:
             first, second = turning[..., 0::2], turning[..., 1::2]
         else:
@@ -96,7 +104,6 @@ class LayerRope:
         moved = first * sin
         first.mul_(cos).addcmul_(second, sin, value=-1)
         second.mul_(cos).add_(moved)
-        return turned
 
     def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine of each pair's angle, (..., N, n_pairs)."""
