@@ -1,7 +1,7 @@
 """One forward of new tokens into the pot, how surprising they were to it, and what the catalyst makes of it then."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -63,10 +63,16 @@ def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], no
         if pot.policy.numbering is Numbering.GROUPED:
             group, near = pot.policy.grouping(port.context_length or pot.capacity)
             pot.rows = stack.enter_context(grouped_attention(model, pot, group=group, near=near))
-        state = _forward(model, port, pot, ids, novelty=novelty)
+        check_known(ids, port)
+        with _all_or_nothing(pot):
+            states = _read(model, pot, ids)
+            if novelty is None:
+                novelty = _novelty(model, port, pot, ids, states)
+        _note(pot, ids, novelty, states)
     if looks:
         pot.votes = by_kv_head(rows, pot.n_kv_heads, group_max=pot.choice.group_max)
-    return state
+    assert pot.last_state is not None
+    return pot.last_state
 
 
 @torch.no_grad()
@@ -76,39 +82,46 @@ def consume_and_hear(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence
     For tokens that fill the pot when a distillation follows: the catalyst sees and leaves what it would see and leave
     in a forward of its own, and the weights of the model are gone through once instead of twice.
     """
-    catalyst, n_held, start = pot.catalyst_ids, pot.n_held + len(ids), clock(model.device)
-    with captured_votes(model, n_held, group_max=pot.choice.group_max, n_rows=len(catalyst)) as votes:
-        _forward(model, port, pot, ids, behind=catalyst)
-    spent = clock(model.device) - start - votes.seconds
+    catalyst, n_held = pot.catalyst_ids, pot.n_held + len(ids)
+    check_known([*ids, *catalyst], port)
+    with _all_or_nothing(pot):
+        start = clock(model.device)
+        with captured_votes(model, n_held, group_max=pot.choice.group_max, n_rows=len(catalyst)) as votes:
+            states = _read(model, pot, ids, behind=catalyst)
+        spent = clock(model.device) - start - votes.seconds
+        novelty = _novelty(model, port, pot, ids, states)
+    pot.rewind(n_held)
+    _note(pot, ids, novelty, states)
     seconds = votes.seconds + spent * len(catalyst) / (len(ids) + len(catalyst))
     return Hearing(by_kv_head(votes, pot.n_kv_heads), seconds)
 
 
-def _forward(
-    model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], *, behind: Sequence[int] = (),
-    novelty: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """Bring tokens into the pot, and let those `behind` them see it all without a trace of theirs."""
-    check_known([*ids, *behind], port)
-    tokens, n_before = torch.tensor(ids, device=model.device), pot.n_held
+@contextmanager
+def _all_or_nothing(pot: Pot) -> Iterator[None]:
+    """Leave a whole pot as it was where a forward ends early: some layers have its tokens then, others not."""
     pot.check_whole()
-    pot.reordered = None
+    n_before = pot.n_held
     try:
-        states = forward(model, pot, torch.tensor([[*ids, *behind]], device=model.device))[0, : len(ids)]
-        if novelty is None:
-            novelty = _novelty(model, port, pot, tokens, states)
+        yield
     except BaseException:
-        pot.rewind(n_before)  # some layers have the tokens already, others not
+        pot.rewind(n_before)
         raise
-    if behind:
-        pot.rewind(n_before + len(ids))
+
+
+def _read(model: PreTrainedModel, pot: Pot, ids: Sequence[int], *, behind: Sequence[int] = ()) -> Tensor:
+    """Bring T tokens into the pot, with those `behind` them, which see it all; final states of the T, (T, width)."""
+    pot.reordered = None
+    return forward(model, pot, torch.tensor([[*ids, *behind]], device=model.device))[0, : len(ids)]
+
+
+def _note(pot: Pot, ids: Sequence[int], novelty: Tensor, states: Tensor) -> None:
+    """What a pot remembers of T tokens beside their entries: novelty (T,), the tokens, the last of their states."""
     pot.note(novelty, ids)
     pot.latest_ids.extend(ids)
     pot.last_state = states[-1].clone()  # a view would keep the whole chunk alive
-    return pot.last_state
 
 
-def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, states: Tensor) -> Tensor:
+def _novelty(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], states: Tensor) -> Tensor:
     """Novelty under Compression of new tokens: −log P given the pot that read them, (T,), nats, fp32.
 
     Paper: InfiniPot §3.3.2, Eq. 4. Differs: entries of the compressed region keep the score from when they were read,
@@ -116,6 +129,7 @@ def _novelty(model: PreTrainedModel, port: Port, pot: Pot, tokens: Tensor, state
     so as far as that goes. The very first token of all counts as most novel; the first after a distillation is
     scored by the state before it.
     """
+    tokens = torch.tensor(ids, device=states.device)
     if pot.novelty_ratio == 0:
         return torch.zeros(len(tokens), device=states.device)
     if pot.last_state is None:
