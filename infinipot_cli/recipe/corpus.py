@@ -126,7 +126,7 @@ def prepare(data: Path, work: Path) -> None:
     for path in sorted((data / "lm").glob("*.txt.xz")):
         target = work / f"lm-{path.name.removesuffix('.txt.xz')}.npy"
         if not target.exists():
-            text = _without_held_out(data, path, apart)
+            text = _without_evaluated(_without_held_out(data, path, apart), apart)
             parts = tokenizer.encode_batch([text[at : at + 100_000] for at in range(0, len(text), 100_000)])
             ids = np.array([token for part in parts for token in part.ids], dtype=np.uint16)
             with _whole(target) as temporary, temporary.open("wb") as out:
@@ -183,7 +183,8 @@ def _whole(target: Path) -> Iterator[Path]:
 
 
 def _evaluated(data: Path) -> Iterator[str]:
-    """All texts that `infinipot bench pocket` asks about, or may."""
+    """All texts that `infinipot bench pocket` asks about or hides facts in, or may."""
+    yield from (path.read_text(encoding="utf-8", errors="replace") for path in (data / "documents").glob("*.txt"))
     for path in sorted((data / "evaluation").glob("*.jsonl.xz")):
         yield from (str(row.get("document", "")) for row in _rows(path))
     for name in PARTLY_HELD_OUT:
@@ -204,6 +205,11 @@ def _without_held_out(data: Path, path: Path, apart: KeptApart) -> str:
                     for part in (row["document"], *row["summaries"]):
                         text = text.replace(part, "")
     return text
+
+
+def _without_evaluated(text: str, apart: KeptApart) -> str:
+    """A text less its paragraphs that are too much like what evaluation asks about."""
+    return "\n\n".join(part for part in text.split("\n\n") if not apart.is_like(part))
 
 
 def load(work: Path) -> Corpus:

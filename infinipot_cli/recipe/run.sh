@@ -14,19 +14,22 @@
 set -euo pipefail
 readonly STOPPED=75 # exit code of train_model where its time was up
 fail() { printf 'error: %s\n' "$1" >&2 && exit 2; }
-DATA=$(realpath -m "${DATA:?folder with lm/, qa/ and summaries/}")
-WORK=$(realpath -m "${WORK:?scratch folder}")
-TARGET=$(realpath -m "${TARGET:-$(dirname "$0")/../pocket}")
+absolute() { case $1 in /*) printf '%s' "$1" ;; *) printf '%s' "$PWD/$1" ;; esac }
+HERE=$(cd "$(dirname "$0")" && pwd)
+DATA=$(absolute "${DATA:?folder with lm/, qa/ and summaries/}")
+WORK=$(absolute "${WORK:?scratch folder}")
+TARGET=$(absolute "${TARGET:-$HERE/../pocket}")
 SIZE=${SIZE:-4} READINGS=${READINGS:-800}
 [[ $SIZE =~ ^[1-9][0-9]*$ ]] || fail "SIZE is a whole number from 1, not $SIZE"
 [ -d "$DATA" ] || fail "DATA names no folder: $DATA"
-cd "$(dirname "$0")/../.."
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 # Each step asks for the same memory again, so it is kept, in large pages (glibc; others ignore this). Given back and taken
 # anew it costs a processor a tenth of its time.
 export MALLOC_MMAP_MAX_=${MALLOC_MMAP_MAX_:-0} MALLOC_TRIM_THRESHOLD_=${MALLOC_TRIM_THRESHOLD_:-8000000000}
 export GLIBC_TUNABLES=${GLIBC_TUNABLES:-glibc.malloc.hugetlb=1}
 PYTHON=${PYTHON:-python}
+case $PYTHON in */*) PYTHON=$(absolute "$PYTHON") ;; esac
+cd "$HERE/../.."
 
 mkdir -p "$WORK"
 if command -v flock > /dev/null; then # two runs in one folder would write the same files

@@ -13,7 +13,7 @@ from infinipot_cli.bench.plants import all_facts, all_fresh_facts, fresh_facts, 
 from infinipot_cli.bench.pocket_sets import Amounts, Haystack, Sets, is_held_out, short
 from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.recipe.apart import KeptApart
-from infinipot_cli.recipe.corpus import _evaluated, _summaries, _without_held_out
+from infinipot_cli.recipe.corpus import _evaluated, _summaries, _without_evaluated, _without_held_out
 from infinipot_cli.tokens import DocumentTokenizer, from_tokenizer_json
 
 CHOICE = Amounts(n=3, lengths=(300, 500), depths=(0.1, 0.9), seed=0)
@@ -168,3 +168,14 @@ def test_texts_are_alike_by_runs_of_words_not_by_words() -> None:
     assert not apart.is_like(" ".join([*words[:13], *(f"v{number}" for number in range(400))])), "one run of many"
     assert not apart.is_like("") and not apart.is_like("w1 w2 w3")
     assert not KeptApart([]).is_like(" ".join(words))
+
+
+def test_prose_leaves_out_paragraphs_of_evaluation_texts_and_of_the_novels(tmp_path: Path) -> None:
+    asked, told, fine = (" ".join(f"{letter}{number}" for number in range(60)) for letter in "abc")
+    for part in ("evaluation", "documents", "summaries"):
+        (tmp_path / part).mkdir()
+    with lzma.open(tmp_path / "evaluation" / "longqa_squad_dev.jsonl.xz", "wt") as out:
+        out.write(json.dumps({"document": asked}) + "\n")
+    (tmp_path / "documents" / "novel.txt").write_text(f"Once.\n\n{told}", encoding="utf-8")
+    text = "\n\n".join((fine, asked, told, "short", fine))
+    assert _without_evaluated(text, KeptApart(_evaluated(tmp_path))) == "\n\n".join((fine, "short", fine))
