@@ -7,6 +7,7 @@ conversation never ends for lack of room. Without history each question is asked
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from infinipot_cli.errors import PotSizeError
 from infinipot_cli.progress import Progress
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session, ask
@@ -78,10 +79,18 @@ class Conversation:
         from infinipot_cli.engine.distill import distill
 
         pot = self._reading.pot if self.keeps_history else self._reading.pot.fork()
-        plan, n_full = self._reading.plan, pot.capacity - len(catalyst)
-        if pot.n_held > n_full:  # the end of a very long answer has taken the catalyst's places
-            pot.rewind(n_full)
+        plan, n_full, model = self._reading.plan, pot.capacity - len(catalyst), self._session.load().model
+        if pot.n_held > n_full:
+            if n_full <= pot.budget:
+                raise PotSizeError(
+                    f"a question of {len(catalyst)} tokens has no room beside the {pot.budget} entries that are kept",
+                    hint="ask in fewer words, or take a larger pot with -s",
+                )
+            # the end of a very long answer may have taken the places of the catalyst so far, which judges once more
+            pot.rewind(min(pot.n_held, pot.capacity - len(pot.catalyst_ids)))
+            if pot.n_held > n_full:
+                distill(model, pot)
         pot.catalyst_ids = tuple(catalyst)
         if self.keeps_history and pot.n_held + n_asking + plan.max_tokens > n_full and pot.n_held > pot.budget:
-            distill(self._session.load().model, pot)
+            distill(model, pot)
         return pot

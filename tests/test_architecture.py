@@ -29,7 +29,7 @@ ARROWS = {
     "engine": {"model", "choice", "policies", "errors"},
     "choice": {"errors"},
     "policies": {"choice", "errors"},
-    "conversation": {"engine", "reading", "session", "sources", "progress"},
+    "conversation": {"engine", "reading", "session", "sources", "progress", "errors"},
     "pins": {"documents.piece", "documents.ranges", "errors"},
     "plan": {"settings", "choice", "policies", "templates", "tokens", "errors"},
     "logs": {"documents.piece"},

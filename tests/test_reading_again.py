@@ -10,6 +10,7 @@ import torch
 
 from infinipot_cli.choice import Choice
 from infinipot_cli.conversation import Conversation
+from infinipot_cli.errors import PotSizeError
 from infinipot_cli.explain.evidence import originals, originals_once
 from infinipot_cli.explain.lookout import apart
 from infinipot_cli.explain.record import RULES
@@ -341,3 +342,31 @@ def test_with_span_a_pot_whose_positions_go_on_answers_token_by_token(book: Path
             answers.append("".join(reading.answer()))
             assert reading.n_reread
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("keeps_history", [False, True])
+def test_a_question_longer_than_the_catalyst_so_far_makes_room_by_a_distillation(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, *, keeps_history: bool
+) -> None:
+    """What stands in its way is the end of the document, and was never judged."""
+    made, path = session(tiny_model, reread=0.0), tmp_path / "full.txt"
+    plan = made.plan(SUMMARIZE)
+    n_full = plan.capacity - len(plan.prompt.catalyst_ids)
+    path.write_text((DULL * 2)[: n_full - len(plan.prompt.prefix_ids)], encoding="utf-8")
+    module, judged = import_module("infinipot_cli.engine.distill"), list[int]()
+    whole = vars(module)["distill"]
+
+    def watched(model: Any, pot: Any, **options: Any) -> Any:
+        judged.append(pot.n_held)
+        return whole(model, pot, **options)
+
+    monkeypatch.setattr(module, "distill", watched)
+    with made.prepare([str(path)], SUMMARIZE) as reading:
+        for _ in reading.read():
+            pass
+        assert reading.pot.n_held == n_full and not reading.pot.n_cycles
+        talk = Conversation(made, reading, keeps_history=keeps_history)
+        "".join(talk.ask("Who was it? " * 8))
+        assert judged and judged[0] == n_full
+        with pytest.raises(PotSizeError):
+            "".join(talk.ask("Who was it? " * 20))

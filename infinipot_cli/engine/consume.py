@@ -64,7 +64,7 @@ def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], no
             group, near = pot.policy.grouping(port.context_length or pot.capacity)
             pot.rows = stack.enter_context(grouped_attention(model, pot, group=group, near=near))
         check_known(ids, port)
-        with _all_or_nothing(pot):
+        with all_or_nothing(pot):
             states = _read(model, pot, ids)
             if novelty is None:
                 novelty = _novelty(model, port, pot, ids, states)
@@ -84,7 +84,7 @@ def consume_and_hear(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence
     """
     catalyst, n_held = pot.catalyst_ids, pot.n_held + len(ids)
     check_known([*ids, *catalyst], port)
-    with _all_or_nothing(pot):
+    with all_or_nothing(pot):
         start = clock(model.device)
         with captured_votes(model, n_held, group_max=pot.choice.group_max, n_rows=len(catalyst)) as votes:
             states = _read(model, pot, ids, behind=catalyst)
@@ -93,11 +93,11 @@ def consume_and_hear(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence
     pot.rewind(n_held)
     _note(pot, ids, novelty, states)
     seconds = votes.seconds + spent * len(catalyst) / (len(ids) + len(catalyst))
-    return Hearing(by_kv_head(votes, pot.n_kv_heads), seconds)
+    return Hearing(by_kv_head(votes, pot.n_kv_heads, group_max=pot.choice.group_max), seconds)
 
 
 @contextmanager
-def _all_or_nothing(pot: Pot) -> Iterator[None]:
+def all_or_nothing(pot: Pot) -> Iterator[None]:
     """Leave a whole pot as it was where a forward ends early: some layers have its tokens then, others not."""
     pot.check_whole()
     n_before = pot.n_held

@@ -80,7 +80,7 @@ def catalyst_votes(model: PreTrainedModel, pot: Pot) -> Tensor:
             forward(model, pot, ids)
     finally:
         pot.rewind(n_before)
-    return by_kv_head(votes, pot.n_kv_heads)
+    return by_kv_head(votes, pot.n_kv_heads, group_max=pot.choice.group_max)
 
 
 def _survivors(

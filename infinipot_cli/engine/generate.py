@@ -68,7 +68,7 @@ def generate(
 def _make_room_for(model: PreTrainedModel, pot: Pot, n_suffix: int, max_new_tokens: int) -> None:
     """Distill if suffix and answer would not fit."""
     must_distill = pot.n_held + n_suffix + max_new_tokens > pot.capacity and pot.n_held > pot.budget
-    n_stays = n_staying(pot) if must_distill else pot.n_prefix
+    n_stays = n_staying(pot)
     n_met = max(pot.budget, n_stays) if must_distill else pot.n_held
     _check_room(pot, n_met, n_stays, n_suffix, max_new_tokens)
     if must_distill:

@@ -73,6 +73,8 @@ class Reader:
     def feed(self, ids: Iterable[int]) -> Iterator[Consumed | Distilled]:
         """Read more tokens; a distillation happens only when more is to come, so none is wasted at the end.
 
+        To know that, one token may have been taken that was not read yet: read on by going on with this iterator.
+
         Raises:
             PotSizeError: an answer from this very pot has taken the places of the catalyst.
             ModelError: there are tokens that the model does not know; the pot is as before these.

@@ -83,6 +83,12 @@ class PotLayer(CacheLayerMixin):
                 longer[:, :, : self.n] = held[:, :, : self.n]
                 setattr(self, name, longer)
 
+    def rewind(self, n: int) -> None:
+        """Forget every entry after the first n."""
+        self.n = n
+        if self.unrotated is not None:  # what comes to the places behind has keys of its own
+            self.unrotated = self.unrotated[:, :, :n]
+
     def keep(self, indices: Tensor, *, resets: bool = True) -> None:
         """Keep these entries of each head, renumbered from 0 unless told otherwise.
 
@@ -145,7 +151,8 @@ class PotLayer(CacheLayerMixin):
         if not self.rope.is_rotary:
             return
         if self.plain is None:
-            self.plain = torch.empty_like(self.turning)
+            with torch.inference_mode(False):
+                self.plain = torch.empty_like(self.turning)
         places = torch.arange(n_before, self.n, device=self.turning.device)
         new = self.turning[:, :, n_before : self.n].float()
         self.plain[:, :, n_before : self.n] = self.rope.rotate(new, places, inverse=True).to(self.turning.dtype)
@@ -154,7 +161,8 @@ class PotLayer(CacheLayerMixin):
         """Turn a copy of the entries behind the first `n_before`, which stand at their places, to their group's."""
         assert self.keys is not None
         if self.grouped is None:
-            self.grouped = torch.empty_like(self.keys)
+            with torch.inference_mode(False):
+                self.grouped = torch.empty_like(self.keys)
         places = torch.arange(n_before, self.n, device=self.keys.device)
         plain = self.rope.rotate(self.keys[:, :, n_before : self.n].float(), places, inverse=True)
         self.grouped[:, :, n_before : self.n] = self.rope.rotate(plain, places // group).to(self.keys.dtype)

@@ -71,6 +71,10 @@ class Pot(Cache):
                 f"the last {policy.n_window} rows of a prompt shall vote and stay, and the pot has {capacity} places",
                 hint=f"--set window={capacity} is the most here, or take a larger pot with -s",
             )
+        elif policy.timing is Timing.CUT and n_prefix >= capacity:
+            raise PotSizeError(
+                f"a prefix of {n_prefix} tokens fills a pot of {capacity} places", hint="take a larger pot with -s"
+            )
         grows = not policy.is_bounded
         of_layers = zip(ropes, windows, strict=True)
         super().__init__(layers=[PotLayer(capacity, rope, window, grows=grows) for rope, window in of_layers])
@@ -214,7 +218,7 @@ class Pot(Cache):
     def rewind(self, n_held: int) -> None:
         """Forget every entry after the first `n_held`; what was written there is never read again."""
         for layer in self.pot_layers:
-            layer.n = n_held
+            layer.rewind(n_held)
 
     def keep(self, indices: Tensor) -> Tensor:
         """Keep these entries of each layer and head, ascending, (L, K, C); local layers keep their most recent.
@@ -240,6 +244,9 @@ class Pot(Cache):
         is_empty = indices < 0
         self.n_empty = is_empty.sum(-1) if bool(is_empty.any()) else None
         self._notes.keep(indices, self.choice.decay)
+        if self.votes is not None:
+            there = indices.to(self.votes.device)
+            self.votes = self.votes.gather(-1, there.clamp(min=0)).masked_fill(there < 0, 0.0)
         for number, layer in enumerate(self.pot_layers):
             layer.keep(indices[number], resets=self.policy.numbering is Numbering.RESET)
         return indices

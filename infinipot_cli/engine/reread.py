@@ -48,7 +48,7 @@ def reread(
     """
     room, chosen = pot.budget - n_kept - len(opening), list[int]()
     for number, passage in enumerate(passages):
-        if len(passage) <= room:
+        if 0 < len(passage) <= room:
             chosen.append(number)
             room -= len(passage)
     if not chosen:

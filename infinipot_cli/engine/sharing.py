@@ -56,8 +56,8 @@ def select_shared(
     stays |= rank < floor
     stays |= _best_of_layer(votes, is_open, n_shared)
     for number in local:
-        stays[number] = False
-        stays[number, :, -budget:] = True
+        stays[number] = is_there[number]
+        stays[number, :, :-budget] = False
     places = torch.where(stays, torch.arange(stays.shape[-1], device=stays.device), -1).sort(dim=-1).values
     return places[..., -int(stays.sum(-1).max()) :].contiguous()
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.choice import Choice
-from infinipot_cli.engine.policies import make, settings_of
+from infinipot_cli.engine.policies import Timing, make, settings_of
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.engine.soundness import COUNTS, check_numbers, check_tensors
 from infinipot_cli.errors import PotError, UsageError
@@ -37,7 +37,17 @@ class PotState:
 
 
 def capture(pot: Pot) -> PotState:
-    """What a pot holds now; the tensors are copies."""
+    """What a pot holds now; the tensors are copies.
+
+    Raises:
+        UsageError: its policy distils no full pot, and needs more of what was read than entries.
+        PotError: it was interrupted while it was changed.
+    """
+    pot.check_whole()
+    if pot.policy.timing is not Timing.WHEN_FULL:
+        raise UsageError(
+            f"a pot under {settings_of(pot.policy)[0]} cannot be stored: it is not distilled when it is full"
+        )
     tensors: dict[str, Tensor] = {"origins": pot.origins.cpu(), "novelty": pot.novelty.cpu()}
     n = pot.n_held
     for number, layer in enumerate(pot.pot_layers):

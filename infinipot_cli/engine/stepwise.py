@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from infinipot_cli.engine.consume import by_kv_head
+from infinipot_cli.engine.consume import all_or_nothing, by_kv_head
 from infinipot_cli.engine.forward import forward
 from infinipot_cli.engine.policies import Evidence, Numbering, Voters
 from infinipot_cli.engine.pot import Pot
@@ -58,12 +58,13 @@ def step_through(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor
 
 def _fill(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor:
     tokens, n_before = torch.tensor([ids], device=model.device), pot.n_held
-    with _voters(model, pot) as rows:
+    with all_or_nothing(pot), _voters(model, pot) as rows:
         states = forward(model, pot, tokens)[0]
-    pot.note(torch.zeros(len(ids), device=states.device))
-    if pot.policy.numbering is Numbering.RESET:
-        for layer in pot.pot_layers:
-            layer.note_plain(n_before)
+    with pot.changing():
+        pot.note(torch.zeros(len(ids), device=states.device))
+        if pot.policy.numbering is Numbering.RESET:
+            for layer in pot.pot_layers:
+                layer.note_plain(n_before)
     if rows:
         votes = by_kv_head(rows, pot.n_kv_heads)
         if pot.policy.voters is Voters.ALL and pot.votes is not None:

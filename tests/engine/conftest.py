@@ -49,10 +49,10 @@ def tiny(name: str, seed: int = 1) -> PreTrainedModel:
     return model
 
 
-def some_windows() -> PreTrainedModel:
+def some_windows(width: int = 14) -> PreTrainedModel:
     """The first layer sees everything, the others the latest entries."""
     torch.manual_seed(2)
-    shape = SHAPE | {"use_sliding_window": True, "sliding_window": 14, "max_window_layers": 1}
+    shape = SHAPE | {"use_sliding_window": True, "sliding_window": width, "max_window_layers": 1}
     model = Qwen2ForCausalLM(Qwen2Config(**shape)).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.25) if parameter.ndim > 1 else None
