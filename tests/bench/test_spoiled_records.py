@@ -10,11 +10,13 @@ from typer.testing import CliRunner
 
 from infinipot_cli.app import app
 from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
+from infinipot_cli.bench.pocket_record import PocketTrial, to_record
 from infinipot_cli.bench.report import plots
 from infinipot_cli.bench.report.found import BENCHES, find
 
 TRIAL = NeedleTrial("passkey", 0.5, "who?", "a", "b", True, 9, 2, 0.1, 1.0, 2048)
 GOOD = NeedleResult("tiny", 1024, 512, "question", 0, [TRIAL], {}, {"kind": "passkey"}).to_record()
+ANSWER = PocketTrial("squad", "", 0, "pot", "who?", "a", {"f1": 0.5, "em": 0.0, "refused": 0.0}, 9, 2, 0.1)
 OLD = [{"old": 1}]
 SPOILED: dict[str, dict[str, Any]] = {
     **{bench: {"bench": bench, "pot": {"size": 9}, "trials": OLD} for bench in BENCHES if bench != "all"},
@@ -28,6 +30,9 @@ SPOILED: dict[str, dict[str, Any]] = {
     "kinds": {"bench": "needle", "trials": [asdict(TRIAL) | {"score": "high"}]},
     "truths": {"bench": "needle", "trials": [asdict(TRIAL) | {"length": True}]},
     "steps": {"bench": "all", "steps": [{"x": 1}]},
+    "metric": {"bench": "pocket", "trials": [asdict(ANSWER) | {"scores": {"warmth": 1.0}}]},
+    "scores": {"bench": "pocket", "trials": [asdict(ANSWER) | {"scores": {"f1": "high"}}]},
+    "one score": {"bench": "pocket", "trials": [asdict(ANSWER) | {"scores": 1.0}]},
     "set": {"bench": "longbench", "trials": [{"set_name": "none", "number": 0, "arm": "pot", "capacity": 9, "given": "",
             "score": 1.0, "n_tokens": 9, "n_distilled": 1, "seconds": 0.1}]},
 }  # fmt: skip
@@ -71,6 +76,16 @@ def test_cut_files_are_named_wherever_they_were_cut(tmp_path: Path) -> None:
 def test_good_records_are_sound(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_text(json.dumps(GOOD))
     assert not find(tmp_path).left_out
+
+
+def test_answers_of_the_embedded_model_become_rows_of_the_report(tmp_path: Path) -> None:
+    settings: dict[str, object] = {"model": "pocket", "full_up_to": 16384}
+    (tmp_path / "pocket.json").write_text(json.dumps(to_record(settings, [ANSWER])))
+    (tmp_path / "run.jsonl").write_text("\n".join(map(json.dumps, (settings | {"seed": 1}, asdict(ANSWER)))) + "\n")
+    done = report(tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "left out" not in done.stderr
+    assert "| squad | F1 | pot | 2 | 50.0 |" in (tmp_path / "report.md").read_text()
 
 
 def test_a_folder_of_spoiled_records_alone_says_what_is_wrong_with_them(tmp_path: Path) -> None:

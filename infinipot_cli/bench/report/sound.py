@@ -76,6 +76,18 @@ def _of_row(bench: str, row: object) -> str | None:
         wanted = _PLAIN.get(hints[name])
         if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
             return f"has {value!r:.40} for {name}"
-    if (bench == "longbench" and row["set_name"] not in SETS) or (bench == "pocket" and row["metric"] not in METRICS):
-        return "is of a set or metric that there is not"
+    if bench == "longbench" and row["set_name"] not in SETS:
+        return "is of a set that there is not"
+    return _of_scores(row["scores"]) if bench == "pocket" else None
+
+
+def _of_scores(scores: object) -> str | None:
+    """What is wrong with the scores of one answer, by metric."""
+    if not isinstance(scores, dict):
+        return f"has {scores!r:.40} for scores"
+    for metric, score in scores.items():
+        if metric not in METRICS:
+            return "is of a metric that there is not"
+        if not isinstance(score, float | int) or isinstance(score, bool):
+            return f"has {score!r:.40} for {metric}"
     return None
