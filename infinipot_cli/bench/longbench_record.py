@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
-from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.metrics import interval, mean
 
 GROUPS = ("QA", "Summ", "FSL", "Others")
 
@@ -45,7 +45,7 @@ class LongTrial:
 
 @dataclass(frozen=True)
 class SetScore:
-    """One arm's official score of one set, in percent, with a 95 % bootstrap interval of the mean."""
+    """One arm's official score of one set, in percent, with a 95 % interval of the mean."""
 
     set_name: str
     arm: str
@@ -95,7 +95,7 @@ def set_scores(trials: Iterable[LongTrial]) -> list[SetScore]:
 
 
 def _percent(scores: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    low, high = bootstrap(scores)
+    low, high = interval(scores)
     return round(100 * sum(scores) / len(scores), 2), (round(100 * low, 2), round(100 * high, 2))
 
 

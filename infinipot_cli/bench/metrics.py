@@ -1,5 +1,6 @@
-"""Scores of answers, and how sure a mean of them is: SQuAD's F1 and exact match, ROUGE-L, bootstrap intervals."""
+"""Scores of answers, and how sure a mean of them is: SQuAD's F1 and exact match, ROUGE-L, intervals of means."""
 
+import math
 import random
 import re
 import string
@@ -11,6 +12,9 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _TOKEN = re.compile(r"[a-z0-9]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])")
 N_RESAMPLES = 1000
+# With fewer items an interval promises more than it can keep.
+FEWEST = 10
+_Z = 1.959964  # standard deviations that 95 % lie within
 
 
 def answer_words(text: str) -> list[str]:
@@ -75,3 +79,37 @@ def bootstrap(scores: Sequence[float], seed: int = 0) -> tuple[float, float]:
     rng = random.Random(seed)
     means = sorted(mean(rng.choices(scores, k=len(scores))) for _ in range(N_RESAMPLES))
     return means[round(0.025 * N_RESAMPLES)], means[round(0.975 * N_RESAMPLES) - 1]
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a true share of which `share` was seen in `n` trials; (0, 1) without any."""
+    if not n:
+        return (0.0, 1.0)
+    middle = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
+    half = _Z / (1 + _Z * _Z / n) * math.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n))
+    return (max(0.0, middle - half), min(1.0, middle + half))
+
+
+def interval(scores: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean of scores from 0 to 1: resampled, or Wilson's where resampling sees too little.
+
+    That is where every score is 0 or 1, and where all are equal: resampled they seem certain, however few they are.
+    Wilson's is wide enough for any score, since none from 0 to 1 scatters more about its mean than 0 and 1 do.
+    """
+    if set(scores) <= {0.0, 1.0} or len(set(scores)) == 1:
+        return wilson(min(1.0, mean(scores)), len(scores))
+    return bootstrap(scores)
+
+
+def interval_of_differences(differences: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the mean of paired differences from -1 to 1.
+
+    Resampled, but where all are equal, which resampling takes for certain, that of Bonett and Price (2012) for paired
+    shares: as if one pair more spoke for either side.
+    """
+    if len(set(differences)) > 1:
+        return bootstrap(differences)
+    n = len(differences) + 2
+    more, less = ((1 + sum(max(0.0, sign * one) for one in differences)) / n for sign in (1, -1))
+    middle, half = more - less, _Z * math.sqrt((more + less - (more - less) ** 2) / n)
+    return (max(-1.0, middle - half), min(1.0, middle + half))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.metrics import interval, mean
 from infinipot_cli.bench.record import Count
 
 
@@ -119,10 +119,10 @@ class NeedleResult:
         return mean([trial.score for trial in found]) if found else None
 
     def interval(self, kind: str, length: int | None = None) -> tuple[float, float]:
-        """95 % interval of the mean score: Wilson's of shares, resampled where a score can lie between 0 and 1."""
+        """95 % interval of the mean score: Wilson's of shares, resampled where scores lie between 0 and 1."""
         if kind != "kamradt":
             return self.count(kind, length=length).interval
-        return bootstrap([trial.score for trial in self.chosen(kind, length=length)])
+        return interval([trial.score for trial in self.chosen(kind, length=length)])
 
     def is_fit(self, length: int | None = None) -> bool:
         """Whether texts of one length, or all of them, fitted, so that nothing was distilled."""

@@ -7,9 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.metrics import FEWEST, bootstrap, interval, interval_of_differences, mean
 from infinipot_cli.bench.pocket_sets import Item
-from infinipot_cli.bench.record import Count
 
 # What the model holds of the text, in the order of the tables. Only `pot` and its ablations distill.
 ARMS = {
@@ -23,8 +22,6 @@ ARMS = {
     "lead": "the first sentences of the text (summaries only)",
 }
 METRICS = {"right": "right", "f1": "F1", "em": "EM", "rouge_l": "ROUGE-L", "nats": "perplexity", "refused": "refused"}
-# With fewer items a bootstrap interval promises more than it can keep.
-FEWEST = 10
 # Pairs that the paper orders (Tables 2 and 3), and the pot against doing without it: the first should not be worse.
 ORDERINGS = (
     ("ask", "pot"), ("ask", "truncated"), ("pot", "truncated"), ("pot", "full"), ("pot", "lead"), ("pot", "general"),
@@ -110,12 +107,10 @@ def scores(trials: Iterable[PocketTrial]) -> list[Score]:
 
 
 def _summed_up(metric: str, values: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    if metric in ("right", "em", "refused"):  # of nothing but 0 and 1
-        low, high = Count(round(sum(values)), len(values)).interval
-    else:
-        low, high = bootstrap(values)
     if metric == "nats":
+        low, high = bootstrap(values)
         return math.exp(mean(values)), (math.exp(low), math.exp(high))
+    low, high = interval(values)
     return 100 * mean(values), (100 * low, 100 * high)
 
 
@@ -133,10 +128,17 @@ def differences(trials: Iterable[PocketTrial]) -> list[Difference]:
         for better, worse in ORDERINGS:
             both = sorted(arms.get(better, {}).keys() & arms.get(worse, {}).keys())
             if both:
-                scale = 1.0 if metric == "nats" else 100.0
-                values = [scale * (arms[better][number] - arms[worse][number]) for number in both]
-                found.append(Difference(set_name, metric, better, worse, len(both), mean(values), bootstrap(values)))
+                values = [arms[better][number] - arms[worse][number] for number in both]
+                told = _told_of_differences(metric, values)
+                found.append(Difference(set_name, metric, better, worse, len(both), *told))
     return found
+
+
+def _told_of_differences(metric: str, values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    if metric == "nats":
+        return mean(values), bootstrap(values)
+    low, high = interval_of_differences(values)
+    return 100 * mean(values), (100 * low, 100 * high)
 
 
 def to_record(settings: dict[str, object], trials: Sequence[PocketTrial]) -> dict[str, object]:

@@ -3,6 +3,8 @@
 import math
 from dataclasses import asdict, dataclass
 
+from infinipot_cli.bench.metrics import wilson
+
 # What a family must meet: logits, and stored keys against fresh ones (in bf16 both sides are rounded twice).
 FITS_BOUND = 1e-4
 ROTATION_BOUND = 1e-5
@@ -19,12 +21,7 @@ class Count:
     @property
     def interval(self) -> tuple[float, float]:
         """Wilson's 95 % interval of the true share; (0, 1) without any trial."""
-        if not self.total:
-            return (0.0, 1.0)
-        z, n, p = 1.959964, self.total, self.right / self.total
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return (max(0.0, middle - half), min(1.0, middle + half))
+        return wilson(self.right / self.total if self.total else 0.0, self.total)
 
 
 @dataclass(frozen=True)

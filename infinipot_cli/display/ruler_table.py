@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from infinipot_cli.bench.ruler.record import RulerScore, RulerTrial, averages, scores
+from infinipot_cli.bench.ruler.record import RulerScore, RulerTrial, averages, n_samples, scores
 
 N_TASKS = 13
 
@@ -29,16 +29,18 @@ def _table(found: Sequence[RulerScore]) -> Table:
     tasks = list(dict.fromkeys(one.task for one in found))
     table = Table()
     table.add_column("task")
+    table.add_column("n", justify="right")
     for length in lengths:
         fits = not any(one.n_distilled for one in found if one.length == length)
         table.add_column(f"{length}{' (fits)' if fits else ''}", justify="right")
     cells = {(one.task, one.length): one for one in found}
     for task in tasks:
-        table.add_row(task, *(_cell(cells.get((task, length))) for length in lengths))
+        n = n_samples(one for one in found if one.task == task)
+        table.add_row(task, n, *(_cell(cells.get((task, length))) for length in lengths))
     table.add_section()
     mean = averages(found)[found[0].arm]
     name = "mean" if len(tasks) == N_TASKS else f"mean of {len(tasks)} of {N_TASKS} tasks"
-    table.add_row(name, *(f"{mean[length]:.1f}" for length in lengths))
+    table.add_row(name, "", *(f"{mean[length]:.1f}" for length in lengths))
     return table
 
 

@@ -152,6 +152,17 @@ def test_verdicts() -> None:
     opened = compare("", "", mixed, dict.fromkeys(range(20), 0.45))
     assert opened and opened.verdict == "leans so, not sure"
     assert compare("", "", {1: 1.0}, {2: 1.0}) is None
+    few = compare("", "", dict.fromkeys(range(9), 1.0), dict.fromkeys(range(9), 0.0))
+    assert few and few.verdict == "few"
+
+
+def test_an_interval_of_equal_differences_is_as_wide_as_their_number_allows() -> None:
+    for n in (1, 20, 400):
+        found = compare("", "", dict.fromkeys(range(n), 1.0), dict.fromkeys(range(n), 0.0))
+        assert found
+        low, high = found.interval
+        assert (found.difference, high) == (100, 100)
+        assert low == pytest.approx({1: -73.4, 20: 73.5, 400: 98.5}[n], abs=0.1)
 
 
 def test_the_papers_table_4_is_whole() -> None:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.bench.metrics import bootstrap, exact_match, f1, longest_common, mean, rouge_l
+from infinipot_cli.bench.metrics import (
+    bootstrap,
+    exact_match,
+    f1,
+    interval,
+    interval_of_differences,
+    longest_common,
+    mean,
+    rouge_l,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +64,23 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
     assert 85 <= held <= 100
     assert bootstrap([0.3] * 10) == pytest.approx((0.3, 0.3))
     assert mean([]) == 0.0
+
+
+def test_few_or_equal_scores_are_not_told_as_certain() -> None:
+    assert interval([1.0, 1.0, 1.0]) == wilson(1.0, 3) == pytest.approx((0.438, 1.0), abs=1e-3)
+    assert interval([0.0, 1.0] * 20) == wilson(0.5, 40)
+    assert interval([0.3]) == wilson(0.3, 1)
+    assert interval([0.2, 0.4, 0.9]) == bootstrap([0.2, 0.4, 0.9])
+    assert interval([]) == (0.0, 1.0)
+
+
+def test_paired_differences_that_are_equal_have_the_interval_of_shares() -> None:
+    assert interval_of_differences([0.0, 1.0, -1.0]) == bootstrap([0.0, 1.0, -1.0])
+    low, high = interval_of_differences([0.0] * 20)
+    assert low == -high and high == pytest.approx(0.126, abs=1e-3)
+    for difference in (1.0, -1.0, 0.25):
+        low, high = interval_of_differences([difference] * 50)
+        assert -1 <= low < high <= 1
+        assert low <= difference <= high
+        mirrored = interval_of_differences([-difference] * 50)
+        assert mirrored == pytest.approx((-high, -low))

@@ -1,18 +1,23 @@
 """RULER's tasks: what is asked for follows from the text alone, prompts and scores are the official ones."""
 
+import io
 import json
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
 from infinipot_cli.bench.ruler import questions, tasks
+from infinipot_cli.bench.ruler.record import RulerTrial, scores
 from infinipot_cli.bench.ruler.sample import Sample, largest
 from infinipot_cli.bench.ruler.tasks import MAX_TOKENS, TASKS, Maker, Source, score
+from infinipot_cli.display.ruler_table import ruler_sections
 from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.tokens import DocumentTokenizer, from_tokenizer_json
 
@@ -197,3 +202,27 @@ def test_the_command_answers_through_a_pot_that_distills_and_goes_on(
     }
     assert all(one["n_distilled"] and 2000 < one["n_tokens"] <= 2500 for one in record["trials"])
     assert len(record["scores"]) == 4
+    assert all(one["n"] == 1 and one["interval"][1] - one["interval"][0] > 70 for one in record["scores"])
+
+
+def samples(task: str, length: int, points: list[float]) -> list[RulerTrial]:
+    return [
+        RulerTrial(task, length, number, "infinipot", "", ["a"], "", score, 9, 2, 0.1, False)
+        for number, score in enumerate(points)
+    ]
+
+
+def test_few_samples_that_are_all_right_are_not_told_as_certain_and_their_number_is_shown(
+    recording_console: Callable[..., tuple[Console, io.StringIO]],
+) -> None:
+    trials = [*samples("vt", 2048, [1.0] * 3), *samples("vt", 4096, [0.2, 0.4]), *samples("cwe", 2048, [0.5] * 4)]
+    by_place = {(one.task, one.length): one.interval for one in scores(trials)}
+    assert by_place["vt", 2048] == (43.85, 100.0)
+    assert by_place["vt", 4096] == (20.0, 40.0)
+    assert by_place["cwe", 2048][0] < 20 and by_place["cwe", 2048][1] > 80
+    console, out = recording_console()
+    for _, table in ruler_sections(trials):
+        console.print(table)
+    lines = [line.split("│") for line in out.getvalue().splitlines() if "│" in line]
+    rows = {cells[1].strip(): cells[2].strip() for cells in lines}
+    assert rows == {"vt": "2–3", "cwe": "4", "mean of 2 of 13 tasks": ""}

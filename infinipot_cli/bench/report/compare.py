@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.metrics import FEWEST, interval_of_differences, mean
 
 Scores = Mapping[Hashable, float]
 
@@ -37,8 +37,10 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """`holds`, `does not hold`, and where the interval leaves it open, which way it leans."""
+        """`holds`, `does not hold`, or which way it leans where the interval leaves it open; `few` below `FEWEST`."""
         low, high = self.interval
+        if self.n < FEWEST:
+            return "few"
         if low > 0:
             return "holds"
         if high < 0:
@@ -64,13 +66,13 @@ def compare(claim: str, on: str, better: Scores, worse: Scores, *, is_strict: bo
     both = sorted(better.keys() & worse.keys(), key=str)
     if not both:
         return None
-    differences = [100 * (better[key] - worse[key]) for key in both]
+    low, high = interval_of_differences([better[key] - worse[key] for key in both])
     return Comparison(
         claim,
         on,
         len(both),
         100 * mean([better[key] for key in both]),
         100 * mean([worse[key] for key in both]),
-        bootstrap(differences),
+        (100 * low, 100 * high),
         is_strict,
     )

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from infinipot_cli.bench.arms import ALPHA, CATALYST
 from infinipot_cli.bench.longbench_record import GROUPS, LongTrial, PaperRow, paper_models, paper_rows
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
-from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.metrics import interval, mean
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found
 from infinipot_cli.bench.report.paper import canonical, named, ordered, sized
@@ -180,23 +180,24 @@ def _of(trials: Sequence[LongTrial], arm: str) -> list[LongTrial]:
 
 
 def _by_set(trials: Sequence[LongTrial], arm: str) -> list[list[float]]:
-    """Scores of an arm's rows, percent, of each of the paper's sets that it has."""
+    """Scores of an arm's rows, 0 to 1, of each of the paper's sets that it has."""
     mine = [trial for trial in _of(trials, arm) if trial.set_name in PAPER_SETS]
     names = dict.fromkeys(trial.set_name for trial in mine)
-    return [[100 * trial.score for trial in mine if trial.set_name == name] for name in names]
+    return [[trial.score for trial in mine if trial.set_name == name] for name in names]
 
 
 def _mean(trials: Sequence[LongTrial], arm: str) -> float | None:
     """Mean over the paper's sets of an arm's means over their rows, percent."""
     by_set = _by_set(trials, arm)
-    return mean([mean(rows) for rows in by_set]) if by_set else None
+    return 100 * mean([mean(rows) for rows in by_set]) if by_set else None
 
 
 def _interval(trials: Sequence[LongTrial], arm: str) -> tuple[float, float]:
-    """95 % interval of that mean, from resampled rows of all sets, each as heavy as it is in the mean."""
+    """95 % interval of that mean, percent, from resampled rows of all sets, each as heavy as it is in the mean."""
     by_set = _by_set(trials, arm)
     n_rows = sum(map(len, by_set))
-    return bootstrap([score * n_rows / (len(by_set) * len(rows)) for rows in by_set for score in rows])
+    low, high = interval([score * n_rows / (len(by_set) * len(rows)) for rows in by_set for score in rows])
+    return 100 * low, 100 * high
 
 
 def _set(trials: Sequence[LongTrial], arm: str, name: str) -> str:

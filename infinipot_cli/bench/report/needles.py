@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 
 from infinipot_cli.bench.arms import AS_ASKED
-from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.metrics import interval, mean
 from infinipot_cli.bench.needle_record import NeedleTrial
 from infinipot_cli.bench.pocket_sets import short
 from infinipot_cli.bench.record import Count
@@ -11,7 +11,7 @@ from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found
 from infinipot_cli.bench.report.paper import canonical, named, needle_rows, ordered
 from infinipot_cli.bench.report.plots import Panel, Plotter
-from infinipot_cli.bench.ruler.record import RulerTrial, averages, scores
+from infinipot_cli.bench.ruler.record import RulerTrial, averages, n_samples, scores
 
 # Figure 5, in its order: what is added from one map to the next.
 ABLATIONS = ("bare", "tova", "no-nuc", "infinipot")
@@ -116,9 +116,11 @@ def other_blocks(found: Found, plotter: Plotter) -> list[Block]:
             mine = [trial for trial in trials if trial.kind == kind]
             if arm == AS_ASKED:
                 maps[kind] = _grid(mine)
-            points = [100 * trial.score for trial in mine]
-            low, high = bootstrap(points)
-            rows.append([named(arm), kind, str(len(points)), f"{mean(points):.1f}", f"{low:.0f}–{high:.0f}"])
+            values = [trial.score for trial in mine]
+            low, high = interval(values)
+            rows.append(
+                [named(arm), kind, str(len(values)), f"{100 * mean(values):.1f}", f"{100 * low:.0f}–{100 * high:.0f}"]
+            )
     if not rows:
         return []
     said = "Plain facts, all or nothing; Kamradt's sentence, share of the expected words. The paper has neither."
@@ -146,12 +148,13 @@ def ruler_blocks(found: Found) -> list[Block]:
         ),
     ]
     for length in sorted({length for _, _, length in by_place}):
-        rows = [
-            [task, *(f"{one.score:.1f}" if (one := by_place.get((arm, task, length))) else "–" for arm in arms)]
-            for task in tasks
-        ]
-        rows.append(["mean", *(f"{means[arm][length]:.1f}" if length in means[arm] else "–" for arm in arms)])
-        blocks.append(Grid([f"{_length(length)} tokens", *map(named, arms)], rows))
+        rows = []
+        for task in tasks:
+            mine = [by_place.get((arm, task, length)) for arm in arms]
+            cells = [f"{one.score:.1f}" if one else "–" for one in mine]
+            rows.append([task, n_samples(one for one in mine if one), *cells])
+        rows.append(["mean", "", *(f"{means[arm][length]:.1f}" if length in means[arm] else "–" for arm in arms)])
+        blocks.append(Grid([f"{_length(length)} tokens", "n", *map(named, arms)], rows))
     return blocks
 
 

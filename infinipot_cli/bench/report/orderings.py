@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 
+from infinipot_cli.bench.metrics import FEWEST
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.compare import Comparison, compare
 from infinipot_cli.bench.report.cost import cost_cells
@@ -116,7 +117,8 @@ def _summary(made: Sequence[Comparison]) -> str:
     return (
         f"Of {len(made)} comparisons on the same items: {said}. "
         + (f"Against the paper: {'; '.join(against)}. " if against else "None is clearly against the paper. ")
-        + "A comparison holds, or does not, where the 95 % interval of the paired difference leaves out zero."
+        + "A comparison holds, or does not, where the 95 % interval of the paired difference leaves out zero; "
+        + f"fewer than {FEWEST} items are too few to say."
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from infinipot_cli.bench.metrics import bootstrap, mean
+from infinipot_cli.bench.metrics import interval, mean
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RulerTrial:
 
 @dataclass(frozen=True)
 class RulerScore:
-    """Mean of one arm's scores of one task and length in percent, with its 95 % bootstrap interval."""
+    """Mean of one arm's scores of one task and length in percent, with its 95 % interval."""
 
     arm: str
     task: str
@@ -65,11 +65,16 @@ def scores(trials: Iterable[RulerTrial]) -> list[RulerScore]:
     found = []
     for place, mine in cells.items():
         values = [trial.score for trial in mine]
-        low, high = bootstrap(values)
-        interval = (round(100 * low, 2), round(100 * high, 2))
+        low, high = (round(100 * end, 2) for end in interval(values))
         n_distilled = sum(trial.n_distilled for trial in mine)
-        found.append(RulerScore(*place, len(mine), round(100 * mean(values), 2), interval, n_distilled))
+        found.append(RulerScore(*place, len(mine), round(100 * mean(values), 2), (low, high), n_distilled))
     return found
+
+
+def n_samples(found: Iterable[RulerScore]) -> str:
+    """Samples behind each of some means, as a table has them: `5`, or `3–5` where they differ."""
+    numbers = {one.n for one in found}
+    return "–".join(map(str, sorted({min(numbers, default=0), max(numbers, default=0)})))
 
 
 def averages(found: Sequence[RulerScore]) -> dict[str, dict[int, float]]:

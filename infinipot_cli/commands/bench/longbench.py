@@ -120,7 +120,7 @@ def longbench(
         print_json(to_record(run, kept.done, provenance(session), paper))
     else:
         pot = ", ".join(map(str, capacities))
-        show_table(sets_table(kept.done), f"{session.files.name}, pot {pot}; official scores, 95 % of resampled rows")
+        show_table(sets_table(kept.done), f"{session.files.name}, pot {pot}; official scores and 95 % interval")
         show_table(groups_table(kept.done, paper), "means as the paper prints them")
 
 

@@ -102,7 +102,7 @@ def ruler(
         print_json(to_record(setting, kept.done, provenance(session, files)))
     else:
         for arm, table in ruler_sections(kept.done):
-            show_table(table, f"{ruler_heading(setting)}, {arm}; percent and 95 % of resampled samples")
+            show_table(table, f"{ruler_heading(setting)}, {arm}; percent and 95 % interval")
 
 
 def _set_of(task: str, data: Path | None) -> Path | None:
