@@ -17,6 +17,7 @@ from infinipot_cli.bench.report import cost, longbench, plots
 from infinipot_cli.bench.report.blocks import Grid, Heading, Paragraph, to_html, to_markdown
 from infinipot_cli.bench.report.compare import compare
 from infinipot_cli.bench.report.found import find
+from infinipot_cli.bench.report.items import Item
 from infinipot_cli.bench.report.orderings import comparisons, cost_claims
 from infinipot_cli.bench.report.paper import needle_rows
 from infinipot_cli.bench.report.plots import Panel, Plotter
@@ -140,25 +141,29 @@ def test_orderings_are_paired_and_judged_by_their_interval(folder: Path) -> None
     assert [row[2] for row in cost_claims(found)] == ["holds", "holds", "holds"]
 
 
+def items(n: int, score: float) -> dict[Item, float]:
+    return {Item(number, "one way"): score for number in range(n)}
+
+
 def test_verdicts() -> None:
-    low, high = (dict.fromkeys(range(20), value) for value in (0.2, 0.9))
+    low, high = (items(20, value) for value in (0.2, 0.9))
     assert compare("", "", high, low) is not None
     words = [
         compare("", "", first, second, is_strict=strict)
         for first, second, strict in ((high, low, True), (low, high, True), (low, low, True), (low, low, False))
     ]
     assert [one.verdict for one in words if one] == ["holds", "does not hold", "equal here", "holds (equal)"]
-    mixed = {number: number % 2 for number in range(20)}
-    opened = compare("", "", mixed, dict.fromkeys(range(20), 0.45))
+    mixed = {item: number % 2 for number, item in enumerate(items(20, 0.0))}
+    opened = compare("", "", mixed, items(20, 0.45))
     assert opened and opened.verdict == "leans so, not sure"
-    assert compare("", "", {1: 1.0}, {2: 1.0}) is None
-    few = compare("", "", dict.fromkeys(range(9), 1.0), dict.fromkeys(range(9), 0.0))
+    assert compare("", "", {Item(1, "a"): 1.0}, {Item(2, "a"): 1.0, Item(1, "b"): 1.0}) is None
+    few = compare("", "", items(9, 1.0), items(9, 0.0))
     assert few and few.verdict == "few"
 
 
 def test_an_interval_of_equal_differences_is_as_wide_as_their_number_allows() -> None:
     for n in (1, 20, 400):
-        found = compare("", "", dict.fromkeys(range(n), 1.0), dict.fromkeys(range(n), 0.0))
+        found = compare("", "", items(n, 1.0), items(n, 0.0))
         assert found
         low, high = found.interval
         assert (found.difference, high) == (100, 100)

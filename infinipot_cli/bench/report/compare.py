@@ -1,11 +1,12 @@
-"""Which of two arms is better on the same items: a paired mean with its interval, and a word for it."""
+"""Which of two arms is better on the same questions: a paired mean with its interval, and a word for it."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from infinipot_cli.bench.metrics import FEWEST, interval_of_differences, mean
+from infinipot_cli.bench.report.items import Item
 
-Scores = Mapping[Hashable, float]
+Scores = Mapping[Item, float]
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,10 @@ class Comparison:
     Attributes:
         claim: what the paper finds.
         on: what was measured.
-        n: items that both arms answered.
+        n: questions that both arms answered in the same pot.
         better: mean score of the arm that should be better, percent.
         worse: that of the other.
-        interval: 95 % interval of the difference, from resampled items.
+        interval: 95 % interval of the difference, from resampled questions.
         is_strict: the first must be above the second, not only not below.
     """
 
@@ -51,7 +52,7 @@ class Comparison:
 
 
 def compare(claim: str, on: str, better: Scores, worse: Scores, *, is_strict: bool = True) -> Comparison | None:
-    """Two arms on the items that both answered.
+    """Two arms on the items that both answered; those of one question count as one, by their mean.
 
     Args:
         claim: what should hold.
@@ -63,16 +64,12 @@ def compare(claim: str, on: str, better: Scores, worse: Scores, *, is_strict: bo
     Returns:
         None if there is no such item.
     """
-    both = sorted(better.keys() & worse.keys(), key=str)
+    both: dict[Hashable, list[Item]] = {}
+    for item in sorted(better.keys() & worse.keys(), key=str):
+        both.setdefault(item.question, []).append(item)
     if not both:
         return None
-    low, high = interval_of_differences([better[key] - worse[key] for key in both])
-    return Comparison(
-        claim,
-        on,
-        len(both),
-        100 * mean([better[key] for key in both]),
-        100 * mean([worse[key] for key in both]),
-        (100 * low, 100 * high),
-        is_strict,
-    )
+    firsts = [mean([better[item] for item in items]) for items in both.values()]
+    seconds = [mean([worse[item] for item in items]) for items in both.values()]
+    low, high = interval_of_differences([first - second for first, second in zip(firsts, seconds, strict=True)])
+    return Comparison(claim, on, len(both), 100 * mean(firsts), 100 * mean(seconds), (100 * low, 100 * high), is_strict)

@@ -1,11 +1,12 @@
 """What the report says beside the paper's tables: the runs behind it, citations, and the embedded model's sets."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable
 
 from infinipot_cli.bench.citation_record import CitationResult, CitationTrial
 from infinipot_cli.bench.pocket_record import METRICS, PocketTrial, scores
 from infinipot_cli.bench.report.blocks import Block, Code, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.found import Found, Record
+from infinipot_cli.bench.report.items import measured, said
 from infinipot_cli.errors import DocumentError
 from infinipot_cli.explain.citations import THRESHOLD
 
@@ -98,9 +99,7 @@ def _citation(fields: dict[str, object], record: Record) -> CitationTrial:
 
 def pocket_blocks(found: Found) -> list[Block]:
     """The embedded model's evaluation sets."""
-    trials: Iterable[PocketTrial] = [
-        trial for record in found.of("pocket") for trial in record.trials(PocketTrial)
-    ]  # fmt: skip
+    trials = [one.trial for one in measured(found, "pocket", PocketTrial, _pocket_question)]
     rows = [
         [f"{one.set_name} {one.group}".strip(), METRICS[one.metric], one.arm, str(one.n), f"{one.mean:.1f}",
          f"{one.interval[0]:.1f}–{one.interval[1]:.1f}"]
@@ -109,3 +108,8 @@ def pocket_blocks(found: Found) -> list[Block]:
     if not rows:
         return []
     return [Heading("Sets of the embedded model"), Grid(["set", "metric", "arm", "n", "mean", "95 %"], rows)]
+
+
+def _pocket_question(record: Record, one: PocketTrial) -> Hashable:
+    chosen_by = said(record, ("seed", "n", "lengths", "depths", "data"))
+    return (one.set_name, one.group, one.number, one.question, chosen_by)

@@ -7,7 +7,8 @@ from infinipot_cli.bench.longbench_record import GROUPS, LongTrial, PaperRow, pa
 from infinipot_cli.bench.longbench_sets import PAPER_SETS, SETS
 from infinipot_cli.bench.metrics import interval, mean
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
-from infinipot_cli.bench.report.found import Found
+from infinipot_cli.bench.report.found import Found, Record
+from infinipot_cli.bench.report.items import Item, files, measured
 from infinipot_cli.bench.report.paper import canonical, named, ordered, sized
 from infinipot_cli.bench.report.plots import Panel, Plotter
 
@@ -29,9 +30,10 @@ class LongBench:
     """
 
     def __init__(self, found: Found) -> None:
+        self.measured = measured(found, "longbench", LongTrial, _question, lambda trial: trial.capacity)
         self.by_model: dict[str, list[LongTrial]] = {}
-        for record in found.of("longbench"):
-            self.by_model.setdefault(record.model, []).extend(record.trials(LongTrial))
+        for one in self.measured:
+            self.by_model.setdefault(one.model, []).append(one.trial)
 
     @property
     def trials(self) -> list[LongTrial]:
@@ -155,12 +157,18 @@ def figure_6(bench: LongBench, plotter: Plotter) -> list[Block]:
     ]  # fmt: skip
 
 
-def question_scores(bench: LongBench, group: str | None = None) -> dict[str, dict[Hashable, float]]:
-    """Score of every row by arm, of one group of sets or of all."""
-    by_arm: dict[str, dict[Hashable, float]] = {}
-    for one in bench.trials:
-        if group is None or SETS[one.set_name].group == group:
-            by_arm.setdefault(canonical(one.arm), {})[one.set_name, one.number, one.capacity] = one.score
+def _question(record: Record, one: LongTrial) -> Hashable:
+    """A row of a set is one question, whatever the pots that it is asked of."""
+    return (one.set_name, one.number, files(record).get(f"{one.set_name}.jsonl"))
+
+
+def question_scores(bench: LongBench, group: str | None = None) -> dict[str, dict[Item, float]]:
+    """Score of every row and pot by arm, of one group of sets or of all; of the first model."""
+    by_arm: dict[str, dict[Item, float]] = {}
+    model = next(iter(bench.by_model), "")
+    for one in bench.measured:
+        if one.model == model and group in (None, SETS[one.trial.set_name].group):
+            by_arm.setdefault(one.arm, {})[one.item] = one.trial.score
     return by_arm
 
 

@@ -8,27 +8,45 @@ from infinipot_cli.bench.needle_record import NeedleTrial
 from infinipot_cli.bench.pocket_sets import short
 from infinipot_cli.bench.record import Count
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
-from infinipot_cli.bench.report.found import Found
+from infinipot_cli.bench.report.found import Found, Record
+from infinipot_cli.bench.report.items import Item, Measured, files, measured, said
 from infinipot_cli.bench.report.paper import canonical, named, needle_rows, ordered
 from infinipot_cli.bench.report.plots import Panel, Plotter
+from infinipot_cli.bench.ruler.questions import FILES
 from infinipot_cli.bench.ruler.record import RulerTrial, averages, n_samples, scores
 
 # Figure 5, in its order: what is added from one map to the next.
 ABLATIONS = ("bare", "tova", "no-nuc", "infinipot")
+_SETS = {name for names in FILES.values() for name in names}
+
+
+def needles(found: Found) -> list[Measured[NeedleTrial]]:
+    """Every hidden line once, the runs of all records together."""
+
+    def question(record: Record, one: NeedleTrial) -> Hashable:
+        hidden = said(record, ("seed", "data", "needle"))
+        return (one.kind, one.length, one.depth, one.number, one.question, one.wanted, hidden)
+
+    return measured(found, "needle", NeedleTrial, question)
 
 
 def needle_trials(found: Found) -> dict[str, list[NeedleTrial]]:
-    """All trials by arm, the runs of all records together."""
+    """All trials by arm."""
     by_arm: dict[str, list[NeedleTrial]] = {}
-    for record in found.of("needle"):
-        for trial in record.trials(NeedleTrial):
-            by_arm.setdefault(canonical(trial.arm), []).append(trial)
+    for one in needles(found):
+        by_arm.setdefault(one.arm, []).append(one.trial)
     return {arm: by_arm[arm] for arm in ordered(by_arm)}
 
 
-def ruler_trials(found: Found) -> list[RulerTrial]:
-    """All trials of all records."""
-    return [trial for record in found.of("ruler") for trial in record.trials(RulerTrial)]
+def samples(found: Found) -> list[Measured[RulerTrial]]:
+    """Every sample of RULER once, the runs of all records together."""
+
+    def question(record: Record, one: RulerTrial) -> Hashable:
+        # runs with and without question sets make the same samples of their book
+        book = sorted(file for file in files(record).items() if file[0] not in _SETS)
+        return (one.task, one.length, one.number, one.question, str(one.wanted), said(record, ("seed",)), *book)
+
+    return measured(found, "ruler", RulerTrial, question)
 
 
 def passkey_blocks(found: Found, plotter: Plotter) -> list[Block]:
@@ -134,7 +152,7 @@ def other_blocks(found: Found, plotter: Plotter) -> list[Block]:
 
 def ruler_blocks(found: Found) -> list[Block]:
     """RULER: tasks by arms at every length, with means."""
-    trials = ruler_trials(found)
+    trials = [one.trial for one in samples(found)]
     if not trials:
         return []
     by_place = {(canonical(one.arm), one.task, one.length): one for one in scores(trials)}
@@ -158,17 +176,15 @@ def ruler_blocks(found: Found) -> list[Block]:
     return blocks
 
 
-def needle_scores(found: Found) -> dict[str, dict[str, dict[Hashable, float]]]:
+def needle_scores(found: Found) -> dict[str, dict[str, dict[Item, float]]]:
     """Score of every item by kind and arm, for paired comparisons; texts that fitted are left out."""
-    by_kind: dict[str, dict[str, dict[Hashable, float]]] = {}
-    for arm, trials in needle_trials(found).items():
-        for one in trials:
-            if not one.is_fit:
-                by_kind.setdefault(one.kind, {}).setdefault(arm, {})[one.length, one.depth, one.number] = one.score
-    for sample in ruler_trials(found):
-        if not sample.is_fit:
-            key = (sample.task, sample.length, sample.number)
-            by_kind.setdefault("RULER", {}).setdefault(canonical(sample.arm), {})[key] = sample.score
+    by_kind: dict[str, dict[str, dict[Item, float]]] = {}
+    for one in needles(found):
+        if not one.trial.is_fit:
+            by_kind.setdefault(one.trial.kind, {}).setdefault(one.arm, {})[one.item] = one.trial.score
+    for sample in samples(found):
+        if not sample.trial.is_fit:
+            by_kind.setdefault("RULER", {}).setdefault(sample.arm, {})[sample.item] = sample.trial.score
     return by_kind
 
 

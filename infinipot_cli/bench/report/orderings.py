@@ -1,12 +1,13 @@
 """Which of the paper's orderings hold in the records of a folder, on the same items arm against arm."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from infinipot_cli.bench.metrics import FEWEST
 from infinipot_cli.bench.report.blocks import Block, Grid, Heading, Paragraph
 from infinipot_cli.bench.report.compare import Comparison, compare
 from infinipot_cli.bench.report.cost import cost_cells
 from infinipot_cli.bench.report.found import Found
+from infinipot_cli.bench.report.items import Item
 from infinipot_cli.bench.report.longbench import LongBench, question_scores
 from infinipot_cli.bench.report.needles import needle_scores
 from infinipot_cli.bench.report.paper import named
@@ -29,7 +30,7 @@ _KINDS = {"passkey": "pass keys", "fact": "plain facts", "kamradt": "Kamradt", "
 TOGETHER = "needles and questions"
 _POOLED = ("pass keys", "plain facts")
 
-ByArm = Mapping[str, Mapping[Hashable, float]]
+ByArm = Mapping[str, Mapping[Item, float]]
 
 
 def comparisons(found: Found) -> list[Comparison]:
@@ -52,10 +53,11 @@ def comparisons(found: Found) -> list[Comparison]:
 
 def _together(*parts: ByArm) -> ByArm:
     """Items of several kinds as one set."""
-    pooled: dict[str, dict[Hashable, float]] = {}
+    pooled: dict[str, dict[Item, float]] = {}
     for number, by_arm in enumerate(parts):
         for arm, scores in by_arm.items():
-            pooled.setdefault(arm, {}).update({(number, key): score for key, score in scores.items()})
+            mine = {Item((number, item.question), item.way): score for item, score in scores.items()}
+            pooled.setdefault(arm, {}).update(mine)
     return pooled
 
 
