@@ -14,7 +14,7 @@ from infinipot_cli.bench.metrics import exact_match, f1, first_sentences, rouge_
 from infinipot_cli.bench.plants import is_right
 from infinipot_cli.bench.pocket_record import PocketTrial
 from infinipot_cli.bench.pocket_sets import ABSENT, N_PREDICTED, Item
-from infinipot_cli.choice import PAPER
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine import Pot, Reader, generate
 from infinipot_cli.engine.distill import distill
 from infinipot_cli.model.load import memory_guard
@@ -36,10 +36,11 @@ class Runner:
     Args:
         session: model and pot; its sampling is not used.
         full_up_to: longest text that the arm `full` is given, in tokens.
+        typed: settings that were asked for, as for `--set`, the last word for the arm `ask`.
     """
 
-    def __init__(self, session: Session, *, full_up_to: int) -> None:
-        self.session, self.full_up_to = session, full_up_to
+    def __init__(self, session: Session, *, full_up_to: int, typed: Sequence[str] = ()) -> None:
+        self.session, self.full_up_to, self.typed = session, full_up_to, tuple(typed)
         self.tokenizer = session.tokenizer
         self._pots: dict[str, tuple[str, Pot]] = {}
         self._text: tuple[str, list[int]] = ("", [])
@@ -108,9 +109,7 @@ class Runner:
         Sentences are picked as many as the arm `lead` takes.
         """
         wished, is_asked = self.session.request, item.task == "ask"
-        names = usual_choices(self.session.files.name, knows_question=True) if is_asked else ()
-        usual = parse_settings(DEFAULT, names)[0]
-        self.session.request = replace(wished, choice=replace(usual, **wished.choice.changed))  # type: ignore[arg-type]
+        self.session.request = replace(wished, choice=command_choice(self.session, self.typed, is_asked=is_asked))
         try:
             with self.session.reading_of([PagedBook((item.text(),))], _task(item, "ask")) as reading:
                 for _ in reading.read():
@@ -173,6 +172,23 @@ class Runner:
         for _ in reader.feed(last):
             pass
         return pot, float(pot.novelty[0, 0, -n_predicted:].mean())
+
+
+def command_choice(session: Session, typed: Sequence[str], *, is_asked: bool) -> Choice:
+    """The settings with which `ask`, or else `summarize`, would read.
+
+    Args:
+        session: model and policy.
+        typed: settings that were asked for, as for `--set`; they win over the command's own.
+        is_asked: whether there is a question.
+
+    Raises:
+        UsageError: as `--set` does.
+    """
+    policy = session.request.policy or DEFAULT
+    is_usual = is_asked and policy == DEFAULT
+    usual = usual_choices(session.files.name, knows_question=True) if is_usual else ()
+    return parse_settings(policy, [*usual, *typed])[0]
 
 
 def middle_cut(ids: list[int], n: int) -> list[int]:

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
-from infinipot_cli.bench.pocket import Runner, middle_cut
+from infinipot_cli.bench.pocket import Runner, command_choice, middle_cut
 from infinipot_cli.bench.pocket_record import (
     ARMS,
     PocketTrial,
@@ -20,6 +20,7 @@ from infinipot_cli.bench.pocket_record import (
 )
 from infinipot_cli.bench.pocket_sets import Amounts, Item, Sets
 from infinipot_cli.bench.run_file import RunFile
+from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.display.safe import safe
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.policies import parse_settings
@@ -96,6 +97,24 @@ def test_the_arm_ask_is_the_command(runner: Runner, tiny_model: Path, tmp_path: 
     assert record["answer"] == safe(trial.given).strip()
     assert record["pot"]["distillations"] == trial.n_distilled
     assert record["retention"]["reread"] > 0
+
+
+def test_the_arm_ask_leaves_out_what_was_switched_off(tiny_model: Path, tmp_path: Path) -> None:
+    text, off = f"{TEXT}Ann Weir hid the key. {TEXT}", ["words=0", "reread=0"]
+    session = Session(str(tiny_model), PotRequest(capacity=256))
+    runner = Runner(session, full_up_to=2000, typed=off)
+    (trial,) = runner.run(item_of(text, question="Who hid the key?"), ["ask"])
+    path = tmp_path / "text.txt"
+    path.write_text(text)
+    words = ["ask", str(path), trial.question, "-m", str(tiny_model), "-s", "256", "--json", "--no-cache"]
+    record = json.loads(CliRunner().invoke(app, [*words, *(f"--set={one}" for one in off)]).stdout)
+    assert record["answer"] == safe(trial.given).strip()
+    assert record["pot"]["distillations"] == trial.n_distilled
+    assert command_choice(session, off, is_asked=True) == PAPER
+    assert command_choice(session, ["reread=0", "rank"], is_asked=True) == Choice(words=0.25, rank=True)
+    assert command_choice(session, ["rank"], is_asked=False) == Choice(rank=True)
+    session.request = PotRequest(capacity=256, policy="tova")
+    assert command_choice(session, [], is_asked=True) == PAPER, "the command's own settings are InfiniPot's"
 
 
 def test_the_arm_ask_picks_sentences_where_the_command_does(tmp_path: Path) -> None:

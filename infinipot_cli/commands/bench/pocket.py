@@ -11,7 +11,6 @@ from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import DistillingOptions
 from infinipot_cli.commands.options.groups import with_groups
 from infinipot_cli.errors import UsageError
-from infinipot_cli.policies import label
 
 if TYPE_CHECKING:
     from infinipot_cli.bench.pocket_sets import Amounts
@@ -95,9 +94,10 @@ def pocket(
     from infinipot_cli.session import Session
 
     session = Session(model, request)
-    names = Sets(data, session.tokenizer, amounts).check([word for word in (only or "").split(",") if word])
+    sets = Sets(data, session.tokenizer, amounts)
+    names = sets.check([word.strip() for word in (only or "").split(",") if word.strip()])
     chosen_arms = _arms(arms)
-    from infinipot_cli.bench.pocket import Runner
+    from infinipot_cli.bench.pocket import Runner, command_choice
     from infinipot_cli.bench.pocket_record import PocketTrial, differences, missing, to_record
     from infinipot_cli.bench.provenance import provenance
     from infinipot_cli.bench.run_file import RunFile
@@ -105,12 +105,14 @@ def pocket(
     from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
     from infinipot_cli.display.tables import show_table
 
-    setting = _settings(session, amounts, names, chosen_arms, full_up_to)
+    setting = _settings(session, amounts) | {
+        "sets": names, "arms": list(chosen_arms), "full_up_to": full_up_to,
+        "set_of_ask": command_choice(session, distilling.typed, is_asked=True).changed,
+    }  # fmt: skip
     kept = RunFile(record, setting, PocketTrial)
-    sets = Sets(data, session.tokenizer, amounts)
     items = [item for name in names for item in sets.items(name)]
     todo = missing([(item, arm) for item in items for arm in chosen_arms], kept.done)
-    runner = Runner(session, full_up_to=full_up_to)
+    runner = Runner(session, full_up_to=full_up_to, typed=distilling.typed)
     total = len(items) * len(chosen_arms)
     console, n_too_long = error_console(color, quiet=quiet), 0
     with BenchProgress(console, total, done=total - len(todo), kept=str(record or "")) as progress:
@@ -140,32 +142,19 @@ def _lengths(text: str) -> tuple[int, ...]:
 def _arms(text: str) -> tuple[str, ...]:
     from infinipot_cli.bench.pocket_record import ARMS
 
-    found = tuple(ARMS) if text == "all" else tuple(dict.fromkeys(text.split(",")))
+    words = (word.strip() for word in text.split(","))
+    found = tuple(ARMS) if text.strip() == "all" else tuple(dict.fromkeys(words))
     for arm in found:
         if arm not in ARMS:
             raise UsageError(f"{arm!r} is no way to answer", hint="one of " + ", ".join(ARMS) + ", or all")
     return found
 
 
-def _settings(
-    session: "Session", amounts: "Amounts", names: list[str], arms: tuple[str, ...], full_up_to: int
-) -> dict[str, object]:
-    """What a run's numbers depend on; a record of other settings is not gone on with."""
+def _settings(session: "Session", amounts: "Amounts") -> dict[str, object]:
+    """What any run's numbers depend on, and how much of the sets is run."""
+    from infinipot_cli.bench.provenance import run_settings
     from infinipot_cli.session import ask
 
-    plan = session.plan(ask("Who?"))
-    weights = sorted(session.files.folder.glob("*.safetensors"))
-    return {
-        "model": session.files.name,
-        "weights": [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in weights],
-        "pot": {"size": plan.capacity, "budget": plan.budget, "novelty": plan.novelty_ratio, "chunk": plan.chunk},
-        "set": session.request.choice.changed,
-        "policy": label(plan.policy, plan.policy_settings),
-        "sets": names,
-        "n": amounts.n,
-        "lengths": list(amounts.lengths),
-        "depths": list(amounts.depths),
-        "seed": amounts.seed,
-        "arms": list(arms),
-        "full_up_to": full_up_to,
-    }
+    return run_settings(session, session.plan(ask("Who?"))) | {
+        "n": amounts.n, "lengths": list(amounts.lengths), "depths": list(amounts.depths), "seed": amounts.seed,
+    }  # fmt: skip

@@ -199,6 +199,12 @@ class DistillingOptions(SizeOptions):
         ),
     ] = None
 
+    @property
+    def typed(self) -> list[str]:
+        """What was asked for by `--set` and by options of their own, as for `--set`; what is switched off, too."""
+        named = (("sinks", self.keep_first), ("recent", self.keep_last))
+        return [*(self.choices or ()), *(f"{name}={value}" for name, value in named if value is not None)]
+
     def request(self, max_tokens: int | None = None, *, usual: Sequence[str] = ()) -> settings.PotRequest:
         """The same as the session takes it.
 
@@ -210,10 +216,8 @@ class DistillingOptions(SizeOptions):
             PotSizeError: sizes that can hold nothing.
             UsageError: `--set` with a name or value that there is not, or of a score that gives no place away.
         """
-        named = (("sinks", self.keep_first), ("recent", self.keep_last))
-        more = [f"{name}={value}" for name, value in named if value is not None]
         policy = self.policy or DEFAULT
-        choice, own = parse_settings(policy, [*(usual if policy == DEFAULT else ()), *(self.choices or ()), *more])
+        choice, own = parse_settings(policy, [*(usual if policy == DEFAULT else ()), *self.typed])
         if policy == DEFAULT:
             choice.check_share(self.novelty)
         asked = super().request(max_tokens)
