@@ -131,6 +131,12 @@ class Sets:
         """The chosen items of one set, those of one text together."""
         return self.makers[name][1](name)
 
+    def files(self, names: Sequence[str]) -> list[Path]:
+        """The files behind some sets, for a record to name."""
+        parts = dict.fromkeys(self.makers[name][0] for name in names)
+        found = (self._novels() if part == "documents" else [next(self._paths(part))] for part in parts)
+        return [path for paths in found for path in paths]
+
     def _exists(self, part: str) -> bool:
         return bool(self._novels()) if part == "documents" else any(self._paths(part))
 

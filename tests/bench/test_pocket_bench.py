@@ -208,6 +208,26 @@ def test_a_stopped_run_goes_on_where_it_was(
     assert "other settings: seed was 0, and is 1" in result.output
 
 
+def test_a_record_knows_its_data_and_what_was_switched_off(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    kept = ["--record", str(tmp_path / "run.jsonl"), "-q", "--json"]
+    words = ["--only", " squad , passkey ", "--arms", "ask, truncated", "--n", "1"]
+    first = bench(data, tiny_model, *words, *kept)
+    assert first.exit_code == 0, first.output
+    record = json.loads(first.stdout)
+    assert set(record["settings"]["data"]) == {"longqa_squad_dev.jsonl", "one.txt", "two.txt"}
+    assert record["settings"]["data"] == record["made_with"]["data"]
+    assert record["settings"]["set_of_ask"] == {"words": 0.25, "reread": 0.3}
+    assert record["settings"]["arms"] == ["ask", "truncated"]
+    off = bench(data, tiny_model, *words, *kept, "--set", "words=0")
+    assert off.exit_code == 2
+    assert "other settings: set_of_ask was" in " ".join(off.stderr.split())
+    with (data / "documents" / "one.txt").open("a") as file:
+        file.write("More.")
+    changed = bench(data, tiny_model, *words, *kept)
+    assert changed.exit_code == 2
+    assert "other settings: data was" in " ".join(changed.stderr.split())
+
+
 def test_what_cannot_be_is_refused_in_one_line(data: Path, tiny_model: Path, tmp_path: Path) -> None:
     for words, code in (
         (["--only", "squat"], 2),

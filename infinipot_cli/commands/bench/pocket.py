@@ -96,10 +96,10 @@ def pocket(
     session = Session(model, request)
     sets = Sets(data, session.tokenizer, amounts)
     names = sets.check([word.strip() for word in (only or "").split(",") if word.strip()])
-    chosen_arms = _arms(arms)
+    chosen_arms, files = _arms(arms), sets.files(names)
     from infinipot_cli.bench.pocket import Runner, command_choice
     from infinipot_cli.bench.pocket_record import PocketTrial, differences, missing, to_record
-    from infinipot_cli.bench.provenance import provenance
+    from infinipot_cli.bench.provenance import provenance, sha256
     from infinipot_cli.bench.run_file import RunFile
     from infinipot_cli.display.bench_progress import BenchProgress
     from infinipot_cli.display.pocket_tables import orderings_table, pocket_heading, scores_table
@@ -108,6 +108,7 @@ def pocket(
     setting = _settings(session, amounts) | {
         "sets": names, "arms": list(chosen_arms), "full_up_to": full_up_to,
         "set_of_ask": command_choice(session, distilling.typed, is_asked=True).changed,
+        "data": {path.name: sha256(path) for path in files},
     }  # fmt: skip
     kept = RunFile(record, setting, PocketTrial)
     items = [item for name in names for item in sets.items(name)]
@@ -125,7 +126,7 @@ def pocket(
     if n_too_long:
         say(console, f"full was not given {n_too_long} texts longer than {full_up_to} tokens (--full-up-to)")
     if json:
-        print_json(to_record(setting, kept.done) | {"made_with": provenance(session)})
+        print_json(to_record(setting, kept.done) | {"made_with": provenance(session, files)})
     else:
         show_table(scores_table(kept.done), pocket_heading(setting))
         if differences(kept.done):
