@@ -11,6 +11,8 @@ from infinipot_cli.app import app
 from infinipot_cli.bench import haystack, memory
 from infinipot_cli.bench.record import MemoryRow
 from infinipot_cli.bench.report.found import find
+from infinipot_cli.commands.bench.shared import parse_lengths
+from infinipot_cli.errors import UsageError
 from infinipot_cli.tokens import from_tokenizer_json
 
 
@@ -67,6 +69,21 @@ def test_needle_makes_a_grid_of_lengths_and_depths(story: Path, tiny_model: Path
     assert all(abs(one["n_tokens"] - one["length"]) < 90 and one["n_distilled"] for one in record["trials"])
     assert all(len(value) == 64 for value in record["made_with"]["data"].values())
     assert CliRunner().invoke(app, ["bench", "needle", *words, "--depths", "2"]).exit_code == 2
+
+
+@pytest.mark.parametrize("bench", ["needle", "ruler", "ageing", "pots", "memory", "cost"])
+def test_a_text_of_no_token_is_refused_in_one_line(bench: str, tmp_path: Path) -> None:
+    words = [] if bench == "cost" else ["--book", str(tmp_path / "nowhere.txt")]
+    for tokens in ("0", "-4"):
+        result = CliRunner().invoke(app, ["bench", bench, *words, "--tokens", tokens])
+        assert result.exit_code == 2, result.output
+        assert f"a length must be at least 1 token, not {tokens}" in " ".join(result.stderr.split())
+
+
+def test_lengths_count_once() -> None:
+    assert parse_lengths("4k,512, 4096,1k") == (4096, 512, 1024)
+    with pytest.raises(UsageError, match="'x' is not a size"):
+        parse_lengths("4k,x")
 
 
 def test_a_book_is_cut_and_repeated_to_a_number_of_tokens(tiny_model: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands.bench.shared import Book, Record, print_json
+from infinipot_cli.commands.bench.shared import Book, Record, parse_lengths, print_json
 from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import SizeOptions
 from infinipot_cli.commands.options.groups import with_groups
@@ -57,7 +57,7 @@ def ageing(
     A fact has a place for each of its tokens in every head of every layer. What share of them is held right after the
     first distillation says whether it entered: with novelty carried for ever that gets harder the longer the text.
     """
-    lengths = [settings.parse_size(word) for word in tokens.split(",")]
+    lengths = list(parse_lengths(tokens))
     request = sizes.request(max_tokens)
     from infinipot_cli.bench import ageing as bench
     from infinipot_cli.bench import haystack

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands.bench.shared import Record, print_json
+from infinipot_cli.commands.bench.shared import Record, parse_lengths, print_json
 from infinipot_cli.commands.options import common
 from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import POLICIES
@@ -91,7 +91,7 @@ def cost(
     """
     from infinipot_cli.bench import cost as bench
 
-    lengths = list(dict.fromkeys(settings.parse_size(word) for word in tokens.split(",")))
+    lengths = list(parse_lengths(tokens))
     chosen = list(dict.fromkeys(name.strip() for name in methods.split(",")))
     if unknown := [name for name in chosen if name not in POLICIES]:
         raise UsageError(f"there is no method {unknown[0]!r}", hint=f"--methods takes {', '.join(POLICIES)}")

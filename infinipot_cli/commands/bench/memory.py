@@ -5,11 +5,10 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands.bench.shared import Book, Record, print_json
+from infinipot_cli.commands.bench.shared import Book, Record, parse_lengths, print_json
 from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import SizeOptions
 from infinipot_cli.commands.options.groups import with_groups
-from infinipot_cli.errors import UsageError
 
 
 @with_groups
@@ -37,9 +36,7 @@ def memory(
 
     infinipot bench memory --book book.txt --tokens 20k,200k
     """
-    lengths = [settings.parse_size(word) for word in tokens.split(",")]
-    if min(lengths) < 1:
-        raise UsageError("a length must be at least 1 token")
+    lengths = list(parse_lengths(tokens))
     from dataclasses import asdict
 
     from infinipot_cli.bench import haystack

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands.bench.shared import Arms, Book, Record, Verbose, parse_depths, print_json
+from infinipot_cli.commands.bench.shared import Arms, Book, Record, Verbose, parse_depths, parse_lengths, print_json
 from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.options.groups import with_groups
@@ -103,7 +103,7 @@ def needle(
     The book may be a folder of essays: with --kind kamradt that is Kamradt's test, scored by the share of the expected
     words in the answer instead of by another model.
     """
-    lengths = [settings.parse_size(word) for word in tokens.split(",")] if tokens else [0]
+    lengths = list(parse_lengths(tokens)) if tokens is not None else [0]
     places = parse_depths(depths) if depths else None
     request, catalyst = distilling.request(max_tokens), judging.catalyst or "question"
     plant = _plant(kind, sentence, question, expected)

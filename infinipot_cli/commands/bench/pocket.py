@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands.bench.shared import Record, parse_depths, print_json
+from infinipot_cli.commands.bench.shared import Record, parse_depths, parse_lengths, print_json
 from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import DistillingOptions
 from infinipot_cli.commands.options.groups import with_groups
@@ -89,7 +89,7 @@ def pocket(
     request.check_distilling("this benchmark")
     from infinipot_cli.bench.pocket_sets import Amounts, Sets
 
-    amounts = Amounts(n, _lengths(lengths), parse_depths(depths), seed)
+    amounts = Amounts(n, parse_lengths(lengths), parse_depths(depths), seed)
     from infinipot_cli.display.console import error_console, say
     from infinipot_cli.session import Session
 
@@ -131,13 +131,6 @@ def pocket(
         show_table(scores_table(kept.done), pocket_heading(setting))
         if differences(kept.done):
             show_table(orderings_table(kept.done))
-
-
-def _lengths(text: str) -> tuple[int, ...]:
-    found = tuple(dict.fromkeys(settings.parse_size(word) for word in text.split(",")))
-    if min(found) < 1:
-        raise UsageError("a length must be at least 1 token")
-    return found
 
 
 def _arms(text: str) -> tuple[str, ...]:

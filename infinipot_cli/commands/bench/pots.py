@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands.bench.shared import Book, print_json
+from infinipot_cli.commands.bench.shared import Book, check_length, print_json
 from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import DistillingOptions
 from infinipot_cli.commands.options.groups import with_groups
@@ -46,6 +46,8 @@ def pots(
 
     infinipot bench pots --book book.txt
     """
+    if tokens is not None:
+        check_length(tokens)
     import random
     from dataclasses import asdict
 
@@ -61,7 +63,7 @@ def pots(
     usual = settings.usual_choices(model, knows_question=False)  # as `ask @NAME` has it
     session = Session(model, distilling.request(usual=usual))
     text = haystack.read_book(book)
-    if tokens:
+    if tokens is not None:
         text = haystack.fit(text, session.tokenizer, tokens)
     chosen = facts(questions, random.Random(f"{seed} stored"))
     with waiting(console, "reading and asking"):

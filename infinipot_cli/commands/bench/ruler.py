@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli import settings
-from infinipot_cli.commands.bench.shared import Arms, Book, Record, print_json
+from infinipot_cli.commands.bench.shared import Arms, Book, Record, parse_lengths, print_json
 from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import CatalystOptions, DistillingOptions
 from infinipot_cli.commands.options.groups import with_groups
@@ -59,7 +59,7 @@ def ruler(
 
     The two tasks of questions on documents need their sets: without --data they are left out, which is said.
     """
-    lengths = [settings.parse_size(word) for word in tokens.split(",")]
+    lengths = list(parse_lengths(tokens))
     request = distilling.request()
     from infinipot_cli.bench.arms import catalysts, parse_arms
     from infinipot_cli.bench.ruler import questions, tasks

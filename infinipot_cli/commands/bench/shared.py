@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli.errors import UsageError
+from infinipot_cli.settings import parse_size
 
 Book = Annotated[
     str,
@@ -61,6 +62,28 @@ def print_json(record: dict[str, object]) -> None:
     writer = AnswerWriter()
     writer.write(safe_json(record))
     writer.close()
+
+
+def parse_lengths(text: str) -> tuple[int, ...]:
+    """Lengths as a user types them, in tokens, separated by commas; each once.
+
+    Raises:
+        UsageError: one is no size, or no token at all.
+    """
+    found = tuple(dict.fromkeys(parse_size(word) for word in text.split(",")))
+    for length in found:
+        check_length(length)
+    return found
+
+
+def check_length(length: int) -> None:
+    """Refuse a text of no token.
+
+    Raises:
+        UsageError: the length is below 1.
+    """
+    if length < 1:
+        raise UsageError(f"a length must be at least 1 token, not {length}", hint="write lengths such as 4k,32k")
 
 
 def parse_depths(text: str) -> tuple[float, ...]:
