@@ -20,6 +20,9 @@ METHODS = ("infinipot", "full", "snapkv", "streaming_llm")  # those of the paper
 # Llama shapes: a usual small model, and one whose vocabulary is as large as those of Llama 3.
 SMALL = {"vocab_size": 32_000, "hidden_size": 768, "intermediate_size": 2048, "num_hidden_layers": 12,
          "num_attention_heads": 12, "num_key_value_heads": 4}  # fmt: skip
+N_CATALYST = 16  # a question of usual length with its chat header
+# Half of it is kept, and question and answer must find room beside that.
+SMALLEST_POT = 4 * N_CATALYST
 WIDE_VOCABULARY = {**SMALL, "vocab_size": 128_256, "num_hidden_layers": 2}
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from infinipot_cli.bench.cost import CostRun
+from infinipot_cli.bench.cost import N_CATALYST, CostRun
 from infinipot_cli.bench.cost_record import CostRow
 from infinipot_cli.engine import Distilled, Reader, generate
 from infinipot_cli.engine.policies import make
@@ -19,7 +19,6 @@ from infinipot_cli.model.cache_name import handed
 from infinipot_cli.model.port import body
 from infinipot_cli.settings import Dtype, Loading
 
-N_CATALYST = 16  # a question of usual length with its chat header
 CHUNK = 512
 
 

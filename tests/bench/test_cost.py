@@ -60,7 +60,14 @@ def test_a_process_of_its_own_gives_the_same_kind_of_row() -> None:
 
 @pytest.mark.parametrize(
     ("words", "reason"),
-    [(["--methods", "infinipot,h3o"], "h3o"), (["--tokens", "100"], "fits the pot"), (["--tokens", "x"], "x")],
+    [
+        (["--methods", "infinipot,h3o"], "h3o"),
+        (["--tokens", "100"], "fits the pot"),
+        (["--tokens", "x"], "x"),
+        (["-s", "8"], "a pot of 8 places is too small"),
+        (["-s", "0"], "a pot of 0 places"),
+        (["-s", "-1"], "a pot of -1 places"),
+    ],
 )
 def test_what_cannot_be_compared_is_said(words: list[str], reason: str) -> None:
     result = CliRunner().invoke(app, ["bench", "cost", *words], standalone_mode=True)

@@ -10,7 +10,7 @@ import typer
 from infinipot_cli import settings
 from infinipot_cli.commands.bench.shared import Record, parse_lengths, print_json
 from infinipot_cli.commands.options import common
-from infinipot_cli.errors import UsageError
+from infinipot_cli.errors import PotSizeError, UsageError
 from infinipot_cli.policies import POLICIES
 
 if TYPE_CHECKING:
@@ -95,9 +95,12 @@ def cost(
     chosen = list(dict.fromkeys(name.strip() for name in methods.split(",")))
     if unknown := [name for name in chosen if name not in POLICIES]:
         raise UsageError(f"there is no method {unknown[0]!r}", hint=f"--methods takes {', '.join(POLICIES)}")
-    capacity = pot_size or POT_SIZE
-    if min(lengths) <= capacity:
-        raise UsageError(f"a length of {min(lengths)} tokens fits the pot of {capacity}, so nothing would be distilled")
+    if pot_size < bench.SMALLEST_POT:
+        raise PotSizeError(
+            f"a pot of {pot_size} places is too small to answer from; {bench.SMALLEST_POT} is the least here"
+        )
+    if min(lengths) <= pot_size:
+        raise UsageError(f"a length of {min(lengths)} tokens fits the pot of {pot_size}, so nothing would be distilled")
     number_format = "float32" if dtype is settings.Dtype.AUTO else dtype.value
     from infinipot_cli.bench.cost_record import CostRow, cells, to_record
     from infinipot_cli.bench.provenance import weight_hashes, weight_marks
@@ -111,12 +114,12 @@ def cost(
     console = error_console(color, quiet=quiet)
     session = Session(model) if model else None
     setting: dict[str, object] = {
-        "model": model, "shape": {} if model else bench.SMALL, "pot": {"size": capacity}, "dtype": number_format,
+        "model": model, "shape": {} if model else bench.SMALL, "pot": {"size": pot_size}, "dtype": number_format,
         "weights": weight_marks(session) if session else [], "tokens": lengths, "methods": chosen,
         "answer": answer, "repeat": repeat,
     }  # fmt: skip
     kept = RunFile(record, setting, CostRow)
-    like = bench.CostRun("", 0, capacity, bench.SMALL, dtype=number_format, n_answer=answer, model=model,
+    like = bench.CostRun("", 0, pot_size, bench.SMALL, dtype=number_format, n_answer=answer, model=model,
                          n_repeats=repeat)  # fmt: skip
     for row in bench.compare(lengths, chosen, like, tuple(kept.done)):
         kept.add(row)
@@ -125,7 +128,7 @@ def cost(
     if not model:  # they are about the shape of the random weights
         promises += _distilling_promise(kept.done)
         say(console, "novelty at a vocabulary of 128k", style="dim")
-        promises += _novelty_promise(*bench.novelty_memory(capacity, number_format))
+        promises += _novelty_promise(*bench.novelty_memory(pot_size, number_format))
     if json:
         # torch comes in only now: a child would have begun with the memory of its parent
         from infinipot_cli.bench.provenance import versions_and_machine
@@ -137,7 +140,7 @@ def cost(
     else:
         said = model or "random Llama of 100 M parameters"
         for heading, table in cost_tables(cells(kept.done)):
-            show_table(table, f"{said}, pot {capacity}, {number_format}; {heading}")
+            show_table(table, f"{said}, pot {pot_size}, {number_format}; {heading}")
         if promises:
             writer = AnswerWriter()
             writer.write("\n".join(promise.line for promise in promises))
