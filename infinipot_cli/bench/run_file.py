@@ -29,7 +29,7 @@ class RunFile(Generic[T]):
 
     Raises:
         UsageError: the file is of another run, or no such file at all.
-        OutputError: it cannot be written.
+        OutputError: it cannot be read or written.
     """
 
     def __init__(self, path: Path | None, settings: dict[str, object], make: Callable[..., T]) -> None:
@@ -38,6 +38,8 @@ class RunFile(Generic[T]):
         first = json.dumps(settings, sort_keys=True)
         if path is None:
             return
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder, and a record is a file", hint=f"such as {path / 'run.jsonl'}")
         if path.exists() and path.stat().st_size and not _is_cut(path, first):
             try:
                 self.done = [make(**fields) for fields in self._resumed(path, json.loads(first))]
@@ -92,6 +94,9 @@ class RunFile(Generic[T]):
 
 def _is_cut(path: Path, first: str) -> bool:
     """Whether a run was stopped while it wrote the first line of its file."""
-    with path.open("rb") as file:
-        start = file.read(len(first.encode()) + 1)
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(first.encode()) + 1)
+    except OSError as error:
+        raise OutputError(f"the record {path} cannot be read: {error.strerror or error}") from error
     return b"\n" not in start and first.encode().startswith(start)

@@ -47,6 +47,22 @@ def test_a_run_that_was_stopped_at_its_first_line_starts_again_and_another_versi
         RunFile(path, settings, LongTrial)
 
 
+def test_a_folder_and_a_file_that_cannot_be_read_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="is a folder, and a record is a file"):
+        RunFile(tmp_path, {}, LongTrial)
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"n": 1}\n')
+
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(OutputError, match="cannot be read: Permission denied"):
+        RunFile(path, {"n": 1}, LongTrial)
+
+
 def test_a_line_that_was_cut_anywhere_is_run_again_and_no_other_is_touched(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     trials = [LongTrial("lcc", number, "pot", 9, "a\u00e4\u2028", 0.5, 1, 1, 0.0) for number in range(3)]
