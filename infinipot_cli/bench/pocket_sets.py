@@ -3,8 +3,6 @@
 Long texts are made when their turn comes, so a run of a million tokens holds one of them at a time.
 """
 
-import json
-import lzma
 import random
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infinipot_cli.bench.plants import Plant, fresh_facts, hide, passkeys
+from infinipot_cli.bench.pocket_rows import SHAPES, read_novel, read_rows
 from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.tokens import DocumentTokenizer
 
@@ -128,7 +127,11 @@ class Sets:
         return found
 
     def items(self, name: str) -> list[Item]:
-        """The chosen items of one set, those of one text together."""
+        """The chosen items of one set, those of one text together.
+
+        Raises:
+            DocumentError: its file is damaged, or not of the shape that the set wants.
+        """
         return self.makers[name][1](name)
 
     def files(self, names: Sequence[str]) -> list[Path]:
@@ -144,15 +147,10 @@ class Sets:
         return (path for path in (self.folder / part, self.folder / f"{part}.xz") if path.is_file())
 
     def _novels(self) -> list[Path]:
-        return sorted((self.folder / "documents").glob("*.txt"))
+        return sorted(path for path in (self.folder / "documents").glob("*.txt") if path.is_file())
 
     def _rows(self, name: str) -> list[dict[str, Any]]:
-        path = next(self._paths(self.makers[name][0]))
-        try:
-            with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as f:
-                return [json.loads(line) for line in f]
-        except (lzma.LZMAError, EOFError, ValueError) as error:
-            raise DocumentError(f"{path} is damaged: {error}") from error
+        return read_rows(next(self._paths(self.makers[name][0])), SHAPES[name])
 
     def _rng(self, name: str) -> random.Random:
         return random.Random(f"{self.amounts.seed} {name}")
@@ -165,7 +163,7 @@ class Sets:
     @cached_property
     def haystack(self) -> "Haystack":
         """All novels behind one another."""
-        return Haystack([path.read_text(encoding="utf-8") for path in self._novels()], self.tokenizer)
+        return Haystack([read_novel(path) for path in self._novels()], self.tokenizer)
 
     def _planted(self, name: str) -> list[Item]:
         found: list[Item] = []
@@ -202,8 +200,11 @@ class Sets:
         rng = self._rng(name)
         pairs = [(row, question) for row in rows for question in row["qas"]]
         found: list[Item] = []
-        for row, here in self._sample(pairs, rng) if len(rows) > 1 else ():
-            other = rng.choice([another for another in rows if another is not row])
+        for row, here in self._sample(pairs, rng):
+            others = [another for another in rows if another is not row and another["qas"]]
+            if not others:
+                continue
+            other = rng.choice(others)
             asked = rng.choice(other["qas"])["question"]
             span = slice(here["para_start"], here["para_end"])
             text = partial(row["document"].__getitem__, span)
@@ -214,7 +215,7 @@ class Sets:
         pairs = [(row, question) for row in self._rows(name) for question in row["qas"]]
         return [
             Item(
-                name, asked.get("kind", ""), number, row["title"], partial(str, row["document"]), "ask",
+                name, str(asked.get("kind", "")), number, row["title"], partial(str, row["document"]), "ask",
                 asked["question"], tuple(asked["answers"]),
             )
             for number, (row, asked) in enumerate(self._sample(pairs, self._rng(name)))

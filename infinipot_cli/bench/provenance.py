@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from infinipot_cli import __version__
+from infinipot_cli.errors import DocumentError
 from infinipot_cli.plan import Plan
 from infinipot_cli.policies import label
 from infinipot_cli.session import Session
@@ -86,12 +87,19 @@ def versions_and_machine(device: str = "") -> dict[str, object]:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file; the cache of Hugging Face names large files by it, which saves reading them again."""
+    """SHA-256 of a file; the cache of Hugging Face names large files by it, which saves reading them again.
+
+    Raises:
+        DocumentError: it cannot be read.
+    """
     name = path.resolve().name
     if _SHA256.fullmatch(name):
         return name
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _versions() -> dict[str, str]:

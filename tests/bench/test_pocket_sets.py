@@ -131,6 +131,54 @@ def test_what_is_not_there_is_said(data: Path, tokenizer: DocumentTokenizer, tmp
         Sets(data, tokenizer, CHOICE).items("squad")
 
 
+ROW = {"title": "T", "document": "Tides follow the moon.", "summaries": ["Tides."], "id": "x"}
+ASKED = {"question": "What?", "answers": ["the moon"], "para_start": 0, "para_end": 22}
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "said"),
+    [
+        ("squad", ["x"], "row 2 is no object"),
+        ("squad", ROW, "row 2 has no qas"),
+        ("absent", ROW | {"qas": {}}, "row 2 has {} for qas"),
+        ("squad", ROW | {"qas": [ASKED, {"question": "What?"}]}, "row 2, question 2 has no answers"),
+        ("squad", ROW | {"qas": [ASKED | {"para_end": "22"}]}, "row 2, question 1 has '22' for para_end"),
+        ("fairytale", ROW | {"qas": [{"question": "What?", "answers": [7]}]}, "row 2, question 1 has [7] for answers"),
+        ("scitldr", ROW | {"summaries": "Tides."}, "row 2 has 'Tides.' for summaries"),
+        ("peps", {name: value for name, value in ROW.items() if name != "id"}, "row 2 has no id"),
+    ],
+)
+def test_rows_of_another_shape_are_named(
+    data: Path, tokenizer: DocumentTokenizer, name: str, row: object, said: str
+) -> None:
+    sets = Sets(data, tokenizer, CHOICE)
+    (path,) = sets.files([name])
+    path.write_text(path.read_text().splitlines(keepends=True)[0] + json.dumps(row) + "\n")
+    with pytest.raises(DocumentError, match=re.escape(f"{path} is damaged: {said}")):
+        sets.items(name)
+
+
+def test_blank_lines_and_articles_without_questions_do_not_count(data: Path, tokenizer: DocumentTokenizer) -> None:
+    path = data / "evaluation" / "longqa_squad_dev.jsonl"
+    before = Sets(data, tokenizer, CHOICE).items("absent")
+    with path.open("a") as file:
+        file.write("\n" + json.dumps(ROW | {"qas": []}) + "\n\n")
+    after = Sets(data, tokenizer, CHOICE).items("absent")
+    assert [item.question for item in after] == [item.question for item in before]
+    path.write_text("".join(json.dumps(ROW | {"qas": qas}) + "\n" for qas in ([ASKED], [])))
+    assert Sets(data, tokenizer, CHOICE).items("absent") == []
+
+
+def test_a_novel_in_another_encoding_is_named(data: Path, tokenizer: DocumentTokenizer) -> None:
+    (data / "documents" / "three.txt").write_bytes("Fräulein".encode("latin-1"))
+    (data / "documents" / "folder.txt").mkdir()
+    sets = Sets(data, tokenizer, CHOICE)
+    assert [path.name for path in sets.files(["facts", "perplexity"])] == ["one.txt", "three.txt", "two.txt"]
+    (item, *_) = sets.items("facts")
+    with pytest.raises(DocumentError, match=r"three\.txt is not UTF-8"):
+        item.text()
+
+
 def test_held_out_proposals_are_a_tenth_and_leave_the_training_sets(tmp_path: Path) -> None:
     names = [f"pep-{number:04}.rst" for number in range(2000)]
     assert 150 < sum(map(is_held_out, names)) < 250
