@@ -17,6 +17,7 @@ from infinipot_cli.bench.pocket_sets import ABSENT, N_PREDICTED, Item
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.engine import Pot, Reader, generate
 from infinipot_cli.engine.distill import distill
+from infinipot_cli.errors import UsageError
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, parse_settings
@@ -151,14 +152,21 @@ class Runner:
         return new_reader(self.session.load().model, replace(plan, novelty_ratio=novelty_ratio))
 
     def _predicted(self, item: Item, arm: str) -> tuple[Pot, float]:
-        """Mean negative log-likelihood of the last tokens of a stretch of prose, in nats a token."""
+        """Mean negative log-likelihood of the last tokens of a stretch of prose, in nats a token.
+
+        Raises:
+            UsageError: the text is too short for any token to be predicted.
+        """
         plan = self.session.plan(_task(item, arm))
         ids = self._ids(item)
-        n_predicted = min(N_PREDICTED, len(ids) // 2, (plan.capacity - plan.budget) // 2)
-        before, last = ids[:-n_predicted], ids[-n_predicted:]
-        n_free = plan.capacity - len(plan.prompt.prefix_ids) - len(plan.prompt.catalyst_ids) - n_predicted
+        n_full = plan.capacity - len(plan.prompt.catalyst_ids)
+        # a distillation among the last tokens would drop some of those that are measured
+        n_predicted = min(N_PREDICTED, len(ids) // 2, (plan.capacity - plan.budget) // 2, n_full - plan.budget)
+        if n_predicted < 1:
+            raise UsageError(f"a text of {len(ids)} tokens is too short to predict the last of them")
+        before, last = ids[: len(ids) - n_predicted], ids[len(ids) - n_predicted :]
         if arm == "truncated":
-            before = before[-n_free:]
+            before = before[-(n_full - len(plan.prompt.prefix_ids) - n_predicted) :]
         reader = self._reader(plan, arm, len(ids))
         for _ in reader.feed(before):
             pass

@@ -131,6 +131,7 @@ class Sets:
 
         Raises:
             DocumentError: its file is damaged, or not of the shape that the set wants.
+            UsageError: a length is too short for the set.
         """
         return self.makers[name][1](name)
 
@@ -224,6 +225,8 @@ class Sets:
     def _prose(self, name: str) -> list[Item]:
         found: list[Item] = []
         for length in self.amounts.lengths:
+            if length < 2:
+                raise UsageError(f"the likelihood of a text needs 2 tokens of it at least, not {length}")
             rng = self._rng(f"{name} {length}")
             for _ in range(self.amounts.n):
                 make = partial(self.haystack.stretch, length, rng.random())

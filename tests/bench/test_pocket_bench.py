@@ -22,6 +22,7 @@ from infinipot_cli.bench.pocket_sets import Amounts, Item, Sets
 from infinipot_cli.bench.run_file import RunFile
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.display.safe import safe
+from infinipot_cli.engine import Reader
 from infinipot_cli.errors import OutputError, UsageError
 from infinipot_cli.policies import parse_settings
 from infinipot_cli.session import Session, ask, summarize
@@ -64,10 +65,32 @@ def test_likelihood_with_everything_in_context_is_the_models_own(runner: Runner,
     model = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
     plan = runner.session.plan(ask("Who?"))
     ids = torch.tensor([[*plan.prompt.prefix_ids, *runner.tokenizer.encode(TEXT)]])
-    n = min(128, (ids.shape[1] - 1) // 2, (plan.capacity - plan.budget) // 2)
+    n = 256 - len(runner.session.plan(summarize()).prompt.catalyst_ids) - plan.budget  # behind a distillation
     with torch.inference_mode():
         losses = torch.nn.functional.cross_entropy(model(ids).logits[0, :-1], ids[0, 1:], reduction="none")
     assert trial.scores["nats"] == pytest.approx(float(losses[-n:].mean()), abs=1e-4)
+
+
+def test_a_text_of_which_nothing_can_be_predicted_is_refused(runner: Runner) -> None:
+    with pytest.raises(UsageError, match="a text of 1 tokens is too short"):
+        list(runner.run(item_of("A", "predict", ""), ["pot"]))
+
+
+def test_the_likelihood_in_a_small_pot_is_that_of_all_last_tokens(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the pot holds before them, and all of them, fit beside the catalyst; else a distillation drops some."""
+    fed: list[int] = []
+    runner = Runner(Session(str(tiny_model), PotRequest(capacity=170, budget=20)), full_up_to=2000)
+    feed = Reader.feed
+    monkeypatch.setattr(Reader, "feed", lambda self, ids: (fed.append(len(ids)), feed(self, ids))[1])
+    for arm in ("pot", "truncated"):
+        pot, nats = runner._predicted(item_of(TEXT, "predict", ""), arm)
+        n_before, n_predicted = fed[-2:]
+        n_seen = pot.n_prefix + n_before + n_predicted
+        assert n_predicted > 0 and n_before > 0
+        assert pot.origins[0, 0, -n_predicted:].tolist() == list(range(n_seen - n_predicted, n_seen))
+        assert nats > 1.0
 
 
 @pytest.mark.parametrize("task", ["ask", "summarize", "predict"])
@@ -236,6 +259,7 @@ def test_what_cannot_be_is_refused_in_one_line(data: Path, tiny_model: Path, tmp
         (["--depths", "2"], 2),
         (["--depths", "x"], 2),
         (["--lengths", "0"], 2),
+        (["--lengths", "1", "--only", "perplexity"], 2),
     ):
         result = bench(data, tiny_model, *words)
         assert result.exit_code == code, words
