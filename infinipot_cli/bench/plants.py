@@ -78,11 +78,18 @@ def hide(text: str, statement: str, depth: float) -> str:
     Args:
         text: the haystack.
         statement: the needle.
-        depth: where, as a share of the characters; the next end of a sentence is taken.
+        depth: where, as a share of the characters; the next end of a sentence is taken, or the end of the text.
     """
-    end = _SENTENCE_END.search(text, int(depth * len(text)))
-    place = end.end() if end else len(text)
-    return f"{text[:place]}{statement} {text[place:]}"
+    place, gap = _place(text, int(depth * len(text)))
+    return f"{text[:place]}{gap}{statement} {text[place:]}"
+
+
+def _place(text: str, start: int) -> tuple[int, str]:
+    """Where the next sentence begins, or the text ends, and what must stand between it and a statement."""
+    end = _SENTENCE_END.search(text, start)
+    if end:
+        return end.end(), ""
+    return len(text), "" if not text or text[-1].isspace() else " "
 
 
 def strew(text: str, statements: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
@@ -93,10 +100,10 @@ def strew(text: str, statements: Sequence[str]) -> tuple[str, list[tuple[int, in
     """
     parts, spans, done, length = [], [], 0, 0
     for number, statement in enumerate(statements):
-        end = _SENTENCE_END.search(text, max(done, int((number + 0.5) / len(statements) * len(text))))
-        place = end.end() if end else len(text)
-        parts += [text[done:place], f"{statement} "]
-        length += place - done
+        place, gap = _place(text, max(done, int((number + 0.5) / len(statements) * len(text))))
+        gap = gap if place > done else ""  # the statement before it ends with one
+        parts += [text[done:place], gap, f"{statement} "]
+        length += place - done + len(gap)
         spans.append((length, length + len(statement)))
         length, done = length + len(statement) + 1, place
     return "".join([*parts, text[done:]]), spans

@@ -36,7 +36,7 @@ def needle_table(result: NeedleResult) -> Table:
     for kind in result.kinds:
         table.add_column(kind, justify="right")
     for depth in result.depths:
-        table.add_row(f"{depth:.1f}", *(_right(result, kind, depth) for kind in result.kinds))
+        table.add_row(f"{depth:g}", *(_right(result, kind, depth) for kind in result.kinds))
     table.add_section()
     table.add_row("all", *(_right(result, kind) for kind in result.kinds))
     table.add_row("95 %", *(_interval(result, kind) for kind in result.kinds))

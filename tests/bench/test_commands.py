@@ -71,6 +71,14 @@ def test_needle_makes_a_grid_of_lengths_and_depths(story: Path, tiny_model: Path
     assert CliRunner().invoke(app, ["bench", "needle", *words, "--depths", "2"]).exit_code == 2
 
 
+def test_depths_are_said_as_they_were_typed(story: Path, tiny_model: Path) -> None:
+    words = ["--book", str(story), "--trials", "2", "--kind", "passkey", "-m", str(tiny_model), "-s", "400", "-n", "16"]
+    result = CliRunner().invoke(app, ["bench", "needle", *words, "--tokens", "500", "--depths", "0.25,0.75", "-v"])
+    assert result.exit_code == 0, result.output
+    assert [line.split("│")[1].strip() for line in result.stdout.splitlines() if "│" in line][:2] == ["0.25", "0.75"]
+    assert "passkey at 0.25" in result.stderr
+
+
 @pytest.mark.parametrize("bench", ["needle", "ruler", "ageing", "pots", "memory", "cost"])
 def test_a_text_of_no_token_is_refused_in_one_line(bench: str, tmp_path: Path) -> None:
     words = [] if bench == "cost" else ["--book", str(tmp_path / "nowhere.txt")]

@@ -38,12 +38,16 @@ def test_pass_keys_are_five_digits_in_the_wording_of_the_paper() -> None:
 def test_hiding_adds_the_statement_and_takes_nothing_away(text: str, depth: float) -> None:
     hidden = hide(text, "<X>", depth)
     before, after = hidden.split("<X> ")
-    assert before + after == text
+    assert before + after in (text, f"{text} ")
+    assert not before or before[-1].isspace(), "it stands apart from what is before it"
     assert len(before) >= int(depth * len(text))
 
 
 def test_a_statement_stands_between_two_sentences() -> None:
     assert hide("One. Two” he said. Three. Four.", "X.", 0.2) == "One. Two” he said. X. Three. Four."
+    assert hide("One. Two.", "X.", 1.0) == "One. Two. X. "
+    assert hide("One. Two.\n", "X.", 1.0) == "One. Two.\nX. "
+    assert hide("", "X.", 1.0) == "X. "
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,6 @@ def _line(trial: "NeedleTrial") -> str:
     if trial.kind == "kamradt":
         mark = f"{100 * trial.score:.0f} %"
     return (
-        f"{trial.arm}  {trial.kind} at {trial.depth:.1f}  {mark}: {trial.given}"
+        f"{trial.arm}  {trial.kind} at {trial.depth:g}  {mark}: {trial.given}"
         f"  [{trial.n_tokens} tokens, {trial.seconds:.1f} s]"
     )
