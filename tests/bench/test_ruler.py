@@ -168,6 +168,24 @@ def test_the_largest_size_that_fits_is_found(tokenizer: DocumentTokenizer) -> No
     assert largest(lambda size: Sample("ab" * size, "", "", ()), 3, tokenizer, (2, 3)) is None
 
 
+def test_a_size_is_found_where_samples_stop_growing(tokenizer: DocumentTokenizer) -> None:
+    found = largest(lambda size: Sample("ab" * min(size, 7), "", "", ()), 1000, tokenizer, (2, 3))
+    assert found is not None and found >= 7
+    assert largest(lambda size: Sample("ab" * min(size, 7), "", "", ()), 9, tokenizer, (2, 3)) == 4
+
+
+@pytest.mark.parametrize("task", tasks.OF_DATA)
+def test_a_set_of_too_few_documents_for_the_length_is_refused(
+    task: str, tokenizer: DocumentTokenizer, sets: Path
+) -> None:
+    squad, hotpot = (json.loads((sets / name).read_text()) for name in ("squad.json", "hotpotqa.json"))
+    (sets / "squad.json").write_text(json.dumps({"data": squad["data"][:1]}))
+    (sets / "hotpotqa.json").write_text(json.dumps(hotpot[:1]))
+    maker = Maker(Source(ESSAY, sets, 3), tokenizer, n_frame=20)
+    with pytest.raises(DocumentError, match=f"the documents of {task} make a prompt of [0-9]+ tokens, and 15948 are"):
+        maker.make(task, LENGTH, 0)
+
+
 def test_questions_stand_among_documents_of_their_article_first(sets: Path) -> None:
     squad = questions.load(sets / "squad.json")
     assert len(squad.questions) == 4

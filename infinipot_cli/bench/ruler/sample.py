@@ -40,13 +40,17 @@ def largest(make: Callable[[int], Sample], room: int, tokenizer: DocumentTokeniz
         sizes: smallest that makes sense, and the first to try.
 
     Returns:
-        None if not even the smallest fits.
+        None if not even the smallest fits; where samples stop growing before that, a size whose double gives the same.
     """
     low, high = sizes[0], max(sizes)
     if make(low).n_tokens(tokenizer) > room:
         return None
-    while make(high).n_tokens(tokenizer) <= room:
+    before, made = None, make(high)
+    while made.n_tokens(tokenizer) <= room:
+        if made == before:
+            return low
         low, high = high, 2 * high
+        before, made = made, make(high)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if make(middle).n_tokens(tokenizer) <= room else (low, middle)

@@ -92,6 +92,7 @@ class Maker:
 
         Raises:
             UsageError: the task does not fit the length.
+            DocumentError: its set has too few documents to fill the length.
         """
         room = length - MAX_TOKENS[task] - self.n_frame
         size = self._sizes.get((task, length))
@@ -109,9 +110,17 @@ class Maker:
     def _largest(self, task: str, length: int, room: int, number: int) -> int:
         first = _NEEDLES[task].first_size if task in _NEEDLES else 20
         smallest = self._smallest(task, number)
-        found = largest(self._of(task, length, number), room, self.tokenizer, (smallest, max(first, smallest)))
+        make = self._of(task, length, number)
+        found = largest(make, room, self.tokenizer, (smallest, max(first, smallest)))
         if found is None:
             raise _too_short(task, length)
+        if task in OF_DATA and (made := make(found)) == make(2 * found):
+            n_tokens = made.n_tokens(self.tokenizer)
+            raise DocumentError(
+                f"the documents of {task} make a prompt of {n_tokens} tokens, and {room} are wanted",
+                hint="take a shorter --tokens, or a larger set",
+                code="too_few_documents",
+            )
         return found
 
     def _smallest(self, task: str, number: int) -> int:
