@@ -1,6 +1,7 @@
 """Every benchmark in a row: commands that exist, small sets in the official layout, a run that goes on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -116,10 +117,41 @@ def test_a_stopped_run_goes_on_and_ends_in_a_report(tmp_path: Path, monkeypatch:
     assert "infinipot bench families llama --cycles 1 --json    # 2 s" in text
     assert "LongBench's data are not part of infinipot" in text
     assert (tmp_path / "runs" / "report.html").is_file()
-    assert CliRunner().invoke(app, [*words, "-m", "other"]).exit_code == 2
+    assert CliRunner().invoke(app, [*words, "-m", "other"]).exit_code == 4
     assert CliRunner().invoke(app, ["bench", "all", "-o", str(tmp_path / "full")]).exit_code == 2
     with pytest.raises(InfinipotError):
         check([StepDone("a", "", 0.0, "failed with exit code 1")])
+
+
+def test_a_changed_model_book_or_set_is_no_run_to_go_on_with(
+    tmp_path: Path, story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "steps", lambda subject: [])
+    model, books, sets, data = (tmp_path / name for name in ("model", "books", "sets", "data"))
+    shutil.copytree(tiny_model, model)
+    for folder in (books, sets, data):
+        folder.mkdir()
+    shutil.copy(story, books / "a.txt")
+    (sets / "squad.json").write_text("{}")
+    (data / "lcc.jsonl").write_text("{}\n")
+    words = ["bench", "all", "--quick", "--book", str(books), "--questions", str(sets), "--data", str(data), "-q"]
+    words += ["-m", str(model), "-o", str(tmp_path / "runs")]
+
+    def refused() -> str:
+        result = CliRunner().invoke(app, words)
+        said = " ".join(result.stderr.split())
+        assert result.exit_code == (2 if "other settings" in said else 0), said
+        return said.partition("other settings: ")[2].partition(" ")[0]
+
+    assert refused() == refused() == ""
+    for path, name in (
+        (books / "a.txt", "book"), (sets / "squad.json", "data"), (data / "lcc.jsonl", "data"),
+        (model / "model.safetensors", "weights"),
+    ):  # fmt: skip
+        before = path.read_bytes()
+        path.write_bytes(before + b" ")
+        assert refused() == name
+        path.write_bytes(before)
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

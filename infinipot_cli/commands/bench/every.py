@@ -151,16 +151,32 @@ def _subject(
 
 
 def _settings(subject: "Subject", *, is_small: bool) -> dict[str, object]:
-    from infinipot_cli.bench.provenance import sha256
+    """What the numbers of all steps depend on; a folder of others is not gone on with."""
+    from infinipot_cli.bench.haystack import files_of
+    from infinipot_cli.bench.provenance import sha256, weight_marks
+    from infinipot_cli.session import Session
 
+    # the settings may say of a model with encoders that its language part alone is loaded
+    session = Session(subject.model, loading=settings.Loading(text_only=True))
     return {
         "suite": "quick" if subject.is_quick else "full",
         "version": __version__,
         "model": subject.model,
-        "book": {subject.book.name: sha256(subject.book) if subject.book.is_file() else ""},
+        "weights": weight_marks(session),
+        "book": {path.name: sha256(path) for path in files_of(str(subject.book))},
         "longbench": "small" if is_small else str(subject.longbench),
         "questions": str(subject.questions or ""),
+        "data": {path.name: sha256(path) for path in _data(subject)},
     }
+
+
+def _data(subject: "Subject") -> list[Path]:
+    """The files of LongBench and of RULER's question sets that the steps read."""
+    from infinipot_cli.bench.longbench_sets import choose
+    from infinipot_cli.bench.ruler.questions import FILES, find
+
+    sets = [subject.longbench / f"{name}.jsonl" for name in choose([], subject.longbench)]
+    return [*sets, *(path for task in FILES if (path := find(task, subject.questions)))]
 
 
 def _kept(output: Path, setting: dict[str, object]) -> "RunFile[StepDone]":
