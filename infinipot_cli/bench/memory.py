@@ -12,6 +12,8 @@ from infinipot_cli.bench.record import MemoryRow
 from infinipot_cli.errors import InfinipotError, PotError
 
 QUESTION = "What is the pass key?"
+# A measurement leaves nothing behind, is never answered from a kept reading, and does not wait for one to be kept.
+COMMAND = "ask --no-cache --no-log"
 
 
 def measure(text: str, arguments: list[str]) -> MemoryRow:
@@ -31,7 +33,8 @@ def measure(text: str, arguments: list[str]) -> MemoryRow:
         path = Path(folder) / "text.txt"
         path.write_text(text, encoding="utf-8")
         start = time.perf_counter()
-        command = [sys.executable, "-m", "infinipot_cli", "ask", str(path), QUESTION, "--json", "-q", *arguments]
+        command = [sys.executable, "-m", "infinipot_cli", *COMMAND.split(), str(path), QUESTION, "--json", "-q"]
+        command += arguments
         with (Path(folder) / "answer.json").open("w+", encoding="utf-8") as out:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out)
             _, status, usage = os.wait4(child.pid, 0)

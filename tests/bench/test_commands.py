@@ -112,6 +112,21 @@ def test_memory_measures_each_length_in_a_process_of_its_own(story: Path, tiny_m
     assert all(row["peak_bytes"] > 50_000_000 for row in rows)
 
 
+def test_memory_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    def start(command: list[str], **_: object) -> None:
+        started.append(command)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(memory.subprocess, "Popen", start)
+    with pytest.raises(KeyboardInterrupt):
+        memory.measure("A text.", ["-s", "400"])
+    (command,) = started
+    assert command[3] == "ask" and {"--no-cache", "--no-log"} <= set(command)
+    assert command[-2:] == ["-s", "400"]
+
+
 def test_memory_goes_on_where_it_was_stopped_and_hands_its_options_on(
     story: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

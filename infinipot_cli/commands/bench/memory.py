@@ -40,7 +40,7 @@ def memory(
     from dataclasses import asdict
 
     from infinipot_cli.bench import haystack
-    from infinipot_cli.bench.memory import measure
+    from infinipot_cli.bench.memory import COMMAND, measure
     from infinipot_cli.bench.provenance import provenance, run_settings, sha256
     from infinipot_cli.bench.record import MemoryRow
     from infinipot_cli.bench.run_file import RunFile
@@ -55,7 +55,7 @@ def memory(
     arguments = ["-m", model, *(word for name, value in named if value for word in (name, str(value)))]
     files = haystack.files_of(book)
     setting = run_settings(session, session.plan(ask("Who?"))) | {
-        "command": "ask", "tokens": lengths, "data": {path.name: sha256(path) for path in files},
+        "command": COMMAND, "tokens": lengths, "data": {path.name: sha256(path) for path in files},
     }  # fmt: skip
     kept = RunFile(record, setting, MemoryRow)
     n_done = len(kept.done)
