@@ -240,7 +240,7 @@ def _version(wanted: bool) -> None:
 # Commands that must work when the settings are broken, since they are what shows it.
 WITHOUT_SETTINGS = {None, "config", "doctor", "schema", "help"}
 # Benchmarks of a model and pot of the user's; `pocket` and `cost` are about sizes of their own.
-CONFIGURED_BENCHES = ("needle", "ruler", "longbench", "hitrate", "citations", "pots", "memory", "screen")
+CONFIGURED_BENCHES = ("needle", "ruler", "longbench", "hitrate", "ageing", "citations", "pots", "memory", "screen")
 MANAGE = "Manage"
 
 

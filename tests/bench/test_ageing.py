@@ -169,6 +169,14 @@ def test_what_cannot_be_measured_is_refused(tiny_model: Path, story: Path) -> No
     assert "1000 are wanted" in many.stderr
 
 
+def test_model_and_pot_are_those_of_the_settings(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
+    (tmp_path / "config.toml").write_text('[model]\ndefault = "nobody"\n')
+    result = CliRunner().invoke(app, ["bench", "ageing", "--book", str(story)])
+    assert result.exit_code == 4
+    assert "model 'nobody' is not on this machine" in " ".join(result.stderr.split())
+
+
 def test_the_command_prints_tables_or_one_record_and_goes_on(
     story: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
