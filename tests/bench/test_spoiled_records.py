@@ -88,6 +88,20 @@ def test_answers_of_the_embedded_model_become_rows_of_the_report(tmp_path: Path)
     assert "| squad | F1 | pot | 2 | 50.0 |" in (tmp_path / "report.md").read_text()
 
 
+def test_records_of_benchmarks_that_no_report_shows_are_called_by_their_names(tmp_path: Path) -> None:
+    for bench in ("ageing", "families", "pots", "stream"):
+        (tmp_path / f"{bench}.json").write_text(json.dumps({"bench": bench, "rows": []}))
+    (tmp_path / "run.jsonl").write_text('{"facts": 48, "lengths": [9], "arms": ["paper"]}\n')
+    alone = report(tmp_path)
+    assert alone.exit_code == 3
+    assert "holds no record that a report shows" in " ".join(alone.stderr.split())
+    (tmp_path / "good.json").write_text(json.dumps(GOOD))
+    said = " ".join(report(tmp_path).stderr.split())
+    for bench in ("ageing", "families", "pots", "stream"):
+        assert f"left out: {bench}.json is of bench {bench}, which no report shows" in said
+    assert "left out: run.jsonl is of bench ageing" in said
+
+
 def test_a_folder_of_spoiled_records_alone_says_what_is_wrong_with_them(tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text(json.dumps(SPOILED["rows of costs"]))
     done = report(tmp_path)

@@ -20,6 +20,8 @@ _MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "fu
 # Benchmarks whose runs are counted together, arm by arm.
 _POOLED = ("needle", "ruler", "pocket")
 FOREIGN = "is no record of a benchmark"
+# Benchmarks of what the paper has no table or figure of.
+_NOT_SHOWN = ("ageing", "families", "pots", "stream")
 T = TypeVar("T")
 
 
@@ -126,7 +128,8 @@ def _take(found: Found, path: Path, record: Record | str) -> None:
 
 
 def _nothing(folder: Path, found: Found) -> DocumentError:
-    spoiled = [f"{path.name} {said}" for path, said in found.left_out.items() if said != FOREIGN]
+    none = (FOREIGN, *map(_not_shown, _NOT_SHOWN))
+    spoiled = [f"{path.name} {said}" for path, said in found.left_out.items() if said not in none]
     if spoiled:
         return DocumentError(
             f"{folder} holds no record that can be read: {spoiled[0]}",
@@ -134,7 +137,7 @@ def _nothing(folder: Path, found: Found) -> DocumentError:
             code="bad_record",
         )
     return DocumentError(
-        f"{folder} holds no record of a benchmark",
+        f"{folder} holds no record that a report shows",
         hint="infinipot bench needle --json > DIR/needle.json writes one",
     )
 
@@ -151,9 +154,14 @@ def _whole(path: Path) -> Record | str:
         return f"cannot be read: {error.strerror}"
     except (ValueError, RecursionError):
         return "is cut off, or no JSON"
-    if not isinstance(fields, dict) or fields.get("bench") not in BENCHES:
-        return FOREIGN
-    return Record(path, fields["bench"], fields)
+    bench = fields.get("bench") if isinstance(fields, dict) else None
+    if bench in _NOT_SHOWN:
+        return _not_shown(bench)
+    return Record(path, bench, fields) if bench in BENCHES else FOREIGN
+
+
+def _not_shown(bench: str) -> str:
+    return f"is of bench {bench}, which no report shows"
 
 
 def _run_file(path: Path) -> Record | str | None:
@@ -165,6 +173,8 @@ def _run_file(path: Path) -> Record | str | None:
         return None
     if not isinstance(settings, dict) or "suite" in settings:
         return None  # what `bench all` has run, which is no run of any one benchmark
+    if {"facts", "lengths", "arms"} <= settings.keys():
+        return _not_shown("ageing")
     bench = next((name for name, mark in _MARKS.items() if mark in settings), None)
     if bench is None:
         return None
