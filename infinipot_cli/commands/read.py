@@ -96,7 +96,11 @@ def read(
     stopped = resuming.stopped(ctx, has_sources=bool(sources or pot))
     example = "infinipot read book.pdf --save-pot book"
     chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped(), example=example)
-    name = stored.save_pot or pot or (stopped.pot if stopped else None)
+    name = stored.save_pot or (stopped.pot if stopped else None)
+    if name is None and pot is not None:
+        from infinipot_cli.pots.shelf import name_to_replace
+
+        name = name_to_replace(pot)
     if name is None:
         raise UsageError("the pot needs a name", hint=_with_a_name(chosen), code="no_name")
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen

@@ -86,6 +86,24 @@ def place_of(name: str) -> Path:
     return max([path_of(STOPPED), *cached()], key=_used)
 
 
+def name_to_replace(name: str) -> str:
+    """The name under which a pot is stored again once more was read into it.
+
+    Raises:
+        UsageError: it is `last`, which is a reading that nobody has named.
+    """
+    plain = name.removeprefix(MARK)
+    if plain != LAST:
+        return plain
+    if place_of(name) != path_of(STOPPED):
+        raise UsageError(
+            f"{MARK}{LAST} is a reading without a name, to which nothing can be added",
+            hint="--save-pot NAME stores it, and what is read into it, under a name",
+            code="no_name",
+        )
+    return STOPPED
+
+
 def cached() -> list[Path]:
     """Files of the readings that nobody has named."""
     with contextlib.suppress(OSError):

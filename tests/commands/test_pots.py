@@ -281,3 +281,20 @@ def test_a_pot_of_pocket_is_refused_once_pocket_has_other_weights(
     again = run("ask", str(story), "Who?", "-n", "2")
     assert again.exit_code == 0
     assert "not read again" not in again.stderr and "tok/s" in again.stderr, "what an older pocket read is not asked"
+
+
+def test_what_is_read_into_the_latest_reading_is_stored_where_it_can_be_found(
+    story: Path, tiny_model: Path, home: Path
+) -> None:
+    more = story.with_name("more.txt")
+    more.write_text("The wind rose. " * 20, "utf-8")
+    assert run("ask", str(story), "Who?", *SMALL, "-m", str(tiny_model)).exit_code == 0
+    for last in ("last", "@last"):
+        refused = run("read", str(more), "--pot", last)
+        assert (refused.exit_code, "--save-pot NAME" in refused.stderr) == (2, True), refused.output
+    assert not (home / "pots" / "last.pot").exists()
+    assert run("read", str(more), "--pot", "last", "--save-pot", "mine").exit_code == 0
+    shutil.copy(home / "pots" / "mine.pot", home / "pots" / "stopped.pot")
+    done = run("read", str(more), "--pot", "last", "--json", "-q")
+    assert json.loads(done.stdout)["stored"] == "@stopped", done.output
+    assert len(json.loads(run("pots", "show", "stopped", "--json").stdout)["pot"]["sources"]) == 3
