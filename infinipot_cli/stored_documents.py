@@ -11,7 +11,7 @@ from infinipot_cli.errors import PotError
 from infinipot_cli.explain.packing import found_of, found_to_json
 from infinipot_cli.pots import strict
 from infinipot_cli.pots.header import Header, StoredSource
-from infinipot_cli.pots.originals import fate_of, state_of
+from infinipot_cli.pots.originals import fate_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.sources import Input
 
@@ -102,7 +102,7 @@ def stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
             yield entry.document.stored
         elif entry.n_tokens:  # of those still to be read there is nothing to say
             name = entry.document.name
-            size, modified = (state_of(name) if name != STDIN_NAME else None) or (0, 0)
+            size, modified = entry.document.state or (0, 0)
             yield StoredSource(
                 name=name,
                 kind=entry.document.kind,

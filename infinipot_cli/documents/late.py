@@ -43,6 +43,7 @@ class LateDocument(Document):
                 self._opened = document
                 self.kind, self.n_pages, self.warnings = document.kind, document.n_pages, document.warnings
                 self.labels, self.wanted = document.labels, document.wanted
+                self.state = document.state
                 yield from document.pieces()
         except (DocumentError, PartError) as error:
             if not self._may_fail:

@@ -26,6 +26,7 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
         DocumentError: missing, a folder, not permitted, empty, binary, or a PDF that does not open.
     """
     opened = open_source(source, stdin)
+    state = opened.state if source != "-" else None  # a file behind standard input is not known by a name
     if opened.n_bytes is not None and wishes.type is None and (command := loader_of(source, wishes.loaders)):
         opened.close()
         opened = load(source, command)
@@ -45,7 +46,9 @@ def open_document(source: str, *, stdin: BinaryIO | None = None, wishes: Wishes 
         if kind == "text" and wishes.kind is None and _is_fragment(opened, head, source):
             kind = "html"
         try:
-            return _document(kind, opened, wishes)
+            document = _document(kind, opened, wishes)
+            document.state = state
+            return document
         except DocumentError as error:
             if wishes.kind and not begins_as(wishes.kind, head):
                 raise DocumentError(

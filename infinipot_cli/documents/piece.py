@@ -77,6 +77,7 @@ class Document(ABC):
         labels: what is printed on each page, where that is known beforehand.
         wanted: numbers of the pages that are read, for formats that have them.
         n_bytes: size of the source, where it is known beforehand.
+        state: of a file, its size in bytes and the time of its last change, in nanoseconds, when it was opened.
         warnings: what the user should know about the reading, one line each; filled while reading.
         failure: why it could not be read, for one of many that are read without it.
     """
@@ -88,6 +89,7 @@ class Document(ABC):
     warnings: list[str]
     labels: Sequence[str] | None = None
     wanted: Sequence[int] | None = None
+    state: tuple[int, int] | None = None
     failure: DocumentError | PartError | None = None
 
     @abstractmethod

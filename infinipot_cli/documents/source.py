@@ -25,6 +25,8 @@ class Source:
         inner: the source that the stream unpacks; its size and its progress are this one's.
 
     Attributes:
+        state: size in bytes and time of the last change, in nanoseconds, of a regular file when it was opened.
+        n_bytes: size, where it is known beforehand.
         warnings: what the user should know about the bytes, one line each; the document shows them.
     """
 
@@ -32,7 +34,9 @@ class Source:
         self, name: str, stream: BinaryIO | io.RawIOBase, *, owned: bool, inner: "Source | None" = None
     ) -> None:
         self.name = name
-        self.n_bytes: int | None = inner.n_bytes if inner else _regular_size(stream)
+        self.state: tuple[int, int] | None = inner.state if inner else _state_of(stream)
+        own_bytes = self.state[0] if self.state else None
+        self.n_bytes: int | None = inner.n_bytes if inner else own_bytes
         self.warnings: list[str] = inner.warnings if inner else []
         self._inner = inner
         self._n_taken = 0
@@ -168,13 +172,14 @@ def _standard_input() -> BinaryIO:
     return buffer
 
 
-def _regular_size(stream: BinaryIO | io.RawIOBase) -> int | None:
+def _state_of(stream: BinaryIO | io.RawIOBase) -> tuple[int, int] | None:
     try:
         status = os.fstat(stream.fileno())
     except (AttributeError, OSError, ValueError):  # not backed by a file descriptor
         return None
     # proc files say 0 although they have content
-    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_size > 0 else None
+    is_known = stat.S_ISREG(status.st_mode) and status.st_size > 0
+    return (status.st_size, status.st_mtime_ns) if is_known else None
 
 
 def near_miss(source: str) -> str:

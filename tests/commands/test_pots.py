@@ -283,6 +283,26 @@ def test_a_pot_of_pocket_is_refused_once_pocket_has_other_weights(
     assert "not read again" not in again.stderr and "tok/s" in again.stderr, "what an older pocket read is not asked"
 
 
+@pytest.mark.parametrize("n_before", [0, 20])
+def test_a_document_that_changes_while_it_is_read_is_not_what_the_pot_has_read(
+    story: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_before: int
+) -> None:
+    before = [tmp_path / f"{number}.txt" for number in range(n_before)]  # of many, the last are opened in their turn
+    for path in before:
+        path.write_text("Short.", "utf-8")
+    plain = keeping.save
+
+    def late(*words: Any, **options: Any) -> int:
+        with story.open("a") as file:
+            file.write("One line more.\n")
+        return plain(*words, **options)
+
+    monkeypatch.setattr(keeping, "save", late)
+    read = ["read", *map(str, before), str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model)]
+    assert run(*read).exit_code == 0
+    assert "story.txt was changed after it was read" in " ".join(run("ask", "@one", "Who?", "-n", "4").stderr.split())
+
+
 def test_what_is_read_into_the_latest_reading_is_stored_where_it_can_be_found(
     story: Path, tiny_model: Path, home: Path
 ) -> None:
