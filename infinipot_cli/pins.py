@@ -7,8 +7,9 @@ the whole of a pinned text is known before its first token is read.
 import contextlib
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Self
 
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.ranges import resolve_pages
@@ -44,6 +45,7 @@ class Pins:
         self._came_to = dict.fromkeys(self._wished, _ABSENT)  # the best that any document had for a part of the list
         self._ranges: list[tuple[int, int]] = []
         self._here: dict[str, set[int]] = {}  # wanted pages of the document that is being read, where they are counted
+        self._is_checked = False
         self._page: int | None = None
         self._page_is_wanted = self._before_is_wanted = self._begins = False
 
@@ -60,13 +62,35 @@ class Pins:
             if came_to < _PINNED
         ]
 
+    def to_record(self) -> dict[str, Any]:
+        """For JSON: what was asked for, and what came of it so far."""
+        return {
+            "texts": list(self._wanted),
+            "pages": ",".join(self._wished) or None,
+            "found": sorted(self._found),
+            "came_to": self._came_to,
+        }
+
+    @classmethod
+    def of_record(cls, held: Mapping[str, Any]) -> Self:
+        """The same where a reading goes on, whose documents were checked when it began.
+
+        Raises:
+            UsageError, TypeError, AttributeError: it is no such record.
+        """
+        pins = cls(held.get("texts", ()), held.get("pages"))
+        pins._found.update(held.get("found", ()))
+        pins._came_to.update(held.get("came_to", {}))
+        pins._is_checked = True
+        return pins
+
     def check(self, document: Document) -> None:
         """Refuse pages that a document, the only one that will be read, cannot give; nothing of it was read yet.
 
         Raises:
             UsageError: it has no such page, or that page will not be read.
         """
-        if document.n_pages is None:
+        if document.n_pages is None or self._is_checked:
             return
         for part in self._wished:
             if document.labels is None and not _RANGE.fullmatch(part):

@@ -15,10 +15,12 @@ from infinipot_cli.documents.ranges import parse_lines
 from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import PotError, UsageError
+from infinipot_cli.pins import Pins
 from infinipot_cli.places import state_folder
 from infinipot_cli.plan import Task
 from infinipot_cli.pots.header import Header
 from infinipot_cli.pots.originals import fate_of
+from infinipot_cli.pots.replacing import put
 from infinipot_cli.pots.shelf import is_file_name, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
@@ -40,6 +42,7 @@ class Stopped:
         first: which part of that one is left.
         others: what was asked of the other documents.
         found: those of the documents that nobody had named.
+        pins: what no distillation may drop.
     """
 
     pot: str
@@ -49,6 +52,7 @@ class Stopped:
     first: Wishes
     others: Wishes
     found: frozenset[str]
+    pins: Pins
 
     @property
     def words(self) -> list[str]:
@@ -96,15 +100,30 @@ def note(name: str, session: Session, reading: Reading, sources: Sequence[str], 
         first=begun,
         others=others,
         found=frozenset(source for source in left if source in found),
+        pins=reading.pins,
     )
     try:
-        _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump({"folder": os.getcwd(), **dataclasses.asdict(made)}, stream, default=sorted)
+        _write({"folder": os.getcwd(), **_record(made)})
     except OSError:
         return False
     return True
+
+
+def _record(made: Stopped) -> dict[str, Any]:
+    """For JSON; each field under its own name."""
+    plain = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+    parts = {name: dataclasses.asdict(plain[name]) for name in ("task", "first", "others")}
+    return {**plain, **parts, "found": sorted(made.found), "pins": made.pins.to_record()}
+
+
+def _write(held: dict[str, Any]) -> None:
+    """Write it down as a whole: a full disk must not cost what is known of the reading before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    put(_file(), json.dumps(held).encode("ascii"))
 
 
 def _findable(wishes: Wishes) -> Wishes:
@@ -154,6 +173,7 @@ def load() -> Stopped:
             first=_wishes(held["first"]),
             others=_wishes(held["others"]),
             found=frozenset(_from(held["folder"], source) for source in held["found"]),
+            pins=Pins.of_record(held.get("pins", {})),
         )
     except FileNotFoundError as error:
         raise UsageError("no reading was stopped", hint="--resume goes on after Ctrl-C", code="not_stopped") from error

@@ -171,7 +171,7 @@ def ask(
         found=stopped.found if stopped else frozenset(),
         entries=stored.entries,
         cite=cite,
-        pins=pins.pins(),
+        pins=stopped.pins if stopped else pins.pins(),
         run=run,
         explain=explain,
         html=html,

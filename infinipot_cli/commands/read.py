@@ -120,8 +120,8 @@ def read(
     task = judging.judge(task, request, has_question=bool(question))
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
-        save_pot=name, every=every, entries=stored.entries, answers=False, pins=pins.pins(), run=run,
-        announce=announce, found=stopped.found if stopped else frozenset(),
+        save_pot=name, every=every, entries=stored.entries, answers=False, run=run, announce=announce,
+        pins=stopped.pins if stopped else pins.pins(), found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     carry_out(made, form, words, stopped.resume(made) if stopped else task)

@@ -120,7 +120,7 @@ def summarize(
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
         save_pot=stored.save_pot or (stopped.pot if stopped else None), entries=stored.entries, cite=cite,
-        pins=pins.pins(), run=run, explain=explain, html=html, page=page,
+        pins=stopped.pins if stopped else pins.pins(), run=run, explain=explain, html=html, page=page,
         found=stopped.found if stopped else frozenset(), cache=None if stopped else caching,
         picked=settings.PICKED[length] if pick else 0,
     )  # fmt: skip

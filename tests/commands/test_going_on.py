@@ -17,6 +17,7 @@ from infinipot_cli.documents import Wishes
 from infinipot_cli.documents.ranges import parse_lines
 from infinipot_cli.progress import Progress
 from infinipot_cli.reading import Reading
+from tests.documents.small_pdf import pdf
 from tests.test_stop import press
 
 SMALL = ["-s", "400", "-n", "8", "--chunk", "40"]
@@ -138,6 +139,56 @@ def test_another_question_may_follow_and_the_range_is_kept(
     assert rest["question"] == "When?"
     wanted = len("".join(f"Line {number} of one.\n" for number in range(3, 51)))
     assert wanted <= rest["retention"]["read"] <= wanted + 20, "no name comes between the parts of a document"
+
+
+def test_what_was_pinned_stays_pinned_and_what_was_found_is_not_missed(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def n_pinned() -> int:
+        numbers = json.loads(run("pots", "show", "mine", "--json").stdout)["pot"]["numbers"]
+        return sum(end - start for start, end in numbers["pinned"])
+
+    stop_at(monkeypatch, 10)
+    read = ["read", *pages, "--save-pot", "mine", "-s", "400", "--chunk", "40", "-m", str(tiny_model)]
+    assert run(*read, "--pin", "Line 3 of", "--pin", "Line 50 of three", "--pin", "never").exit_code == 130
+    assert n_pinned() >= len("Line 3 of")
+    done = run("read", "--resume", "--json")
+    assert done.exit_code == 0, done.output
+    assert n_pinned() >= 3 * len("Line 3 of") + len("Line 50 of three")
+    missed = [warning["message"] for warning in json.loads(done.stdout)["warnings"]]
+    assert missed == ["nothing was pinned for 'never': no document says it"]
+
+
+def test_a_pinned_page_that_was_read_is_not_looked_for_in_the_rest(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "book.pdf"
+    path.write_bytes(pdf(*[f"Page {number}. " + "Words and words. " * 6 for number in range(1, 9)]))
+    stop_at(monkeypatch, 10)
+    read = ["read", path.name, "--save-pot", "mine", "-s", "400", "--chunk", "40", "-m", str(tiny_model)]
+    assert run(*read, "--pin-pages", "1,8").exit_code == 130
+    done = run("read", "--resume", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["warnings"] == []
+
+
+def test_how_to_go_on_outlives_a_disk_that_takes_nothing(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    stop_at(monkeypatch, 10)
+    words = ["read", "--save-pot", "mine", "-s", "400", "--chunk", "40", "-m", str(tiny_model)]
+    assert run(*words, *pages).exit_code == 130
+    file = home / "state" / "stopped.json"
+    before = file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="No space"):
+        stopped._write({"more": "than fits"})
+    assert file.read_bytes() == before and [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_json_says_how_to_go_on(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
