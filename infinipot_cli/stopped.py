@@ -25,7 +25,10 @@ from infinipot_cli.pots.shelf import is_file_name, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 from infinipot_cli.session import Session
+from infinipot_cli.templates import is_question, named_anywhere
 
+# The commands that go on.
+ASK, SUMMARIZE, READ = "ask", "summarize", "read"
 _STDIN = "-"
 _FROM_PAGE = re.compile(r"\d+-")
 
@@ -38,6 +41,7 @@ class Stopped:
         pot: name of the stored pot that holds what was read.
         created: when that pot was written.
         task: what was read for.
+        command: that reads the rest and does what was to be done: `ask`, `summarize` or `read`.
         sources: documents still to be read; the first was begun.
         first: which part of that one is left.
         others: what was asked of the other documents.
@@ -48,6 +52,7 @@ class Stopped:
     pot: str
     created: float
     task: Task
+    command: str
     sources: tuple[str, ...]
     first: Wishes
     others: Wishes
@@ -59,20 +64,30 @@ class Stopped:
         """What the command line would have said."""
         return [f"@{self.pot}", *self.sources]
 
-    def resume(self, session: Session, task: Task | None = None) -> Task:
-        """Let a session go on with these documents; returns what for.
+    @property
+    def has_question(self) -> bool:
+        """Whether the user has asked something, be it in a template; a summary and a plain reading ask nothing."""
+        return self.command == ASK or (self.command == READ and is_question(self.task.catalyst))
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether it was to be summed up."""
+        return self.command == SUMMARIZE
+
+    def resume(self, session: Session, task: Task) -> Task:
+        """Let a session go on with these documents; returns what for, behind the system prompt of then.
 
         Args:
             session: with the model that filled the pot.
-            task: what is wanted now, None for what was wanted then.
+            task: what is wanted now.
         """
         session.wishes, session.apart = self.others, {self.sources[0]: self.first}
-        if task is None:
-            return self.task
         return task if task.system else replace(task, system=self.task.system)
 
 
-def note(name: str, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str]) -> bool:
+def note(
+    name: str, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str], *, command: str
+) -> bool:
     """Write down how to go on with a reading that was stopped and stored.
 
     Args:
@@ -81,6 +96,7 @@ def note(name: str, session: Session, reading: Reading, sources: Sequence[str], 
         reading: the stopped one.
         sources: its documents, as they were opened.
         found: those that nobody had named.
+        command: that goes on with it.
 
     Returns:
         Whether it can go on at all: not where a pipe is gone, or the place cannot be told.
@@ -95,7 +111,8 @@ def note(name: str, session: Session, reading: Reading, sources: Sequence[str], 
     made = Stopped(
         pot=str(path_of(name).resolve()) if is_file_name(name) else name.removeprefix("@"),
         created=header_of(str(path_of(name))).created,
-        task=reading.task,
+        task=_named_anywhere(reading.task),
+        command=command,
         sources=tuple(left),
         first=begun,
         others=others,
@@ -124,6 +141,11 @@ def _write(held: dict[str, Any]) -> None:
     """
     _file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     put(_file(), json.dumps(held).encode("ascii"))
+
+
+def _named_anywhere(task: Task) -> Task:
+    """The same task, from whatever folder its templates are read again."""
+    return replace(task, template=named_anywhere(task.template), catalyst=named_anywhere(task.catalyst))
 
 
 def _findable(wishes: Wishes) -> Wishes:
@@ -169,6 +191,7 @@ def load() -> Stopped:
             pot=held["pot"],
             created=held["created"],
             task=_task(held["task"]),
+            command=held.get("command", ASK),
             sources=tuple(_from(held["folder"], source) for source in held["sources"]),
             first=_wishes(held["first"]),
             others=_wishes(held["others"]),

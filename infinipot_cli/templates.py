@@ -6,6 +6,7 @@ replacement; neither it nor a document ever acts as a format string.
 """
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ DOCUMENT = "{document}"
 QUESTION = "{question}"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_ENDINGS = (".md", ".txt")  # of what is a file and no name
 
 
 # The prompts that judge a full pot, by what the paper's Table 2 calls them and by what they are. Its texts are not in
@@ -133,7 +135,7 @@ def template_text(name: str) -> str:
         UsageError: there is none of that name, or it cannot be read.
     """
     files = _files()
-    path = Path(name) if name.endswith((".md", ".txt")) else files.get(name)
+    path = Path(name) if name.endswith(_ENDINGS) else files.get(name)
     if path is None:
         near = difflib.get_close_matches(name, sorted(files), n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "infinipot templates list names those that are here"
@@ -143,6 +145,11 @@ def template_text(name: str) -> str:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"the template {path} cannot be read: {why}", code="no_template") from error
+
+
+def named_anywhere(name: str) -> str:
+    """What names the same prompt in whatever folder."""
+    return os.path.abspath(name) if name.endswith(_ENDINGS) else name
 
 
 def template_names() -> dict[str, str]:

@@ -20,7 +20,7 @@ ARROWS = {
     "places": set(),
     "speed": {"places"},
     "history": {"places", "errors"},
-    "stopped": {"pins", "resume", "session", "reading", "plan", "pots", "documents", "places", "errors"},
+    "stopped": {"pins", "templates", "resume", "session", "reading", "plan", "pots", "documents", "places", "errors"},
     "config": {"places", "settings", "errors"},
     "templates": {"places", "errors"},
     "documents": {"errors"},

@@ -1,7 +1,7 @@
 """`infinipot ask SOURCE... QUESTION`."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,13 +22,19 @@ from infinipot_cli.commands.options.words import (
     STDIN,
     check_interactive,
     input_is_piped,
+    listed_questions,
+    names_a_source,
     sources_and_questions,
     sources_only,
 )
 from infinipot_cli.commands.runs.caching import CacheOptions
 from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.commands.runs.going_on import ResumeOptions
+from infinipot_cli.commands.runs.prompting import Wording
 from infinipot_cli.errors import UsageError
+
+if TYPE_CHECKING:  # help must stay fast
+    from infinipot_cli.stopped import Stopped
 
 # Stands for the questions to come in the plan of a reading that none has been asked of yet.
 ANY_QUESTION = "What is the most important thing?"
@@ -131,16 +137,15 @@ def ask(
     words = going_on.words(documents.words(words))
     wording = prompt.wording(ctx.meta.get(common.TEMPLATES, {}))
     asked: list[str] = []
-    stopped = resuming.stopped(ctx, has_sources=len(words) > 1)
+    stopped = resuming.stopped(ctx, has_sources=names_a_source(words))
     if interactive:
         check_interactive(words, taken=(json, jsonl, output, each, questions == STDIN, stopped, prompt.template))
+    if wording.brings_its_question and (question or questions is not None or (stopped and words)):
+        raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
     if stopped is not None:
-        sources, asked = stopped.words, [*words, *(question or [])]
-        if not asked and not stopped.task.question:
-            raise UsageError("what was stopped was no question", hint='infinipot ask --resume "…"', code="no_question")
+        listed = listed_questions(questions) if questions is not None else []
+        sources, asked = stopped.words, _asked_of_the_rest(stopped, wording, [*words, *(question or []), *listed])
     elif wording.brings_its_question:
-        if question or questions is not None:
-            raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
         check_no_question(words, str(prompt.template))
         sources = sources_only(words, piped=input_is_piped(), example=f"infinipot ask book.txt -t {prompt.template}")
     else:
@@ -188,9 +193,21 @@ def ask(
         task = judging.judge(first, request) if asked else replace(first, catalyst="catalyst-general")
         talk_about(made, form, sources, task, asked, keeps_history=model != settings.DEFAULT_MODEL)
         return
-    if stopped and not asked:
-        task = stopped.resume(made, None)
-    else:
-        task = judging.judge(wording.ask(asked), request)
-        task = stopped.resume(made, task) if stopped else task
+    is_asked_now = bool(asked or wording.template)
+    task = wording.again(stopped.task) if stopped and not is_asked_now else wording.ask(asked)
+    task = judging.judge(task, request)
+    task = stopped.resume(made, task) if stopped else task
     carry_out(made, form, sources, task, each=bool(jsonl if each is None else each) and not stopped)
+
+
+def _asked_of_the_rest(stopped: "Stopped", wording: Wording, asked: list[str]) -> list[str]:
+    """The questions where a reading goes on; none where nothing is asked but what was asked then.
+
+    Raises:
+        UsageError: nothing was asked then.
+    """
+    if asked or wording.brings_its_question:
+        return asked
+    if not stopped.has_question:
+        raise UsageError("what was stopped was no question", hint='infinipot ask --resume "…"', code="no_question")
+    return [] if wording.template is None else [one for one in stopped.task.questions if one]

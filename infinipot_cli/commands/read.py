@@ -117,14 +117,17 @@ def read(
 
     catalyst = "question" if question else "general"
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")
-    task = judging.judge(task, request, has_question=bool(question))
+    if stopped is not None and not question:
+        task = stopped.task if system is None else replace(stopped.task, system=system)
+    has_question = bool(question) or (stopped is not None and stopped.has_question)
+    task = judging.judge(task, request, has_question=has_question)
     form = Form(
         json=json, quiet=quiet, color=color, strict=documents.strict, consent=consent,
         save_pot=name, every=every, entries=stored.entries, answers=False, run=run, announce=announce,
         pins=stopped.pins if stopped else pins.pins(), found=stopped.found if stopped else frozenset(),
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
-    carry_out(made, form, words, stopped.resume(made) if stopped else task)
+    carry_out(made, form, words, stopped.resume(made, task) if stopped else task)
 
 
 def _with_a_name(sources: Sequence[str]) -> str:

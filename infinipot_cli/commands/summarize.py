@@ -1,6 +1,6 @@
 """`infinipot summarize SOURCE...`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,11 @@ from infinipot_cli.commands.options.words import input_is_piped, sources_only
 from infinipot_cli.commands.runs.caching import CacheOptions
 from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.commands.runs.going_on import ResumeOptions
+from infinipot_cli.commands.runs.prompting import Wording
+
+if TYPE_CHECKING:  # help must stay fast
+    from infinipot_cli.plan import Task
+    from infinipot_cli.stopped import Stopped
 
 
 @with_groups
@@ -105,13 +110,16 @@ def summarize(
     stopped = resuming.stopped(ctx, has_sources=bool(sources))
     chosen = stopped.words if stopped else sources_only(sources, piped=input_is_piped())
     wording = prompt.wording(ctx.meta.get(common.TEMPLATES, {}))
+    then, lengths = _of_then(ctx, stopped, wording), {named: one for one, (_, named) in settings.SUMMARIES.items()}
+    length = lengths.get(then.template, length) if then else length
     request = distilling.request(max_tokens)
     was_chosen, was_named = (bool(ctx.meta[key]) for key in (common.MODEL_WAS_CHOSEN, common.MODEL_WAS_NAMED))
     model = loading.named(model)
     check_still_holds(ctx, chosen, is_stored=bool(stored.save_pot))
     model, wanted = model_and_loading(chosen, model, was_chosen=was_named, loading=loading.loading())
     if pick is None:  # the small model finds what matters and cannot word it; whoever words the request wants words
-        pick = model == settings.DEFAULT_MODEL and prompt.template is None
+        is_worded = prompt.template is not None or (then is not None and then.template not in lengths)
+        pick = model == settings.DEFAULT_MODEL and not is_worded
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.runs.carry_out import carry_out
@@ -125,7 +133,13 @@ def summarize(
         picked=settings.PICKED[length] if pick else 0,
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
-    task = judging.judge(wording.summarize(length), request)
-    if stopped is not None:
-        task = stopped.resume(made, task if stopped.task.question else None)
+    task = judging.judge(then or wording.summarize(length), request)
+    task = stopped.resume(made, task) if stopped else task
     carry_out(made, form, chosen, task, key="summary", each=each and not stopped)
+
+
+def _of_then(ctx: typer.Context, stopped: "Stopped | None", wording: Wording) -> "Task | None":
+    """The summary that was stopped, unless one of another kind is wanted now."""
+    if stopped is None or not stopped.is_summary or wording.template is not None or common.is_typed(ctx, "length"):
+        return None
+    return wording.again(stopped.task)

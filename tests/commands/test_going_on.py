@@ -191,6 +191,69 @@ def test_how_to_go_on_outlives_a_disk_that_takes_nothing(
     assert file.read_bytes() == before and [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+def test_documents_are_no_questions_about_the_rest(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 12)
+    assert run("ask", pages[0], "Who?", *SMALL, "-m", str(tiny_model)).exit_code == 130
+    for words in ([pages[1]], ["@stopped"], ["-"], ["missing.pdf"], ["--pot", "stopped"], ["Who?", "When?"]):
+        refused = run("ask", "--resume", *words)
+        assert (refused.exit_code, "name no others" in refused.stderr) == (2, True), refused.output
+    assert run("ask", "--resume", "--each", "When?").exit_code == 2
+    Path("questions").write_text("When?\nWhere?\n", encoding="utf-8")
+    rest = answered("ask", "--resume", "Who?", "--questions", "questions", "-n", "8")
+    assert [one["question"] for one in rest["answers"]] == ["Who?", "When?", "Where?"]
+
+
+def test_what_is_said_beside_the_question_holds_for_the_rest(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped_one() -> None:
+        stop_at(monkeypatch, 12)
+        words = ["ask", pages[0], "Who?", *SMALL, "-m", str(tiny_model), "--system", "Be brief."]
+        assert run(*words).exit_code == 130
+
+    stopped_one()
+    refused = run("ask", "--resume", "--system", "Be long.")
+    assert (refused.exit_code, "--system" in refused.stderr) == (6, True), refused.output
+    assert answered("ask", "--resume", "--catalyst", "G1", "-n", "8")["pot"]["catalyst"] == "catalyst-g1"
+    stopped_one()
+    Path("mine.md").write_text("{document}\n\nIn one word: {question}", encoding="utf-8")
+    rest = answered("ask", "--resume", "-t", "mine.md", "-n", "8")
+    assert (rest["question"], rest["pot"]["catalyst"]) == ("Who?", "mine.md")
+    stopped_one()
+    assert run("read", "--resume", "-Q", "When?", "--system", "Be brief.").exit_code == 0
+    assert json.loads(run("pots", "show", "stopped", "--json").stdout)["pot"]["questions"] == ["When?"]
+
+
+def test_what_a_template_asks_goes_on_from_any_folder(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Path("mine.md").write_text("{document}\n\nWhich {what}?", encoding="utf-8")
+    for words in ([], ["-p", "what=year"], ["Who?"]):
+        stop_at(monkeypatch, 12)
+        model = ["-m", str(tiny_model)]
+        stopped_one = run("ask", pages[0], "-t", "mine.md", "-p", "what=day", *SMALL, *model)
+        assert stopped_one.stderr.splitlines()[-1] == "the rest: infinipot ask --resume"
+        monkeypatch.chdir("/")
+        if words == ["Who?"]:
+            assert run("ask", "--resume", *words, "-t", str(tmp_path / "mine.md")).exit_code == 2, "it has its own"
+        rest = answered("ask", "--resume", *words, "-n", "8")
+        assert rest.get("question", "") == "".join(words[:1]).removeprefix("-p")
+        monkeypatch.chdir(tmp_path)
+
+
+def test_a_conversation_that_was_stopped_is_begun_anew_with_the_pot(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (["chat", pages[0]], ["ask", pages[0], "-i"]):
+        stop_at(monkeypatch, 12)
+        done = run(*words, *SMALL, "-m", str(tiny_model))
+        assert done.stderr.splitlines()[-1] == "the rest: infinipot read --resume", done.output
+        assert run("ask", "--resume").exit_code == 2, "nothing was asked"
+    assert run("read", "--resume").exit_code == 0
+
+
 def test_json_says_how_to_go_on(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ["-m", str(tiny_model)]
     stop_at(monkeypatch, 12)
@@ -239,6 +302,17 @@ def test_a_summary_goes_on_as_a_summary(pages: list[str], tiny_model: Path, monk
     assert run("ask", "--resume").exit_code == 2, "there was no question"
     rest = answered("summarize", "--resume", "-n", "8")
     assert "summary" in rest and rest["pot"]["catalyst"] == "catalyst-general"
+
+
+@pytest.mark.parametrize(("more", "n_picked"), [([], 2), (["--length", "medium"], 4)])
+def test_a_summary_has_the_length_of_then(
+    story: Path, monkeypatch: pytest.MonkeyPatch, more: list[str], n_picked: int
+) -> None:
+    story.write_text("".join(f"The {word} was found by the keeper.\n" for word in "abcdefghijklmnop" * 40), "utf-8")
+    stop_at(monkeypatch, 1)
+    assert run("summarize", str(story), "--length", "short").exit_code == 130
+    picked = answered("summarize", "--resume", *more)["summary"].splitlines()
+    assert len(picked) == n_picked
 
 
 def test_what_cannot_be_kept_is_said(

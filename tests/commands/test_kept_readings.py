@@ -162,7 +162,7 @@ def test_what_was_stopped_goes_on_after_other_questions(story: Path, tiny_model:
                 reading.stop.is_wanted = True
         save(session, reading, "stopped")
         reading.rest = (str(story), "--lines 2-")
-        assert stopped.note("stopped", session, reading, [str(story)], frozenset())
+        assert stopped.note("stopped", session, reading, [str(story)], frozenset(), command="ask")
     asked("ask", str(story), "Two?", *SMALL, "-m", str(tiny_model))
     assert stopped.load().words[0] == "@stopped"
 

@@ -92,6 +92,9 @@ def check_goes_on(ctx: typer.Context) -> None:
             option = _option(name)
             problem = f"{option} {does}, and --resume goes on as the reading was begun"
             raise UsageError(problem, hint=f"leave {option} out")
+    if is_typed(ctx, "each") and ctx.params["each"]:
+        problem = "--each reads every source by itself, and --resume goes on with one pot"
+        raise UsageError(problem, hint="leave --each out")
 
 
 def _option(parameter: str) -> str:

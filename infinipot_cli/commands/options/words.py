@@ -5,7 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from infinipot_cli.commands.options.slips import check_question, check_quotes, is_source, refuse_a_file_as_question
+from infinipot_cli.commands.options.slips import (
+    check_question,
+    check_quotes,
+    is_source,
+    looks_like_a_document,
+    refuse_a_file_as_question,
+)
 from infinipot_cli.errors import DocumentError, UsageError
 
 STDIN = "-"
@@ -93,7 +99,7 @@ def sources_and_questions(
         )
     example = 'infinipot ask book.txt -Q "Who found the map?" -Q "Where was it?"'
     sources = sources_only(words, piped=piped and listed != STDIN, example=example)
-    return sources, [*questions, *(_listed_questions(listed) if listed is not None else [])]
+    return sources, [*questions, *(listed_questions(listed) if listed is not None else [])]
 
 
 def check_interactive(words: Sequence[str], *, taken: Sequence[object]) -> None:
@@ -117,8 +123,21 @@ def check_interactive(words: Sequence[str], *, taken: Sequence[object]) -> None:
         )
 
 
-def _listed_questions(path: str) -> list[str]:
-    """One question a line; blank lines say nothing."""
+def names_a_source(words: Sequence[str]) -> bool:
+    """Whether these are not only a question, where no document is wanted."""
+    return len(words) > 1 or any(word == STDIN or is_source(word) or looks_like_a_document(word) for word in words)
+
+
+def listed_questions(path: str) -> list[str]:
+    """The questions of a file, one a line; blank lines say nothing.
+
+    Args:
+        path: `-` for standard input.
+
+    Raises:
+        UsageError: there is none.
+        DocumentError: it cannot be read.
+    """
     try:
         data = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
         text = data.decode("utf-8-sig")

@@ -95,9 +95,19 @@ def store_whole(console: Console, session: Session, reading: Reading, form: Form
 
 
 def store_stopped(
-    console: Console, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str], form: Form
-) -> str:
+    console: Console, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str], form: Form,
+    command: str,
+) -> str:  # fmt: skip
     """Store a reading that was stopped, and say how to go on, or that it cannot be kept; nothing else is lost.
+
+    Args:
+        console: takes what is said.
+        session: that made the reading.
+        reading: the stopped one.
+        sources: its documents, as they were opened.
+        found: those that nobody had named.
+        form: under which name it is stored.
+        command: that goes on with it.
 
     Returns:
         The same as a hint; empty where it is not kept.
@@ -105,9 +115,8 @@ def store_stopped(
     name = form.save_pot or STOPPED
     try:
         store(console, session, reading, name, form)
-        if stopped.note(name, session, reading, sources, found):
-            command = "summarize" if reading.task.template.startswith("summarize") else "ask"
-            rest = f"infinipot {command if form.answers else 'read'} --resume"
+        if stopped.note(name, session, reading, sources, found, command=command):
+            rest = f"infinipot {command} --resume"
             say(console, f"the rest: {rest}", style="dim")
             return f"{rest} reads the rest"
     except OutputError as error:

@@ -68,15 +68,25 @@ class Wording:
             task = replace(task, template=self.template)
         return self._dressed(task)
 
-    def _dressed(self, task: "Task") -> "Task":
+    def again(self, task: "Task") -> "Task":
+        """A task of before, with what of it is worded otherwise now."""
+        system = task.system if self.system is None else self.system.strip()
+        return replace(task, system=system, parameters=tuple({**dict(task.parameters), **self._values}.items()))
+
+    @property
+    def _values(self) -> dict[str, str]:
+        """Of the parameters, by name."""
         pairs = [parameter.partition("=") for parameter in self.parameters]
         for name, equals, _ in pairs:
             if not equals or not name:
                 raise UsageError(f"{name!r} is no parameter", hint="-p name=value")
+        return {name: value for name, _, value in pairs}
+
+    def _dressed(self, task: "Task") -> "Task":
         system = self.system if self.system is not None else self._settings.get("system", "")
         return replace(
             task,
             system=str(system).strip(),
-            parameters=tuple((name, value) for name, _, value in pairs),
+            parameters=tuple(self._values.items()),
             max_tokens=int(self._settings.get("max_tokens", task.max_tokens)),
         )

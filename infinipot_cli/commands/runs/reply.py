@@ -47,6 +47,7 @@ from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session
 from infinipot_cli.speed import remember_speed
+from infinipot_cli.stopped import ASK, READ, SUMMARIZE
 
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
@@ -281,7 +282,7 @@ class Reply:
 
     def _remember(self, reading: Reading, answers: Sequence[Answered]) -> None:
         told = [Told(answered.question, answered.text, answered.kept_share) for answered in answers]
-        command = "summarize" if self._key == "summary" else "ask"
+        command = SUMMARIZE if self._key == "summary" else ASK
         pot, model, no_log = self._form.save_pot or self._pot, self._session.files.name, self._form.run.no_log
         remember(self._console, reading, told, command=command, model=model, pot=pot, no_log=no_log)
 
@@ -296,11 +297,19 @@ class Reply:
         if not reading.n_tokens:
             raise Interrupted
         if distills(reading.plan.policy, reading.plan.policy_settings):
-            hint = store_stopped(self._console, self._session, reading, sources, self._found, self._form)
+            what = self._console, self._session, reading, sources, self._found, self._form
+            hint = store_stopped(*what, self._going_on)
         if self._form.output is not None or self._form.is_json or not self._form.answers or not self._is_watched:
             raise Interrupted(hint)
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
+
+    @property
+    def _going_on(self) -> str:
+        """The command that goes on where this run was stopped; a conversation begins anew with the pot."""
+        if self._then is not None or not self._form.answers:
+            return READ
+        return SUMMARIZE if self._key == "summary" else ASK
 
     def _prepared(self, sources: Sequence[str], task: Task) -> Reading:
         """Open the documents; a model that is missing is offered to whoever can agree to fetch it."""
