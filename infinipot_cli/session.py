@@ -4,6 +4,7 @@ Cheap things come first, so that a mistake is answered at once: the documents ar
 prompt is counted against the pot, and only then are torch and transformers imported and weights loaded.
 """
 
+import copy
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -124,6 +125,12 @@ class Session:
         self._files: ModelFiles | None = None
         self._tokenizer: DocumentTokenizer | None = None
         self._loaded: LoadedModel | None = None
+
+    def with_wishes(self, wishes: Wishes) -> "Session":
+        """A session with the same model in memory that asks this of every document."""
+        made = copy.copy(self)
+        made.wishes, made.apart = wishes, {}
+        return made
 
     @property
     def files(self) -> ModelFiles:

@@ -141,6 +141,17 @@ def test_another_question_may_follow_and_the_range_is_kept(
     assert wanted <= rest["retention"]["read"] <= wanted + 20, "no name comes between the parts of a document"
 
 
+def test_a_second_look_at_the_rest_is_at_what_was_cited(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 12)
+    model = ["-m", str(tiny_model)]
+    assert run("ask", pages[0], "Who?", *SMALL, *model).exit_code == 130
+    look = answered("ask", "--resume", "--verify", "-n", "8")["verified"]
+    alone = answered("ask", pages[0], "Who?", *look["option"].split(), *SMALL, *model)
+    assert look["answer"] == alone["answer"].strip()
+
+
 def test_what_was_pinned_stays_pinned_and_what_was_found_is_not_missed(
     pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,8 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -19,13 +19,6 @@ SMALL = ["-s", "400", "-n", "8"]
 
 # To be read once more in front of the question, in a pot of 400 bytes.
 TOO_LONG = ", after the sea had taken her father from the rocks below"
-
-
-class _Broken:
-    """A session that can do everything but open documents."""
-
-    def __init__(self, session: Session, prepare: Callable[..., None]) -> None:
-        self.wishes, self.prepare = session.wishes, prepare
 
 
 def run(*words: str, stdin: bytes | None = None) -> Result:
@@ -120,7 +113,7 @@ def test_a_second_look_that_fails_leaves_the_answer(
         raise DocumentError("it cannot be opened now")
 
     first = run("ask", str(path), "Which?", *SMALL, *model, "--json")
-    monkeypatch.setattr("infinipot_cli.commands.runs.verifying.copy.copy", lambda session: _Broken(session, prepare))
+    monkeypatch.setattr(Session, "with_wishes", lambda *_: SimpleNamespace(prepare=prepare))
     done = run("ask", str(path), "Which?", *SMALL, *model, "--verify", "--json", "--no-cache")
     told = json.loads(done.stdout)
     assert (done.exit_code, told["answer"]) == (0, json.loads(first.stdout)["answer"])

@@ -1,7 +1,6 @@
 """A conversation over one reading, for `chat` and `ask -i`: a question is answered, a line with a slash is obeyed."""
 
 import contextlib
-import copy
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -169,10 +168,8 @@ class Talk:
         path, reason = original(self._reading.inputs, name)
         if reason:
             raise UsageError(reason)
-        again = copy.copy(self._session)  # shares the model that is loaded
-        again.wishes = replace(
-            self._session.wishes, pages=part if has_pages else None, lines=None if has_pages else part
-        )
+        pages, lines = (part, None) if has_pages else (None, part)
+        again = self._session.with_wishes(replace(self._session.wishes, pages=pages, lines=lines))
         new, counted = again.open([path])[0], again.open([path])[0]
         try:
             n_tokens = sum(len(again.tokenizer.encode(piece.text)) for piece in counted.pieces)

@@ -1,6 +1,5 @@
 """A second look: read the cited pages or lines again, alone and in full, and ask once more."""
 
-import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -78,8 +77,7 @@ def look_again(session: Session, reading: Reading, question: str, cited: Sequenc
     pages, lines = places([passage for passage in cited if passage.path == name])
     option = f"--pages {pages}" if pages else f"--lines {lines}"
     wishes = replace(session.wishes, pages=pages) if pages else replace(session.wishes, lines=lines)
-    again = copy.copy(session)  # shares the model that is loaded
-    again.wishes = wishes
+    again = session.with_wishes(wishes)
     try:
         with again.prepare([path], replace(reading.task, question=question, further=())) as second:
             for _ in second.read():
