@@ -139,7 +139,13 @@ def ask(
     asked: list[str] = []
     stopped = resuming.stopped(ctx, has_sources=names_a_source(words))
     if interactive:
-        check_interactive(words, taken=(json, jsonl, output, each, questions == STDIN, stopped, prompt.template))
+        from_stdin = questions == STDIN
+        options = {
+            "--json": json, "--jsonl": jsonl, "-o": output, "--each": each, "--questions -": from_stdin,
+            "-t": prompt.template, "--resume": stopped, "--dry-run": run.dry_run, "--explain": explain, "--html": html,
+            "--page": page, "--verify": verify,
+        }  # fmt: skip
+        check_interactive(words, taken=options)
     if wording.brings_its_question and (question or questions is not None or (stopped and words)):
         raise UsageError(f"the template {prompt.template} brings its own question", hint="leave -Q out, or -t")
     if stopped is not None:

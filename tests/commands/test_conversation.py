@@ -142,6 +142,11 @@ def test_ask_goes_on_asking_over_the_same_reading(story: Path, tiny_model: Path)
         (["{story}", "Who?", "-i", "--json"], "one question after the other"),
         (["{story}", "Who?", "-i", "-o", "x"], "one question after the other"),
         (["{story}", "--questions", "-", "-i"], "one question after the other"),
+        (["{story}", "Who?", "-i", "--dry-run"], "goes with no --dry-run"),
+        (["{story}", "Who?", "-i", "--explain"], "goes with no --explain"),
+        (["{story}", "Who?", "-i", "--html", "x.html"], "goes with no --html"),
+        (["{story}", "Who?", "-i", "--page", "1"], "goes with no --page"),
+        (["{story}", "Who?", "-i", "--verify"], "goes with no --verify"),
     ],
 )
 def test_nobody_could_hold_such_a_conversation(story: Path, words: list[str], reason: str) -> None:

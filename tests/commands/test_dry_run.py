@@ -132,3 +132,10 @@ def test_the_ends_that_are_kept_have_names_of_their_own(words: list[str]) -> Non
     assert usual == {"words": 0.25, "reread": 0.3}
     assert pot("--set", "words=0", "--set", "reread=0")["pot"]["choice"] == {}
     assert run(*words, "--keep-first", "-1").exit_code == 2
+
+
+@pytest.mark.parametrize("options", [["-o", "answer.txt"], ["--jsonl"]])
+def test_what_is_about_answers_is_refused_where_there_is_none(words: list[str], options: list[str]) -> None:
+    refused = run(*words, "--dry-run", *options)
+    assert (refused.exit_code, f"goes with no {options[0]}" in refused.output) == (2, True), refused.output
+    assert run(*words, "--dry-run", "-o", "-").exit_code == 0

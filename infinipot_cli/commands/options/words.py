@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infinipot_cli.commands.options.slips import (
@@ -102,25 +102,23 @@ def sources_and_questions(
     return sources, [*questions, *(listed_questions(listed) if listed is not None else [])]
 
 
-def check_interactive(words: Sequence[str], *, taken: Sequence[object]) -> None:
+def check_interactive(words: Sequence[str], *, taken: Mapping[str, object]) -> None:
     """Refuse a conversation that nobody could hold.
 
     Args:
         words: arguments as typed.
-        taken: what else was asked for that leaves no room for one; true values are too much.
+        taken: options that leave no room for one, with their values; true ones are too much.
 
     Raises:
         UsageError: standard input is the document, or the answers go somewhere else.
     """
+    for option in (option for option, value in taken.items() if value):
+        raise UsageError(
+            f"-i asks one question after the other, and goes with no {option}", hint=f"leave {option} out, or -i"
+        )
     example = 'infinipot ask book.txt "Who found the map?" -i'
     if STDIN in words or not any(is_source(word) for word in words):
         raise UsageError("with -i standard input is for the questions: name a document", hint=example, code="no_source")
-    if any(taken):
-        raise UsageError(
-            "-i asks one question after the other: it goes with no --json, --jsonl, -o, --each, --resume, -t or"
-            " --questions -",
-            hint=example,
-        )
 
 
 def names_a_source(words: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from infinipot_cli.commands.runs.counting import show_count
 from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.commands.runs.reply import Reply
+from infinipot_cli.errors import UsageError
 from infinipot_cli.plan import Task
 from infinipot_cli.session import Session
 
@@ -21,8 +22,12 @@ def carry_out(
         task: what they are read for.
         key: what an answer is called in JSON.
         each: read every source by itself instead of all into one pot.
+
+    Raises:
+        UsageError: what is only counted shall go where answers go.
     """
     if form.run.dry_run:
+        _check_counted(form)
         show_count(
             session,
             words,
@@ -36,3 +41,11 @@ def carry_out(
         )
     else:
         Reply(session, form, key=key).run(words, task, each=each)
+
+
+def _check_counted(form: Form) -> None:
+    """Refuse what is about answers where there is none."""
+    for option, value in (("-o", form.output), ("--jsonl", form.jsonl)):
+        if value:
+            problem = f"--dry-run counts and answers nothing: it goes with no {option}"
+            raise UsageError(problem, hint=f"leave {option} out; --json prints the count as one document")
