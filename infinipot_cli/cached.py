@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -110,9 +110,7 @@ def find(session: Session, made: Recipe, task: Task) -> Reading | None:
         # what `auto` means may have changed with the machine; the numbers of then are what the entries are in
         _, session.loading = model_of(name, session.model_name, was_chosen=True, loading=session.loading)
         reading = resume(session, name, task)
-        for entry in reading.inputs:  # they are what they were, whenever they were written
-            if isinstance(entry.document, StoredDocument):
-                entry.document.warnings = list(entry.document.said)
+        _are_as_now(reading, made)
         return reading
     except (PotError, UsageError):  # damaged, or cut off by a full disk: as if it were not there
         with contextlib.suppress(OSError):
@@ -120,6 +118,17 @@ def find(session: Session, made: Recipe, task: Task) -> Reading | None:
         return None
     finally:
         session.request = request
+
+
+def _are_as_now(reading: Reading, made: Recipe) -> None:
+    """Let its documents be the files that were looked at: what they hold is what was read, whenever it was written."""
+    files = {path: (size, changed) for path, size, changed in made.files}
+    for document in (entry.document for entry in reading.inputs):
+        if isinstance(document, StoredDocument) and document.name in files:
+            size, changed = files[document.name]
+            path = str(Path(document.name).resolve())
+            document.stored = replace(document.stored, path=path, size=size, modified=changed)
+            document.warnings = list(document.said)
 
 
 def age(made: Recipe) -> float:

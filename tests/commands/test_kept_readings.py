@@ -195,6 +195,26 @@ def test_a_document_that_was_written_anew_as_it_was_is_unchanged(story: Path, ti
     assert "was changed" not in again.stderr
 
 
+def test_what_is_found_again_is_the_file_that_is_there_now(
+    story: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["ask", story.name, QUESTION, *SMALL, "-m", str(tiny_model)]
+    there = tmp_path / "there"
+    there.mkdir()
+    monkeypatch.chdir(tmp_path)
+    first = asked(*words, "--verify")
+    assert not was_read(first)
+    os.utime(story, (1, 1))
+    for folder in (tmp_path, there):
+        if folder == there:
+            story.rename(there / story.name)
+            monkeypatch.chdir(there)
+        again = asked(*words, "--verify", "--save-pot", "mine")
+        assert was_read(again) and again["verified"] == first["verified"]
+        (source,) = json.loads(run("pots", "show", "mine", "--json").stdout)["pot"]["sources"]
+        assert (source["path"], source["modified"]) == (str(folder / story.name), 10**9)
+
+
 def test_under_strict_the_warning_is_said_however_quiet(story: Path, tiny_model: Path) -> None:
     story.write_bytes(story.read_bytes() + b"The end\xff.")
     done = run("ask", str(story), QUESTION, *SMALL, "-m", str(tiny_model), "-q", "--strict")
