@@ -134,6 +134,7 @@ class Reading(Answers):
 
     def read_more(self, inputs: list[Input]) -> Iterator[Progress]:
         """Read further documents, or parts of them once more, behind all that the pot holds now."""
+        self.stop = Stop()  # the wish that ended what was read before is not for these
         for entry in self.inputs:
             entry.was_read = True
         self.inputs += inputs
@@ -163,7 +164,7 @@ class Reading(Answers):
                 why = "has no text that could be read"
                 if wanted is None:
                     why = "has no text, or was not read"
-                elif number not in wanted or (self.stop.is_wanted and number > last):
+                elif number not in wanted or (self.rest[0] and number > last):
                     why = "was not read"
                 by_number.setdefault(str(number), f"{what} {number} of {name} {why}")
                 if document.labels:

@@ -17,6 +17,7 @@ from infinipot_cli.resume import save
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 from infinipot_cli.stop import Stop
+from tests.documents.small_pdf import pdf
 
 
 def press() -> None:
@@ -53,6 +54,22 @@ def test_a_wait_for_the_next_token_is_ended() -> None:
     with stop.on_interrupt():
         assert list(stop.guard(slow())) == [7]
     assert time.monotonic() - start < 10
+
+
+def test_what_is_read_after_a_stop_is_read_to_its_end(tiny_model: Path, tmp_path: Path) -> None:
+    book, other = tmp_path / "book.pdf", tmp_path / "other.txt"
+    book.write_bytes(pdf(*[f"Page {number}. " + "Words and words. " * 6 for number in range(1, 9)]))
+    other.write_text("The sea was calm. " * 9, "utf-8")
+    session = Session(str(tiny_model), PotRequest(capacity=400, max_tokens=8, chunk=40))
+    with session.prepare([str(book)], ask("Who?")) as reading:
+        for number, _ in enumerate(reading.read(), start=1):
+            reading.stop.is_wanted = number >= 4
+        silent = reading.silent_pages()
+        assert silent["8"].endswith("was not read")
+        more = session.open([str(other)])
+        assert len(list(reading.read_more(more))) > 2
+        assert more[0].n_tokens > other.stat().st_size
+        assert reading.silent_pages() == silent
 
 
 def test_elsewhere_than_in_the_main_thread_nothing_changes() -> None:

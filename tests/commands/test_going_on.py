@@ -265,6 +265,17 @@ def test_a_conversation_that_was_stopped_is_begun_anew_with_the_pot(
     assert run("read", "--resume").exit_code == 0
 
 
+def test_a_conversation_about_what_was_read_until_then_reads_on(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infinipot_cli.commands.runs.reply.is_watched", lambda: True)
+    stop_at(monkeypatch, 12)
+    words = ["chat", pages[0], *SMALL, "-m", str(tiny_model)]
+    done = CliRunner().invoke(app, words, input="/pages 50-52\n")
+    assert done.exit_code == 130
+    assert f"read again: {pages[0]}, lines 50-52: " in done.stderr and "52: 0 tokens" not in done.stderr, done.stderr
+
+
 def test_json_says_how_to_go_on(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ["-m", str(tiny_model)]
     stop_at(monkeypatch, 12)
