@@ -14,7 +14,7 @@ from typing import Any
 from infinipot_cli.documents.ranges import parse_lines
 from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.documents.wishes import Wishes
-from infinipot_cli.errors import PotError, UsageError
+from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.pins import Pins
 from infinipot_cli.places import state_folder
 from infinipot_cli.plan import Task
@@ -25,7 +25,7 @@ from infinipot_cli.pots.shelf import is_file_name, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 from infinipot_cli.session import Session
-from infinipot_cli.templates import is_question, named_anywhere
+from infinipot_cli.templates import is_question, load_template, named_anywhere
 
 # The commands that go on.
 ASK, SUMMARIZE, READ = "ask", "summarize", "read"
@@ -65,9 +65,15 @@ class Stopped:
         return [f"@{self.pot}", *self.sources]
 
     @property
+    def is_known(self) -> bool:
+        """Whether it is still known what it was read for, which `forget_questions` forgets."""
+        return bool(self.task.question) or not load_template(self.task.template).wants_question
+
+    @property
     def has_question(self) -> bool:
         """Whether the user has asked something, be it in a template; a summary and a plain reading ask nothing."""
-        return self.command == ASK or (self.command == READ and is_question(self.task.catalyst))
+        asks = self.command == ASK or (self.command == READ and is_question(self.task.catalyst))
+        return asks and self.is_known
 
     @property
     def is_summary(self) -> bool:
@@ -232,6 +238,25 @@ def forget(pot: str) -> None:
             str(path_of(pot).resolve()),
         ):
             _file().unlink()
+
+
+def forget_questions() -> None:
+    """Let go of what was asked of the reading that was stopped last, which can still go on.
+
+    Raises:
+        OutputError: it is written down, and that cannot be changed.
+    """
+    try:
+        held = json.loads(_file().read_text(encoding="utf-8"))
+        held["task"].update(question="", further=[], ahead=None)
+        _write(held)
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError, AttributeError):  # nobody can go on with this
+        with contextlib.suppress(OSError):
+            _file().unlink()
+    except OSError as error:
+        raise OutputError(f"{_file()} cannot be changed: {error.strerror or error}") from error
 
 
 def _from(folder: str, source: str) -> str:

@@ -141,16 +141,17 @@ def path(debug: common.Debug = False) -> None:
 
 @app.command()
 def clear(yes: Yes = False, no_input: No = False, debug: common.Debug = False) -> None:
-    """Forget all that was recorded.
+    """Forget all that was recorded, and what was asked of a reading that Ctrl-C stopped.
 
     infinipot history clear
     """
-    from infinipot_cli import history
+    from infinipot_cli import history, stopped
     from infinipot_cli.commands.runs.consent import confirm
     from infinipot_cli.display.console import error_console, say
 
     confirm(f"Delete {history.history_file()}?", yes=yes, no_input=no_input)
     history.clear()
+    stopped.forget_questions()
     say(error_console(), "the history is empty", style="dim")
 
 

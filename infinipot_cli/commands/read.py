@@ -117,7 +117,7 @@ def read(
 
     catalyst = "question" if question else "general"
     task = replace(session.ask_all(question or [USUAL_QUESTION], catalyst=catalyst), system=system or "")
-    if stopped is not None and not question:
+    if stopped is not None and not question and stopped.is_known:
         task = stopped.task if system is None else replace(stopped.task, system=system)
     has_question = bool(question) or (stopped is not None and stopped.has_question)
     task = judging.judge(task, request, has_question=has_question)

@@ -337,6 +337,44 @@ def test_a_summary_has_the_length_of_then(
     assert len(picked) == n_picked
 
 
+@pytest.mark.parametrize("why", ["--no-log", "history off", "--password-file"])
+def test_what_shall_leave_no_trace_is_kept_only_under_a_name(
+    pages: list[str], tiny_model: Path, home: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    Path("password").write_text("secret\n", encoding="utf-8")
+    more = {"--no-log": [why], "history off": [], "--password-file": [why, "password"]}[why]
+    if why == "history off":
+        assert run(*why.split()).exit_code == 0
+    words = ["ask", pages[0], "Who?", *SMALL, "-m", str(tiny_model), *more]
+    line = f"what was read is not kept ({why}); --save-pot NAME would keep it"
+    stop_at(monkeypatch, 12)
+    done = run(*words)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (130, line)
+    stop_at(monkeypatch, 12)
+    assert json.loads(run(*words, "--json").stdout)["error"]["hint"] == line
+    assert not (home / "pots").exists() and not (home / "state" / "stopped.json").exists()
+    stop_at(monkeypatch, 12)
+    assert "the rest: infinipot ask --resume" in run(*words, "--save-pot", "mine").stderr
+    assert answered("ask", "--resume", "-n", "8")["question"] == "Who?"
+
+
+def test_what_was_asked_is_forgotten_with_the_history_and_the_rest_is_still_read(
+    pages: list[str], tiny_model: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 12)
+    words = [pages[0], "-Q", "Who was it?", "-Q", "And when?", *SMALL, "-m", str(tiny_model)]
+    assert run("ask", *words).exit_code == 130
+    file = home / "state" / "stopped.json"
+    assert "Who was it?" in file.read_text()
+    assert run("history", "clear", "--yes").exit_code == 0
+    assert "Who was it?" not in file.read_text() and "And when?" not in file.read_text()
+    refused = run("ask", "--resume")
+    assert (refused.exit_code, "infinipot ask --resume" in refused.stderr) == (2, True)
+    assert run("read", "--resume").exit_code == 0
+    file.write_text("{}")
+    assert run("history", "clear", "--yes").exit_code == 0 and not file.exists()
+
+
 def test_what_cannot_be_kept_is_said(
     pages: list[str], tiny_model: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,17 @@ class CacheOptions:
     ] = parse_bytes(CACHE_LIMIT)
 
 
+def why_private(session: "Session", form: "Form") -> str:
+    """Why nothing that a run reads may be kept unasked: what the user has said; empty where it may."""
+    from infinipot_cli import history
+
+    if form.run.no_log:
+        return "--no-log"
+    if not history.is_on():
+        return "history off"
+    return "--password-file" if session.wishes.password_file is not None else ""
+
+
 class Cache:
     """Finds and keeps the readings of one run.
 
@@ -77,9 +88,7 @@ class Cache:
 
     @property
     def _is_private(self) -> bool:
-        from infinipot_cli import history
-
-        return self._form.run.no_log or not history.is_on()
+        return bool(why_private(self._session, self._form))
 
     def found(self, reading: "Reading", sources: Sequence[str], task: "Task") -> "Reading":
         """The kept reading in the place of one that is about to begin, or that one."""
@@ -147,7 +156,7 @@ class Cache:
 
         if reading.unsaved is None:
             return
-        if not is_kept and not self._is_private and self._session.wishes.password_file is None:
+        if not is_kept and not self._is_private:
             with contextlib.suppress(OutputError, OSError):
                 save(self._session, reading, str(new_unnamed()))
                 reading.saved_as, is_kept = f"@{LAST}", True

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from infinipot_cli import stopped
+from infinipot_cli.commands.runs.caching import why_private
 from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.commands.runs.remarks import few_of
 from infinipot_cli.display.console import Console, say
@@ -98,7 +99,7 @@ def store_stopped(
     console: Console, session: Session, reading: Reading, sources: Sequence[str], found: frozenset[str], form: Form,
     command: str,
 ) -> str:  # fmt: skip
-    """Store a reading that was stopped, and say how to go on, or that it cannot be kept; nothing else is lost.
+    """Store a reading that was stopped, and say how to go on, or that it is not kept; nothing else is lost.
 
     Args:
         console: takes what is said.
@@ -110,9 +111,13 @@ def store_stopped(
         command: that goes on with it.
 
     Returns:
-        The same as a hint; empty where it is not kept.
+        The same as a hint; empty where it cannot be kept.
     """
     name = form.save_pot or STOPPED
+    if name == STOPPED and (why := why_private(session, form)):
+        line = f"what was read is not kept ({why}); --save-pot NAME would keep it"
+        say(console, line, style="dim")
+        return line
     try:
         store(console, session, reading, name, form)
         if stopped.note(name, session, reading, sources, found, command=command):
