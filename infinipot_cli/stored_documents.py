@@ -86,7 +86,7 @@ def asides_of(data: bytes, header: Header) -> "tuple[list[list[str]], dict[str, 
 
 def asides(reading: Reading) -> bytes:
     """The same as bytes, of a reading that is about to be stored."""
-    documents = [entry.document for entry in reading.inputs]
+    documents = [entry.document for entry in reading.inputs if _is_to_be_stored(entry)]
     said = {
         "warnings": [one.said if isinstance(one, StoredDocument) else one.warnings for one in documents],
         "found": found_to_json(reading.found()),
@@ -97,10 +97,10 @@ def asides(reading: Reading) -> bytes:
 def stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
     """What is to be stored of the documents of a reading."""
     first = 0
-    for entry in inputs:
+    for entry in filter(_is_to_be_stored, inputs):
         if isinstance(entry.document, StoredDocument):
             yield entry.document.stored
-        elif entry.n_tokens:  # of those still to be read there is nothing to say
+        else:
             name = entry.document.name
             size, modified = entry.document.state or (0, 0)
             yield StoredSource(
@@ -116,3 +116,8 @@ def stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
                 n_pages=entry.document.n_pages or 0,
             )
         first += entry.n_tokens
+
+
+def _is_to_be_stored(entry: Input) -> bool:
+    """Whether there is anything to say of a document: not if it is still to be read, or could not be."""
+    return isinstance(entry.document, StoredDocument) or entry.n_tokens > 0

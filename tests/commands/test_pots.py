@@ -283,6 +283,20 @@ def test_a_pot_of_pocket_is_refused_once_pocket_has_other_weights(
     assert "not read again" not in again.stderr and "tok/s" in again.stderr, "what an older pocket read is not asked"
 
 
+def test_warnings_are_those_of_their_documents_where_another_could_not_be_read(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for name, content in (("a.pdf", b"%PDF-1.4 no"), ("b.txt", b"The wind rose\xff. " * 9)):
+        (folder / name).write_bytes(content)
+    read = run("read", str(folder), "--save-pot", "one", "--json", *SMALL[:4], "-m", str(tiny_model))
+    assert read.exit_code == 3
+    (warning,) = json.loads(read.stdout)["warnings"]
+    asked = run("ask", "@one", "Who?", "-n", "4", "--json")
+    assert json.loads(asked.stdout)["warnings"] == [warning]
+
+
 @pytest.mark.parametrize("n_before", [0, 20])
 def test_a_document_that_changes_while_it_is_read_is_not_what_the_pot_has_read(
     story: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_before: int
