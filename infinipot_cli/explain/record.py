@@ -193,7 +193,8 @@ class Report:
     @property
     def reading_passes(self) -> list[Pass]:
         """The distillations while documents were read; the one that made room for the question comes behind them."""
-        return [done for done in self.passes if done.n_seen <= self.n_tokens]
+        n_seen = self.protected + self.n_tokens  # no pot is distilled behind the last token of a document
+        return [done for done in self.passes if done.n_seen < n_seen]
 
     @property
     def n_layers(self) -> int:

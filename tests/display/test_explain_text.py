@@ -107,6 +107,12 @@ def test_the_overview_says_in_which_distillation_each_page_that_it_names_lost_mo
     assert [line for line in lines if "evicted" in line] == [lines[place + 1]]
 
 
+def test_a_distillation_within_the_last_tokens_is_one_of_the_reading() -> None:
+    """Passes count what stands in front of the documents, too; the last token is never followed by one of these."""
+    reading, last = Pass(1, 11, 400, 200), Pass(2, 12, 316, 2)
+    assert replace(report(), protected=3, passes=(reading, last)).reading_passes == [reading]
+
+
 def test_what_the_question_made_room_for_is_said_in_words() -> None:
     reading, last = Pass(1, 5, 400, 200), Pass(2, 12, 316, 2)
     asked = replace(report(part(plain("text"), page=1)), heads=((0.5,),), copying=((0.1,),), passes=(reading, last))
