@@ -64,6 +64,11 @@ def test_json_has_the_sentences_and_where_they_stand(book: Path, small: list[str
     assert not record["is_cut"]
 
 
+def test_sentences_of_the_text_are_not_cut_where_the_words_that_chose_them_are(book: Path, small: list[str]) -> None:
+    picked = run(str(book), *small, "--pick", "-n", "2", "--json")
+    assert not json.loads(picked.stdout)["is_cut"] and "was cut" not in picked.stderr
+
+
 def test_only_the_small_model_picks_by_itself(book: Path, small: list[str], tmp_path: Path) -> None:
     whole = plain(book.read_text())
     written = run(str(book), *small, "-n", "12")

@@ -67,7 +67,7 @@ class Answering:
             question,
             text,
             0 if self._form.picked else reading.n_answer,
-            reading.is_cut,
+            reading.is_cut and not self._form.picked,
             reading.n_kept,
             reading.kept_share,
             reading.timing.answer_seconds - before,
@@ -186,14 +186,14 @@ class Answering:
         return replace(answered, verified=look)
 
     def _warn_of_an_end(self, reading: Reading, text: str) -> None:
-        """Say it where an answer is missing or broke off."""
-        if reading.is_reasoning:
+        """Say it where an answer is missing or broke off; what was written only to pick sentences may break off."""
+        if self._form.picked:
+            if not text and not any(entry.log is not None and entry.log.is_log for entry in reading.inputs):
+                show_warning(self._console, "the pot holds no whole sentence of the text; --write gives other words")
+        elif reading.is_reasoning:
             shown = "" if text else "; --think shows what it wrote"
             what = "-n gives it more room" if reading.is_cut else f"it ended there{shown}"
             show_warning(self._console, f"the model was still reasoning after {reading.n_answer} tokens; {what}")
-        elif not text and self._form.picked:
-            if not any(entry.log is not None and entry.log.is_log for entry in reading.inputs):
-                show_warning(self._console, "the pot holds no whole sentence of the text; --write gives other words")
         elif not text:
             show_warning(self._console, "the model gave no answer")
         elif reading.is_cut:
