@@ -24,6 +24,7 @@ from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.commands.runs.going_on import ResumeOptions
 from infinipot_cli.errors import UsageError
 
+_LONGEST_NAME = 40  # characters of one that is offered
 USUAL_QUESTION = "What is the most important thing that is said here?"
 
 
@@ -133,6 +134,11 @@ def read(
 def _with_a_name(sources: Sequence[str]) -> str:
     """The command with a pot that is called like its first document."""
     from shlex import join  # seldom needed, and help must stay fast
+    from unicodedata import normalize
 
-    name = re.sub(r"[^\w-]+", "-", Path(sources[0]).stem).strip("-") or "notes"
+    from infinipot_cli.pots.shelf import LAST, STOPPED
+
+    plain = normalize("NFKD", Path(sources[0]).stem).encode("ascii", "ignore").decode("ascii")
+    name = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_LONGEST_NAME].strip("-")
+    name = "notes" if name in ("", LAST, STOPPED) else name
     return join(["infinipot", "read", *sources, "--save-pot", name])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from infinipot_cli.app import app
 from infinipot_cli.commands.runs.consent import ConsentOptions, fetched
 from infinipot_cli.errors import ModelError
 from infinipot_cli.model.catalog import find, with_revision
+from infinipot_cli.pots.shelf import check_new_name, path_of
 
 SMALL = ["-s", "400", "-n", "8"]
 
@@ -90,11 +92,18 @@ def test_a_pot_that_a_question_filled_says_so_to_another(story: Path, model: lis
     assert "was read for" not in run("ask", "@short", "When?", "-n", "8").stderr, "a pot that lost nothing"
 
 
-def test_a_pot_without_a_name_is_offered_that_of_its_document(story: Path, tmp_path: Path) -> None:
-    path = tmp_path / "my notes.2.txt"
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("my notes.2", "my-notes-2"), ("größe", "groe"), ("été_1", "ete-1"), ("日本", "notes"), ("last", "notes"),
+     ("-x", "x"), ("a" * 200, "a" * 40)],
+)  # fmt: skip
+def test_a_pot_without_a_name_is_offered_that_of_its_document(tmp_path: Path, file: str, name: str) -> None:
+    path = tmp_path / f"{file}.txt"
     path.write_text("The sea was calm.")
-    hint = run("read", str(path)).stderr.splitlines()[1]
-    assert hint.endswith(f"infinipot read '{path}' --save-pot my-notes-2")
+    hint = " ".join(run("read", str(path)).stderr.splitlines()[1:])
+    assert hint.endswith(f"infinipot read {shlex.quote(str(path))} --save-pot {name}")
+    path_of(name)
+    check_new_name(name)
 
 
 @pytest.fixture

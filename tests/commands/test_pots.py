@@ -283,6 +283,15 @@ def test_a_pot_of_pocket_is_refused_once_pocket_has_other_weights(
     assert "not read again" not in again.stderr and "tok/s" in again.stderr, "what an older pocket read is not asked"
 
 
+def test_a_reading_that_kept_little_names_the_command_that_shows_what(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infinipot_cli.commands.runs.reply.LOW_RETENTION", 1.0)
+    done = run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(tiny_model))
+    assert "(infinipot explain @one shows what)" in " ".join(done.stderr.split())
+    assert run("explain", "@one").exit_code == 0
+
+
 def test_warnings_are_those_of_their_documents_where_another_could_not_be_read(
     tmp_path: Path, tiny_model: Path
 ) -> None:

@@ -335,7 +335,8 @@ class Reply:
         share = min((answered.kept_share for answered in answers), default=reading.kept_share)
         kept = kept_line(reading.n_tokens, max(plan.capacity, reading.pot.peak), share)
         if share < LOW_RETENTION:
-            self._warn(kept if self._form.shows else f"{kept} (--explain shows what)")
+            how = "--explain" if self._form.answers else f"infinipot explain {reading.saved_as}"
+            self._warn(kept if self._form.shows else f"{kept} ({how} shows what)")
         else:
             say(self._console, kept)
         if reading.n_fresh and plan.policy == DEFAULT:  # others read at other speeds
