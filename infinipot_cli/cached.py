@@ -8,6 +8,7 @@ Nothing is kept of a pipe, of what a password opens, or of documents that change
 
 import contextlib
 import hashlib
+import os
 import shutil
 import time
 from dataclasses import asdict, dataclass, replace
@@ -102,7 +103,7 @@ def recipe(
 
 def find(session: Session, made: Recipe, task: Task) -> Reading | None:
     """The kept reading, ready to be asked; None if there is none that can be trusted."""
-    if not made.path.exists():
+    if not os.path.exists(made.path):
         return None
     request = session.request
     try:
@@ -206,7 +207,7 @@ def held_files() -> list[tuple[Path, int, float]]:
 def _room(limit: int) -> int:
     """Bytes that may be kept: the limit, and never a large part of a disk that is nearly full."""
     folder = shelf.cached_folder()
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
     held = sum(size for _, size, _ in held_files())
     with contextlib.suppress(OSError):

@@ -61,8 +61,11 @@ def history_file() -> Path:
 
 
 def is_on() -> bool:
-    """Whether answers are recorded at all."""
-    return not _switch().exists()
+    """Whether answers are recorded at all; not where nobody can tell what the user wants."""
+    try:
+        return not _switch().exists()
+    except OSError:
+        return False
 
 
 def switch(*, on: bool) -> None:
@@ -124,7 +127,7 @@ def entry(number: int | None = None) -> Entry:
     Raises:
         DocumentError: there is none such, or the history cannot be read.
     """
-    where, values = ("WHERE id = ?", (min(number, _MOST),)) if number is not None else ("", ())
+    where, values = ("WHERE id = ?", (max(-_MOST, min(number, _MOST)),)) if number is not None else ("", ())
     rows = _rows(f"SELECT id, {_COLUMNS} FROM answers {where} ORDER BY id DESC LIMIT 1", values)
     if not rows:
         what = "the history is empty" if number is None else f"there is no entry {number} in the history"
@@ -156,13 +159,13 @@ def clear() -> None:
 
 
 def _rows(query: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
-    if not history_file().exists():
-        return []
     try:
+        if not history_file().exists():
+            return []
         with _open(history_file()) as database:
             return list(database.execute(query, values))
     except (OSError, sqlite3.Error) as error:
-        raise _unreadable(str(error)) from error
+        raise _unreadable(getattr(error, "strerror", None) or str(error)) from error
 
 
 def _unreadable(reason: str) -> DocumentError:

@@ -48,8 +48,9 @@ def state_folder() -> Path:
 
 def is_writable(folder: Path) -> bool:
     """Whether files can be made in a folder, which may have to be made first; nothing is made here."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    # what may not even be looked at is as good as not there
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def making(folder: str | Path) -> str:

@@ -1,5 +1,6 @@
 """Readings that are stored as pots and taken up again, by this or another process."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -39,7 +40,7 @@ ASIDES = "asides"  # of the one with what was said about the documents, and wher
 
 def is_pot(word: str) -> bool:
     """Whether a word of the command line names a stored pot."""
-    return word.startswith(shelf.MARK) and len(word) > 1 and not Path(word).exists()
+    return word.startswith(shelf.MARK) and len(word) > 1 and not os.path.exists(word)
 
 
 def model_of(name: str, model: str, *, was_chosen: bool, loading: Loading) -> tuple[str, Loading]:

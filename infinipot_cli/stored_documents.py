@@ -1,6 +1,7 @@
 """What a stored pot says of the documents it has read: their names, pages and warnings, and if they changed since."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,13 +58,13 @@ def original(inputs: Sequence[Input], name: str) -> tuple[str, str]:
     stored = next((one.document.stored for one in inputs if _is_stored(one.document, name)), None)  # type: ignore[attr-defined]
     path = stored.path if stored is not None and stored.path else name
     was_file = name != STDIN_NAME and (stored is None or stored.path != "")
-    if was_file and not Path(path).exists():
+    if was_file and not os.path.exists(path):
         return "", f"there is no file {path} any more"
-    if name == STDIN_NAME or not Path(path).is_file():
+    if name == STDIN_NAME or not os.path.isfile(path):
         return "", f"{name} cannot be read a second time; save it to a file"
     if stored is not None and fate_of(stored) == "changed":
         return "", f"{name} was changed after it was read"
-    is_here = Path(name).is_file() and Path(name).samefile(path)
+    is_here = os.path.isfile(name) and os.path.samefile(name, path)
     return (name if is_here else path), ""
 
 

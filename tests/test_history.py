@@ -41,8 +41,9 @@ def test_names_that_are_not_utf8_and_numbers_without_bound_are_looked_for_too() 
     assert [one.id for one in history.entries(matching="caf\udce9")] == [1]
     assert history.entries(matching="th\udce9") == []
     assert len(history.entries(most=10**20)) == 1
-    with pytest.raises(DocumentError, match="there is no entry"):
-        history.entry(10**20)
+    for number in (10**20, -(10**20)):
+        with pytest.raises(DocumentError, match="there is no entry"):
+            history.entry(number)
 
 
 def test_nobody_else_can_read_it(home: Path) -> None:

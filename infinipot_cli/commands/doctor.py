@@ -1,5 +1,6 @@
 """`infinipot doctor`: what this installation has, one line a fact."""
 
+import os
 import platform
 import sys
 
@@ -50,7 +51,7 @@ def doctor(
     try:
         found = load_config().values.get("pot.cache_limit")
         limit = int(str(found.value)) if found else limit
-        none = "" if config_file().is_file() else " (not there; the defaults hold)"
+        none = "" if os.path.isfile(config_file()) else " (not there; the defaults hold)"
         rows.append(_row("settings", "ok", f"{config_file()}{none}"))
     except InfinipotError as error:
         rows.append(_row("settings", "problem", error.message))

@@ -1,6 +1,6 @@
 """`infinipot explain SOURCE... QUESTION`: what the pot kept, what the answer attended to, and what it cites."""
 
-from pathlib import Path
+import os
 from typing import Annotated
 
 import typer
@@ -76,7 +76,7 @@ def explain(
     words = documents.words(words)
     if pins.pin or pins.pin_pages:
         distilling.request(max_tokens).check_distilling("what is pinned")
-    is_pot_alone = len(words) == 1 and words[0].startswith("@") and not Path(words[0]).exists()
+    is_pot_alone = len(words) == 1 and words[0].startswith("@") and not os.path.exists(words[0])
     sources, asked = words, list[str]()
     if not is_pot_alone:
         sources, asked = sources_and_questions(words, [], None, piped=input_is_piped(), command="explain")

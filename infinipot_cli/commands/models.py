@@ -1,5 +1,6 @@
 """`infinipot models`: which models are here, what they are called, and which one answers."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -201,7 +202,7 @@ def _from_anywhere(name: str) -> str:
     """A name that means the same in every folder."""
     is_named = name == settings.DEFAULT_MODEL or name in load_config().aliases
     path = Path(name).expanduser()
-    return str(path.resolve()) if not is_named and path.exists() else name
+    return str(path.resolve()) if not is_named and os.path.exists(path) else name
 
 
 def _warn_of_absence(name: str) -> None:

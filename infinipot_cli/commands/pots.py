@@ -263,8 +263,12 @@ def import_pot(
             raise UsageError("a pot that comes through standard input needs a name", hint="--name book")
         put(f"@{bring_stream(received(), name)}")
         return
-    if not source.exists():
-        raise DocumentError(
-            f"{source} does not exist", hint="a file is wanted that infinipot pots export wrote", code="not_found"
-        )
+    try:
+        source.stat()
+    except OSError as error:
+        why, code = f"cannot be read: {error.strerror}", "read_error"
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            why, code = "does not exist", "not_found"
+        hint = "a file is wanted that infinipot pots export wrote"
+        raise DocumentError(f"{source} {why}", hint=hint, code=code) from error
     put(f"@{bring(source, name)}")

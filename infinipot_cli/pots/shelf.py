@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -145,9 +146,11 @@ def check_target(name: str) -> None:
         OutputError: it is the place of something else, or in a folder that is not there or cannot be written.
     """
     path = path_of(name)
-    if path.exists() and not path.is_file():
-        raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
-    if is_file_name(name) and path.exists():
+    with _looked_at(path):
+        is_there = path.exists()
+        if is_there and not path.is_file():
+            raise OutputError(f"{path} is no regular file", hint="name another file for the pot", code="output_failed")
+    if is_file_name(name) and is_there:
         try:
             read_header(path, name)
         except PotError as error:  # ".pot" is the ending of other files too
@@ -162,12 +165,22 @@ def check_target(name: str) -> None:
                 code="output_failed",
             )
         return
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise OutputError(f"there is no folder {path.parent}", hint=making(path.parent), code="output_failed")
     if not is_writable(path.parent):
         raise OutputError(
             f"no pot can be stored: {path.parent} cannot be written", hint="name another folder", code="output_failed"
         )
+
+
+@contextlib.contextmanager
+def _looked_at(path: Path) -> Iterator[None]:
+    """Say what keeps the place of a new pot from being looked at: a name that is too long, or a folder that is shut."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"{path} cannot be written: {error.strerror or error}"
+        raise OutputError(problem, hint="name another file for the pot", code="output_failed") from error
 
 
 def names() -> list[str]:
@@ -192,7 +205,7 @@ def _shown(name: str) -> Shelved | None:
     try:
         return _look(name, path)
     except PotError as error:  # a link to a disk that is not there is shown, and costs nobody the others
-        return Shelved(name, path, 0, 0.0, None, error.message) if path.is_symlink() else None
+        return Shelved(name, path, 0, 0.0, None, error.message) if os.path.islink(path) else None
 
 
 def latest() -> str:
@@ -201,7 +214,7 @@ def latest() -> str:
     Raises:
         PotError: there is none at all.
     """
-    known = [name for name in {*names(), LAST} if place_of(name).exists()]
+    known = [name for name in {*names(), LAST} if os.path.exists(place_of(name))]
     if not known:
         raise PotError("there is no stored pot yet", hint="infinipot read makes one", code="no_pot")
     return max(known, key=lambda name: _used(place_of(name)))
@@ -233,6 +246,8 @@ def look(name: str) -> Shelved:
 def _look(plain: str, path: Path) -> Shelved:
     try:
         state = path.stat()
+    except PermissionError as error:
+        raise PotError(f"pot {MARK}{plain} cannot be read: {error.strerror}", code="damaged_pot") from error
     except OSError as error:
         raise PotError(f"there is no pot {MARK}{plain}", hint=_there_are(), code="no_pot") from error
     try:
@@ -271,7 +286,7 @@ def prune(*, days: float | None = None, n_bytes: int | None = None) -> list[Shel
     Returns:
         The deleted ones.
     """
-    kept = sorted((pot for pot in shelved() if pot.path.exists()), key=lambda pot: pot.used)
+    kept = sorted((pot for pot in shelved() if os.path.exists(pot.path)), key=lambda pot: pot.used)
     gone = []
     while kept:
         too_old = days is not None and time.time() - kept[0].used > days * 86_400
@@ -291,9 +306,10 @@ def export(name: str, target: Path) -> Path:
     """
     source = look(name).path
     own = f"{name.removeprefix(MARK)}{SUFFIX}" if not is_file_name(name) else source.name
-    target = target / own if target.is_dir() else target
-    if not target.parent.is_dir():  # a slip must not make folders
-        raise OutputError(f"there is no folder {target.parent}", hint=making(target.parent), code="output_failed")
+    with _looked_at(target):
+        target = target / own if target.is_dir() else target
+        if not target.parent.is_dir():  # a slip must not make folders
+            raise OutputError(f"there is no folder {target.parent}", hint=making(target.parent), code="output_failed")
     _put_new(target, content(name))
     return target
 
@@ -357,7 +373,7 @@ def _new_place(name: str) -> Path:
 
 def _put_new(target: Path, data: bytes) -> None:
     """Write a file that is not there yet."""
-    if target.exists() or target.is_symlink():
+    if os.path.lexists(target):
         raise OutputError(f"{target} is there already", hint="remove it first, or take another name")
     try:
         put(target, data, over=False)
