@@ -102,7 +102,7 @@ def explain(
     told = explained(
         made, sources, task, color=color, quiet=quiet, plain=plain, pins=pins.pins(), verify=verify, html=html
     )
-    show(told, page=page, html=html, json=json, pager=pager, quiet=quiet, plain=plain)
+    show(told, page=page, html=html, json=json, pager=pager, color=color, quiet=quiet, plain=plain)
     say_failures(told, color=color, quiet=quiet, plain=plain)
     if told.failures:
         raise typer.Exit(told.failures[0].exit_code)

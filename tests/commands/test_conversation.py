@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
 from infinipot_cli.choice import Choice
+from infinipot_cli.commands.runs import talk
 from infinipot_cli.commands.runs.talk import typed
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.errors import StandardOutputError
@@ -152,6 +154,27 @@ def test_ask_goes_on_asking_over_the_same_reading(story: Path, tiny_model: Path)
 def test_nobody_could_hold_such_a_conversation(story: Path, words: list[str], reason: str) -> None:
     result = run("ask", *(word.format(story=story) for word in words), stdin="Who?")
     assert (result.exit_code, reason in " ".join(result.output.split())) == (2, True), result.output
+
+
+def test_a_plain_conversation_is_plain_throughout(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def watch(name: str) -> None:
+        made = getattr(talk, name)
+
+        def watched(*words: Any, **named: Any) -> Any:
+            seen.append((name, named.get("plain")))
+            return made(*words, **named)
+
+        monkeypatch.setattr(talk, name, watched)
+
+    watch("error_console")
+    watch("show_sources")
+    done = run("ask", str(story), "-i", "--plain", *SMALL, "-m", str(tiny_model), stdin="Who?\n/nothing\n")
+    assert done.exit_code == 0, done.output
+    assert set(seen) == {("error_console", True), ("show_sources", True)}
 
 
 def test_a_conversation_needs_documents_and_standard_input() -> None:

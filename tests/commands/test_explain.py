@@ -7,13 +7,16 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
 from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.commands.runs import explaining
 from infinipot_cli.explain.record import RULES
 from tests.documents.small_pdf import pdf
 
@@ -311,3 +314,19 @@ def test_explain_pins_and_looks_again(story: Path, model: list[str]) -> None:
     assert any(word in spoken.stderr for word in ("verified", "the answers differ"))
     alone = run("explain", "@none", "--verify")
     assert (alone.exit_code, "nothing was asked" in alone.output) == (2, True)
+
+
+def test_all_that_is_said_has_the_colour_that_was_asked_for(
+    story: Path, model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consoles: list[Console] = []
+    made = explaining.error_console
+
+    def watched(*words: Any, **named: Any) -> Console:
+        consoles.append(made(*words, **named))
+        return consoles[-1]
+
+    monkeypatch.setattr(explaining, "error_console", watched)
+    words = ["explain", str(story), "Who?", *SMALL, *model, "--verify", "--html", str(tmp_path / "report.html")]
+    assert run(*words, "--color", "never").exit_code == 0
+    assert consoles and all(console.no_color for console in consoles)

@@ -199,6 +199,7 @@ def show(
     html: str | None,
     json: bool,
     pager: bool,
+    color: Color,
     quiet: bool,
     plain: bool,
 ) -> None:
@@ -208,13 +209,13 @@ def show(
         UsageError: there is no such page.
         OutputError: the file cannot be written.
     """
-    report, look = made.report, made.look
+    report, look, console = made.report, made.look, error_console(color, quiet=quiet, plain=plain)
     text_of_page = page_lines(report, page) if page is not None else []
     if html is not None:
         write_html(report, html)
-        say(error_console(quiet=quiet, plain=plain), f"written to {html}", style="dim")
+        say(console, f"written to {html}", style="dim")
     if look is not None and not json:
-        tell_of(look, error_console(quiet=quiet, plain=plain))
+        tell_of(look, console)
     if json:
         verified = {"verified": look.to_record()} if look is not None else {}
         lines = [safe_json(report.to_record() | made.record | verified)]

@@ -59,7 +59,7 @@ class Talk:
     ) -> None:
         self._session, self._reading, self._form, self._cites = session, reading, form, cites
         self._conversation = Conversation(session, reading, keeps_history=keeps_history)
-        self._console = error_console(form.color, quiet=form.quiet)
+        self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
         remembers = (
             "earlier questions are remembered" if self._conversation.keeps_history else "each question by itself"
         )
@@ -80,7 +80,8 @@ class Talk:
             except StandardOutputError:  # the next answer could not be written either
                 raise
             except InfinipotError as error:  # a mistake in one line does not end the conversation
-                show_problem(error_console(self._form.color), error.message, error.hint)
+                console = error_console(self._form.color, plain=self._form.run.plain)
+                show_problem(console, error.message, error.hint)
 
     def _answer(self, question: str) -> None:
         writer = AnswerWriter(sys.stdout)
@@ -138,7 +139,7 @@ class Talk:
         """The sources of the latest answer; whether it has any."""
         lines = source_lines(self._reading.cited(), named=len(self._reading.inputs) > 1)
         if lines:
-            show_sources(lines, self._console, sys.stdout, quiet=False)
+            show_sources(lines, self._console, sys.stdout, quiet=False, plain=self._form.run.plain)
         return bool(lines)
 
     def _say_lost(self) -> None:
