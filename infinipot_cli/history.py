@@ -115,7 +115,7 @@ def entries(*, most: int | None = None, matching: str = "") -> list[Entry]:
         DocumentError: the history cannot be read.
     """
     text = "(question || ' ' || answer || ' ' || documents || ' ' || pot)"
-    where = f"WHERE instr(lower({text}), lower(?))" if matching else ""
+    where = f"WHERE instr(casefold({text}), casefold(?))" if matching else ""
     query = f"SELECT id, {_COLUMNS} FROM answers {where} ORDER BY id DESC LIMIT ?"
     rows = _rows(query, (*([_plain(matching)] if matching else []), -1 if most is None else min(most, _MOST)))
     return [_entry(row) for row in reversed(rows)]
@@ -188,6 +188,7 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
             database.execute(f"PRAGMA user_version = {_VERSION}")
         elif version != _VERSION:
             raise DocumentError(f"{path} was written by a newer infinipot", code="history")
+        database.create_function("casefold", 1, _casefold, deterministic=True)  # lower() knows only A to Z
         try:
             yield database
         except BaseException:
@@ -206,6 +207,10 @@ def _entry(row: tuple[object, ...]) -> Entry:
         return Entry(when, str(command), names, str(pot), *texts, int(str(n_read)), share, int(str(number)))
     except (ValueError, TypeError, OverflowError, OSError, RecursionError) as error:
         raise _unreadable(f"entry {number} makes no sense") from error
+
+
+def _casefold(text: object) -> str:
+    return str(text).casefold()
 
 
 def _plain(text: str) -> str:

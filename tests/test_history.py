@@ -29,6 +29,7 @@ def test_what_is_recorded_comes_back(home: Path) -> None:
     assert [one.id for one in history.entries()] == [1, 2]
     assert [one.id for one in history.entries(most=1)] == [2]
     assert [one.id for one in history.entries(matching="treaty")] == [2]
+    assert [one.id for one in history.entries(matching="ÉTÉ")] == [2]
     assert [one.id for one in history.entries(matching="%")] == []
     assert history.entry().question == "When did the TREATY fail?"
     with pytest.raises(DocumentError, match="there is no entry 9"):
