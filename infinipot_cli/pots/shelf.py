@@ -278,24 +278,33 @@ def _delete(path: Path) -> None:
         raise OutputError(f"{path} cannot be deleted: {error.strerror or error}") from error
 
 
-def prune(*, days: float | None = None, n_bytes: int | None = None) -> list[Shelved]:
+def prune(*, days: float | None = None, n_bytes: int | None = None) -> Iterator[Shelved]:
     """Delete pots: those unused for so many days, then the longest unused until the rest takes no more than so much.
 
-    Left-overs of savings that were killed go as well.
+    Left-overs of savings that were killed go as well. What cannot be deleted keeps no other from being.
 
     Returns:
-        The deleted ones.
+        Each one when it is deleted.
+
+    Raises:
+        OutputError: one could not be deleted, when all others are.
     """
-    kept = sorted((pot for pot in shelved() if os.path.exists(pot.path)), key=lambda pot: pot.used)
-    gone = []
-    while kept:
-        too_old = days is not None and time.time() - kept[0].used > days * 86_400
-        too_much = n_bytes is not None and sum(pot.n_bytes for pot in kept) > n_bytes
-        if not (too_old or too_much):
+    held = sorted((pot for pot in shelved() if os.path.exists(pot.path)), key=lambda pot: pot.used)
+    left = sum(pot.n_bytes for pot in held)
+    problem: OutputError | None = None
+    for pot in held:
+        too_old = days is not None and time.time() - pot.used > days * 86_400
+        if not (too_old or (n_bytes is not None and left > n_bytes)):
             break
-        _delete(kept[0].path)
-        gone.append(kept.pop(0))
-    return gone
+        try:
+            _delete(pot.path)
+        except OutputError as error:
+            problem = problem or error
+            continue
+        left -= pot.n_bytes
+        yield pot
+    if problem is not None:
+        raise problem
 
 
 def export(name: str, target: Path) -> Path:

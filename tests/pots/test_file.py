@@ -206,7 +206,7 @@ def test_names_that_no_pot_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         shelf.look("b")
     os.utime(shelf.path_of("c"), (1, 1))
     assert [pot.name for pot in shelf.prune(days=1)] == ["c"]
-    assert len(shelf.prune(n_bytes=0)) == 2
+    assert len([*shelf.prune(n_bytes=0)]) == 2
     assert shelf.names() == []
 
 
@@ -230,6 +230,29 @@ def test_what_is_no_pot_on_the_shelf_costs_nobody_the_others(
     assert "0 s ago" in capsys.readouterr().out, "the clock was set back since"
     assert [pot.name for pot in shelf.prune(n_bytes=0)] == ["b"]
     assert (shelf.shelf_folder() / "away.pot").is_symlink(), "the disk may come back"
+
+
+def test_a_pot_that_cannot_be_deleted_keeps_no_other_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infinipot_cli.pots import shelf
+
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
+    for used, name in enumerate("abc", start=1):
+        file.write(shelf.path_of(name), HEADER, state())
+        os.utime(shelf.path_of(name), (used, used))
+    n_bytes = shelf.look("a").n_bytes
+    unlink = Path.unlink
+
+    def held_by_another(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "a.pot":
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", held_by_another)
+    going = shelf.prune(n_bytes=2 * n_bytes)
+    assert next(going).name == "b"
+    with pytest.raises(OutputError, match=r"a\.pot cannot be deleted: Permission denied"):
+        next(going)
+    assert shelf.names() == ["a", "c"], "no more than makes the room"
 
 
 def test_a_pot_with_a_folder_in_its_name_is_a_file_and_a_new_one_ends_in_pot(tmp_path: Path) -> None:
