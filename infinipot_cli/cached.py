@@ -105,7 +105,7 @@ def find(session: Session, made: Recipe, task: Task) -> Reading | None:
     """The kept reading, ready to be asked; None if there is none that can be trusted."""
     if not os.path.exists(made.path):
         return None
-    request = session.request
+    request, now = session.request, session.now
     try:
         name = str(made.path)
         # what `auto` means may have changed with the machine; the numbers of then are what the entries are in
@@ -114,6 +114,7 @@ def find(session: Session, made: Recipe, task: Task) -> Reading | None:
         _are_as_now(reading, made)
         return reading
     except (PotError, UsageError):  # damaged, or cut off by a full disk: as if it were not there
+        session.now = now
         with contextlib.suppress(OSError):
             made.path.unlink()
         return None

@@ -77,6 +77,8 @@ def header_of(name: str) -> Header:
 def adopt(session: Session, header: Header, name: str) -> None:
     """Let a session wish for the sizes that a stored pot has, once it is sure that its model has filled it.
 
+    The chat template is told the date that it was told then, so that what is asked stands behind the same prompt.
+
     Raises:
         PotError: another model has.
         UsageError: other sizes were asked for.
@@ -85,7 +87,7 @@ def adopt(session: Session, header: Header, name: str) -> None:
     longest = session.files.context_length
     if longest is not None and header.numbers["capacity"] > longest:
         raise PotError(f"pot {name} is larger than what {session.files.name} was trained for", code="damaged_pot")
-    session.request = _as_stored(session.request, header, name)
+    session.request, session.now = _as_stored(session.request, header, name), header.now
 
 
 def resume(
@@ -207,6 +209,7 @@ def save(
         ahead=reading.task.ahead or "",
         created=time.time(),
         entries=entries.value,
+        told=session.now.isoformat(),
     )
     return file.write(path, header, state)
 

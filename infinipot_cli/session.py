@@ -8,6 +8,7 @@ import copy
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +105,7 @@ class Session:
 
     Attributes:
         apart: wishes for single documents that are not `wishes`, by source: where `--resume` goes on inside one.
+        now: local date and time that the chat template is told, the same in all that one pot is asked.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class Session:
         self.wishes = wishes or Wishes()
         self.loading = loading or Loading()
         self.apart: Mapping[str, Wishes] = {}
+        self.now = datetime.now()
         self.load_seconds = 0.0
         self._files: ModelFiles | None = None
         self._tokenizer: DocumentTokenizer | None = None
@@ -267,6 +270,7 @@ class Session:
             self.files.special_tokens,
             system=bool(task.system),
             think=self.loading.think,
+            now=self.now,
         )
         opening = frame.prefix
         if self.files.chat_template is None and not opening:  # only the tokenizer says what a text begins with
@@ -277,7 +281,7 @@ class Session:
 
     def turn(self, question: str) -> Turn | None:
         """A further question of a conversation; None if the model's format has no further turns."""
-        frame = next_turn(self.files.chat_template, self.files.special_tokens, think=self.loading.think)
+        frame = next_turn(self.files.chat_template, self.files.special_tokens, think=self.loading.think, now=self.now)
         if frame is None:
             return None
         asked, end = load_template("ask").ask(question), self.tokenizer.encode_template(frame.suffix)

@@ -5,9 +5,10 @@ stands before it opens the turn and is protected in the pot, what stands after i
 transformers renders, in its hardened sandbox and without torch, so a prompt that does not fit is refused early.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from infinipot_cli.endings import held_back
@@ -39,8 +40,9 @@ class ChatFrame:
 
 
 def chat_frame(
-    template: str | None, special_tokens: Mapping[str, str], *, system: bool = False, think: bool = False
-) -> ChatFrame:
+    template: str | None, special_tokens: Mapping[str, str], *, system: bool = False, think: bool = False,
+    now: datetime | None = None,
+) -> ChatFrame:  # fmt: skip
     """Split a chat template around the text of its one user turn.
 
     Args:
@@ -48,18 +50,20 @@ def chat_frame(
         special_tokens: control tokens by name, as the template may use them.
         system: leave a place for a system prompt, if the template knows one.
         think: let a model that can reason before it answers do so.
+        now: date and time for a template that writes them; the present unless given.
 
     Raises:
         ModelError: the template fails, repeats the text or leaves it out.
     """
     if template is None:
         return ChatFrame(prefix=special_tokens.get("bos_token", ""), suffix="\n")
-    if system and (frame := _with_system(template, special_tokens, think)):
+    chat = _Chat(template, special_tokens, think, now)
+    if system and (frame := _with_system(chat)):
         return frame
     try:
-        parts = _render(template, special_tokens, think).split(SENTINEL)
+        parts = chat.render().split(SENTINEL)
     except ModelError as error:
-        if not system and _with_system(template, special_tokens, think):
+        if not system and _with_system(chat):
             error.hint = "it wants a system message: --system TEXT"
         raise
     if len(parts) != 2:
@@ -71,13 +75,16 @@ def chat_frame(
     return ChatFrame(prefix=parts[0], suffix=parts[1])
 
 
-def next_turn(template: str | None, special_tokens: Mapping[str, str], *, think: bool = False) -> ChatFrame | None:
+def next_turn(
+    template: str | None, special_tokens: Mapping[str, str], *, think: bool = False, now: datetime | None = None
+) -> ChatFrame | None:
     """What stands around a further question of a conversation: `prefix` behind the last answer, `suffix` as ever.
 
     Args:
         template: as for `chat_frame`.
         special_tokens: likewise.
         think: likewise.
+        now: likewise.
 
     Returns:
         None for a format that has no further turns, or that shows them in another order.
@@ -87,7 +94,7 @@ def next_turn(template: str | None, special_tokens: Mapping[str, str], *, think:
     first = {"role": "user", "content": SYSTEM_SENTINEL}
     answer = {"role": "assistant", "content": ANSWER_SENTINEL}
     try:
-        rendered = _render(template, special_tokens, think, first, answer)
+        rendered = _Chat(template, special_tokens, think, now).render(first, answer)
     except ModelError:
         return None
     before, _, rest = rendered.partition(ANSWER_SENTINEL)
@@ -97,10 +104,56 @@ def next_turn(template: str | None, special_tokens: Mapping[str, str], *, think:
     return ChatFrame(prefix=prefix, suffix=suffix)
 
 
-def _with_system(template: str, special_tokens: Mapping[str, str], think: bool) -> ChatFrame | None:
+@dataclass(frozen=True)
+class _Chat:
+    """A template with what it is told besides the messages; arguments are those of `chat_frame`."""
+
+    template: str
+    special_tokens: Mapping[str, str]
+    think: bool
+    now: datetime | None
+
+    def render(self, *before: dict[str, str]) -> str:
+        """The conversation with its open user turn; a template that wants messages in parts gets them so."""
+        messages: list[dict[str, Any]] = [*before, {"role": "user", "content": SENTINEL}]
+        try:
+            plain = self._rendered(messages)
+        except ModelError:
+            plain = ""
+        if not _shows_each(plain, messages):  # formats of models that also see pictures go through a message's parts
+            parts = [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in messages]
+            with suppress(ModelError):
+                if _shows_each(found := self._rendered(parts), messages):
+                    return found
+        return plain or self._rendered(messages)
+
+    def _rendered(self, messages: list[dict[str, Any]]) -> str:
+        with without_collecting(), held_back():
+            before_transformers()
+            from transformers.utils.chat_template_utils import render_jinja_template
+
+        # Models that can think first answer at once unless asked; templates that do not know the words ignore them.
+        variables: dict[str, Any] = {**self.special_tokens, "enable_thinking": self.think}
+        if not self.think:
+            variables["reasoning_effort"] = "low"
+        try:
+            with _clock(self.now):
+                rendered: list[str] = render_jinja_template(
+                    [messages],
+                    chat_template=self.template,
+                    add_generation_prompt=True,
+                    **variables,
+                )[0]  # type: ignore[assignment]  # annotated as str; it is one string for each conversation
+        except Exception as error:  # a program from the model's folder: it may fail in any way
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise ModelError(f"the model's chat template fails: {reason}", hint=_MEND, code="chat_template") from error
+        return rendered[0]
+
+
+def _with_system(chat: _Chat) -> ChatFrame | None:
     """The frame with a place for a system prompt; None if the template refuses one, drops it or moves it behind."""
     try:
-        rendered = _render(template, special_tokens, think, {"role": "system", "content": SYSTEM_SENTINEL})
+        rendered = chat.render({"role": "system", "content": SYSTEM_SENTINEL})
     except ModelError:
         return None
     prefix, _, rest = rendered.partition(SYSTEM_SENTINEL)
@@ -110,42 +163,21 @@ def _with_system(template: str, special_tokens: Mapping[str, str], think: bool) 
     return ChatFrame(prefix=prefix, suffix=suffix, behind_system=middle)
 
 
-def _render(template: str, special_tokens: Mapping[str, str], think: bool, *before: dict[str, str]) -> str:
-    """The conversation with its open user turn; a template that wants messages in parts gets them so."""
-    messages: list[dict[str, Any]] = [*before, {"role": "user", "content": SENTINEL}]
-    try:
-        plain = _rendered(template, special_tokens, think, messages)
-    except ModelError:
-        plain = ""
-    if not _shows_each(plain, messages):  # formats of models that also see pictures go through a message's parts
-        parts = [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in messages]
-        with suppress(ModelError):
-            if _shows_each(found := _rendered(template, special_tokens, think, parts), messages):
-                return found
-    return plain or _rendered(template, special_tokens, think, messages)
-
-
 def _shows_each(rendered: str, messages: list[dict[str, Any]]) -> bool:
     return all(rendered.count(message["content"]) == 1 for message in messages)
 
 
-def _rendered(template: str, special_tokens: Mapping[str, str], think: bool, messages: list[dict[str, Any]]) -> str:
-    with without_collecting(), held_back():
-        before_transformers()
-        from transformers.utils.chat_template_utils import render_jinja_template
+@contextmanager
+def _clock(now: datetime | None) -> Iterator[None]:
+    """Have transformers' `strftime_now` tell this time to templates, as it takes none; None leaves it the present."""
+    from transformers.utils import chat_template_utils
 
-    # Models that can think first answer at once unless asked; templates that do not know the words ignore them.
-    variables: dict[str, Any] = {**special_tokens, "enable_thinking": think}
-    if not think:
-        variables["reasoning_effort"] = "low"
+    names = vars(chat_template_utils)
+    if now is None or names.get("datetime") is not datetime:
+        yield
+        return
+    names["datetime"] = type("Clock", (datetime,), {"now": staticmethod(lambda *_: now)})
     try:
-        rendered: list[str] = render_jinja_template(
-            [messages],
-            chat_template=template,
-            add_generation_prompt=True,
-            **variables,
-        )[0]  # type: ignore[assignment]  # annotated as str; it is one string for each conversation
-    except Exception as error:  # a program from the model's folder: it may fail in any way
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise ModelError(f"the model's chat template fails: {reason}", hint=_MEND, code="chat_template") from error
-    return rendered[0]
+        yield
+    finally:
+        names["datetime"] = datetime

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from infinipot_cli.errors import PotError
@@ -87,6 +88,7 @@ class Header:
         created: seconds since 1970.
         entries: how keys and values are stored, `exact` or `int8`.
         ahead: the words that the documents were read behind.
+        told: local date and time that the chat template was told, in ISO format; empty in pots of earlier versions.
     """
 
     model: str
@@ -99,6 +101,12 @@ class Header:
     created: float
     entries: str = "exact"
     ahead: str = ""
+    told: str = ""
+
+    @property
+    def now(self) -> datetime:
+        """What the chat template was told of date and time; of an earlier version's pot, when it was stored."""
+        return datetime.fromisoformat(self.told) if self.told else datetime.fromtimestamp(self.created)
 
     @property
     def n_tokens(self) -> int:
@@ -142,7 +150,7 @@ def from_json(text: str, name: str) -> Header:
         if not _is_sound(header):
             raise TypeError
         return header
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, OSError) as error:
         raise PotError(f"pot {name} is damaged: its header makes no sense", code="damaged_pot") from error
 
 
@@ -152,7 +160,7 @@ def _pages(stored: list[list[Any]]) -> tuple[tuple[str, int], ...]:
 
 def _is_sound(header: Header) -> bool:
     """Whether every field is of its type and agrees with the others; JSON could hold anything in its place."""
-    texts: list[object] = [header.model, header.catalyst, header.ahead, *header.questions]
+    texts: list[object] = [header.model, header.catalyst, header.ahead, header.told, *header.questions]
     texts += vars(header.fingerprint).values()
     counts: list[object] = [*header.prefix_ids]
     for source in header.sources:
@@ -170,6 +178,7 @@ def _is_sound(header: Header) -> bool:
         type(header.created) in (int, float)
         and math.isfinite(header.created)
         and all(isinstance(text, str) for text in texts)
+        and isinstance(header.now, datetime)
         and all(type(count) is int and count >= 0 for count in counts)
         and header.entries in ENTRIES
         and header.fingerprint.dtype in DTYPES

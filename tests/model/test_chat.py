@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_a_format_that_goes_through_the_parts_of_a_message_gets_them(template: s
     turn = next_turn(template, SPECIAL)
     assert turn is not None
     assert (turn.prefix, turn.suffix) == ("<|end|><|user|>", "<|end|><|assistant|>")
+
+
+def test_a_format_that_writes_the_date_is_told_it() -> None:
+    template = "{{ strftime_now('%d %b %Y %H:%M') }}" + LLAMA3
+    then = datetime(2026, 2, 3, 4, 5)
+    assert chat_frame(template, SPECIAL, now=then).prefix.startswith("03 Feb 2026 04:05<s>")
+    turn = next_turn(template + "{{ strftime_now('%Y') }}", SPECIAL, now=then)
+    assert turn is not None and turn.suffix.endswith("2026")
+    shown = [f"{datetime.now():%d %b %Y %H:%M}"]
+    prefix = chat_frame(template, SPECIAL).prefix
+    shown.append(f"{datetime.now():%d %b %Y %H:%M}")
+    assert prefix.startswith(tuple(shown)), "the present, where none is given"
 
 
 def test_a_template_that_fails_says_where_it_stands_in_one_line() -> None:

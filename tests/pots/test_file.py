@@ -306,6 +306,9 @@ def test_fields_of_another_kind_are_refused_though_the_sum_is_right(tmp_path: Pa
         {"model": 3},
         {"numbers": []},
         {"created": "now"},
+        {"created": 1e300},
+        {"told": 3},
+        {"told": "yesterday"},
         {"catalyst": None},
         {"fingerprint": {**content["fingerprint"], "dtype": []}},
         *(
