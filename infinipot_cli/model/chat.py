@@ -20,6 +20,8 @@ SENTINEL = "\u2063DOC7f3a\u2063"
 SYSTEM_SENTINEL = "\u2063SYS7f3a\u2063"
 ANSWER_SENTINEL = "\u2063ANS7f3a\u2063"
 
+# How formats of models that reason are told to be brief or not to reason; some fail on a word that is not theirs.
+_BRIEF, _OFF = "low", ("none", "no_think")
 _MEND = "it stands in the model's folder: chat_template.jinja, or chat_template in tokenizer_config.json"
 
 
@@ -128,14 +130,27 @@ class _Chat:
         return plain or self._rendered(messages)
 
     def _rendered(self, messages: list[dict[str, Any]]) -> str:
+        """A model that can think first shall answer at once, or think even if it does so only where it is asked to."""
+        if not self.think:
+            for effort in (_BRIEF, *_OFF):
+                with suppress(ModelError):
+                    return self._told(messages, reasoning_effort=effort)
+            return self._told(messages)
+        usual = self._told(messages)
+        for effort in _OFF:
+            with suppress(ModelError):
+                if self._told(messages, reasoning_effort=effort) == usual:
+                    return self._told(messages, reasoning_effort="high")
+        return usual
+
+    def _told(self, messages: list[dict[str, Any]], **more: str) -> str:
+        """The messages as the template shows them, with a switch for reasoning; words it does not know it ignores."""
         with without_collecting(), held_back():
             before_transformers()
             from transformers.utils.chat_template_utils import render_jinja_template
 
-        # Models that can think first answer at once unless asked; templates that do not know the words ignore them.
-        variables: dict[str, Any] = {**self.special_tokens, "enable_thinking": self.think}
-        if not self.think:
-            variables["reasoning_effort"] = "low"
+        switches = {"enable_thinking": self.think, "thinking": self.think}
+        variables: dict[str, Any] = {**self.special_tokens, **switches, **more}
         try:
             with _clock(self.now):
                 rendered: list[str] = render_jinja_template(

@@ -102,6 +102,37 @@ def test_a_model_that_can_think_is_told_to_answer() -> None:
     assert chat_frame(CHATML, SPECIAL).suffix.endswith("</think>")
 
 
+EFFORT = (
+    "{%% if reasoning_effort is not defined %%}{%% set reasoning_effort = %r %%}{%% endif %%}"
+    "{%% if reasoning_effort not in %r %%}{{ raise_exception('no such effort') }}{%% endif %%}"
+    "[{{ reasoning_effort }}]{{ messages[0].content }}[/INST]"
+)
+
+
+@pytest.mark.parametrize(
+    ("usual", "known", "brief", "thinking"),
+    [
+        ("medium", ["low", "medium", "high"], "[low]", "[medium]"),
+        ("medium", ["none", "low", "medium", "high"], "[low]", "[medium]"),
+        ("none", ["none", "high"], "[none]", "[high]"),
+        ("no_think", ["no_think", "high"], "[no_think]", "[high]"),
+        ("high", ["high", "max"], "[high]", "[high]"),
+    ],
+)
+def test_a_format_is_told_how_much_to_reason_in_a_word_that_it_knows(
+    usual: str, known: list[str], brief: str, thinking: str
+) -> None:
+    template = EFFORT % (usual, known)
+    assert chat_frame(template, SPECIAL).prefix == brief
+    assert chat_frame(template, SPECIAL, think=True).prefix == thinking
+
+
+def test_a_switch_of_another_name_is_set_as_well() -> None:
+    template = LLAMA3 + "{{ '<think>' if thinking else '</think>' }}"  # as DeepSeek-V3.1 and Granite call theirs
+    assert chat_frame(template, SPECIAL).suffix.endswith("</think>")
+    assert chat_frame(template, SPECIAL, think=True).suffix.endswith("<think>")
+
+
 def test_a_model_without_chat_format_gets_its_first_token() -> None:
     frame = chat_frame(None, SPECIAL)
     assert (frame.prefix, frame.suffix) == ("<s>", "\n")
