@@ -63,6 +63,11 @@ class ModelFiles:
         return self.folder.name if self.folder.parent.name == "snapshots" else None
 
     @property
+    def gguf_path(self) -> str | None:
+        """Where that one file is; in full, since transformers takes a bare name for one of the current folder first."""
+        return None if self.gguf_file is None else str((self.folder / self.gguf_file).absolute())
+
+    @property
     def tokenizer_json(self) -> Path | None:
         """The tokenizer in the form of the tokenizers library; None when it must be converted first."""
         path = self.folder / "tokenizer.json"

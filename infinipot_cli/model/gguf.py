@@ -4,6 +4,7 @@ The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Reading i
 """
 
 import importlib.util
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ def describe_gguf(path: Path) -> ModelFiles:
         raise ModelError(
             f"{path} is damaged or no GGUF file", hint="fetch the file again in full", code="damaged_model"
         ) from error
+    if isinstance(n_parts := fields.get("split.count"), int) and n_parts > 1:
+        raise _part_of_several(path, n_parts)
     architecture = fields.get("general.architecture")
     check_kind(path.stem, {"model_type": architecture})  # llama.cpp mostly calls kinds as transformers does
     context = fields.get(f"{architecture}.context_length")
@@ -56,6 +59,16 @@ def describe_gguf(path: Path) -> ModelFiles:
         special_tokens=special,
         chat_template=fields.get("tokenizer.chat_template"),
         gguf_file=path.name,
+    )
+
+
+def _part_of_several(path: Path, n_parts: int) -> ModelError:
+    first = re.sub(r"-\d+(-of-\d+)", r"-00001\1", path.name)
+    whole = re.sub(r"-\d+-of-\d+", "", path.name)
+    return ModelError(
+        f"{path.name} is one of {n_parts} parts of a model, and only whole ones can be read",
+        hint=f"merge them: llama-gguf-split --merge {first} {whole}",
+        code="incomplete_model",
     )
 
 

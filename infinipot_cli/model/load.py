@@ -48,6 +48,7 @@ from infinipot_cli.startup.late_shapes import bring_in
 
 # What transformers says of a configuration, and of a class of models and an implementation of attention.
 _UNKNOWN_KIND = re.compile(r"model type `([^`]+)` but Transformers does not recognize")
+_UNREAD_GGUF = re.compile(r"not supported yet|Cannot build a tokenizer|Unrecognized model identifier")
 _LACKS_KERNEL = re.compile(r"does not support (?:an attention implementation|flash attention)", re.IGNORECASE)
 
 _LAYER = re.compile(r"^(?:(?:model|language_model|text_model|transformer|decoder)\.)*layers\.(\d+)\.self_attn\.")
@@ -164,7 +165,7 @@ def tokenizer_json(files: ModelFiles) -> str:
     """
     _be_quiet()
     try:
-        more = {"gguf_file": files.gguf_file} if files.gguf_file else {}
+        more = {"gguf_file": files.gguf_path} if files.gguf_file else {}
         tokenizer = AutoTokenizer.from_pretrained(
             files.folder, trust_remote_code=files.trust_remote_code, local_files_only=True, **more
         )
@@ -172,6 +173,8 @@ def tokenizer_json(files: ModelFiles) -> str:
     except BaseException as error:  # foreign loaders on foreign files: anything may come
         if not is_foreign_failure(error):
             raise
+        if unread := _unread_gguf(error, files):
+            raise unread from error
         raise ModelError(
             f"{files.name} has no tokenizer that can be used here",
             hint="a tokenizer.json is wanted",
@@ -233,7 +236,7 @@ def _from_pretrained(
     bring_in()  # models are built on the device without memory
     source: dict[str, Any] = {"trust_remote_code": files.trust_remote_code, "local_files_only": True}
     if files.gguf_file:
-        source["gguf_file"] = files.gguf_file
+        source["gguf_file"] = files.gguf_path
         without_bars()
     config = AutoConfig.from_pretrained(files.folder, **source)
     text = config.get_text_config(decoder=True)
@@ -296,7 +299,18 @@ def _layers_beyond(names: set[str], config: Any) -> int:
     return sum(number >= int(config.num_hidden_layers) for number in numbers)
 
 
-def _reason(error: Exception) -> str:
+def _unread_gguf(error: BaseException, files: ModelFiles) -> ModelError | None:
+    """The error of a whole GGUF file of a kind, or in a format, that transformers cannot read; None for others."""
+    if not files.gguf_file or not _UNREAD_GGUF.search(str(error)):
+        return None
+    return ModelError(
+        f"{files.name} cannot be read by transformers {transformers.__version__}: {_reason(error)}",
+        hint="a newer one may: pip install -U transformers; or take the model in its folder of safetensors",
+        code="unknown_kind",
+    )
+
+
+def _reason(error: BaseException) -> str:
     """The first line of what an error says."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
@@ -309,6 +323,8 @@ def _translated(error: Exception, files: ModelFiles) -> InfinipotError:
             hint="smaller numbers need less: --dtype float16, or --quantize",
             code="out_of_memory",
         )
+    if unread := _unread_gguf(error, files):
+        return unread
     if not files.gguf_file and (wrong := damage(files.folder)):
         hint = "git lfs pull in its folder" if "LFS" in wrong else "fetch the model again in full"
         return ModelError(f"{files.name} cannot be loaded: {wrong}", hint=hint, code="damaged_model")

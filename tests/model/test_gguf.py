@@ -1,6 +1,7 @@
 """A model in one GGUF file is the model it was made from."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -112,18 +113,60 @@ def test_half_a_file_is_one_clear_error(one_file: Path, tmp_path: Path, n_bytes:
         find(str(tmp_path / "half.gguf"))
 
 
+def header(path: Path, kind: str, **fields: int) -> Path:
+    """A file without weights."""
+    writer = gguf.GGUFWriter(path, kind)
+    writer.add_context_length(128)
+    for name, value in fields.items():
+        writer.add_uint16(name.replace("_", "."), value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def test_a_file_of_its_name_in_the_current_folder_is_another(
+    one_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pocket.gguf").write_bytes(b"another")
+    monkeypatch.chdir(tmp_path)
+    asked: list[object] = []
+
+    def refuse(*_: object, **options: Any) -> None:
+        asked.append(options["gguf_file"])
+        raise RuntimeError("enough was seen")
+
+    files = find(os.path.relpath(one_file))
+    for name in ("AutoModelForCausalLM", "AutoTokenizer"):
+        monkeypatch.setattr(getattr(transformers, name), "from_pretrained", refuse)
+    for use in (load, tokenizer_json):
+        with pytest.raises(ModelError):
+            use(files)
+    assert [os.path.realpath(str(path)) for path in asked] == 2 * [os.path.realpath(one_file)]
+    assert all(os.path.isabs(str(path)) for path in asked)
+
+
+def test_a_kind_that_transformers_cannot_read_is_named(tmp_path: Path) -> None:
+    files = find(str(header(tmp_path / "new.gguf", "newest")))
+    for use in (load, tokenizer_json):
+        with pytest.raises(ModelError, match=r"newest is not supported yet") as caught:
+            use(files)
+        assert (caught.value.code, "pip install -U" in caught.value.hint) == ("unknown_kind", True)
+
+
+def test_a_part_of_a_model_says_how_to_make_it_whole(tmp_path: Path) -> None:
+    path = header(tmp_path / "big-00002-of-00003.gguf", "llama", split_count=3, split_no=1)
+    with pytest.raises(ModelError, match="is one of 3 parts") as caught:
+        find(str(path))
+    assert caught.value.hint.endswith("llama-gguf-split --merge big-00001-of-00003.gguf big.gguf")
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"), [("mamba", "recurrent"), ("gpt2", "place for every position"), ("bloom", "ALiBi")]
 )
 def test_a_kind_that_cannot_use_a_pot_is_refused_before_weights_are_read(
     kind: str, reason: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "small.GGUF"  # as some call theirs
-    writer = gguf.GGUFWriter(path, kind)
-    writer.add_context_length(128)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
     with pytest.raises(UnsupportedModelError, match=reason):
-        find(str(path))
+        find(str(header(tmp_path / "small.GGUF", kind)))  # as some call theirs
