@@ -26,7 +26,7 @@ def config_folder() -> Path:
 def config_file() -> Path:
     """The user's settings, whether or not they exist."""
     named = os.environ.get(CONFIG_VARIABLE)
-    return Path(named).expanduser() if named else config_folder() / "config.toml"
+    return Path(os.path.expanduser(named)) if named else config_folder() / "config.toml"
 
 
 def data_folder() -> Path:
@@ -60,7 +60,7 @@ def making(folder: str | Path) -> str:
 
 def _home() -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
-    return Path(home).expanduser() if home else None
+    return Path(os.path.expanduser(home)) if home else None
 
 
 def _dirs() -> "PlatformDirs":

@@ -229,7 +229,7 @@ def _wanted_dtype(session: Session, header: Header) -> str:
 
 def _findable(session: Session) -> str:
     """What `-m` must be to find this model again from any folder."""
-    path = Path(session.model_name).expanduser()
+    path = Path(os.path.expanduser(session.model_name))
     is_path = session.model_name != DEFAULT_MODEL and path.exists()
     return str(path.resolve()) if is_path else session.model_name
 

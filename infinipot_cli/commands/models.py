@@ -201,7 +201,7 @@ def default(
 def _from_anywhere(name: str) -> str:
     """A name that means the same in every folder."""
     is_named = name == settings.DEFAULT_MODEL or name in load_config().aliases
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     return str(path.resolve()) if not is_named and os.path.exists(path) else name
 
 

@@ -1,5 +1,6 @@
 """From the name of a model to its place on this machine; pocket first, and nothing is downloaded here."""
 
+import os
 import re
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
         "trust_remote_code": loading.trust_remote_code,
         "text_only": loading.text_only,
     }
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     try:
         if name and path.is_dir():
             return describe(path.resolve().name, path, **wishes)

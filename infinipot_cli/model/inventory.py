@@ -79,10 +79,10 @@ def remove(name: str) -> None:
 
 def _hub_folder() -> Path:
     if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache).expanduser()
+        return Path(os.path.expanduser(cache))
     home = os.environ.get("HF_HOME")
     base = Path(home) if home else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return base.expanduser() / "hub"
+    return Path(os.path.expanduser(base)) / "hub"
 
 
 def _cached() -> list[tuple[str, Path]]:

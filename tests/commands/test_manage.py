@@ -48,6 +48,17 @@ def test_a_variable_names_the_file_of_settings(home: Path, tmp_path: Path, monke
     assert origins(run("config", "show"))["pot.size"] == ("512", str(home / "config.toml"))
 
 
+def test_a_home_that_nobody_has_stays_as_it_was_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", "~no-user/x")
+    assert run("config", "path").stdout == "~no-user/x/config.toml\n"
+    monkeypatch.setenv("INFINIPOT_CONFIG", "~no-user/mine.toml")
+    assert run("config", "path").stdout == "~no-user/mine.toml\n"
+    monkeypatch.delenv("INFINIPOT_CONFIG")
+    monkeypatch.setenv("INFINIPOT_HOME", str(home))
+    assert run("models", "default", "~no-user/model").exit_code == 0
+    assert run("models", "default").stdout == "~no-user/model\n"
+
+
 def test_info_counts_what_a_reading_would_read(story: Path, tiny_model: Path, home: Path) -> None:
     words = ["info", str(story), "-m", str(tiny_model), *SMALL]
     record = json.loads(run(*words, "--json").stdout)

@@ -135,7 +135,9 @@ def test_half_a_download_is_refused(tmp_path: Path) -> None:
         describe("x", folder)
 
 
-@pytest.mark.parametrize("name", ["no-such-model", "no/such-model", "./nowhere", "a/b/c", "x" * 5000, "", "~nobody/x"])
+@pytest.mark.parametrize(
+    "name", ["no-such-model", "no/such-model", "./nowhere", "a/b/c", "x" * 5000, "", "~nobody/x", "~no-user/x"]
+)
 def test_an_unknown_name_is_refused_with_what_to_do(name: str) -> None:
     with pytest.raises(ModelError, match="is not on this machine") as caught:
         catalog.find(name)
