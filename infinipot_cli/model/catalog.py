@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from infinipot_cli.errors import ModelError
@@ -43,10 +44,15 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     }
     path = Path(os.path.expanduser(name))
     try:
-        if name and path.is_dir():
+        is_file = bool(name) and not stat.S_ISDIR(os.stat(path).st_mode)
+        if name and not is_file:
+            os.stat(os.path.join(path, "."))  # it may be there and not to be entered
             return describe(path.resolve().name, path, **wishes)
-        is_file = bool(name) and path.exists()
-    except OSError:  # a name too long to be a path
+    except PermissionError as error:
+        raise ModelError(
+            f"{name} cannot be read: {error.strerror}", hint="check who may enter the folder", code="no_model"
+        ) from error
+    except (OSError, ValueError):  # it is not there, or no name that a path can have
         is_file = False
     if is_file and path.suffix.lower() == SUFFIX:
         return describe_gguf(path)
@@ -55,7 +61,7 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
             f"{name} is a file; a model is a folder in transformers format, or a .gguf file", code="no_model"
         )
     hub_name, revision = with_revision(name)
-    folder = _cached(hub_name, revision) if _HUB_NAME.fullmatch(hub_name) else None
+    folder = cached(hub_name, revision) if _HUB_NAME.fullmatch(hub_name) else None
     if folder is None:
         raise ModelError(
             f"model {name!r} is not on this machine",
@@ -77,8 +83,11 @@ def with_revision(name: str) -> tuple[str, str | None]:
     return (hub_name, revision) if mark and _REVISION.fullmatch(revision) else (name, None)
 
 
-def _cached(name: str, revision: str | None = None) -> Path | None:
-    """A snapshot of a model in the Hugging Face cache, by default the newest; None when there is none."""
+def cached(name: str, revision: str | None = None) -> Path | None:
+    """The snapshot of a model in the Hugging Face cache that a name stands for; None when there is none.
+
+    Without a revision it is that of the main branch; where only others were fetched, the newest.
+    """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -86,6 +95,17 @@ def _cached(name: str, revision: str | None = None) -> Path | None:
     # `describe` looks for those that matter.
     try:
         found = try_to_load_from_cache(name, "config.json", revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+        return _newest(name) if revision is None else None
     except (HFValidationError, OSError):
         return None
-    return Path(found).parent if isinstance(found, str) else None
+
+
+def _newest(name: str) -> Path | None:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    snapshots = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"), "snapshots")
+    whole = [path.parent for path in snapshots.glob("*/config.json")]
+    return max(whole, key=lambda folder: folder.stat().st_mtime, default=None)

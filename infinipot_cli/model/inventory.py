@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import ModelError
-from infinipot_cli.model.catalog import POCKET_FOLDER
+from infinipot_cli.model.catalog import POCKET_FOLDER, cached
 from infinipot_cli.model.files import describe
 from infinipot_cli.settings import DEFAULT_MODEL
 
@@ -53,8 +53,8 @@ def cached_model(name: str) -> LocalModel:
     Raises:
         ModelError: the cache holds none of this name.
     """
-    for cached, folder in _cached():
-        if cached == name:
+    for found, folder in _cached():
+        if found == name:
             return _described(name, folder)
     raise ModelError(
         f"the Hugging Face cache holds no model {name}", hint="infinipot models list names them", code="model_not_found"
@@ -97,7 +97,7 @@ def _cached() -> list[tuple[str, Path]]:
     for repository in repositories:
         if repository.repo_type == "model" and repository.revisions:
             newest = max(repository.revisions, key=lambda revision: revision.last_modified)
-            found.append((repository.repo_id, newest.snapshot_path))
+            found.append((repository.repo_id, cached(repository.repo_id) or newest.snapshot_path))
     return sorted(found)
 
 

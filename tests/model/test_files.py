@@ -1,4 +1,7 @@
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,6 +9,7 @@ import pytest
 from infinipot_cli.errors import ModelError, PotSizeError
 from infinipot_cli.model import catalog
 from infinipot_cli.model.files import describe
+from infinipot_cli.model.inventory import local_models
 from infinipot_cli.plan import Prompt, make_plan
 from infinipot_cli.settings import PotRequest
 
@@ -167,16 +171,59 @@ def test_a_folder_goes_by_its_name(tiny_model: Path, monkeypatch: pytest.MonkeyP
     assert catalog.find(".").name == "tiny-llama"
 
 
-def test_a_model_in_the_hub_cache_is_found_by_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path
-) -> None:
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from huggingface_hub import constants
 
-    snapshot = tmp_path / "models--me--tiny" / "snapshots" / "0123abc"
-    snapshot.parent.mkdir(parents=True)
-    snapshot.symlink_to(tiny_model)
-    (tmp_path / "models--me--tiny" / "refs").mkdir()
-    (tmp_path / "models--me--tiny" / "refs" / "main").write_text("0123abc")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def fetched(hub_cache: Path, commit: str, reference: str, model: Path) -> Path:
+    """Put a model into the cache as if this branch or tag of it had been fetched."""
+    folder = hub_cache / "models--me--tiny"
+    snapshot = folder / "snapshots" / commit
+    shutil.copytree(model, snapshot)
+    (folder / "refs").mkdir(exist_ok=True)
+    (folder / "refs" / reference).write_text(commit)
+    return snapshot
+
+
+def test_a_model_in_the_hub_cache_is_found_by_its_name(hub_cache: Path, tiny_model: Path) -> None:
+    fetched(hub_cache, "0123abc", "main", tiny_model)
     assert catalog.find("me/tiny").name == "me/tiny"
+
+
+def test_without_its_main_branch_a_model_of_the_cache_is_the_newest_that_was_fetched(
+    hub_cache: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed() -> Path:
+        return next(model.folder for model in local_models() if model.name == "me/tiny")
+
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(hub_cache), raising=False)
+    for number, (commit, reference) in enumerate((("0a", "v1"), ("0b", "v2"))):
+        snapshot = fetched(hub_cache, commit, reference, tiny_model)
+        os.utime(snapshot, (number, number))
+        assert catalog.find("me/tiny").folder == snapshot == listed()
+    assert catalog.find("me/tiny@v1").folder.name == "0a"
+    main = fetched(hub_cache, "0c", "main", tiny_model)
+    os.utime(main, (0, 0))
+    assert catalog.find("me/tiny").folder == main == listed()
+    with pytest.raises(ModelError, match="is not on this machine"):
+        catalog.find("me/tiny@v3")
+
+
+def test_a_folder_that_may_not_be_entered_is_there_all_the_same(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.stat
+
+    def refused(path: str | Path, **options: bool) -> os.stat_result:
+        if str(path) == f"{tiny_model}/.":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", refused)
+    with pytest.raises(ModelError, match=f"^{tiny_model} cannot be read: Permission denied$"):
+        catalog.find(str(tiny_model))
