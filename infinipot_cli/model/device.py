@@ -156,8 +156,7 @@ def spread_over_devices(
 
 def _weight_bytes(files: ModelFiles, dtype: torch.dtype, quantize: Quantization) -> float:
     """About what the weights take in memory: as many numbers as are stored, each in the format to compute in."""
-    weights = list(files.folder.glob("*.safetensors")) or list(files.folder.glob("*.bin"))
-    n_bytes = sum(path.stat().st_size for path in weights)
+    n_bytes = sum(path.stat().st_size for path in files.weight_files)
     stored = getattr(torch, files.dtype.removeprefix("torch."), None)
     if files.is_rounded or not isinstance(stored, torch.dtype):  # stays as it is
         return n_bytes

@@ -1,6 +1,7 @@
 """Fetching a model from the Hugging Face hub, once the user has agreed: the only place that opens a connection.
 
-Only what loading needs is fetched: safetensors, settings and tokenizers of the top folder; never code, never pickles.
+Only what loading needs is fetched: safetensors, settings and tokenizers of the top folder; never code, never pickles,
+no weights twice.
 """
 
 import os
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from infinipot_cli.errors import ModelError
 from infinipot_cli.model.catalog import with_revision
+from infinipot_cli.model.weights import OTHER_FORMAT
 
 _WANTED = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
+_UNWANTED = ["*/*", OTHER_FORMAT]
 _HUB = "https://huggingface.co"
 OFFLINE = "HF_HUB_OFFLINE"
 
@@ -78,14 +81,15 @@ def download(offer: Offer, *, show_progress: bool) -> Path:
     try:
         # by its revision and not by its commit, so that the cache knows under which name it is found again
         hub_name, revision = with_revision(offer.name)
-        folder = snapshot_download(hub_name, revision=revision, allow_patterns=list(_WANTED), ignore_patterns=["*/*"])
+        folder = snapshot_download(hub_name, revision=revision, allow_patterns=list(_WANTED), ignore_patterns=_UNWANTED)
     except Exception as error:  # as above
         raise _refusal(offer.name, error) from error
     return Path(folder)
 
 
 def _is_wanted(path: str) -> bool:
-    return "/" not in path and any(Path(path).match(pattern) for pattern in _WANTED)
+    is_unwanted = "/" in path or Path(path).match(OTHER_FORMAT)
+    return not is_unwanted and any(Path(path).match(pattern) for pattern in _WANTED)
 
 
 def _refusal(name: str, error: Exception) -> ModelError:

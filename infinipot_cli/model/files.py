@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infinipot_cli.errors import ModelError
 from infinipot_cli.model.kinds import check_kind, has_encoders
-from infinipot_cli.model.weights import is_lfs_pointer
+from infinipot_cli.model.weights import OTHER_FORMAT, is_lfs_pointer, is_safe, weight_files
 
 # Names under which configurations state the longest context that the model was trained for.
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
@@ -66,6 +66,11 @@ class ModelFiles:
     def gguf_path(self) -> str | None:
         """Where that one file is; in full, since transformers takes a bare name for one of the current folder first."""
         return None if self.gguf_file is None else str((self.folder / self.gguf_file).absolute())
+
+    @property
+    def weight_files(self) -> list[Path]:
+        """Its files of weights, by name."""
+        return weight_files(self.folder) if self.gguf_file is None else [self.folder / self.gguf_file]
 
     @property
     def tokenizer_json(self) -> Path | None:
@@ -148,24 +153,27 @@ def _adapter(folder: Path) -> ModelError:
 
 
 def _check_weights(folder: Path, *, allow_pickle: bool) -> None:
-    found = [path.name for path in folder.glob("*.safetensors")]
-    if found and all(name.startswith("adapter_model") for name in found):
+    found = weight_files(folder)
+    safe = [path.name for path in found if is_safe(path)]
+    if safe and all(name.startswith("adapter_model") for name in safe):
         raise _adapter(folder)
-    if not found:
-        pickled = next((path.name for path in folder.glob("*.bin")), "")
+    if not safe:
+        pickled = found[0].name if found else ""
         if pickled and allow_pickle:
             return
         started = next((path.name for path in folder.glob("*.incomplete")), "")
+        other = next((path.name for path in folder.glob(OTHER_FORMAT) if is_safe(path)), "")
         raise ModelError(
             f"{folder} holds no weights"
             + (f" that are safe to load ({pickled} may run code; only *.safetensors are read)" if pickled else "")
+            + (f"; {other} is in a format that transformers does not read" if other else "")
             + (f"; {started} was never fetched to its end" if started else ""),
             hint="fetch the model again in full, with its *.safetensors files"
             + (", or trust this one with --allow-pickle" if pickled else ""),
             code="no_weights",
         )
     index = folder / "model.safetensors.index.json"
-    if not index.is_file():
+    if "model.safetensors" in safe or not index.is_file():  # one file goes before shards
         return
     shards = _read_json(index).get("weight_map")
     names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []

@@ -42,7 +42,7 @@ from infinipot_cli.model.footprint import footprint_of
 from infinipot_cli.model.gguf import without_bars
 from infinipot_cli.model.kinds import WANTED
 from infinipot_cli.model.text_part import text_part, whole_class
-from infinipot_cli.model.weights import damage
+from infinipot_cli.model.weights import damage, is_safe
 from infinipot_cli.settings import SMALLEST_POT, Attention, Loading
 from infinipot_cli.startup.late_shapes import bring_in
 
@@ -247,7 +247,7 @@ def _from_pretrained(
     if spread or rounding:
         more["device_map"] = "auto" if spread else {"": str(device)}
     if not files.gguf_file:
-        more["use_safetensors"] = not (files.allow_pickle and not any(files.folder.glob("*.safetensors")))
+        more["use_safetensors"] = not files.allow_pickle or any(map(is_safe, files.weight_files))
     chosen = choose(caps_scores=caps)
     kind: Any = (whole_class(config) if files.text_only else None) or AutoModelForCausalLM
     others = ["sdpa", "eager"] if loading.attention is Attention.AUTO else []

@@ -7,9 +7,22 @@ gives the place of every tensor behind it.
 import json
 from pathlib import Path
 
+OTHER_FORMAT = "consolidated*"  # Mistral's own, which holds all weights once more
+_SAFE = ".safetensors"
 _LFS_POINTER = b"version https://git-lfs"
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 100_000_000  # as the safetensors library has it
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of weights that transformers reads, by name: safetensors, or pickled ones where there are none."""
+    safe = [path for path in folder.glob(f"*{_SAFE}") if not path.match(OTHER_FORMAT)]
+    return sorted(safe or folder.glob("*.bin"))
+
+
+def is_safe(path: Path) -> bool:
+    """Whether weights are in a format that cannot run code."""
+    return path.suffix == _SAFE
 
 
 def is_lfs_pointer(path: Path) -> bool:
@@ -23,23 +36,23 @@ def is_lfs_pointer(path: Path) -> bool:
 
 def damage(folder: Path) -> str:
     """The first file of weights that is not whole and what is wrong with it, in a few words; empty if all are whole."""
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in weight_files(folder):
         if wrong := _wrong_with(path):
             return f"{path.name} {wrong}"
     return ""
 
 
 def _wrong_with(path: Path) -> str:
+    if is_lfs_pointer(path):
+        return "is a Git LFS pointer and not the weights it stands for"
+    if not is_safe(path):  # torch says what it finds
+        return ""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(max(_LENGTH_BYTES, len(_LFS_POINTER)))
-            if start.startswith(_LFS_POINTER):
-                return "is a Git LFS pointer and not the weights it stands for"
-            length = int.from_bytes(start[:_LENGTH_BYTES], "little")
+            length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
             if size < _LENGTH_BYTES or length > _LONGEST_HEADER:
                 return "is empty" if not size else "is no safetensors file"
-            file.seek(_LENGTH_BYTES)
             header = file.read(length)
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"

@@ -24,10 +24,9 @@ def fingerprint(files: ModelFiles, tokenizer: str, dtype: str, quantization: str
         dtype: number format it computes in.
         quantization: what its weights are rounded to.
     """
-    names = [files.gguf_file] if files.gguf_file else sorted(path.name for path in _weight_files(files.folder))
     weights = hashlib.sha256()
-    for name in names:
-        for part in _parts(files.folder / name):
+    for path in files.weight_files:
+        for part in _parts(path):
             weights.update(part)
     config = files.folder / "config.json"
     return Fingerprint(
@@ -74,10 +73,6 @@ def _as_used(model: Fingerprint) -> str:
     """A model with its number format, and what its weights are rounded to."""
     rounding = "" if model.quantization == _NOT_ROUNDED else f", rounded to {model.quantization}"
     return f"{model.model} ({model.dtype}{rounding})"
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    return list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))
 
 
 def _parts(path: Path) -> Iterator[bytes]:

@@ -10,7 +10,10 @@ from infinipot_cli.errors import ModelError, PotSizeError
 from infinipot_cli.model import catalog
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.inventory import local_models
+from infinipot_cli.model.load import load
+from infinipot_cli.model.weights import damage
 from infinipot_cli.plan import Prompt, make_plan
+from infinipot_cli.pots.fingerprint import fingerprint
 from infinipot_cli.settings import PotRequest
 
 
@@ -131,10 +134,33 @@ def test_a_folder_of_something_else_says_what_it_holds(tmp_path: Path) -> None:
     assert caught.value.hint == f"-m {tmp_path / 'a.gguf'}"
 
 
+def test_weights_in_the_format_of_other_programs_are_not_counted(tmp_path: Path, tiny_model: Path) -> None:
+    folder = tmp_path / "twice"
+    shutil.copytree(tiny_model, folder)
+    marks = fingerprint(describe("x", folder), "", "fp32", "none").weights
+    (folder / "consolidated.safetensors").write_bytes(b"all of them once more")
+    (folder / "consolidated.safetensors.index.json").write_text("{}")
+    files = describe("x", folder)
+    assert [path.name for path in files.weight_files] == ["model.safetensors"]
+    assert fingerprint(files, "", "fp32", "none").weights == marks
+    assert damage(folder) == ""
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"no weights; consolidated\.safetensors is in a format"):
+        describe("x", folder)
+
+
+def test_one_file_of_weights_goes_before_shards_that_an_index_names(tmp_path: Path, tiny_model: Path) -> None:
+    folder = tmp_path / "stale"
+    shutil.copytree(tiny_model, folder)
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert load(describe("x", folder)).dtype == "fp32"
+
+
 def test_half_a_download_is_refused(tmp_path: Path) -> None:
     index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     folder = folder_with(tmp_path, config_json={}, **{"model.safetensors.index_json": index})
-    (folder / "model-1.safetensors").touch()
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
     with pytest.raises(ModelError, match=r"1 of 2 weight files are missing, model-2\.safetensors"):
         describe("x", folder)
 

@@ -10,6 +10,7 @@ from infinipot_cli.errors import ModelError
 from infinipot_cli.model.catalog import find
 from infinipot_cli.model.load import load
 from infinipot_cli.model.weights import damage
+from infinipot_cli.settings import Loading
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 123456\n"
 DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str, str]] = {
@@ -34,6 +35,17 @@ def test_half_a_download_is_named(name: str, tiny_model: Path, tmp_path: Path) -
         load(find(str(folder)))
     assert "\n" not in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_a_pointer_in_the_place_of_a_pickle_is_named(tiny_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    shutil.copytree(tiny_model, folder)
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(POINTER)
+    loading = Loading(allow_pickle=True)
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin is a Git LFS pointer") as caught:
+        load(find(str(folder), loading), loading)
+    assert caught.value.hint == "git lfs pull in its folder"
 
 
 def test_whole_weights_have_nothing_wrong(tiny_model: Path, tmp_path: Path) -> None:
