@@ -5,10 +5,10 @@ import re
 import stat
 from pathlib import Path
 
-from infinipot_cli.errors import ModelError
+from infinipot_cli.errors import ModelError, UsageError
 from infinipot_cli.model.files import ModelFiles, describe
 from infinipot_cli.model.gguf import SUFFIX, describe_gguf
-from infinipot_cli.settings import DEFAULT_MODEL, Loading
+from infinipot_cli.settings import DEFAULT_MODEL, Loading, Quantization
 
 POCKET_FOLDER = Path(__file__).parent.parent / "pocket"
 
@@ -23,11 +23,22 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
     Args:
         name: `pocket`, a folder, a `.gguf` file, or the name of a model in the Hugging Face cache, with `@REVISION`
             behind it or not.
-        loading: what of the model's folder is trusted, and which part of it is wanted.
+        loading: what of the model's folder is trusted, and which part of it is wanted, and in which rounding.
 
     Raises:
         ModelError: it is not on this machine, or what is there is no complete model.
+        UsageError: it shall be rounded, and is already.
     """
+    loading = loading or Loading()
+    files = _found(name, loading)
+    is_packed = files.gguf_file is not None
+    if (files.is_rounded or is_packed) and loading.quantize is not Quantization.NONE:
+        why = "comes in a GGUF file, with the rounding of that" if is_packed else "is rounded already"
+        raise UsageError(f"{files.name} {why}", hint="leave --quantize out")
+    return files
+
+
+def _found(name: str, loading: Loading) -> ModelFiles:
     if name == DEFAULT_MODEL:
         if not POCKET_FOLDER.is_dir():
             raise ModelError(
@@ -36,7 +47,6 @@ def find(name: str, loading: Loading | None = None) -> ModelFiles:
                 code="no_model",
             )
         return describe(DEFAULT_MODEL, POCKET_FOLDER)
-    loading = loading or Loading()
     wishes = {
         "allow_pickle": loading.allow_pickle,
         "trust_remote_code": loading.trust_remote_code,

@@ -122,7 +122,7 @@ def describe(
         allow_pickle=allow_pickle,
         trust_remote_code=trust_remote_code,
         text_only=text_only and has_encoders(config),
-        is_rounded="quantization_config" in config,
+        is_rounded=bool(config.get("quantization_config")),
     )
 
 

@@ -2,11 +2,12 @@ import errno
 import json
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from infinipot_cli.errors import ModelError, PotSizeError
+from infinipot_cli.errors import ModelError, PotSizeError, UsageError
 from infinipot_cli.model import catalog
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.inventory import local_models
@@ -14,11 +15,12 @@ from infinipot_cli.model.load import load
 from infinipot_cli.model.weights import damage
 from infinipot_cli.plan import Prompt, make_plan
 from infinipot_cli.pots.fingerprint import fingerprint
-from infinipot_cli.settings import PotRequest
+from infinipot_cli.settings import Loading, PotRequest, Quantization
 
 
 def folder_with(tmp_path: Path, **files: object) -> Path:
     """A model folder whose weights are an empty file; keys are file names with _ for the last dot."""
+    tmp_path.mkdir(exist_ok=True)
     (tmp_path / "model.safetensors").touch()
     for name, content in files.items():
         text = content if isinstance(content, str) else json.dumps(content)
@@ -155,6 +157,15 @@ def test_one_file_of_weights_goes_before_shards_that_an_index_names(tmp_path: Pa
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     assert load(describe("x", folder)).dtype == "fp32"
+
+
+@pytest.mark.parametrize(("own", "is_rounded"), [({"quant_method": "fp8"}, True), (None, False), ({}, False)])
+def test_what_is_rounded_already_is_not_rounded_again(tmp_path: Path, own: object, is_rounded: bool) -> None:
+    folder = folder_with(tmp_path / "made", config_json={"quantization_config": own})
+    assert describe("x", folder).is_rounded is is_rounded
+    assert catalog.find(str(folder)).name == "made"
+    with pytest.raises(UsageError, match=r"^made is rounded already$") if is_rounded else nullcontext():
+        catalog.find(str(folder), Loading(quantize=Quantization.INT8))
 
 
 def test_half_a_download_is_refused(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from infinipot_cli.errors import ModelError, UnsupportedModelError
+from infinipot_cli.errors import ModelError, UnsupportedModelError, UsageError
 from infinipot_cli.model.catalog import POCKET_FOLDER, find
 from infinipot_cli.model.load import load, tokenizer_json
-from infinipot_cli.settings import Dtype, Loading
+from infinipot_cli.settings import Dtype, Loading, Quantization
 from infinipot_cli.tokens.tokenizer import from_tokenizer_json
 
 gguf = pytest.importorskip("gguf")
@@ -153,6 +153,12 @@ def test_a_kind_that_transformers_cannot_read_is_named(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=r"newest is not supported yet") as caught:
             use(files)
         assert (caught.value.code, "pip install -U" in caught.value.hint) == ("unknown_kind", True)
+
+
+def test_it_is_not_rounded_again(one_file: Path) -> None:
+    with pytest.raises(UsageError, match="comes in a GGUF file") as caught:
+        find(str(one_file), Loading(quantize=Quantization.INT8))
+    assert caught.value.hint == "leave --quantize out"
 
 
 def test_a_part_of_a_model_says_how_to_make_it_whole(tmp_path: Path) -> None:
