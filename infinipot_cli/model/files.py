@@ -104,6 +104,8 @@ def describe(
     config = _read_json(folder / "config.json")
     check_kind(name, config, text_only=text_only)
     _check_weights(folder, allow_pickle=allow_pickle)
+    if trust_remote_code:
+        _check_code(name, folder, config)
     generation = _read_json(folder / "generation_config.json", optional=True)
     tokenizer = _read_json(folder / "tokenizer_config.json", optional=True)
     legacy = _read_json(folder / "special_tokens_map.json", optional=True)
@@ -184,6 +186,22 @@ def _check_weights(folder: Path, *, allow_pickle: bool) -> None:
             hint=_AGAIN,
             code="incomplete_model",
         )
+
+
+def _check_code(name: str, folder: Path, config: dict[str, object]) -> None:
+    """See that code which shall be run is there: what was fetched by `models pull` comes without."""
+    named = config.get("auto_map")
+    classes = [named.get(kind) for kind in ("AutoConfig", "AutoModelForCausalLM")] if isinstance(named, dict) else []
+    for place in classes:
+        if not isinstance(place, str) or "--" in place:  # code of another folder has that in front
+            continue
+        code = folder / f"{place.partition('.')[0]}.py"
+        if not code.is_file():
+            raise ModelError(
+                f"{name} needs code that is not in its folder: {code.name}",
+                hint="infinipot models pull fetches no code; hf download ORG/NAME fetches all that there is",
+                code="remote_code",
+            )
 
 
 def _read_json(path: Path, *, optional: bool = False) -> dict[str, object]:

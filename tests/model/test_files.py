@@ -159,6 +159,21 @@ def test_one_file_of_weights_goes_before_shards_that_an_index_names(tmp_path: Pa
     assert load(describe("x", folder)).dtype == "fp32"
 
 
+def test_code_that_was_not_fetched_is_named_where_it_shall_be_run(tmp_path: Path, model_with_code: Path) -> None:
+    assert describe("x", model_with_code, trust_remote_code=True).trust_remote_code
+    folder = tmp_path / "pulled"
+    shutil.copytree(model_with_code, folder)
+    (folder / "own.py").unlink()
+    with pytest.raises(ModelError, match=r"^x needs code that is not in its folder: own\.py$") as caught:
+        describe("x", folder, trust_remote_code=True)
+    assert (caught.value.code, "hf download" in caught.value.hint) == ("remote_code", True)
+    describe("x", folder)
+    config = json.loads((folder / "config.json").read_text())
+    elsewhere = {kind: f"acme/code--{place}" for kind, place in config["auto_map"].items()}
+    (folder / "config.json").write_text(json.dumps({**config, "auto_map": elsewhere}))
+    describe("x", folder, trust_remote_code=True)
+
+
 @pytest.mark.parametrize(("own", "is_rounded"), [({"quant_method": "fp8"}, True), (None, False), ({}, False)])
 def test_what_is_rounded_already_is_not_rounded_again(tmp_path: Path, own: object, is_rounded: bool) -> None:
     folder = folder_with(tmp_path / "made", config_json={"quantization_config": own})
