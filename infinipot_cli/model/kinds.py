@@ -64,9 +64,7 @@ def check_kind(name: str, config: dict[str, object], *, text_only: bool = False)
     Raises:
         UnsupportedModelError: with the reason.
     """
-    text = config.get("text_config")
-    part = text if has_encoders(config) and _writes_text(config) and isinstance(text, dict) else None
-    part = part and {"model_type": _kind(config), **part}
+    part = _text_part(config)
     if part is not None and not (part_reason := _reason(part)):
         if text_only:
             return
@@ -76,6 +74,16 @@ def check_kind(name: str, config: dict[str, object], *, text_only: bool = False)
         reason, hint = part_reason if part is not None else _reason(config), WANTED
     if reason:
         raise UnsupportedModelError(f"{name} cannot use a pot: {reason}", hint=hint)
+
+
+def _text_part(config: Mapping[str, object]) -> dict[str, object] | None:
+    """The configuration of the decoder behind encoders, which some models have among their own; None without one."""
+    if not has_encoders(config) or not _writes_text(config):
+        return None
+    text = config.get("text_config")
+    if text is None and "num_hidden_layers" in config:
+        text = {name: value for name, value in config.items() if name not in _ENCODERS}
+    return {"model_type": _kind(config), **text} if isinstance(text, dict) else None
 
 
 def _reason(config: Mapping[str, object]) -> str:

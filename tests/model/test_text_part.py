@@ -46,6 +46,11 @@ WHOLES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     ),
     "mistral3": ({"model_type": "mistral", "sliding_window": None}, {"model_type": "pixtral"}, {}),
     "qwen2_5_vl": ({"model_type": "qwen2_5_vl_text", **_THREE_AXES}, _SEES_AND_MERGES, _MARKS),
+    "qwen2_vl": (
+        {"model_type": "qwen2_vl_text", **_THREE_AXES},
+        {"depth": 1, "embed_dim": 16, "hidden_size": 48, "num_heads": 2, "patch_size": 14},
+        _MARKS,
+    ),
     "qwen3_vl": ({"model_type": "qwen3_vl_text", **_THREE_AXES}, _SEES_AND_MERGES, _MARKS),
     "glm4v": ({"model_type": "glm4v_text", "rope_parameters": _HALF}, _SEES_AND_MERGES, _MARKS),
 }  # fmt: skip
@@ -58,7 +63,7 @@ def run(*words: str) -> Result:
 def save_whole(kind: str, folder: Path, tokenizer_of: Path) -> PreTrainedModel:
     """Write a random model of a kind that also sees, with the tokenizer and the chat template of another."""
     text, sees, more = WHOLES[kind]
-    eyes = sees if sees is _SEES_AND_MERGES else {**_SEES, **sees}
+    eyes = sees if "depth" in sees else {**_SEES, **sees}
     marks = {} if "image_token_id" in more else {"image_token_index": 300}
     config = AutoConfig.for_model(kind, text_config={**_TEXT, **text}, vision_config=eyes, **marks, **more)
     torch.manual_seed(3)
@@ -89,6 +94,31 @@ def test_the_language_part_computes_what_the_whole_model_does(kind: str, tiny_mo
     assert port_of(part).n_layers == 3
     encoders = sum(weight.numel() for weight in whole.parameters()) - sum(one.numel() for one in part.parameters())
     assert encoders > 0 and not any("vision" in name or "visual" in name for name, _ in part.named_modules())
+
+
+@pytest.mark.parametrize("kind", ["qwen2_vl", "qwen2_5_vl"])
+def test_a_text_whose_sizes_stand_among_those_of_the_whole_is_loaded_alike(
+    kind: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    """As Qwen publishes these: `vision_config` beside the text's own fields, and the older names of a rotation."""
+    whole = save_whole(kind, tmp_path, tiny_model)
+    config = json.loads((tmp_path / "config.json").read_text())
+    text = config.pop("text_config")
+    text["rope_scaling"] = {"type": "mrope", "mrope_section": text.pop("rope_parameters")["mrope_section"]}
+    flat = {**text, "rope_theta": 10_000.0, **config, "model_type": kind}
+    (tmp_path / "config.json").write_text(json.dumps(flat))
+    with pytest.raises(UnsupportedModelError, match="pictures") as caught:
+        describe(kind, tmp_path)
+    assert "--text-only" in caught.value.hint
+
+    files = describe(kind, tmp_path, text_only=True)
+    assert files.context_length == 512
+    part = load(files).model
+    ids = torch.arange(5, 90)[None]
+    with torch.no_grad():
+        wanted, given = (model(input_ids=ids, use_cache=False).logits for model in (whole, part))
+    assert torch.allclose(given.float(), wanted.float(), rtol=1e-4, atol=1e-4) and wanted.std() > 0.01
+    assert port_of(part).n_layers == 3
 
 
 @pytest.mark.parametrize("kind", ["llava", "gemma3", "qwen3_vl"])
