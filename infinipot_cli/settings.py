@@ -133,7 +133,7 @@ class Entries(StrEnum):
     INT8 = "int8"
 
 
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:(0|[1-9]\d{0,2}))?")
 
 
 @dataclass(frozen=True)

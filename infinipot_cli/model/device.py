@@ -31,12 +31,13 @@ def choose_device(wanted: str) -> torch.device:
     """
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(wanted)
-    if device.type == "cuda":
+    kind, _, number = wanted.partition(":")
+    if kind == "cuda":
         n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= n_devices:
+        if int(number or 0) >= n_devices:  # of 999 torch would make -25
             found = f"there are {n_devices}" if n_devices else "torch sees no CUDA device on this machine"
             raise DeviceError(f"--device {wanted} cannot be used: {found}", hint="--device cpu", code="no_device")
+    device = torch.device(wanted)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("--device mps cannot be used: torch sees no Apple GPU", hint="--device cpu", code="no_device")
     return device

@@ -32,13 +32,13 @@ from infinipot_cli.settings import Attention, Dtype, Loading, Quantization
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "cpu:0", "", "tpu"])
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "cpu:0", "", "tpu", "cuda:01", "cuda:1000"])
 def test_devices_that_do_not_exist_are_mistakes(name: str) -> None:
     with pytest.raises(UsageError, match="no device"):
         Loading(device=name)
 
 
-@pytest.mark.parametrize("name", ["cuda", "cuda:3"])
+@pytest.mark.parametrize("name", ["cuda", "cuda:3", "cuda:999"])
 def test_a_missing_gpu_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU
@@ -50,8 +50,9 @@ def test_a_gpu_beyond_the_last_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device("cuda:1").index == 1
-    with pytest.raises(DeviceError, match="there are 2"):
-        choose_device("cuda:2")
+    for name in ("cuda:2", "cuda:999"):
+        with pytest.raises(DeviceError, match=f"{name} cannot be used: there are 2"):
+            choose_device(name)
 
 
 def test_a_processor_without_bf16_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
