@@ -217,7 +217,7 @@ def _warn_of_absence(name: str) -> None:
         find(
             config.aliases.get(name, name), settings.Loading(text_only=text_only is not None and bool(text_only.value))
         )
-    except UnsupportedModelError as error:
+    except (UnsupportedModelError, UsageError) as error:
         show_warning(error_console(), f"{error.message}; {error.hint}")
     except ModelError as error:
         show_warning(error_console(), f"{error.message}; until it is, -m {settings.DEFAULT_MODEL} answers")

@@ -119,6 +119,20 @@ def test_a_model_that_needs_an_extra_is_2_and_names_it(
     assert hint == f"hint:  pip install 'infinipot[{extra}]'"
 
 
+def test_a_short_name_for_a_model_that_needs_an_extra_is_given_and_the_extra_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    Path("model.gguf").write_bytes(b"GGUF" + bytes(60))
+    hide(monkeypatch, "gguf")
+    for words in (["alias", "q", "model.gguf"], ["default", "model.gguf"]):
+        done = run("models", *words)
+        assert done.exit_code == 0 and "pip install 'infinipot[gguf]'" in " ".join(done.stderr.split()), done.output
+    assert run("models", "default").stdout == f"{tmp_path}/model.gguf\n"
+    assert "q" in run("models", "list", "-q").stdout.split()
+
+
 def test_flash_attention_without_its_package_is_5_and_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said of a GPU, which need not be here for it."""
     hide(monkeypatch, "flash_attn")
