@@ -271,12 +271,10 @@ class Session:
             system=bool(task.system),
             think=self.loading.think,
             now=self.now,
+            opening=self.tokenizer.opening,
         )
-        opening = frame.prefix
-        if self.files.chat_template is None and not opening:  # only the tokenizer says what a text begins with
-            opening = self.tokenizer.opening
         return make_prompt(
-            task, self.tokenizer, opening=opening, closing=frame.suffix, behind_system=frame.behind_system
+            task, self.tokenizer, opening=frame.prefix, closing=frame.suffix, behind_system=frame.behind_system
         )
 
     def turn(self, question: str) -> Turn | None:

@@ -87,8 +87,9 @@ class Runner:
         )
 
     def _asked(self, row: Row, one: LongSet, *, is_whole: bool, arm: str) -> _Asked:
-        frame = chat_frame(self.session.files.chat_template, self.session.files.special_tokens)
-        first = self.session.files.special_tokens.get("bos_token", "")
+        files = self.session.files
+        frame = chat_frame(files.chat_template, files.special_tokens, opening=self.tokenizer.opening)
+        first = files.special_tokens.get("bos_token", "")
         opening = self.tokenizer.encode_template(frame.prefix if one.is_chat else first)
         closing = self.tokenizer.encode_template(frame.suffix) if one.is_chat else []
         if not is_whole:

@@ -43,22 +43,23 @@ class ChatFrame:
 
 def chat_frame(
     template: str | None, special_tokens: Mapping[str, str], *, system: bool = False, think: bool = False,
-    now: datetime | None = None,
+    now: datetime | None = None, opening: str = "",
 ) -> ChatFrame:  # fmt: skip
     """Split a chat template around the text of its one user turn.
 
     Args:
-        template: Jinja source; None for a model without chat format, which gets its first token and a line end.
+        template: Jinja source; None for a model without chat format, which gets `opening` and a line end.
         special_tokens: control tokens by name, as the template may use them.
         system: leave a place for a system prompt, if the template knows one.
         think: let a model that can reason before it answers do so.
         now: date and time for a template that writes them; the present unless given.
+        opening: control tokens that the tokenizer itself puts in front of a text.
 
     Raises:
         ModelError: the template fails, repeats the text or leaves it out.
     """
     if template is None:
-        return ChatFrame(prefix=special_tokens.get("bos_token", ""), suffix="\n")
+        return ChatFrame(prefix=opening, suffix="\n")
     chat = _Chat(template, special_tokens, think, now)
     if system and (frame := _with_system(chat)):
         return frame

@@ -3,6 +3,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from infinipot_cli.errors import ModelError
@@ -133,10 +134,10 @@ def test_a_switch_of_another_name_is_set_as_well() -> None:
     assert chat_frame(template, SPECIAL, think=True).suffix.endswith("<think>")
 
 
-def test_a_model_without_chat_format_gets_its_first_token() -> None:
-    frame = chat_frame(None, SPECIAL)
+def test_a_model_without_chat_format_gets_what_its_tokenizer_begins_with() -> None:
+    frame = chat_frame(None, SPECIAL, opening="<s>")
     assert (frame.prefix, frame.suffix) == ("<s>", "\n")
-    assert chat_frame(None, {}).prefix == ""
+    assert chat_frame(None, SPECIAL).prefix == ""
 
 
 @pytest.mark.parametrize(
@@ -171,19 +172,34 @@ def test_a_format_without_a_place_for_it_stays_as_it_is(template: str | None) ->
     assert chat_frame(template, SPECIAL, system=True) == chat_frame(template, SPECIAL)
 
 
-def test_a_model_without_chat_format_begins_as_its_tokenizer_has_it(tmp_path: Path) -> None:
+_BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+_FIRST = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+    "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("post_processor", "changes", "n_first"),
+    [
+        (_FIRST, {}, 1),
+        (_FIRST, {"bos_token": None}, 1),
+        ({"type": "Sequence", "processors": [_BYTES, _FIRST]}, {}, 1),
+        (_BYTES, {}, 0),  # GPT-NeoX and StarCoder2 have a first token that stands in front of nothing
+        (_BYTES, {"add_bos_token": False}, 0),
+        (None, {"add_bos_token": False}, 0),
+    ],
+    ids=["first", "without a name", "in a row", "bytes", "bytes, off", "off"],
+)
+def test_a_model_without_chat_format_begins_as_its_tokenizer_has_it(
+    post_processor: object, changes: dict[str, object], n_first: int, tmp_path: Path
+) -> None:
     save_tiny_model(tmp_path, context_length=512, chat_template=None)
-    tokenizer = json.loads((tmp_path / "tokenizer.json").read_text())
-    tokenizer["post_processor"] = {
-        "type": "TemplateProcessing",
-        "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-        "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-        "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}},
-    }
-    (tmp_path / "tokenizer.json").write_text(json.dumps(tokenizer))
-    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
-    config.pop("bos_token", None)
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-    session = Session(str(tmp_path), PotRequest(400))
-    bos = next(one["id"] for one in tokenizer["added_tokens"] if one["content"] == "<s>")
-    assert session.plan(ask("Who?")).prompt.prefix_ids == (bos,)
+    for name, changed in (("tokenizer.json", {"post_processor": post_processor}), ("tokenizer_config.json", changes)):
+        content = json.loads((tmp_path / name).read_text())
+        (tmp_path / name).write_text(json.dumps({**content, **changed}))
+    prefix = Session(str(tmp_path), PotRequest(400)).plan(ask("Who?")).prompt.prefix_ids
+    theirs = AutoTokenizer.from_pretrained(tmp_path)("Text").input_ids
+    assert prefix == tuple(theirs[:n_first]) and len(theirs) == n_first + len("Text")

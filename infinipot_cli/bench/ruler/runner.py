@@ -32,7 +32,8 @@ class Runner:
 
     def __init__(self, session: Session, source: Source, catalyst: str | None = None) -> None:
         self.session, self.tokenizer, self.catalyst = session, session.tokenizer, catalyst
-        frame = chat_frame(session.files.chat_template, session.files.special_tokens)
+        files = session.files
+        frame = chat_frame(files.chat_template, files.special_tokens, opening=self.tokenizer.opening)
         self.opening = tuple(self.tokenizer.encode_template(frame.prefix))
         self.closing = tuple(self.tokenizer.encode_template(frame.suffix))
         self.capacity = session.plan(ask("Who?")).capacity
