@@ -85,9 +85,10 @@ class Reading(Answers):
         """Read all documents into a new pot, one after the other."""
         loaded = self._model.load()
         from infinipot_cli.engine import Distilled
-        from infinipot_cli.model.load import check_room, memory_guard
+        from infinipot_cli.model.load import check_room, check_trained, memory_guard
 
         if self._pot is None:  # else it has its room already
+            check_trained(loaded, self.plan.capacity)
             check_room(loaded, self.plan.capacity, self.plan.budget)
         plan, start, is_first = self.plan, time.perf_counter(), self._pot is None
         with memory_guard(f"read with a pot of {plan.capacity} places"):

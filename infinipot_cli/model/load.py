@@ -21,6 +21,7 @@ from infinipot_cli.errors import (
     DeviceError,
     InfinipotError,
     ModelError,
+    PotSizeError,
     UnsupportedModelError,
     UsageError,
     is_foreign_failure,
@@ -65,6 +66,7 @@ class LoadedModel:
         dtype: number format of its weights, such as `fp32`.
         attention: implementation of attention, by transformers' name.
         quantization: what the weights were rounded to, `none` for nothing.
+        context_length: longest trained context in tokens, where the files did not say it; None where they did.
     """
 
     model: Any
@@ -73,6 +75,7 @@ class LoadedModel:
     dtype: str
     attention: str = "sdpa"
     quantization: str = "none"
+    context_length: int | None = None
 
 
 _SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", torch.float64: "fp64"}
@@ -127,7 +130,8 @@ def load(files: ModelFiles, loading: Loading | None = None, *, with_masks: bool 
             hint="fetch the model again in full",
             code="damaged_model",
         )
-    if n_more := _layers_beyond(unexpected, model.config.get_text_config(decoder=True)):
+    text = model.config.get_text_config(decoder=True)
+    if n_more := _layers_beyond(unexpected, text):
         layers = "layer" if n_more == 1 else "layers"
         raise ModelError(
             f"{files.name} is damaged: its weights have {n_more} more {layers} than its config.json says",
@@ -141,6 +145,7 @@ def load(files: ModelFiles, loading: Loading | None = None, *, with_masks: bool 
         _SHORT.get(dtype, str(dtype).removeprefix("torch.")),
         str(model.config._attn_implementation),
         loading.quantize.value,
+        None if files.context_length else getattr(text, "max_position_embeddings", None),
     )
 
 
@@ -180,6 +185,20 @@ def tokenizer_json(files: ModelFiles) -> str:
             hint="a tokenizer.json is wanted",
             code="no_tokenizer",
         ) from error
+
+
+def check_trained(loaded: LoadedModel, capacity: int) -> None:
+    """Refuse a pot that is larger than the trained context, where that is known of the loaded model alone.
+
+    Raises:
+        PotSizeError: it is.
+    """
+    longest = loaded.context_length
+    if longest is not None and capacity > longest:
+        raise PotSizeError(
+            f"a pot of {capacity} places is larger than the {longest} tokens that {loaded.name} was trained for",
+            hint=f"-s {longest} is the most for this model",
+        )
 
 
 def check_room(loaded: LoadedModel, capacity: int, budget: int) -> None:

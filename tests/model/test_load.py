@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from infinipot_cli.bench.tiny_models import FAMILIES, Family, build
-from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, UsageError
+from infinipot_cli.errors import DeviceError, InfinipotError, ModelError, PotSizeError, UsageError
 from infinipot_cli.model.device import is_exhausted
 from infinipot_cli.model.files import describe
 from infinipot_cli.model.footprint import footprint_of
 from infinipot_cli.model.load import check_room, load, memory_guard, tokenizer_json
 from infinipot_cli.model.port import port_of
-from infinipot_cli.session import Session
-from infinipot_cli.settings import Attention, Loading
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import Attention, Loading, PotRequest
 
 
 @pytest.fixture
@@ -227,6 +227,25 @@ def test_a_pot_that_free_memory_does_not_hold_is_refused_with_the_one_that_fits(
     assert not caught.value.hint, "no pot fits"
     monkeypatch.setattr("infinipot_cli.model.load.free_bytes", lambda _: None)
     check_room(loaded, 4_000_000, 2_000_000)
+
+
+def test_a_trained_context_that_only_the_loaded_model_knows_bounds_the_pot_all_the_same(
+    model_copy: Path, story: Path
+) -> None:
+    """As with Gemma 3 on the hub, whose text part leaves out what transformers supposes."""
+    config = json.loads((model_copy / "config.json").read_text())
+    del config["max_position_embeddings"]
+    (model_copy / "config.json").write_text(json.dumps(config))
+    supposed = LlamaConfig().max_position_embeddings
+    for capacity in (supposed + 1, supposed):
+        session = Session(str(model_copy), PotRequest(capacity, 200, max_tokens=20))
+        with session.prepare([str(story)], ask("Who?")) as reading:
+            if capacity == supposed:
+                assert any(reading.read())
+                continue
+            with pytest.raises(PotSizeError, match=f"larger than the {supposed} tokens that copy was") as caught:
+                next(reading.read())
+            assert caught.value.hint == f"-s {supposed} is the most for this model"
 
 
 def test_other_failures_pass_the_memory_guard() -> None:
