@@ -148,7 +148,14 @@ def resume(
 
 
 def _other_prompt(session: Session, task: Task, header: Header, name: str) -> PotError:
-    """The error of a task whose system prompt is not the one that a pot was read behind."""
+    """The error of a task whose system prompt, or what it says of reasoning, is not what a pot was read behind."""
+    loading = session.loading
+    session.loading = replace(loading, think=not loading.think)
+    is_thought = session.plan(task).prompt.prefix_ids == header.prefix_ids
+    session.loading = loading
+    if is_thought:
+        how, hint = ("without", "leave --think out") if loading.think else ("with", "give --think as then")
+        return PotError(f"pot {name} was read {how} --think, which its prompt says", hint=hint, code="pot_prompt")
     if not task.system:
         message, hint = f"pot {name} was read behind a system prompt", "give --system as it was then"
         return PotError(message, hint=hint, code="pot_prompt")

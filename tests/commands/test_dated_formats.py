@@ -1,4 +1,4 @@
-"""A chat template that writes the date: a pot is asked behind the prompt of the day when it was read."""
+"""Chat templates that write the date, or how much to reason: a pot is asked behind what it was read behind."""
 
 import json
 from datetime import datetime, timedelta
@@ -94,6 +94,18 @@ def test_what_was_kept_is_found_on_its_day_and_stays(
     assert len(list((home / "cache" / "pots").glob("*"))) == 2
     set_clock(monkeypatch, days=3)
     run("ask", "@last", "Who?", "-n", "4")
+
+
+def test_a_pot_whose_prompt_says_how_much_to_reason_is_asked_for_as_much(story: Path, tmp_path: Path) -> None:
+    template = DATED.replace("Today is {{ strftime_now('%d %b %Y') }}.", "{{ reasoning_effort | default('medium') }}")
+    save_tiny_model(tmp_path / "effort", context_length=512, chat_template=template)
+    for think, hint in (([], "leave --think out"), (["--think"], "give --think")):
+        model = ["-m", str(tmp_path / "effort")]
+        run("read", str(story), "--save-pot", "book", *SMALL[:4], *model, *think)
+        ask = ["ask", "@book", "Who?", "-n", "4"]
+        run(*ask, *think)
+        refused = CliRunner().invoke(app, [*ask, *([] if think else ["--think"])])
+        assert refused.exit_code == 6 and hint in refused.stderr and "system" not in refused.stderr
 
 
 def test_what_was_stopped_is_read_to_its_end_the_next_day(
