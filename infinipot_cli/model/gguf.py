@@ -14,6 +14,8 @@ from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.model.kinds import check_kind
 
 SUFFIX = ".gguf"
+# What the package says of numbers and of a format that came after it.
+_NEWER = re.compile(r"is not a valid GGMLQuantizationType|appears to be version \d+ which")
 
 
 def describe_gguf(path: Path) -> ModelFiles:
@@ -35,6 +37,12 @@ def describe_gguf(path: Path) -> ModelFiles:
         reader = GGUFReader(path)
         fields: dict[str, Any] = {name: field.contents() for name, field in reader.fields.items()}
     except Exception as error:  # a foreign parser on a foreign file: anything may come
+        if _NEWER.search(str(error)):
+            raise ModelError(
+                f"{path.name} cannot be read by the package gguf that is installed: {error}",
+                hint="a newer one may: pip install -U gguf",
+                code="unknown_kind",
+            ) from error
         raise ModelError(
             f"{path} is damaged or no GGUF file", hint="fetch the file again in full", code="damaged_model"
         ) from error

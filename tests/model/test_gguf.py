@@ -155,6 +155,16 @@ def test_a_kind_that_transformers_cannot_read_is_named(tmp_path: Path) -> None:
         assert (caught.value.code, "pip install -U" in caught.value.hint) == ("unknown_kind", True)
 
 
+def test_a_file_that_is_newer_than_the_package_is_not_called_damaged(tmp_path: Path) -> None:
+    path = header(tmp_path / "new.gguf", "llama")
+    data = bytearray(path.read_bytes())
+    data[4] = 9  # the version of the format
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="appears to be version 9") as caught:
+        find(str(path))
+    assert (caught.value.code, "-U gguf" in caught.value.hint) == ("unknown_kind", True)
+
+
 def test_it_is_not_rounded_again(one_file: Path) -> None:
     with pytest.raises(UsageError, match="comes in a GGUF file") as caught:
         find(str(one_file), Loading(quantize=Quantization.INT8))
