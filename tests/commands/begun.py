@@ -30,7 +30,8 @@ _SIZE = 8
 _OTHERS = ("sympy", "pydantic.type_adapter", "transformers.models.llama.modeling_llama")
 _OWN = (
     *("cached", "engine", "explain.evidence", "explain.passages", "model.load", "pots.compact"),
-    *(f"commands.{name}" for name in ("ask", "answering", "carry_out", "remarks", "remember")),
+    "commands.ask",
+    *(f"commands.runs.{name}" for name in ("answering", "carry_out", "remarks", "remember")),
 )
 
 
