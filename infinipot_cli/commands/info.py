@@ -9,6 +9,7 @@ from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.distilling import SizeOptions
 from infinipot_cli.commands.options.groups import with_groups
 from infinipot_cli.commands.options.loading import LoadingOptions
+from infinipot_cli.commands.options.pots import model_and_loading
 from infinipot_cli.commands.options.read_already import check_still_holds
 from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.options.words import input_is_piped, sources_only
@@ -40,12 +41,13 @@ def info(
     """
     chosen = sources_only(documents.words(sources), piped=input_is_piped(), example="infinipot info book.txt")
     check_still_holds(ctx, chosen)
-    request = sizes.request()
+    request, was_named = sizes.request(), bool(ctx.meta[common.MODEL_WAS_NAMED])
+    model, wanted = model_and_loading(chosen, loading.named(model), was_chosen=was_named, loading=loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli.commands.runs.counting import show_count
     from infinipot_cli.session import Session, ask
 
     # a question of usual length, so that the plan is that of a usual run
     usual = ask("What is the most important thing that is said here?")
-    session = Session(loading.named(model), request, documents.wishes(ctx.meta), loading=loading.loading())
+    session = Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     show_count(session, chosen, usual, json=json, quiet=quiet, plain=plain, strict=documents.strict, color=color)

@@ -49,6 +49,15 @@ def test_a_stored_pot_answers_as_the_reading_did(story: Path, tiny_model: Path) 
     assert record["retention"]["read"] > 400
 
 
+def test_info_counts_a_stored_pot_by_the_model_that_filled_it(story: Path, tiny_model: Path) -> None:
+    words = ["read", str(story), "--save-pot", "story", *SMALL[:4], "-m", str(tiny_model)]
+    assert run(*words).exit_code == 0
+    result = run("info", "@story", "--json", "-q")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["pot"]["size"] == 400
+    assert json.loads(result.stdout)["model"] == tiny_model.name
+
+
 def test_reading_on_equals_reading_at_once(tmp_path: Path, story: Path, tiny_model: Path) -> None:
     more = tmp_path / "more.txt"
     more.write_text("The wind rose. " * 80, "utf-8")
