@@ -38,16 +38,12 @@ def run_settings(session: Session, plan: Plan) -> dict[str, object]:
 
 def weight_marks(session: Session) -> list[str]:
     """Name, size and time of each file of weights: enough to tell that a stopped run has the same."""
-    return [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in _weights(session)]
+    return [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in session.files.weight_files]
 
 
 def weight_hashes(session: Session) -> dict[str, str]:
     """SHA-256 of each file of weights."""
-    return {path.name: sha256(path) for path in _weights(session)}
-
-
-def _weights(session: Session) -> list[Path]:
-    return sorted([*session.files.folder.glob("*.safetensors"), *session.files.folder.glob("*.gguf")])
+    return {path.name: sha256(path) for path in session.files.weight_files}
 
 
 def provenance(session: Session, data: Iterable[Path] = ()) -> dict[str, object]:
