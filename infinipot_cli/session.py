@@ -288,7 +288,7 @@ class Session:
 
     def _default_capacity(self) -> int:
         self.request = sized(self.request, self.files, self.loading)
-        own = POCKET_POT_SIZE if self.files.name == DEFAULT_MODEL else POT_SIZE
+        own = POCKET_POT_SIZE if self.model_name == DEFAULT_MODEL else POT_SIZE
         size = self.request.capacity or self.request.usual_capacity or own
         return min(size, self.files.context_length or size)
 

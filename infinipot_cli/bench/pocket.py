@@ -44,7 +44,7 @@ class Runner:
         self.session, self.full_up_to, self.typed = session, full_up_to, tuple(typed)
         self.tokenizer = session.tokenizer
         self._pots: dict[str, tuple[str, Pot]] = {}
-        self._text: tuple[str, list[int]] = ("", [])
+        self._text: tuple[str | None, list[int]] = (None, [])
 
     def run(self, item: Item, arms: Sequence[str]) -> Iterator[PocketTrial]:
         """The arms of one item that apply to it."""
@@ -115,7 +115,7 @@ class Runner:
             with self.session.reading_of([PagedBook((item.text(),))], _task(item, "ask")) as reading:
                 for _ in reading.read():
                     pass
-                if not is_asked and self.session.files.name == DEFAULT_MODEL:
+                if not is_asked and self.session.model_name == DEFAULT_MODEL:
                     given = " ".join(passage.quote for passage in reading.pick(_n_sentences(item)))
                 else:
                     given = "".join(reading.answer()).strip()
@@ -195,7 +195,7 @@ def command_choice(session: Session, typed: Sequence[str], *, is_asked: bool) ->
     """
     policy = session.request.policy or DEFAULT
     is_usual = is_asked and policy == DEFAULT
-    usual = usual_choices(session.files.name, knows_question=True) if is_usual else ()
+    usual = usual_choices(session.model_name, knows_question=True) if is_usual else ()
     return parse_settings(policy, [*usual, *typed])[0]
 
 

@@ -24,9 +24,11 @@ ARMS = {
 METRICS = {"right": "right", "f1": "F1", "em": "EM", "rouge_l": "ROUGE-L", "nats": "perplexity", "refused": "refused"}
 # Pairs that the paper orders (Tables 2 and 3), and the pot against doing without it: the first should not be worse.
 ORDERINGS = (
-    ("ask", "pot"), ("ask", "truncated"), ("pot", "truncated"), ("pot", "full"), ("pot", "lead"), ("pot", "general"),
-    ("general", "nuc"), ("pot", "cap"), ("pot", "nuc"),
+    ("ask", "pot"), ("ask", "truncated"), ("ask", "lead"), ("pot", "truncated"), ("pot", "full"), ("pot", "lead"),
+    ("pot", "general"), ("general", "nuc"), ("pot", "cap"), ("pot", "nuc"),
 )  # fmt: skip
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class PocketTrial:
 
 @dataclass(frozen=True)
 class Score:
-    """Mean of one metric over one group and arm, with its 95 % interval, in what people read: percent or perplexity."""
+    """Mean of one metric over one group and arm, with its 95 % interval, in what people read: percent or perplexity.
+
+    One perplexity alone has no interval.
+    """
 
     set_name: str
     group: str
@@ -74,12 +79,15 @@ class Score:
     arm: str
     n: int
     mean: float
-    interval: tuple[float, float]
+    interval: Interval | None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better the first arm is than the second on the same items of a set: paired mean, 95 % interval."""
+    """How much better the first arm is than the second on the same items of a set: paired mean, 95 % interval.
+
+    Of one pair of perplexities there is no interval.
+    """
 
     set_name: str
     metric: str
@@ -87,12 +95,12 @@ class Difference:
     worse: str
     n: int
     mean: float
-    interval: tuple[float, float]
+    interval: Interval | None
 
     @property
     def verdict(self) -> str:
         """`holds` or `fails` where the interval leaves no doubt, else `open`; `few` below `FEWEST` items."""
-        if self.n < FEWEST:
+        if self.n < FEWEST or self.interval is None:
             return "few"
         return "holds" if self.interval[0] > 0 else "fails" if self.interval[1] < 0 else "open"
 
@@ -106,10 +114,10 @@ def scores(trials: Iterable[PocketTrial]) -> list[Score]:
     return [Score(*place, len(values), *_summed_up(place[2], values)) for place, values in cells.items()]
 
 
-def _summed_up(metric: str, values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+def _summed_up(metric: str, values: Sequence[float]) -> tuple[float, Interval | None]:
     if metric == "nats":
-        low, high = bootstrap(values)
-        return math.exp(mean(values)), (math.exp(low), math.exp(high))
+        between = _resampled(values)
+        return math.exp(mean(values)), between and (math.exp(between[0]), math.exp(between[1]))
     low, high = interval(values)
     return 100 * mean(values), (100 * low, 100 * high)
 
@@ -134,11 +142,16 @@ def differences(trials: Iterable[PocketTrial]) -> list[Difference]:
     return found
 
 
-def _told_of_differences(metric: str, values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+def _told_of_differences(metric: str, values: Sequence[float]) -> tuple[float, Interval | None]:
     if metric == "nats":
-        return mean(values), bootstrap(values)
+        return mean(values), _resampled(values)
     low, high = interval_of_differences(values)
     return 100 * mean(values), (100 * low, 100 * high)
+
+
+def _resampled(values: Sequence[float]) -> Interval | None:
+    """An interval of what has no bounds; one value alone says nothing of how far others lie."""
+    return bootstrap(values) if len(values) > 1 else None
 
 
 def to_record(settings: dict[str, object], trials: Sequence[PocketTrial]) -> dict[str, object]:

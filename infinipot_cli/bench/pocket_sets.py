@@ -32,7 +32,7 @@ class Item:
         set_name: the set it belongs to.
         group: part of the set that has a row of its own, such as `32768 at 0.5`; empty for a set of one part.
         number: its place in the set.
-        document: name of the text; items of the same text follow one another.
+        document: tells the text from any other of the set; items of the same text follow one another.
         text: makes the text.
         task: `ask`, `summarize` or `predict` (likelihood of the text's last tokens).
         question: empty unless the task is to ask.
@@ -186,22 +186,22 @@ class Sets:
 
     def _squad(self, name: str) -> list[Item]:
         rows = self._rows(name)
-        pairs = [(row, question) for row in rows for question in row["qas"]]
+        pairs = [(place, row, question) for place, row in enumerate(rows) for question in row["qas"]]
         found: list[Item] = []
-        for row, asked in self._sample(pairs, self._rng("squad")):
+        for place, row, asked in self._sample(pairs, self._rng("squad")):
             span = (asked["para_start"], asked["para_end"]) if name == "squad" else (0, len(row["document"]))
             wanted = tuple(dict.fromkeys(asked["answers"]))
             text = partial(row["document"].__getitem__, slice(*span))
-            found.append(Item(name, "", len(found), f"{row['title']} {span}", text, "ask", asked["question"], wanted))
+            found.append(Item(name, "", len(found), f"{name} {place} {span}", text, "ask", asked["question"], wanted))
         return found
 
     def _absent(self, name: str) -> list[Item]:
         """Paragraphs with questions about another article, which they cannot answer."""
         rows = self._rows(name)
         rng = self._rng(name)
-        pairs = [(row, question) for row in rows for question in row["qas"]]
+        pairs = [(place, row, question) for place, row in enumerate(rows) for question in row["qas"]]
         found: list[Item] = []
-        for row, here in self._sample(pairs, rng):
+        for place, row, here in self._sample(pairs, rng):
             others = [another for another in rows if another is not row and another["qas"]]
             if not others:
                 continue
@@ -209,17 +209,17 @@ class Sets:
             asked = rng.choice(other["qas"])["question"]
             span = slice(here["para_start"], here["para_end"])
             text = partial(row["document"].__getitem__, span)
-            found.append(Item(name, "", len(found), f"{row['title']} {span}", text, "ask", asked, (ABSENT,)))
+            found.append(Item(name, "", len(found), f"{name} {place} {span}", text, "ask", asked, (ABSENT,)))
         return found
 
     def _fairytale(self, name: str) -> list[Item]:
-        pairs = [(row, question) for row in self._rows(name) for question in row["qas"]]
+        pairs = [(place, row, asked) for place, row in enumerate(self._rows(name)) for asked in row["qas"]]
         return [
             Item(
-                name, str(asked.get("kind", "")), number, row["title"], partial(str, row["document"]), "ask",
+                name, str(asked.get("kind", "")), number, f"{name} {place}", partial(str, row["document"]), "ask",
                 asked["question"], tuple(asked["answers"]),
             )
-            for number, (row, asked) in enumerate(self._sample(pairs, self._rng(name)))
+            for number, (place, row, asked) in enumerate(self._sample(pairs, self._rng(name)))
         ]  # fmt: skip
 
     def _prose(self, name: str) -> list[Item]:
@@ -239,7 +239,7 @@ class Sets:
             rows = [row for row in rows if is_held_out(row["id"])]
         return [
             Item(
-                name, "", number, row.get("id", row["title"]), partial(str, row["document"]), "summarize",
+                name, "", number, f"{name} {number}", partial(str, row["document"]), "summarize",
                 wanted=tuple(row["summaries"]),
             )
             for number, row in enumerate(self._sample(rows, self._rng(name)))

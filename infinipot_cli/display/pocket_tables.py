@@ -29,11 +29,15 @@ def scores_table(trials: Sequence[PocketTrial]) -> Table:
         place = (score.set_name, score.group, score.metric)
         if place != before and before[0]:
             table.add_section()
-        low, high = score.interval
         cells = ("", "") if place == before else (f"{place[0]} {place[1]}".strip(), METRICS[score.metric])
-        table.add_row(*cells, score.arm, str(score.n), f"{score.mean:.1f}", f"{low:.1f}–{high:.1f}")
+        table.add_row(*cells, score.arm, str(score.n), f"{score.mean:.1f}", _between(score))
         before = place
     return table
+
+
+def _between(score: Score) -> str:
+    """Its 95 % interval for people."""
+    return f"{score.interval[0]:.1f}–{score.interval[1]:.1f}" if score.interval else "–"
 
 
 def _together(found: Sequence[Score]) -> list[Score]:
@@ -62,7 +66,6 @@ def orderings_table(trials: Sequence[PocketTrial]) -> Table:
 
 
 def _ordering(pair: Difference) -> tuple[str, ...]:
-    low, high = pair.interval
     digits = 2 if pair.metric == "nats" else 1
     metric = "nats" if pair.metric == "nats" else METRICS[pair.metric]
     return (
@@ -70,6 +73,6 @@ def _ordering(pair: Difference) -> tuple[str, ...]:
         f"{pair.better} ≥ {pair.worse}",
         str(pair.n),
         f"{pair.mean:+.{digits}f}",
-        f"{low:+.{digits}f} to {high:+.{digits}f}",
+        f"{pair.interval[0]:+.{digits}f} to {pair.interval[1]:+.{digits}f}" if pair.interval else "–",
         pair.verdict,
     )

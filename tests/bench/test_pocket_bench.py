@@ -122,6 +122,14 @@ def test_the_arm_ask_is_the_command(runner: Runner, tiny_model: Path, tmp_path: 
     assert record["retention"]["reread"] > 0
 
 
+def test_a_folder_called_pocket_is_not_the_embedded_model(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pocket"
+    path.symlink_to(tiny_model)
+    session = Session(str(path), PotRequest(capacity=256))
+    assert command_choice(session, [], is_asked=True) == Choice(words=0.25, reread=0.3)
+    assert command_choice(Session("pocket", PotRequest()), [], is_asked=True).span
+
+
 def test_the_arm_ask_leaves_out_what_was_switched_off(tiny_model: Path, tmp_path: Path) -> None:
     text, off = f"{TEXT}Ann Weir hid the key. {TEXT}", ["words=0", "reread=0"]
     session = Session(str(tiny_model), PotRequest(capacity=256))
@@ -260,6 +268,7 @@ def test_what_cannot_be_is_refused_in_one_line(data: Path, tiny_model: Path, tmp
         (["--depths", "x"], 2),
         (["--lengths", "0"], 2),
         (["--lengths", "1", "--only", "perplexity"], 2),
+        (["--only", "squad", "--arms", "lead"], 2),
     ):
         result = bench(data, tiny_model, *words)
         assert result.exit_code == code, words
@@ -289,6 +298,10 @@ def test_scores_are_means_with_intervals_around_them() -> None:
     for metric in ("right", "em", "refused"):
         (row,) = scores([trial(number, "pot", 0.0, metric) for number in range(3)])
         assert row.interval[0] < 1e-9 and row.interval[1] > 50, "three answers say little"
+    (row,) = scores([trial(0, "pot", 0.0, "nats")])
+    assert row.interval is None, "one text says nothing of others"
+    (pair,) = differences([trial(0, "pot", 1.0, "nats"), trial(0, "truncated", 2.0, "nats")])
+    assert (pair.interval, pair.verdict) == (None, "few")
     (row,) = scores([trial(number, "pot", 0.0, "nats") for number in range(4)])
     assert (row.mean, row.interval) == (1.0, (1.0, 1.0))
 
@@ -309,6 +322,17 @@ def test_an_answer_with_other_line_ends_is_taken_up_again(tmp_path: Path) -> Non
     for answer in answers:
         first.add(answer)
     assert RunFile(tmp_path / "run.jsonl", {"seed": 0}, PocketTrial).done == answers
+
+
+def test_texts_of_one_name_are_told_apart(data: Path, runner: Runner) -> None:
+    path = data / "evaluation" / "sum_scitldr_dev.jsonl"
+    texts = [f"{letter}. {TEXT[:100]}" for letter in "abc"]
+    path.write_text("".join(json.dumps({"title": "", "document": text, "summaries": ["x"]}) + "\n" for text in texts))
+    items = Sets(data, runner.tokenizer, Amounts(n=3, lengths=(300,), depths=(0.5,), seed=0)).items("scitldr")
+    given = [trial.given for item in items for trial in runner.run(item, ["lead"])]
+    assert given == [f"{letter}." for letter in "abc"]
+    assert [runner._ids(item) for item in items] == [runner.tokenizer.encode(text) for text in texts]
+    assert len({item.document for item in items}) == 3
 
 
 def test_choices_outside_a_set_are_cut_to_it(data: Path, runner: Runner) -> None:

@@ -102,7 +102,7 @@ def pocket_blocks(found: Found) -> list[Block]:
     trials = [one.trial for one in measured(found, "pocket", PocketTrial, _pocket_question)]
     rows = [
         [f"{one.set_name} {one.group}".strip(), METRICS[one.metric], one.arm, str(one.n), f"{one.mean:.1f}",
-         f"{one.interval[0]:.1f}–{one.interval[1]:.1f}"]
+         f"{one.interval[0]:.1f}–{one.interval[1]:.1f}" if one.interval else "–"]
         for one in scores(trials)
     ]  # fmt: skip
     if not rows:

@@ -125,6 +125,11 @@ def pocket(
             progress.step(f"{item.set_name} {item.group}".strip())
     if n_too_long:
         say(console, f"full was not given {n_too_long} texts longer than {full_up_to} tokens (--full-up-to)")
+    if not kept.done and not n_too_long:
+        raise UsageError(
+            f"there is nothing to measure: no text of {', '.join(names)} that {', '.join(chosen_arms)} answers",
+            hint="the arm lead summarizes, and of peps and rfcs every tenth proposal is asked about",
+        )
     if json:
         print_json(to_record(setting, kept.done) | {"made_with": provenance(session, files)})
     else:

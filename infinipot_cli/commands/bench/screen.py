@@ -55,7 +55,7 @@ def screen(
         n_picked = 0
         if question is None:
             entry.log, entry.pieces = log, log.watch(entry.pieces)
-            if session.files.name == settings.DEFAULT_MODEL:  # which picks its summaries
+            if model == settings.DEFAULT_MODEL:  # which picks its summaries
                 n_picked = settings.PICKED[settings.Length.MEDIUM]
         if log_alone.is_enough(Form(digest=True, picked=n_picked), reading):
             say(drawn.console, counted_line(source, 1), style="dim")
