@@ -40,6 +40,7 @@ KINDS = {
     "qa/qa_squad11*": "paragraphs of encyclopedia articles", "qa/qa_qamr*": "single sentences with questions",
     "qa/qa_fairytale*": "stories with questions", "qa/glossary*": "definitions", "summaries/sum_*": "summaries",
 }  # fmt: skip
+SETS = "sets.json"  # of what a work folder was prepared
 LEAST_PROSE = 50_000  # characters: as long as the longest text that is read to record what a pot keeps of it
 PROSE_WEIGHT = {"novels_train": 5.0, "squad_contexts": 2.0, "fairytales_train": 1.0}
 
@@ -112,12 +113,15 @@ def prepare(data: Path, work: Path) -> None:
     """Tokenize every set of `data` into `work`; what exists already is kept, and only whole files exist.
 
     Raises:
-        SystemExit: with one line that says what of `data` is missing or damaged, before anything is written of it.
+        SystemExit: with one line that says what of `data` is missing or damaged, or that `work` is of other sets.
     """
+    _check_same(data, work)
     if (work / "passages.json").exists():  # which is written last
         return
     check(data)
     work.mkdir(parents=True, exist_ok=True)
+    with _whole(work / SETS) as temporary:
+        temporary.write_text(json.dumps(_sets(data)), encoding="utf-8")
     if not (work / "tokenizer.json").exists():
         with _whole(work / "tokenizer.json") as temporary:
             train(data, temporary)
@@ -134,6 +138,26 @@ def prepare(data: Path, work: Path) -> None:
     rows = {"qa": list(_passages(data, tokenizer, apart)), "summaries": list(_summaries(data, tokenizer, apart))}
     with _whole(work / "passages.json") as temporary:
         temporary.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def _sets(data: Path) -> dict[str, int]:
+    """The sizes in bytes of all that a corpus is made of, by file."""
+    paths = [path for kind in ("lm", "qa", "summaries") for path in (data / kind).glob("*.xz")]
+    return {path.relative_to(data).as_posix(): path.stat().st_size for path in sorted(paths)}
+
+
+def _check_same(data: Path, work: Path) -> None:
+    """Refuse what was prepared from other sets: tokens of both would be mixed, or the old ones taken for the new."""
+    path = work / SETS
+    if not data.is_dir() or not path.exists():
+        return
+    before, now = json.loads(path.read_text(encoding="utf-8")), _sets(data)
+    others = sorted(name for name in {**before, **now} if before.get(name) != now.get(name))
+    if others:
+        raise SystemExit(
+            f"error: {work} was prepared from other sets than {data} holds ({others[0]} differs): take another folder,"
+            " or empty it"
+        )
 
 
 def check(data: Path) -> None:
@@ -185,21 +209,27 @@ def _whole(target: Path) -> Iterator[Path]:
 def _evaluated(data: Path) -> Iterator[str]:
     """All texts that `infinipot bench pocket` asks about or hides facts in, or may."""
     yield from (path.read_text(encoding="utf-8", errors="replace") for path in (data / "documents").glob("*.txt"))
-    for path in sorted((data / "evaluation").glob("*.jsonl.xz")):
+    for path in sorted(_sets_named(data / "evaluation", "*")):
         yield from (str(row.get("document", "")) for row in _rows(path))
     for name in PARTLY_HELD_OUT:
-        for path in (data / "summaries").glob(f"{name}.jsonl.xz"):
+        for path in _sets_named(data / "summaries", name):
             yield from (
                 "\n".join((row["document"], *row["summaries"])) for row in _rows(path) if is_held_out(row["id"])
             )
+
+
+def _sets_named(folder: Path, name: str) -> list[Path]:
+    """Sets of a folder, compressed or not, as `infinipot bench pocket` takes them."""
+    return [*folder.glob(f"{name}.jsonl"), *folder.glob(f"{name}.jsonl.xz")]
 
 
 def _without_held_out(data: Path, path: Path, apart: KeptApart) -> str:
     """The text of a prose file less the documents that are kept for evaluation, and other versions of them."""
     text = _read(path)
     for name, prose in PARTLY_HELD_OUT.items():
-        rows = data / "summaries" / f"{name}.jsonl.xz"
-        if path.name == f"{prose}.txt.xz" and rows.exists():
+        if path.name != f"{prose}.txt.xz":
+            continue
+        for rows in _sets_named(data / "summaries", name):
             for row in _rows(rows):
                 if is_held_out(row["id"]) or apart.is_like(row["document"]):
                     for part in (row["document"], *row["summaries"]):
@@ -259,7 +289,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     wanted = next((fields for kind, fields in FIELDS.items() if f"{path.parent.name}/{path.name}".startswith(kind)), ())
     number = 0
     try:
-        with lzma.open(path, "rt", encoding="utf-8") as lines:
+        with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 row = json.loads(line)
                 missing = [name for name in wanted if not isinstance(row, dict) or name not in row]

@@ -83,7 +83,13 @@ class ExampleMaker:
     def example(self, stage: Stage) -> dict[str, Array]:
         """Arrays of one text with its rows, as in `reader.Batch` without the batch axis."""
         text, spans = self._text(stage, stage.length - len(HEAD))
-        asked = [(where, question, answer) for where, segment in spans for question, answer in segment.questions]
+        asked = [
+            (where, question, answer)
+            for where, segment in spans
+            # of what is cut off at the end nothing can be answered
+            if not isinstance(where, slice) or where.stop <= stage.length
+            for question, answer in segment.questions
+        ]
         self.rng.shuffle(asked)
         if self.rng.random() < stage.absent_share:
             asked.insert(0, ([], self.material.absent_question(), self.material.encode(ABSENT)))
@@ -197,7 +203,7 @@ class ExampleMaker:
     def _survivors(self, batch: dict[str, Array], budget: int) -> Array:
         """Which text places a distillation would leave, per layer and KV head: (n_layers, B, K, C), ascending.
 
-        A stand-in for the pot's choice: the header and the questions in front always; half of the places by novelty,
+        A stand-in for the pot's choice: the header always; half of the places by novelty,
         shared by all heads (here the rarity of the token); the rest at random per head; what supports an answer nine
         times in ten.
         """

@@ -26,7 +26,7 @@ MOST_CLOZED = 12
 
 @dataclass
 class Segment:
-    """A stretch of text; `support` says it is what the questions are about."""
+    """A stretch of text, and the questions that it answers, each with its answer."""
 
     ids: list[int]
     questions: list[tuple[list[int], list[int]]]

@@ -69,7 +69,7 @@ class Batch:
         support: tokens of the text that support each branch's answer, (B, E, L).
         kept: text places that question rows may see, ascending, per layer and KV head, (n_layers, B, K, C); None: all.
         scored: text places where the language-model loss is taken, (B, S).
-        n_protected: tokens in front of each text that are always kept: its header, questions shown there, (B,).
+        n_protected: tokens in front of each text that are always kept, its header, (B,).
     """
 
     text: Tensor

@@ -10,7 +10,8 @@
 #             command goes on. LAYERS, WIDTH set the shape by hand
 #   READINGS  recordings of real pots for the last stage; MEASURE=0 leaves out the scores at the end
 #   FLAGS     more words for train_model, such as "--scale 0.1 --no-compile"
-# A GPU is used (bf16) where there is one, else the processor (bf16 where it has it, fp32 where not).
+# A GPU is used (bf16) where there is one, else the processor (bf16 where it has it, fp32 where not). Steps are compiled where
+# there is a compiler of C++.
 set -euo pipefail
 readonly STOPPED=75 # exit code of train_model where its time was up
 fail() { printf 'error: %s\n' "$1" >&2 && exit 2; }
@@ -20,7 +21,10 @@ DATA=$(absolute "${DATA:?folder with lm/, qa/ and summaries/}")
 WORK=$(absolute "${WORK:?scratch folder}")
 TARGET=$(absolute "${TARGET:-$HERE/../pocket}")
 SIZE=${SIZE:-4} READINGS=${READINGS:-800}
+MEASURE=${MEASURE:-20} MINUTES=${MINUTES:-1000000}
 [[ $SIZE =~ ^[1-9][0-9]*$ ]] || fail "SIZE is a whole number from 1, not $SIZE"
+[[ $MINUTES =~ ^[0-9]+(\.[0-9]+)?$ ]] || fail "MINUTES is a number such as 90, not $MINUTES"
+[[ $MEASURE =~ ^[0-9]+$ ]] || fail "MEASURE is a whole number, not $MEASURE"
 [ -d "$DATA" ] || fail "DATA names no folder: $DATA"
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 # Each step asks for the same memory again, so it is kept, in large pages (glibc; others ignore this). Given back and taken
@@ -42,7 +46,7 @@ fi
 "$PYTHON" -m infinipot_cli.recipe.prepare --data "$DATA" --work "$WORK"
 train() {
   local left status=0
-  left=$(awk -v minutes="${MINUTES:-1000000}" -v spent="$SECONDS" 'BEGIN { print minutes - spent / 60 }')
+  left=$(LC_ALL=C awk -v minutes="$MINUTES" -v spent="$SECONDS" 'BEGIN { print minutes - spent / 60 }')
   # shellcheck disable=SC2086 # FLAGS are words
   "$PYTHON" -m infinipot_cli.recipe.train_model --work "$WORK" --layers "${LAYERS:-$(((SIZE * 3 + 1) / 2))}" \
     --width "${WIDTH:-$((SIZE * 64))}" --minutes "$left" ${FLAGS:-} "$@" || status=$?
@@ -59,6 +63,8 @@ if ! "$PYTHON" -m infinipot_cli.recipe.leavings --work "$WORK" --n "$READINGS" -
 fi
 train
 "$PYTHON" -m infinipot_cli.recipe.export --work "$WORK" --target "$TARGET"
-if [ "${MEASURE:-20}" != 0 ] && [ -d "$DATA/evaluation" ]; then
-  "$PYTHON" -m infinipot_cli bench pocket --data "$DATA" -m "$TARGET" --n "${MEASURE:-20}"
+if [ "$MEASURE" != 0 ] && [ -d "$DATA/evaluation" ]; then
+  scores=$WORK/scores-$MEASURE.jsonl
+  if [ "$WORK/checkpoint.pt" -nt "$scores" ]; then rm -f "$scores"; fi # they are of weights before these
+  "$PYTHON" -m infinipot_cli bench pocket --data "$DATA" -m "$TARGET" --n "$MEASURE" --record "$scores"
 fi

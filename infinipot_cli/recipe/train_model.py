@@ -1,4 +1,4 @@
-"""Train pocket from scratch: a curriculum of growing lengths, resumable from its checkpoint after a kill at any moment.
+"""Train pocket from scratch: texts of several lengths, resumable from its checkpoint after a kill at any moment.
 
 The same script runs on a CPU (compiled; bf16 matrix products where the processor has them, else fp32) and on CUDA
 (bf16). `--layers` and `--width` are the size dial. Progress goes to `log.jsonl` in the work folder, one line a report.
@@ -176,15 +176,17 @@ class Trainer:
         elif options.begin is not None:
             self._begin(options.begin)
         self.forward: Callable[[Batch], Losses] = self.model
-        if not options.no_compile:
+        if not options.no_compile and self._compiles():
             torch._dynamo.config.recompile_limit = MOST_SHAPES
             self.forward = torch.compile(self.model, dynamic=False)
 
     def run(self) -> bool:
         """Go through what is left of the curriculum; returns whether that was done before the time was up.
 
-        A run with `--cool-down` is done when its time is up.
+        A run with `--cool-down` is done when its time is up. Where nothing is left the checkpoint stays as it is.
         """
+        if not self._left() and self.checkpoint.exists():
+            return True
         started, spent = time.monotonic(), self.state.seconds
         saved = started
         sums: list[float] = []
@@ -204,6 +206,16 @@ class Trainer:
             if stop:
                 return self.options.cool_down or not self._left()
         self._save()
+        return True
+
+    def _compiles(self) -> bool:
+        """Whether torch can compile here, which takes a compiler of C++; said where it cannot."""
+        try:
+            torch.compile(torch.neg)(torch.ones(1, device=self.device))
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            print(f"training without torch.compile, which takes several times as long: {reason}", flush=True)
+            return False
         return True
 
     def _step(self, arrays: dict[str, Array]) -> tuple[float, ...]:
@@ -291,7 +303,10 @@ class Trainer:
     def _resume(self) -> None:
         content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         if content["config"] != self.config.to_dict():
-            raise SystemExit(f"{self.checkpoint} holds a model of another shape: {content['config']}")
+            raise SystemExit(
+                f"error: {self.checkpoint} holds a model of another shape ({content['config']}): train it on with the"
+                " size it was begun with, or take another folder"
+            )
         self.model.load_state_dict(content["model"])
         for optimiser, saved in zip(self.optimisers, content["optimisers"], strict=True):
             optimiser.load_state_dict(saved)

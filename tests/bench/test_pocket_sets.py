@@ -225,5 +225,7 @@ def test_prose_leaves_out_paragraphs_of_evaluation_texts_and_of_the_novels(tmp_p
     with lzma.open(tmp_path / "evaluation" / "longqa_squad_dev.jsonl.xz", "wt") as out:
         out.write(json.dumps({"document": asked}) + "\n")
     (tmp_path / "documents" / "novel.txt").write_text(f"Once.\n\n{told}", encoding="utf-8")
-    text = "\n\n".join((fine, asked, told, "short", fine))
+    plain = " ".join(f"d{number}" for number in range(60))
+    (tmp_path / "evaluation" / "sum_scitldr_dev.jsonl").write_text(json.dumps({"document": plain}) + "\n")
+    text = "\n\n".join((fine, asked, told, plain, "short", fine))
     assert _without_evaluated(text, KeptApart(_evaluated(tmp_path))) == "\n\n".join((fine, "short", fine))

@@ -158,6 +158,9 @@ def test_two_runs_in_one_folder_wait_for_each_other(steps: Steps) -> None:
     [
         ({"SIZE": "0"}, "SIZE is a whole number from 1, not 0"),
         ({"SIZE": "a"}, "not a"),
+        ({"MINUTES": "2h"}, "MINUTES is a number such as 90, not 2h"),
+        ({"MINUTES": "1:30"}, "not 1:30"),
+        ({"MEASURE": "all"}, "MEASURE is a whole number, not all"),
         ({"DATA": "/no/sets"}, "/no/sets"),
     ],
 )

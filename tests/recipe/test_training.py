@@ -29,6 +29,7 @@ STAGE = Stage(
 
 
 CLOZED = replace(STAGE, mix={"clozed": 1.0, "wiki": 1.0, "matched": 1.0}, cloze_share=1.0, most_asked=8)
+TOO_SHORT = replace(STAGE, length=24, mix={"matched": 1.0})  # for most of what stands in it
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def _write(path: Path, rows: list[dict[str, object]]) -> None:
         out.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-@pytest.mark.parametrize("stage", [STAGE, CLOZED])
+@pytest.mark.parametrize("stage", [STAGE, CLOZED, TOO_SHORT])
 def test_examples_have_exact_length_and_answers_in_their_support(work: Path, stage: Stage) -> None:
     loaded = corpus.load(work)
     maker = ExampleMaker(loaded, 0, 3, 2)
@@ -78,7 +79,7 @@ def test_examples_have_exact_length_and_answers_in_their_support(work: Path, sta
             assert re.sub(r"\s", "", decode(answer)) in re.sub(r"\s", "", decode(support))
             assert example["offsets"][branch == number].tolist() == list(range(len(here)))
             n_branches += 1
-    assert n_branches > 40
+    assert n_branches > (20 if stage is TOO_SHORT else 40)
 
 
 def test_a_fact_stands_behind_what_a_pot_held_or_in_its_fragments(work: Path) -> None:
@@ -158,6 +159,19 @@ def test_every_stage_of_the_curriculum_is_compiled(work: Path) -> None:
     assert 8 < len(shapes) <= torch._dynamo.config.recompile_limit
 
 
+def test_without_a_compiler_training_goes_on_and_says_so(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_compiler(*_: object, **__: object) -> None:
+        raise RuntimeError("No working C++ compiler found\nand more")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    trainer = train_model.Trainer(argparse.Namespace(**vars(options_of(work, 0.0)) | {"no_compile": False}))
+    assert trainer.forward is trainer.model
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "without torch.compile" in line and line.endswith("No working C++ compiler found")
+
+
 def test_muon_in_fp32_makes_a_matrix_nearly_orthogonal() -> None:
     coefficients = (3.4445, -4.7750, 2.0315)
     for shape in ((24, 60), (60, 24)):
@@ -235,6 +249,20 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
             corpus.prepare(data, tmp_path / "work")
     with pytest.raises(SystemExit, match="is no folder"):
         corpus.prepare(tmp_path / "nowhere", tmp_path / "work")
+
+
+def test_a_work_folder_is_of_the_sets_that_it_was_prepared_from(tmp_path: Path) -> None:
+    data = _folder(tmp_path / "sets", {"lm/a.txt": PROSE, "qa/qa_squad11.jsonl": GOOD_ROW})
+    corpus.prepare(data, tmp_path / "work")
+    corpus.prepare(data, tmp_path / "work")
+    for path in tmp_path.glob("work/*.npy"):
+        path.unlink()
+    _folder(tmp_path / "sets", {"lm/b.txt": PROSE})
+    with pytest.raises(SystemExit, match=r"^error: .*prepared from other sets than .*lm/b\.txt\.xz differs"):
+        corpus.prepare(data, tmp_path / "work")
+    assert not list(tmp_path.glob("work/*.npy"))
+    (data / "lm" / "b.txt.xz").unlink()
+    corpus.prepare(data, tmp_path / "work")
 
 
 def test_kinds_of_sets_that_are_missing_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
