@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from infinipot_cli.documents.open import open_document
 from infinipot_cli.documents.piece import Document, TextPiece
+from infinipot_cli.documents.source import open_source
 from infinipot_cli.documents.wishes import Wishes
 from infinipot_cli.errors import DocumentError, PartError
 
@@ -16,6 +17,9 @@ class LateDocument(Document):
         path: as the user would type it.
         wishes: what the user asked of the sources.
         may_fail: whether the others are read without it if it cannot be read; `failure` then says why.
+
+    Raises:
+        DocumentError: it cannot be opened, and may not be left out.
     """
 
     kind = "unopened"
@@ -25,9 +29,11 @@ class LateDocument(Document):
         self.n_pages = None
         self.warnings = []
         try:
-            self.n_bytes = os.stat(path).st_size
+            self.n_bytes, may_open = os.stat(path).st_size, os.access(path, os.R_OK)
         except (OSError, ValueError):  # opening it says why
-            self.n_bytes = None
+            self.n_bytes, may_open = None, False
+        if not may_open and not may_fail:  # said before all the others are read
+            open_source(path).close()
         self._wishes = wishes
         self._may_fail = may_fail
         self._opened: Document | None = None

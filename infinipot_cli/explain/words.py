@@ -42,7 +42,7 @@ class Words:
         self.is_cut = len(spaced) + len(pairs) > MOST_WORDS
         self._numbers = {stem: number for number, stem in enumerate([*spaced, *pairs][:MOST_WORDS])}
         starts = sorted((stem for stem in spaced if stem in self._numbers), key=len, reverse=True)
-        self._spaced = re.compile(rf"\b(?:{'|'.join(map(re.escape, starts))})\w*", re.IGNORECASE) if starts else None
+        self._spaced = re.compile(rf"\b(?:{'|'.join(map(_written, starts))})\w*", re.IGNORECASE) if starts else None
         self._pairs = [pair for pair in pairs if pair in self._numbers]
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class Words:
 
 def _stem(word: str) -> str:
     """What "moves", "moved" and "moving" have in common, "city" and "cities", "appointed" and "appointment"."""
-    word = word.casefold()
+    word = word.casefold().replace("\u0307", "")  # which is left of the large i with a dot
     if not word[-1].isdigit():
         for ending in _ENDINGS:
             if len(word) - len(ending) >= 3 and word.endswith(ending):
@@ -76,3 +76,9 @@ def _stem(word: str) -> str:
         if len(word) > 3 and word[-1] == word[-2]:
             word = word[:-1]
     return word[:_STEM]
+
+
+def _written(stem: str) -> str:
+    """A pattern for the ways in which the letters of a stem may stand in a text: where they are ss, as a sharp s."""
+    pattern = re.escape(stem).replace("ss", "(?:ss|ß)")
+    return f"{pattern[:-1]}[sß]" if pattern.endswith("s") else pattern

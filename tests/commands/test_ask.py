@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.session import OPEN_AT_ONCE
 
 # what the tiny model's pot needs: one token a byte
 SMALL = ["-s", "400", "-n", "20"]
@@ -214,3 +215,16 @@ def test_a_page_that_is_not_there_leaves_the_answer(tmp_path: Path, tiny_model: 
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0 and done.stdout
     assert "there is no page or line 99" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["ask", "read", "summarize"])
+def test_a_document_that_is_missing_behind_many_is_told_before_any_is_read(
+    command: str, home: Path, model: list[str]
+) -> None:
+    names = [f"{number}.txt" for number in range(OPEN_AT_ONCE)]
+    for name in names:
+        Path(name).write_text("The pass key is 71432.")
+    more = {"ask": ["Which?"], "read": ["--save-pot", "one"], "summarize": ["--together"]}[command]
+    done = run(command, *names, "missing.txt", *more, *SMALL[:2], *model)
+    assert done.exit_code == 3
+    assert done.stderr.splitlines()[0] == "error: missing.txt does not exist"

@@ -162,8 +162,9 @@ def test_a_late_document_opens_when_it_is_read(tree: Path) -> None:
     late = LateDocument("missing.txt", Wishes(), may_fail=True)
     assert list(late.pieces()) == []
     assert late.failure is not None and late.failure.code == "not_found"
-    with pytest.raises(DocumentError):
-        list(LateDocument("missing.txt", Wishes(), may_fail=False).pieces())
+    with pytest.raises(DocumentError, match="does not exist") as refused:
+        LateDocument("missing.txt", Wishes(), may_fail=False)
+    assert refused.value.code == "not_found"
     late = LateDocument("a.txt", Wishes(), may_fail=False)
     (tree / "a.txt").write_text("later")
     assert "".join(piece.text for piece in late.pieces()) == "later"

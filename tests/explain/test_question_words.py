@@ -12,6 +12,8 @@ from infinipot_cli.explain.words import MOST_WORDS, Words
     [
         ("moved", "moves"), ("moving", "move"), ("cities", "City"), ("appointed", "appointment"), ("planned", "plan"),
         ("called", "calls"), ("1873", "1873"), ("Łódź", "łódź"), ("naïve", "NAÏVE"), ("classes", "class"),
+        ("Straße", "Straße"), ("Straße", "Strasse"), ("Straße", "STRASSE"), ("STRASSE", "Straße"), ("große", "groß"),
+        ("Schloß", "Schlosses"), ("Weißwurst", "Weißwürste"), ("İstanbul", "İstanbul"), ("istanbul", "İSTANBUL"),
     ],
 )  # fmt: skip
 def test_other_forms_of_a_word_are_found(asked: str, written: str) -> None:
