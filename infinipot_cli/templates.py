@@ -134,10 +134,9 @@ def template_text(name: str) -> str:
     Raises:
         UsageError: there is none of that name, or it cannot be read.
     """
-    files = _files()
-    path = Path(name) if name.endswith(_ENDINGS) else files.get(name)
+    path = template_file(name)
     if path is None:
-        near = difflib.get_close_matches(name, sorted(files), n=1, cutoff=0.5)
+        near = difflib.get_close_matches(name, sorted(_files()), n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "infinipot templates list names those that are here"
         raise UsageError(f"there is no prompt named {name}", hint=hint, code="no_template")
     try:
@@ -145,6 +144,11 @@ def template_text(name: str) -> str:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageError(f"the template {path} cannot be read: {why}", code="no_template") from error
+
+
+def template_file(name: str) -> Path | None:
+    """The file that holds a prompt, as `template_text` takes its name; None if there is none."""
+    return Path(name) if name.endswith(_ENDINGS) else _files().get(name)
 
 
 def named_anywhere(name: str) -> str:

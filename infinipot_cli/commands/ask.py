@@ -167,7 +167,7 @@ def ask(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.runs.carry_out import carry_out
-    from infinipot_cli.commands.runs.form import Form
+    from infinipot_cli.commands.runs.form import Form, files_besides
 
     form = Form(
         json,
@@ -189,7 +189,9 @@ def ask(
         page=page,
         verify=verify,
         cache=None if stopped else caching,
-        inputs=(questions,) if questions is not None else (),
+        inputs=files_besides(
+            model, prompts=(prompt.template, judging.catalyst), others=(questions, documents.password_file)
+        ),
     )
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     if interactive:

@@ -90,6 +90,7 @@ def explain(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.runs.explaining import explained, say_failures, show
+    from infinipot_cli.commands.runs.form import files_besides
     from infinipot_cli.commands.runs.remarks import allow_no_warnings
     from infinipot_cli.display.output_file import check_named, check_output
 
@@ -100,8 +101,9 @@ def explain(
     made = session.Session(model, request, documents.wishes(ctx.meta), loading=wanted)
     task = judging.judge(session.ask_all(asked), request) if asked else None
     told = explained(
-        made, sources, task, color=color, quiet=quiet, plain=plain, pins=pins.pins(), verify=verify, html=html
-    )
+        made, sources, task, color=color, quiet=quiet, plain=plain, pins=pins.pins(), verify=verify, html=html,
+        inputs=files_besides(model, prompts=(judging.catalyst,), others=(documents.password_file,)),
+    )  # fmt: skip
     show(told, page=page, html=html, json=json, pager=pager, color=color, quiet=quiet, plain=plain)
     say_failures(told, color=color, quiet=quiet, plain=plain)
     if told.failures:

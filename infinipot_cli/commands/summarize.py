@@ -123,7 +123,7 @@ def summarize(
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session
     from infinipot_cli.commands.runs.carry_out import carry_out
-    from infinipot_cli.commands.runs.form import Form
+    from infinipot_cli.commands.runs.form import Form, files_besides
 
     form = Form(
         json, jsonl, quiet, color, output, was_chosen, documents.strict, digest, consent,
@@ -131,6 +131,7 @@ def summarize(
         pins=stopped.pins if stopped else pins.pins(), run=run, explain=explain, html=html, page=page,
         found=stopped.found if stopped else frozenset(), cache=None if stopped else caching,
         picked=settings.PICKED[length] if pick else 0,
+        inputs=files_besides(model, prompts=(prompt.template, judging.catalyst), others=(documents.password_file,)),
     )  # fmt: skip
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     task = judging.judge(then or wording.summarize(length), request)

@@ -197,6 +197,21 @@ def test_nothing_is_written_over_what_is_read(tmp_path: Path, tiny_model: Path, 
     assert (path.read_text(), questions.read_text(), link.is_symlink()) == (text, "Who?\n", True)
 
 
+@pytest.mark.parametrize("option", ["-t", "--catalyst", "--password-file", "-m"])
+@pytest.mark.parametrize("command", ["ask", "summarize", "explain"])
+def test_nothing_is_written_over_what_an_option_reads(command: str, option: str, home: Path) -> None:
+    if (command, option) == ("explain", "-t"):  # it takes none
+        return
+    Path("note.txt").write_text("The pass key is 71432.\n")
+    file = Path("model.gguf" if option == "-m" else "mine.md")
+    file.write_text(text := "{document}\n\nWhat is it?\n")
+    asked = ["Who?"] * (command == "explain" or (command == "ask" and option != "-t"))
+    for target in ("--html",) if command == "explain" else ("-o", "--html"):
+        done = run(command, "note.txt", *asked, option, str(file), target, f"./{file}")
+        assert done.exit_code == 2 and "would write over what is read" in done.stderr
+        assert file.read_text() == text
+
+
 def test_a_dash_is_standard_output_for_answers_and_no_report(tmp_path: Path, tiny_model: Path) -> None:
     path = tmp_path / "note.txt"
     path.write_text("The pass key is 71432.\n")

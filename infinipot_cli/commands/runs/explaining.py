@@ -65,6 +65,7 @@ def explained(
     pins: Pins,
     verify: bool = False,
     html: str | None = None,
+    inputs: Sequence[str] = (),
 ) -> Explained:
     """Read the documents, answer, and make the report.
 
@@ -78,6 +79,7 @@ def explained(
         pins: what no distillation may drop.
         verify: whether the sources are read again and asked again.
         html: a file that will be written, and must be none of those that are read.
+        inputs: files that are read besides the documents.
 
     Raises:
         UsageError: it is one.
@@ -89,7 +91,7 @@ def explained(
     for note in collected.notes if collected else ():
         say(console, note, style="dim")
     stored = [str(place_of(pot))] if pot is not None else []
-    check_apart(html, [*(collected.sources if collected else ()), *stored], "--html")
+    check_apart(html, [*(collected.sources if collected else ()), *inputs, *stored], "--html")
     with _opened(session, pot, collected, task or usual_task()) as reading:
         reading.passes.watch_evictions()
         reading.pins = pins

@@ -1,5 +1,7 @@
 """How a reply is given: everything about output that the commands which answer have in common."""
 
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from infinipot_cli.commands.options.run import RunOptions
@@ -9,7 +11,8 @@ from infinipot_cli.display.output_file import check_named, check_output
 from infinipot_cli.errors import UsageError
 from infinipot_cli.pins import Pins
 from infinipot_cli.pots.shelf import check_target
-from infinipot_cli.settings import Color, Entries
+from infinipot_cli.settings import DEFAULT_MODEL, Color, Entries
+from infinipot_cli.templates import template_file
 
 # Where the answer goes by itself, as many programs call it.
 STDOUT = "-"
@@ -70,7 +73,7 @@ class Form:
     page: str | None = None
     announce: bool = False
     cache: CacheOptions | None = None
-    inputs: tuple[str, ...] = ()
+    inputs: Sequence[str] = ()
     picked: int = 0
 
     @property
@@ -105,3 +108,16 @@ class Form:
                 check_named(path, option)
         if self.html is not None:
             check_output(self.html)
+
+
+def files_besides(model: str, *, prompts: Iterable[str | None] = (), others: Iterable[str | None] = ()) -> list[str]:
+    """The files that a run reads besides its documents, which nothing may be written over.
+
+    Args:
+        model: its name, which may be that of a file.
+        prompts: names or files of templates and catalysts; None where there is none.
+        others: further files, likewise.
+    """
+    files = [str(file) for name in prompts if name is not None and (file := template_file(name)) is not None]
+    of_model = [] if model == DEFAULT_MODEL else [os.path.expanduser(model)]
+    return [*files, *of_model, *(path for path in others if path is not None)]
