@@ -54,6 +54,7 @@ def summarize(length: Length = Length.MEDIUM) -> Task:
 # Documents that are opened and looked into before the model is loaded; of more, each when its turn comes.
 OPEN_AT_ONCE = 16
 STDIN = "-"
+ASK_TEMPLATE = "ask"
 # What stands ahead of a document may take this part of the pot.
 _SHARE_AHEAD = 8
 
@@ -90,7 +91,7 @@ def ask_all(questions: Sequence[str], *, catalyst: str = "question") -> Task:
             "the question is empty", hint='infinipot ask book.txt "Who found the map?"', code="no_question"
         )
     first, *further = (question.strip() for question in questions)
-    return Task("ask", catalyst_name(catalyst), question=first, max_tokens=ASK_TOKENS, further=tuple(further))
+    return Task(ASK_TEMPLATE, catalyst_name(catalyst), question=first, max_tokens=ASK_TOKENS, further=tuple(further))
 
 
 class Session:
@@ -282,7 +283,7 @@ class Session:
         frame = next_turn(self.files.chat_template, self.files.special_tokens, think=self.loading.think, now=self.now)
         if frame is None:
             return None
-        asked, end = load_template("ask").ask(question), self.tokenizer.encode_template(frame.suffix)
+        asked, end = load_template(ASK_TEMPLATE).ask(question), self.tokenizer.encode_template(frame.suffix)
         opening, alone = self.tokenizer.encode_template(frame.prefix), self.tokenizer.encode(asked.lstrip())
         return Turn(tuple(opening), (*self.tokenizer.encode(asked), *end), (*alone, *end))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from infinipot_cli.documents.piece import Document, TextPiece
 from infinipot_cli.documents.source import STDIN_NAME
 from infinipot_cli.errors import PotError
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.packing import found_of, found_to_json
 from infinipot_cli.pots import strict
 from infinipot_cli.pots.header import Header, StoredSource
@@ -45,17 +46,23 @@ def _changed(source: StoredSource) -> list[str]:
     return [f"{source.name} was changed after it was read; what is asked is answered from what it was then"]
 
 
-def original(inputs: Sequence[Input], name: str) -> tuple[str, str]:
-    """Where a document of a reading can be read again as it was; empty, and why, where it cannot.
+def document_of(inputs: Sequence[Input], passage: Passage) -> Document:
+    """The document among those of a reading that a passage of it stands in; several may have its name."""
+    read = [entry.document for entry in inputs if _is_to_be_stored(entry)]
+    likely = [*read[passage.document : passage.document + 1], *read]
+    return next(document for document in likely if document.name == passage.path)
+
+
+def original(document: Document) -> tuple[str, str]:
+    """Where a document that was read can be read again as it was; empty, and why, where it cannot.
 
     Args:
-        inputs: of the reading.
-        name: of the document, as the user typed it, perhaps in another folder.
+        document: its name is as the user typed it, perhaps in another folder.
 
     Returns:
         The path, as the name where that leads there from here, and the reason.
     """
-    stored = next((one.document.stored for one in inputs if _is_stored(one.document, name)), None)  # type: ignore[attr-defined]
+    name, stored = document.name, document.stored if isinstance(document, StoredDocument) else None
     path = stored.path if stored is not None and stored.path else name
     was_file = name != STDIN_NAME and (stored is None or stored.path != "")
     if was_file and not os.path.exists(path):
@@ -66,10 +73,6 @@ def original(inputs: Sequence[Input], name: str) -> tuple[str, str]:
         return "", f"{name} was changed after it was read"
     is_here = os.path.isfile(name) and os.path.samefile(name, path)
     return (name if is_here else path), ""
-
-
-def _is_stored(document: Document, name: str) -> bool:
-    return isinstance(document, StoredDocument) and document.name == name
 
 
 def asides_of(data: bytes, header: Header) -> "tuple[list[list[str]], dict[str, Found]]":

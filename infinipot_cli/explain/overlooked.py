@@ -50,7 +50,7 @@ def overlooked(
 def is_among(lost: Passage, cited: Sequence[Passage]) -> bool:
     """Whether what is cited covers it: the same page, or text that overlaps."""
     return any(
-        passage.path == lost.path
+        passage.document == lost.document
         and (passage.page == lost.page if lost.page is not None else _overlap(passage.char, lost.char))
         for passage in cited
     )

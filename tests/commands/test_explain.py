@@ -309,7 +309,9 @@ def test_explain_pins_and_looks_again(story: Path, model: list[str]) -> None:
     assert sum(part["kept"]["pinned"] for part in held) > sum(
         part["kept"]["pinned"] for part in free["parts"] if part["lines"] and part["lines"][0] <= 2 <= part["lines"][1]
     )
-    assert set(told["verified"]) == {"option", "answer", "is_whole", "agrees", "reason"} and "verified" not in free
+    assert (
+        set(told["verified"]) == {"path", "option", "answer", "is_whole", "agrees", "reason"} and "verified" not in free
+    )
     spoken = run(*words, "--verify")
     assert any(word in spoken.stderr for word in ("verified", "the answers differ"))
     alone = run("explain", "@none", "--verify")

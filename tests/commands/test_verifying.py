@@ -2,23 +2,34 @@
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
-from infinipot_cli.commands.runs.verifying import reading_again
-from infinipot_cli.documents import Wishes
+from infinipot_cli.commands.runs.verifying import _words, reading_again
+from infinipot_cli.documents import Wishes, open_document
 from infinipot_cli.errors import DocumentError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.session import Session
+from infinipot_cli.plan import Task
+from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import Loading, Quantization
+from infinipot_cli.sources import Input
 
 SMALL = ["-s", "400", "-n", "8"]
 
 # To be read once more in front of the question, in a pot of 400 bytes.
 TOO_LONG = ", after the sea had taken her father from the rocks below"
+
+
+def again(session: Session, task: Task, name: str, *, names_model: bool = False) -> list[str]:
+    """The command that reads the first line of a file again."""
+    passage = Passage(0, name, "text", None, None, 1, (0, 9), "Something.", 0.0, last_line=1)
+    with open_document(name) as document:
+        inputs = [Input(document, iter(()), n_tokens=1)]
+        return reading_again(session, inputs, task, passage, names_model=names_model)
 
 
 def run(*words: str, stdin: bytes | None = None) -> Result:
@@ -36,7 +47,8 @@ def test_a_document_that_fits_is_read_the_same_twice(tmp_path: Path, model: list
     words = ["ask", str(path), "Which?", *SMALL, *model, "--verify"]
     record = json.loads(run(*words, "--json").stdout)["verified"]
     first = json.loads(run(*words, "--json").stdout)["answer"]
-    assert record == {"option": "--lines 1-4", "answer": first, "is_whole": True, "agrees": True, "reason": ""}
+    read = {"path": str(path), "option": "--lines 1-4"}
+    assert record == {**read, "answer": first, "is_whole": True, "agrees": True, "reason": ""}
     shown = run(*words)
     assert "verified: reading --lines 1-4 again gives the same answer" in shown.stderr
     assert shown.stdout == first + "\n"
@@ -77,9 +89,9 @@ def test_a_stored_pot_is_verified_where_its_document_was(
     assert run("read", "short.txt", "--save-pot", "one", *SMALL[:2], *model).exit_code == 0
     words = ["ask", "@one", "Which?", "-n", "8", "--verify", "--json"]
     at_home = json.loads(run(*words).stdout)["verified"]
-    assert at_home["answer"] and not at_home["reason"]
+    assert at_home["answer"] and not at_home["reason"] and at_home["path"] == "short.txt"
     monkeypatch.chdir(there)
-    assert json.loads(run(*words).stdout)["verified"] == at_home
+    assert json.loads(run(*words).stdout)["verified"] == {**at_home, "path": str(here / "short.txt")}
     (here / "short.txt").write_text("Now it says something else, and more of it.")
     is_gone = f"there is no file {here / 'short.txt'} any more"
     for wanted, change in (("was changed after it was read", None), (is_gone, "gone")):
@@ -108,12 +120,12 @@ def test_a_second_look_that_fails_leaves_the_answer(
     path = tmp_path / "short.txt"
     path.write_text("The pass key is 71432.")
 
-    def prepare(*_: object, **__: object) -> None:
+    def reading_of(*_: object, **__: object) -> None:
         path.unlink(missing_ok=True)
         raise DocumentError("it cannot be opened now")
 
     first = run("ask", str(path), "Which?", *SMALL, *model, "--json")
-    monkeypatch.setattr(Session, "with_wishes", lambda *_: SimpleNamespace(prepare=prepare))
+    monkeypatch.setattr(Session, "reading_of", reading_of)
     done = run("ask", str(path), "Which?", *SMALL, *model, "--verify", "--json", "--no-cache")
     told = json.loads(done.stdout)
     assert (done.exit_code, told["answer"]) == (0, json.loads(first.stdout)["answer"])
@@ -133,11 +145,117 @@ def test_the_command_that_reads_again_says_how_it_was_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(name).write_text("Something.")
-    passage = Passage(0, name, "text", None, None, 1, (0, 9), "Something.", 0.0, last_line=1)
     session = Session("pocket", wishes=Wishes(encoding="cp1252"))
-    assert " ".join(reading_again(session, [], question, passage, None)) == command
-    with_model = " ".join(reading_again(session, [], question, passage, "big"))
-    assert with_model == command.replace("cp1252", "cp1252 -m big")
+    assert " ".join(again(session, ask(question), name)) == command
+    with_model = " ".join(again(session, ask(question), name, names_model=True))
+    assert with_model == command.replace("cp1252", "cp1252 -m pocket")
+
+
+@pytest.mark.parametrize(
+    ("loading", "more"),
+    [
+        (Loading(), ""),
+        (Loading("cpu", quantize=Quantization.INT8, allow_pickle=True), " --device cpu --quantize int8 --allow-pickle"),
+        (Loading(trust_remote_code=True, think=True), " --trust-remote-code --think"),
+        (Loading(text_only=True), ""),  # this model has no other part
+    ],
+)
+def test_the_command_that_reads_again_loads_the_same_model(
+    loading: Loading, more: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("Something.")
+    session = Session(str(tiny_model), loading=loading)
+    command = " ".join(again(session, ask("Who?"), "text.txt"))
+    assert command == f"infinipot ask text.txt Who? --lines 1-4 -m {tiny_model}{more}"
+
+
+def test_the_command_that_reads_again_names_the_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("Something.")
+    task = replace(ask("?"), question="", template="own.md", parameters=(("name", "Maren Holt"),))
+    command = again(Session("pocket"), task, "text.txt")
+    assert shlex.join(command) == "infinipot ask text.txt --lines 1-4 -t own.md -p 'name=Maren Holt'"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("71432.", "71432", True), ("The Key", "the key", True), ("\u22125", "-5", True), ("3 - 5", "3-5", True),
+        ("-5", "5", False), ("C++", "C#", False), ("C", "C++", False),
+    ],
+)  # fmt: skip
+def test_signs_make_another_answer(one: str, other: str, is_same: bool) -> None:
+    assert (_words(one) == _words(other)) == is_same
+
+
+def lost_among(*others: str) -> list[str]:
+    """Documents of which the first holds a passage that a small pot loses, and the question on it."""
+    lines = ["The night was dark."] * 120
+    lines.insert(3, f"Maren Holt was appointed lighthouse keeper of Skerry in 1873{TOO_LONG}.")
+    Path("story.txt").write_text("\n".join(lines))
+    for name in others:
+        Path(name).write_text("The day was bright.\n" * 9)
+    return ["story.txt", *others, "When was Maren Holt made lighthouse keeper of Skerry?"]
+
+
+def test_what_is_cited_is_read_beside_what_was_overlooked(
+    home: Path, model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cited = Passage(1, "other.txt", "text", None, None, 1, (0, 19), "The day was bright.", 1.0, last_line=1)
+    monkeypatch.setattr("infinipot_cli.answers.Answers.cited", lambda _: [cited])
+    words = ["ask", *lost_among("other.txt"), *SMALL, *model, "--verify"]
+    look = json.loads(run(*words, "--json").stdout)["verified"]
+    assert (look["path"], look["option"]) == ("story.txt", "--lines 1-7")
+    assert look["others"] == [{"path": "other.txt", "option": "--lines 1-4"}]
+    said = " ".join(run(*words).stderr.split())
+    assert "reading story.txt --lines 1-7 and other.txt --lines 1-4" in said
+
+
+def test_a_second_look_says_which_question_it_was_of(story: Path, model: list[str]) -> None:
+    words = ["ask", str(story), "-Q", "Who sang?", "-Q", "Who fell?", *SMALL, *model, "--verify", "--no-cite"]
+    for more in ([], ["--jsonl"], ["--json"]):
+        lines = run(*words, *more).stderr.splitlines()
+        for question in ("Who sang?", "Who fell?"):
+            assert "reading --lines" in " ".join(lines[lines.index(question) + 1 :][:4]), more
+
+
+def test_documents_of_one_name_are_told_apart(
+    home: Path, model: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infinipot_cli.answers.Answers.cited", lambda _: [])  # a model of random numbers cites anything
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    monkeypatch.chdir(first)
+    Path("story.txt").write_text("The day was bright.\n" * 9)
+    assert run("read", "story.txt", "--save-pot", "one", *SMALL[:2], *model).exit_code == 0
+    monkeypatch.chdir(second)
+    *_, question = lost_among()
+    assert run("read", "story.txt", "--pot", "one", "--save-pot", "one", *model).exit_code == 0
+    for folder, path in ((first, second / "story.txt"), (second, Path("story.txt"))):
+        monkeypatch.chdir(folder)
+        done = run("ask", "@one", question, "-n", "8", "--verify", "--json")
+        assert json.loads(done.stdout)["verified"]["path"] == str(path)
+        said = " ".join(run("ask", "@one", question, "-n", "8").stderr.split())
+        assert shlex.split(said.split("to read it in full: ")[1])[:4] == ["infinipot", "ask", str(path), question]
+        said = " ".join(run("chat", "@one", "-n", "5", stdin=f"{question}\n".encode()).stderr.split())
+        line = said.split("to read it in full: ")[1]
+        assert line == f"/pages 1-7 {path}"
+        said = " ".join(run("chat", "@one", "-n", "5", stdin=f"{line}\n".encode()).stderr.split())
+        assert "read again: story.txt, lines 1-7: " in said
+
+
+def test_explain_warns_as_ask_does(home: Path, model: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infinipot_cli.answers.Answers.cited", lambda _: [])  # a model of random numbers cites anything
+    words = [*lost_among(), *SMALL, *model]
+    asked, told = (json.loads(run(command, *words, "--json", "--verify").stdout) for command in ("ask", "explain"))
+    assert told["overlooked"] == asked["overlooked"] and told["verified"] == asked["verified"]
+    said = " ".join(run("explain", *words).stderr.split())
+    assert "l. 4 matches the question best" in said and "to read it in full: infinipot ask story.txt" in said
+    words = ["story.txt", "Where does Zanzibar's parliament convene?", *SMALL, *model]
+    asked, told = (json.loads(run(command, *words, "--json").stdout) for command in ("ask", "explain"))
+    assert told["unheard"] == asked["unheard"] != []
 
 
 def test_a_pipe_cannot_be_read_twice_and_that_is_said(story: Path, model: list[str]) -> None:

@@ -1,6 +1,5 @@
 """One question: answer it, say what the answer stands on, and record it."""
 
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from infinipot_cli.commands.runs.explaining import page_lines, report_on, write_html
 from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.commands.runs.lacking import lacking, say_lacking
 from infinipot_cli.commands.runs.page import Page
 from infinipot_cli.commands.runs.record import Answered, one_answer
 from infinipot_cli.commands.runs.verifying import look_again, reading_again, tell_of
@@ -18,18 +18,10 @@ from infinipot_cli.display.explain import overview
 from infinipot_cli.display.fold import folded
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.safe import safe
-from infinipot_cli.display.sources import (
-    lost_line,
-    places_line,
-    sentence_lines,
-    show_sources,
-    source_lines,
-    unheard_line,
-)
+from infinipot_cli.display.sources import places_line, sentence_lines, show_sources, source_lines
 from infinipot_cli.display.summary import counted
 from infinipot_cli.errors import UsageError
-from infinipot_cli.explain.citations import Passage, is_refusal
-from infinipot_cli.explain.overlooked import is_among
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 
@@ -74,11 +66,7 @@ class Answering:
             tuple(picked or reading.cited()) if self._form.cite else None,
             report_on(reading, question, text).to_record() if self._form.shows and self._form.is_json else None,
         )
-        lost = reading.overlooked
-        if lost is not None and not is_among(lost, reading.cited()):
-            answered = replace(answered, overlooked=lost)
-        if not is_refusal(text):
-            answered = replace(answered, unheard=reading.unheard)
+        answered = replace(answered, lacking=lacking(reading, text))
         if not self._form.is_json:
             self._say_grounds(reading, answered)
         if self._form.html is not None:
@@ -138,11 +126,9 @@ class Answering:
 
     def _say_grounds(self, reading: Reading, answered: Answered) -> None:
         """Under the answer: its sources, and the report where it was asked for."""
-        if (
-            reading.task.further
-            and self._is_apart
-            and (answered.sources or answered.overlooked or answered.unheard or self._form.reports)
-        ):
+        what = answered.lacking
+        says_more = answered.sources or what.to_record() or self._form.reports or self._form.verify
+        if reading.task.further and self._is_apart and says_more:
             say(self._console, answered.question)  # the answers stand elsewhere
         if answered.sources and not (self._form.picked and self._shows_places):
             named = len(reading.inputs) > 1
@@ -150,10 +136,7 @@ class Answering:
             if self._form.picked:  # their words stand above already
                 lines = [places_line(answered.sources, named=named)]
             show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
-        if answered.overlooked is not None:
-            self._say_lost(reading, answered.overlooked, answered.question)
-        if answered.unheard:
-            show_warning(self._console, unheard_line(answered.unheard))
+        say_lacking(what, self._console, self._command(reading, answered))
         if self._form.explain:
             told = overview(report_on(reading, answered.question, answered.text))
             for line in folded(told, self._console.width) if self._console.is_terminal else told:
@@ -168,20 +151,18 @@ class Answering:
             for line in "\n".join(lines).split("\n"):
                 say(self._console, line)
 
-    def _say_lost(self, reading: Reading, lost: Passage, question: str) -> None:
-        """Say that the best passage is gone, and how to read it again."""
-        show_warning(self._console, lost_line(lost))
-        model = self._session.model_name if self._form.model_was_chosen else None
-        words = reading_again(self._session, reading.inputs, question, lost, model)
-        if words:
-            say(self._console, f"to read it in full: {shlex.join(words)}", style="dim")
+    def _command(self, reading: Reading, answered: Answered) -> list[str]:
+        """What reads the passage in full that an answer overlooks."""
+        lost, task = answered.lacking.overlooked, replace(reading.task, question=answered.question, further=())
+        if lost is None:
+            return []
+        return reading_again(self._session, reading.inputs, task, lost, names_model=self._form.model_was_chosen)
 
     def _verified(self, reading: Reading, answered: Answered) -> Answered:
         """Ask the cited places alone, and what was overlooked, and say whether the answer is the same."""
-        cited = reading.cited()
-        if answered.overlooked is not None:
-            cited = [answered.overlooked, *cited]
-        look = look_again(self._session, reading, answered.question, cited)
+        if self._form.is_json and reading.task.further:  # the record is of all of them
+            say(self._console, answered.question)
+        look = look_again(self._session, reading, answered.question, answered.lacking.overlooked)
         tell_of(look, self._console)
         return replace(answered, verified=look)
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from infinipot_cli.commands.options.pots import split_pot
+from infinipot_cli.commands.runs.lacking import Lacking, lacking, say_lacking
 from infinipot_cli.commands.runs.record import input_rows, warning_rows
-from infinipot_cli.commands.runs.verifying import SecondLook, look_again, tell_of
+from infinipot_cli.commands.runs.verifying import SecondLook, look_again, reading_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.explain import overview, text_of
@@ -40,6 +41,8 @@ class Explained:
     Attributes:
         report: on the answer, or on the pot alone.
         look: what a second look at its sources gave, if there was one.
+        lacking: what the answer lacks.
+        command: reads in full what it overlooks, as words.
         n_sources: documents that were to be read.
         failures: why some of them could not be.
         n_warnings: about the documents.
@@ -48,6 +51,8 @@ class Explained:
 
     report: Report
     look: SecondLook | None = None
+    lacking: Lacking = Lacking()  # noqa: RUF009  (frozen)
+    command: Sequence[str] = ()
     n_sources: int = 0
     failures: Sequence[DocumentError | PartError] = ()
     n_warnings: int = 0
@@ -101,17 +106,22 @@ def explained(
                 bar.update(progress)
         for warning in reading.warnings:
             show_warning(console, warning)
-        look = None
+        look, lacks, command = None, Lacking(), list[str]()
         if task is None:
             report = report_on(reading, "", "")
             reading.count_kept()
         else:
             answer = safe("".join(reading.answer(watch=True))).strip()
             report = replace(report_on(reading, task.question, answer), agreement=_agreement(session, reading))
-            look = look_again(session, reading, task.question, report.cited) if verify else None
+            lacks = lacking(reading, answer)
+            if lacks.overlooked is not None:
+                command = reading_again(session, reading.inputs, task, lacks.overlooked, names_model=False)
+            look = look_again(session, reading, task.question, lacks.overlooked) if verify else None
         return Explained(
             report,
             look,
+            lacks,
+            command,
             n_sources=len(collected.sources) if collected else 0,
             failures=[entry.document.failure for entry in reading.inputs if entry.document.failure is not None],
             n_warnings=len(reading.warnings),
@@ -216,11 +226,13 @@ def show(
     if html is not None:
         write_html(report, html)
         say(console, f"written to {html}", style="dim")
-    if look is not None and not json:
+    if not json:
+        say_lacking(made.lacking, console, made.command)
+    if look is not None:
         tell_of(look, console)
     if json:
         verified = {"verified": look.to_record()} if look is not None else {}
-        lines = [safe_json(report.to_record() | made.record | verified)]
+        lines = [safe_json(report.to_record() | made.record | made.lacking.to_record() | verified)]
     elif text_of_page:
         lines = text_of_page
     elif html is None:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from infinipot_cli.commands.runs.lacking import Lacking
 from infinipot_cli.commands.runs.verifying import SecondLook
 from infinipot_cli.display.digest import digest_lines, digest_record
 from infinipot_cli.endings import Terminated, stopping
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.overlooked import record_of
 from infinipot_cli.policies import label
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
@@ -31,8 +31,7 @@ class Answered:
         sources: the passages cited; None if they were not asked for.
         explained: the report on it, if one was asked for.
         verified: the second look at its sources, likewise.
-        overlooked: the passage that matches the question best, if the pot has lost most of it and nothing cites it.
-        unheard: the question's words, if none of them stands in what was read and the answer does not say so.
+        lacking: what it lacks, as far as words tell.
     """
 
     question: str
@@ -45,8 +44,7 @@ class Answered:
     sources: tuple[Passage, ...] | None = None
     explained: dict[str, object] | None = None
     verified: SecondLook | None = None
-    overlooked: Passage | None = None
-    unheard: tuple[str, ...] = ()
+    lacking: Lacking = Lacking()  # noqa: RUF009  (frozen)
 
 
 def one_answer(session: Session, reading: Reading, answered: Answered, key: str) -> dict[str, object]:
@@ -140,11 +138,7 @@ def _sources(answered: Answered) -> dict[str, object]:
         said["explain"] = answered.explained
     if answered.verified is not None:
         said["verified"] = answered.verified.to_record()
-    if answered.overlooked is not None:
-        said["overlooked"] = record_of(answered.overlooked)
-    if answered.unheard:
-        said["unheard"] = list(answered.unheard)
-    return said
+    return said | answered.lacking.to_record()
 
 
 def _sampling(session: Session) -> dict[str, object]:

@@ -29,7 +29,7 @@ from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
 from infinipot_cli.sources import Input
-from infinipot_cli.stored_documents import original
+from infinipot_cli.stored_documents import document_of, original
 
 _ANNOUNCED = 64  # tokens that a document's name may take
 _COMMAND = re.compile(r"/\w*")
@@ -148,8 +148,8 @@ class Talk:
         if lost is None or is_among(lost, self._reading.cited()):
             return
         show_warning(self._console, lost_line(lost))
-        if original(self._reading.inputs, lost.path)[0]:
-            file = f" {lost.path}" if len(self._reading.inputs) > 1 else ""
+        if path := original(document_of(self._reading.inputs, lost))[0]:
+            file = f" {path}" if len(self._reading.inputs) > 1 else ""
             line = safe_line(f"/pages {''.join(places([lost]))}{file}")
             say(self._console, f"to read it in full: {line}", style="dim")
 
@@ -166,7 +166,7 @@ class Talk:
         part, *words = wanted.split(maxsplit=1)
         entry = self._named("".join(words))
         name, has_pages = entry.document.name, bool(entry.pages)
-        path, reason = original(self._reading.inputs, name)
+        path, reason = original(entry.document)
         if reason:
             raise UsageError(reason)
         pages, lines = (part, None) if has_pages else (None, part)
@@ -190,13 +190,16 @@ class Talk:
         Raises:
             UsageError: there is none of this name, or more than one.
         """
-        known = {entry.document.name: entry for entry in reversed(self._reading.inputs)}
-        found = [entry for path, entry in known.items() if name in ("", path, Path(path).name)]
+        inputs = self._reading.inputs
+        known = {original(entry.document)[0] or entry.document.name: entry for entry in reversed(inputs)}
+        found = [entry for path, entry in known.items() if name in ("", path)] or [
+            entry for entry in known.values() if name in (entry.document.name, Path(entry.document.name).name)
+        ]
         if len(found) != 1:
             problem = f"no document here is called {name!r}" if name else "there are several documents here"
             if found and name:
                 problem = f"{len(found)} documents here are called {name!r}"
-            named = found[0].document.name if found else next(reversed(known))
+            named = next((path for path, entry in known.items() if entry in found[:1]), next(reversed(known)))
             raise UsageError(problem, hint=f"/pages 1-3 {named}")
         return found[0]
 
