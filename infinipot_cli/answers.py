@@ -87,7 +87,7 @@ class Answers:
         self._model = model
         self._pot: Pot | None = None
         self._lookouts = [Lookout(words) for words in sought(task)]
-        self._n_asked = 0
+        self._n_asked = self._n_decided = 0
         self._answer_seconds = 0.0
 
     @property
@@ -119,7 +119,7 @@ class Answers:
     @property
     def is_cut(self) -> bool:
         """Whether the answer ended because its room was used up."""
-        return self.n_answer >= self.plan.max_tokens
+        return self.n_answer >= self.plan.max_tokens and self.n_answer != self._n_decided
 
     def answer(self, number: int = 0, *, watch: bool = False) -> Iterator[str]:
         """Answer one question from the pot, in pieces of text that never cut a character.
@@ -158,7 +158,7 @@ class Answers:
         from infinipot_cli.model.load import memory_guard
 
         detokenizer = AnswerText(self._model.tokenizer, suffix, shows_reasoning=self._model.loading.think)
-        self.said = ""
+        self.said, self._n_decided = "", 0
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
             pot = pot_to_ask()
@@ -213,7 +213,13 @@ class Answers:
         if not is_wished or lookout is None or not can_weigh(model, pot):
             return None
         tokenizer, stop_ids, nearness = self._model.tokenizer, self._model.stop_ids(), lookout.near(passages)
-        return partial(best_phrase, model, pot, passages, suffix, tokenizer, stop_ids, nearness)
+
+        def decide() -> Sequence[int]:
+            phrase = best_phrase(model, pot, passages, suffix, tokenizer, stop_ids, nearness)
+            self._n_decided = len(phrase)
+            return phrase
+
+        return decide
 
     def _reread(
         self, pot: "Pot", lookout: Lookout | None, n_behind: int, opening: Sequence[int], rest: float

@@ -51,7 +51,7 @@ class Reading(Answers):
         self._state = state
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()
-        self._read_seconds = 0.0
+        self._load_seconds = self._read_seconds = 0.0
 
     def __enter__(self) -> "Reading":
         return self
@@ -69,7 +69,7 @@ class Reading(Answers):
     @property
     def timing(self) -> Timing:
         """Seconds spent so far."""
-        return Timing(self._model.load_seconds, self._read_seconds, self._answer_seconds)
+        return Timing(self._load_seconds, self._read_seconds, self._answer_seconds)
 
     def check_pins(self) -> None:
         """See that what shall be pinned can be in the document, where only one is to be read.
@@ -83,7 +83,9 @@ class Reading(Answers):
 
     def read(self) -> Iterator[Progress]:
         """Read all documents into a new pot, one after the other."""
+        before = self._model.load_seconds
         loaded = self._model.load()
+        self._load_seconds += self._model.load_seconds - before  # nothing where an earlier reading has loaded it
         from infinipot_cli.engine import Distilled
         from infinipot_cli.model.load import check_room, check_trained, memory_guard
 

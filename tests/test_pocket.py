@@ -1,6 +1,8 @@
 """The embedded model, from the words typed to the answer: the first thing a newcomer tries."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -31,3 +33,20 @@ def test_pocket_finds_a_pass_key_in_the_middle_of_a_book(tmp_path: Path) -> None
     assert result.exit_code == 0
     assert is_right(result.stdout, "71432")
     assert "tokens into 1024 places" in result.stderr
+
+
+def test_a_phrase_that_just_fits_is_not_called_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    path = tmp_path / "note.txt"
+    path.write_text("It rained all night. The pass key is 71432. The wind fell.")
+
+    def asked(*words: str) -> tuple[dict[str, Any], str]:
+        result = CliRunner().invoke(app, ["ask", str(path), "What is the pass key?", *words, "--json"])
+        return json.loads(result.stdout), result.stderr
+
+    whole, _ = asked()
+    n_tokens = whole["timing"]["answer_tokens"]
+    fits, said = asked("-n", str(n_tokens))
+    assert (fits["answer"], fits["is_cut"], "was cut" in said) == (whole["answer"], False, False)
+    cut, said = asked("-n", str(n_tokens - 1))
+    assert (cut["is_cut"], "was cut" in said) == (True, True)

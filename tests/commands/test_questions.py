@@ -100,6 +100,31 @@ def test_every_answer_stands_under_its_question(story: Path, model: list[str], a
     assert record["retention"]["read"] == story.stat().st_size
 
 
+def test_counts_of_several_answers_are_of_each_or_of_all(story: Path, model: list[str]) -> None:
+    words = ["ask", str(story), *(word for one in QUESTIONS for word in ("-Q", one)), *SMALL, *model, "--no-cache"]
+    told = [json.loads(line) for line in run(*words, "--jsonl").stdout.splitlines()]
+    record = json.loads(run(*words, "--json").stdout)
+    n_tokens = [one["timing"]["answer_tokens"] for one in told]
+    assert record["timing"]["answer_tokens"] == sum(n_tokens) > max(n_tokens)
+    seconds = [answer["answer_s"] for answer in record["answers"]]
+    assert record["timing"]["answer_s"] == pytest.approx(sum(seconds), abs=0.01)
+    assert record["retention"]["kept"] == min(answer["kept"] for answer in record["answers"])
+    assert told[-1]["timing"]["answer_s"] < sum(one["timing"]["answer_s"] for one in told)
+
+
+def test_only_the_first_document_waits_for_the_model(story: Path, tmp_path: Path, model: list[str]) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text("Another story.")
+    lines = run("ask", str(story), str(other), "Who?", *SMALL, *model, "--jsonl", "--no-cache").stdout.splitlines()
+    first, second = (json.loads(line)["timing"]["load_s"] for line in lines)
+    assert first > 0 == second
+
+
+def test_what_reads_each_alone_and_stores_is_told_how_to_read_all(story: Path, model: list[str]) -> None:
+    done = run("ask", str(story), f"{story.parent}/./{story.name}", "Who?", *model, "--jsonl", "--save-pot", "one")
+    assert (done.exit_code, "--together" in done.stderr + done.stdout) == (2, True)
+
+
 def test_questions_come_from_a_file_and_from_standard_input(story: Path, tmp_path: Path, model: list[str]) -> None:
     path = tmp_path / "questions.txt"
     path.write_bytes("\ufeffWho?\r\n\r\n  When?\n".encode())

@@ -1,7 +1,7 @@
 """Answers as JSON: what `--json` and `--jsonl` print. Changes are additive; `infinipot schema` describes it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infinipot_cli.commands.runs.lacking import Lacking
 from infinipot_cli.commands.runs.verifying import SecondLook
@@ -68,7 +68,11 @@ def one_answer(session: Session, reading: Reading, answered: Answered, key: str)
 
 
 def several_answers(session: Session, reading: Reading, answers: Sequence[Answered], key: str) -> dict[str, object]:
-    """Several answers over one reading; `retention` and `timing` speak of all of them."""
+    """Several answers over one reading.
+
+    `timing` is of all of them together and `retention` of the one of which the least was kept; `retention.reread` and
+    `input` are of the latest.
+    """
     listed = [
         {
             "question": answered.question,
@@ -80,7 +84,12 @@ def several_answers(session: Session, reading: Reading, answers: Sequence[Answer
         }
         for answered in answers
     ]
-    return {"schema": SCHEMA, "answers": listed, **_about(session, reading, answers[-1])}
+    together = replace(
+        min(answers, key=lambda answered: answered.kept_share),
+        n_tokens=sum(answered.n_tokens for answered in answers),
+        seconds=sum(answered.seconds for answered in answers),
+    )
+    return {"schema": SCHEMA, "answers": listed, **_about(session, reading, together)}
 
 
 def reading_only(session: Session, reading: Reading, pot: str | None) -> dict[str, object]:
@@ -186,7 +195,7 @@ def _about(session: Session, reading: Reading, answered: Answered) -> dict[str, 
             "load_s": round(timing.load_seconds, 3),
             "read_s": round(timing.read_seconds, 3),
             "tok_s": round(n_fresh / timing.read_seconds, 1) if n_fresh and timing.read_seconds else None,
-            "answer_s": round(timing.answer_seconds, 3),
+            "answer_s": round(answered.seconds, 3),
             "answer_tokens": answered.n_tokens,
         },
         "warnings": warning_rows(reading),

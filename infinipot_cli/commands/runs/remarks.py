@@ -92,7 +92,9 @@ def say_read_for(console: "Console", name: str, task: Task) -> None:
 def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> None:
     """How the model was loaded, and every distillation that is remembered."""
     how = f"{loaded.dtype} on {loaded.device}, {loaded.attention} attention"
-    say(console, f"model: {loaded.name}, {how}, loaded in {duration(reading.timing.load_seconds)}", style="dim")
+    seconds = reading.timing.load_seconds  # of further documents by themselves none
+    took = f", loaded in {duration(seconds)}" if seconds else ""
+    say(console, f"model: {loaded.name}, {how}{took}", style="dim")
     for done in reading.passes.all:
         say(
             console, f"distillation {done.cycle}: at token {done.n_seen}, {done.n_before} to {done.n_held}", style="dim"
