@@ -134,7 +134,7 @@ def ask(
 
     Documents longer than the pot are distilled as they are read; how much of them was kept is said at the end.
     """
-    words = going_on.words(documents.words(words))
+    words = going_on.words(documents.words(words, questions=questions))
     wording = prompt.wording(ctx.meta.get(common.TEMPLATES, {}))
     asked: list[str] = []
     stopped = resuming.stopped(ctx, has_sources=names_a_source(words))
@@ -143,7 +143,7 @@ def ask(
         options = {
             "--json": json, "--jsonl": jsonl, "-o": output, "--each": each, "--questions -": from_stdin,
             "-t": prompt.template, "--resume": stopped, "--dry-run": run.dry_run, "--explain": explain, "--html": html,
-            "--page": page, "--verify": verify,
+            "--page": page, "--verify": verify, "-0": documents.null,
         }  # fmt: skip
         check_interactive(words, taken=options)
     if wording.brings_its_question and (question or questions is not None or (stopped and words)):
@@ -198,7 +198,8 @@ def ask(
         from infinipot_cli.commands.runs.talk import talk_about
 
         first = wording.ask(asked or [ANY_QUESTION])
-        task = judging.judge(first, request) if asked else replace(first, catalyst="catalyst-general")
+        first = first if asked else replace(first, catalyst="catalyst-general")
+        task = judging.judge(first, request, has_question=bool(asked))
         talk_about(made, form, sources, task, asked, keeps_history=model != settings.DEFAULT_MODEL)
         return
     is_asked_now = bool(asked or wording.template)

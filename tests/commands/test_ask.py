@@ -228,8 +228,11 @@ def test_a_page_that_is_not_there_leaves_the_answer(tmp_path: Path, tiny_model: 
     path.write_text("The pass key is 71432.\n")
     words = ["ask", str(path), "Which?", "-s", "400", "-n", "4", "-m", str(tiny_model), "--page", "99"]
     done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0 and done.stdout
-    assert "there is no page or line 99" in " ".join(done.stderr.split())
+    in_json = CliRunner().invoke(app, [*words, "--json"])
+    for one in (done, in_json):
+        assert one.exit_code == 0 and one.stdout
+        assert "there is no page or line 99" in " ".join(one.stderr.split())
+    assert json.loads(in_json.stdout)["answer"] == done.stdout.strip()
 
 
 @pytest.mark.parametrize("command", ["ask", "read", "summarize"])

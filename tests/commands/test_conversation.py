@@ -136,6 +136,12 @@ def test_ask_goes_on_asking_over_the_same_reading(story: Path, tiny_model: Path)
     assert talked.stdout == run("chat", *words[1:-1], stdin=question + "\n").stdout
 
 
+def test_a_conversation_without_a_first_question_reads_for_what_was_asked_for(story: Path, tiny_model: Path) -> None:
+    words = ["ask", str(story), "-i", *SMALL, "-m", str(tiny_model), "-v"]
+    assert "(catalyst-general)" in run(*words, stdin="").stderr
+    assert "(catalyst-p)" in run(*words, "--catalyst", "p", stdin="").stderr
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

@@ -134,7 +134,10 @@ def test_the_ends_that_are_kept_have_names_of_their_own(words: list[str]) -> Non
     assert run(*words, "--keep-first", "-1").exit_code == 2
 
 
-@pytest.mark.parametrize("options", [["-o", "answer.txt"], ["--jsonl"]])
+@pytest.mark.parametrize(
+    "options",
+    [["-o", "answer.txt"], ["--jsonl"], ["--html", "report.html"], ["--page", "3"], ["--explain"], ["--verify"]],
+)
 def test_what_is_about_answers_is_refused_where_there_is_none(words: list[str], options: list[str]) -> None:
     refused = run(*words, "--dry-run", *options)
     assert (refused.exit_code, f"goes with no {options[0]}" in refused.output) == (2, True), refused.output

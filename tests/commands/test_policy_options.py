@@ -54,6 +54,8 @@ def test_every_policy_answers(policy: str, story: Path, tiny_model: Path, home: 
         (["ask", "STORY", "x?", "--set", "cap=off", "--catalyst", "G"], 2, "cap=off listens to no catalyst"),
         (["ask", "STORY", "x?", "--catalyst", "G3"], 2, "there is no prompt named G3"),
         (["summarize", "STORY", "--catalyst", "Q"], 2, "wants a question"),
+        (["ask", "STORY", "-i", "--catalyst", "Q"], 2, "wants a question"),
+        (["ask", "STORY", "-i", "--catalyst", "G3"], 2, "there is no prompt named G3"),
     ],
 )
 def test_what_a_policy_cannot_do_is_said(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infinipot_cli.commands.options.slips import is_source
 from infinipot_cli.commands.options.words import sources_and_question, sources_and_questions, sources_only
 from infinipot_cli.errors import DocumentError, UsageError
 
@@ -92,6 +93,19 @@ def test_a_slip_is_answered_with_what_was_meant(words: str, piped: bool, message
 @pytest.mark.parametrize("words", [["a.pdf", "c.md", "Why?"], ["missing", "Why?"], ["a.pdf", "missing", "Who was it?"]])
 def test_a_document_that_is_missing_is_not_taken_for_a_part_of_the_question(words: list[str]) -> None:
     assert sources_and_question(words, piped=False) == (words[:-1], words[-1])
+
+
+@pytest.mark.parametrize(
+    ("word", "is_one"),
+    [
+        ("a.pdf", True), ("@book", True), ("@./my file.pot", True), ("@maren what is this?", False), ("@", False),
+        ("who?", False),
+    ],
+)  # fmt: skip
+def test_a_stored_pot_is_a_source_though_its_path_has_a_blank(word: str, is_one: bool) -> None:
+    assert is_source(word) == is_one
+    if is_one:
+        assert sources_and_questions([word], [], None, piped=True, interactive=True) == ([word], [])
 
 
 def test_a_summary_needs_a_source_or_a_pipe() -> None:

@@ -13,7 +13,8 @@ _ENDINGS = tuple(".txt .md .rst .log .pdf .html .htm .epub .docx .csv .tsv .json
 
 def is_source(word: str) -> bool:
     """Whether a word names a document or a stored pot rather than asking something."""
-    return os.path.exists(word) or (word.startswith("@") and len(word) > 1 and " " not in word)
+    is_name = " " not in word or word.endswith(".pot")
+    return os.path.exists(word) or (word.startswith("@") and len(word) > 1 and is_name)
 
 
 def looks_like_a_document(word: str) -> bool:

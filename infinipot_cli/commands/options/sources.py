@@ -120,11 +120,12 @@ class SourceOptions:
         ),
     ] = False
 
-    def words(self, words: Sequence[str] | None) -> list[str]:
+    def words(self, words: Sequence[str] | None, *, questions: str | None = None) -> list[str]:
         """The words of the command line behind the sources that standard input names.
 
         Args:
             words: as typed.
+            questions: a file of them, `-` for standard input.
 
         Raises:
             UsageError: standard input would be read twice.
@@ -133,8 +134,11 @@ class SourceOptions:
         typed = list(words or [])
         if not self.null:
             return typed
-        if "-" in typed:
-            raise UsageError("standard input (-) cannot be both the document and the list of documents")
+        for what, is_there in (("document", "-" in typed), ("questions", questions == "-")):
+            if is_there:
+                raise UsageError(
+                    f"standard input (-) cannot be both the {what} and the list of documents", code="stdin_twice"
+                )
         data = b"" if sys.stdin is None else sys.stdin.buffer.read()
         named = [os.fsdecode(path) for path in data.split(b"\0") if path.strip()]
         if not named:

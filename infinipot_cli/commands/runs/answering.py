@@ -69,6 +69,8 @@ class Answering:
         answered = replace(answered, lacking=lacking(reading, text))
         if not self._form.is_json:
             self._say_grounds(reading, answered)
+        if self._form.page is not None:
+            self._say_page(reading, answered, self._form.page)
         if self._form.html is not None:
             write_html(report_on(reading, question, text), self._form.html)
             say(self._console, f"written to {self._form.html}", style="dim")
@@ -141,15 +143,16 @@ class Answering:
             told = overview(report_on(reading, answered.question, answered.text))
             for line in folded(told, self._console.width) if self._console.is_terminal else told:
                 say(self._console, line)
-        if self._form.page is not None:
-            report = report_on(reading, answered.question, answered.text)
-            try:
-                lines = page_lines(report, self._form.page)
-            except UsageError as error:  # the answer stands above already
-                show_warning(self._console, f"{error.message} ({error.hint})")
-                return
-            for line in "\n".join(lines).split("\n"):
-                say(self._console, line)
+
+    def _say_page(self, reading: Reading, answered: Answered, wanted: str) -> None:
+        """Show the text of pages or lines, which is no part of the JSON, and warn where there are none such."""
+        try:
+            lines = page_lines(report_on(reading, answered.question, answered.text), wanted)
+        except UsageError as error:  # there is an answer already
+            show_warning(self._console, f"{error.message} ({error.hint})")
+            return
+        for line in "\n".join(lines).split("\n") if not self._form.is_json else ():
+            say(self._console, line)
 
     def _command(self, reading: Reading, answered: Answered) -> list[str]:
         """What reads the passage in full that an answer overlooks."""

@@ -24,7 +24,7 @@ def carry_out(
         each: read every source by itself instead of all into one pot.
 
     Raises:
-        UsageError: what is only counted shall go where answers go.
+        UsageError: what is only counted shall go where answers go, or be reported on.
     """
     if form.run.dry_run:
         _check_counted(form)
@@ -45,7 +45,10 @@ def carry_out(
 
 def _check_counted(form: Form) -> None:
     """Refuse what is about answers where there is none."""
-    for option, value in (("-o", form.output), ("--jsonl", form.jsonl)):
+    places = {"-o": form.output, "--jsonl": form.jsonl}
+    reports = {"--explain": form.explain, "--html": form.html, "--page": form.page, "--verify": form.verify}
+    for option, value in {**places, **reports}.items():
         if value:
             problem = f"--dry-run counts and answers nothing: it goes with no {option}"
-            raise UsageError(problem, hint=f"leave {option} out; --json prints the count as one document")
+            instead = "; --json prints the count as one document" if option in places else ""
+            raise UsageError(problem, hint=f"leave {option} out{instead}")

@@ -107,7 +107,7 @@ class Reply:
             check_apart(output, [*sources, *self._form.inputs, *stored], option)
         check_different({"-o": self._form.output, "--html": self._form.html, "--save-pot": self._pot_file})
         if each and len(sources) > 1 and (self._pot or self._form.save_pot):
-            raise UsageError("a stored pot holds all documents together", hint="leave --each out")
+            raise UsageError("a stored pot holds all documents together", hint="--together reads them into one")
         if self._form.html is not None and (task.further or (each and len(sources) > 1)):
             raise UsageError("an HTML report is of one answer", hint="ask one question of all documents together")
         with contextlib.ExitStack() as stack:
