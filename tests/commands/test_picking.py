@@ -1,6 +1,7 @@
 """`summarize --pick`: sentences of the text, word for word and in its order, instead of the model's own words."""
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,49 @@ def test_a_log_is_counted_as_far_as_it_came_before_ctrl_c(tmp_path: Path, tiny_m
         entry.pieces = interrupted()
         assert n_looked_at < log_alone.count(reading) < 100_000
         assert entry.log.is_log
+
+
+def pressed_in_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C when the first piece of the first document has been looked at."""
+    presses = [signal.SIGINT]
+
+    def is_settled(_: Digest) -> bool:
+        while presses:
+            signal.raise_signal(presses.pop())
+        return False
+
+    monkeypatch.setattr(Digest, "is_settled", property(is_settled))
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_ctrl_c_in_the_look_for_a_log_reads_what_has_come(
+    tmp_path: Path, book: Path, small: list[str], monkeypatch: pytest.MonkeyPatch, watched: bool
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("infinipot_cli.commands.runs.reply.is_watched", lambda: watched)
+    (tmp_path / "other.txt").write_text("The second text is not begun. " * 60)
+    pressed_in_the_look(monkeypatch)
+    result = run(str(book), str(tmp_path / "other.txt"), "--together", *small, "--pick")
+    announced = f"Document: {book}\n\n"
+    n_tokens = len(announced) + book.stat().st_size  # one a byte
+    assert result.exit_code == 130 and f" %, {n_tokens} tokens\n" in result.stderr
+    assert ("The keeper" in result.stdout) == watched and "second text" not in result.stdout
+    assert "saved @stopped" in result.stderr
+
+
+@pytest.mark.parametrize(("options", "watched"), [(["-o"], True), ([], False), ([], True)])
+def test_part_of_a_log_is_shown_and_never_kept(
+    tmp_path: Path, small: list[str], monkeypatch: pytest.MonkeyPatch, options: list[str], watched: bool
+) -> None:
+    log, out = tmp_path / "app.log", tmp_path / "sum.txt"
+    log.write_text("".join(f"2024-05-03 00:{n:02}:00 INFO request {n} was served\n" for n in range(60)))
+    out.write_text("old")
+    monkeypatch.setattr("infinipot_cli.commands.runs.reply.is_watched", lambda: watched)
+    pressed_in_the_look(monkeypatch)
+    result = run(str(log), *small, "--pick", *(word for option in options for word in (option, str(out))))
+    assert result.exit_code == 130 and "stopped at 60 lines" in result.stderr
+    assert result.stdout.startswith("Log: 60 lines") == (watched and not options)
+    assert out.read_text() == "old" and "written to" not in result.stderr
 
 
 @pytest.mark.parametrize(

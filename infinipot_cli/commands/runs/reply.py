@@ -192,6 +192,7 @@ class Reply:
             if is_log_alone:
                 self._count(reading, page, heading)
                 return
+            is_cut_short = self._is_cut_short(reading)
             self._has_read = True
             plan = reading.plan
             names, model = names_of(reading), self._session.files.name
@@ -212,7 +213,8 @@ class Reply:
                     bar.update(progress)
                     if (problem := rhythm.look()) is not None:
                         self._warn(problem)
-            if reading.stop.is_wanted:
+            if is_cut_short or reading.stop.is_wanted:
+                reading.stop.is_wanted = True
                 self._stopped(reading, bar, sources)
             if self._form.run.verbose > 1:
                 say_passes(self._console, reading, self._session.load())
@@ -243,6 +245,20 @@ class Reply:
             self._report(reading, answers)
             self._remember(reading, answers)
 
+    def _is_cut_short(self, reading: Reading) -> bool:
+        """Whether Ctrl-C came while it was looked for logs; the wish waits until what has come is read.
+
+        Raises:
+            Interrupted: nothing has come.
+        """
+        if not reading.stop.is_wanted:
+            return False
+        if not log_alone.has_text(reading):
+            say(self._console, "stopped before anything was read")
+            raise Interrupted
+        reading.stop.is_wanted = False
+        return True
+
     @contextlib.contextmanager
     def _claimed(self) -> Iterator[Claim | None]:
         """Nobody else reads into the stored pot that what is read will replace."""
@@ -271,8 +287,8 @@ class Reply:
             n_lines = log_alone.count(reading)
         if reading.stop.is_wanted:
             say(self._console, f"stopped at {counted(n_lines, 'line')}")
-            if self._form.is_json:  # half a record would look like a whole one
-                raise KeyboardInterrupt
+            if not self._shows_parts:  # half a count would look like a whole one
+                raise Interrupted
             self._was_stopped = True
         self._say_state(reading)
         if heading:
@@ -299,7 +315,7 @@ class Reply:
         if distills(reading.plan.policy, reading.plan.policy_settings):
             what = self._console, self._session, reading, sources, self._found, self._form
             hint = store_stopped(*what, self._going_on)
-        if self._form.output is not None or self._form.is_json or not self._form.answers or not self._is_watched:
+        if not self._shows_parts:
             raise Interrupted(hint)
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
@@ -327,8 +343,11 @@ class Reply:
         return self._cache.found(reading, sources, task)
 
     @property
-    def _is_watched(self) -> bool:
-        return is_watched() and not self._form.run.plain
+    def _shows_parts(self) -> bool:
+        """Whether somebody looks who is told that an answer is from a part; what is kept must be whole."""
+        form = self._form
+        is_kept = form.output is not None or form.is_json or not form.answers
+        return not is_kept and is_watched() and not form.run.plain
 
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
         plan = reading.plan
