@@ -147,6 +147,17 @@ def test_failures_are_one_line(hub: Hub, environment: dict[str, str], status: in
     assert done.stdout == ""
 
 
+def test_a_run_whose_model_cannot_be_fetched_says_so_in_json(
+    hub: Hub, environment: dict[str, str], story: Path
+) -> None:
+    hub.status = 500
+    ask = [sys.executable, "-m", "infinipot_cli", "ask", str(story), "Who?", "-m", NAME, "--yes", "--json", "-q"]
+    done = subprocess.run(ask, env=environment, capture_output=True, text=True, check=False)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["exit_code"], error["code"]) == (4, 4, "model_not_found")
+    assert "the hub refused acme/tiny (500)" in done.stderr
+
+
 def test_a_proxy_is_asked_where_one_is_named_and_nobody_is_told_who_asks(hub: Hub, environment: dict[str, str]) -> None:
     proxy = f"http://127.0.0.1:{hub.server.server_port}"
     named = {"HF_ENDPOINT": "http://hub.invalid", "HTTP_PROXY": proxy, "http_proxy": proxy, "DO_NOT_TRACK": "1"}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from infinipot_cli.endings import INTERRUPTED, Interrupted
 from infinipot_cli.errors import ModelError, UsageError
 
 _PANEL = "Loading the model"
@@ -72,7 +73,7 @@ def confirm(question: str, *, yes: bool, no_input: bool) -> None:
         raise UsageError("nothing was deleted", code="no_consent")
 
 
-def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:
+def fetched(error: ModelError, name: str, consent: ConsentOptions, *, quiet: bool = False) -> bool:
     """Offer to fetch a model that is missing; true if it is here now.
 
     The offer is a process of its own, because this one has told its libraries to keep off the network.
@@ -81,10 +82,11 @@ def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:
         error: why the model cannot be used.
         name: what the user called it.
         consent: what the user said about being asked.
+        quiet: fetch it without a word.
 
     Raises:
-        ModelError: the user has forbidden the network.
-        Exit: fetching it failed, and has said why.
+        ModelError: the user has forbidden the network, or fetching it failed, which has said why.
+        Interrupted: it was stopped.
     """
     from infinipot_cli.model.catalog import is_hub_name
 
@@ -102,8 +104,11 @@ def fetched(error: ModelError, name: str, consent: ConsentOptions) -> bool:
     if not (consent.yes or can_ask(no_input=consent.no_input)):
         return False
     environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
-    command = [sys.executable, "-m", "infinipot_cli", "models", "pull", name, *(["--yes"] if consent.yes else [])]
+    options = [option for option, is_set in (("--yes", consent.yes), ("--quiet", quiet)) if is_set]
+    command = [sys.executable, "-m", "infinipot_cli", "models", "pull", name, *options]
     done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode == INTERRUPTED:
+        raise Interrupted
     if done.returncode:
-        raise typer.Exit(done.returncode)
+        raise error
     return True

@@ -337,10 +337,13 @@ class Reply:
         try:
             reading = self._session.prepare(sources, task, found=self._found)
         except ModelError as error:
-            if STDIN in sources or not fetched(error, self._session.model_name, self._form.consent):
+            if STDIN in sources or not self._fetched(error):
                 raise
             reading = self._session.prepare(sources, task, found=self._found)
         return self._cache.found(reading, sources, task)
+
+    def _fetched(self, error: ModelError) -> bool:
+        return fetched(error, self._session.model_name, self._form.consent, quiet=self._form.quiet)
 
     @property
     def _shows_parts(self) -> bool:
