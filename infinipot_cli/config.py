@@ -133,6 +133,13 @@ class Config:
         """Defaults by parameter of a command."""
         return {KEYS[key].parameter: found.value for key, found in self.values.items()}
 
+    @property
+    def default_model(self) -> Value:
+        """The model that answers where the command line names none, and what names it."""
+        if name := os.environ.get(settings.MODEL_VARIABLE):
+            return Value(name, settings.MODEL_VARIABLE)
+        return self.values.get("model.default", Value(settings.DEFAULT_MODEL, "default"))
+
     def note(self, table: str, names: Iterable[str], path: Path) -> None:
         """Remember which file entries of a table come from; the nearer one wins."""
         self.origins.update({f"{table}.{name}": str(path) for name in names})
@@ -154,7 +161,8 @@ def load_config() -> Config:
                 raise UsageError(f"there are no settings in {path}", hint=hint, code="config") from None
             continue
         except (OSError, UnicodeError) as error:
-            raise UsageError(f"{path} cannot be read: {error}", code="config") from error
+            why = getattr(error, "strerror", None) or error  # which names the file once more
+            raise UsageError(f"{path} cannot be read: {why}", code="config") from error
         _merge(config, text, path)
     return config
 

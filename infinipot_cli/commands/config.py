@@ -1,10 +1,7 @@
 """`infinipot config`: where the settings are, and what holds."""
 
-import os
-
 import typer
 
-from infinipot_cli import settings
 from infinipot_cli.commands.options import common
 from infinipot_cli.config import KEYS, load_config
 from infinipot_cli.places import config_file
@@ -39,9 +36,8 @@ def show(
     for key, setting in KEYS.items():
         found = config.values.get(key)
         value, origin = (found.value, found.origin) if found else (setting.default, "default")
-        variable = settings.MODEL_VARIABLE
-        if key == "model.default" and os.environ.get(variable):
-            value, origin = os.environ[variable], variable
+        if key == "model.default":
+            value, origin = config.default_model.value, config.default_model.origin
         rows.append({"key": key, "value": value, "origin": origin})
     for table, held in (
         ("model.aliases", config.aliases), ("loaders", config.loaders), ("templates", config.templates),

@@ -11,7 +11,7 @@ from infinipot_cli import settings
 from infinipot_cli.commands import complete
 from infinipot_cli.commands.options import common
 from infinipot_cli.commands.runs.consent import No, Yes
-from infinipot_cli.config import load_config, with_value, without_value
+from infinipot_cli.config import Value, load_config, with_value, without_value
 from infinipot_cli.errors import ModelError, OutputError, UnsupportedModelError, UsageError
 from infinipot_cli.places import OWN_NAME, config_file
 
@@ -40,19 +40,19 @@ def list_models(
     from infinipot_cli.model.inventory import local_models
 
     config = load_config()
-    chosen = config.values.get("model.default")
-    default = str(chosen.value) if chosen else settings.DEFAULT_MODEL
+    default = str(config.default_model.value)
+    meant = config.aliases.get(default, default)
     rows: list[dict[str, object]] = [
         {
             "name": model.name,
             "size": model.n_bytes if json else size(model.n_bytes),
-            "state": model.problem or ("default" if model.name == default else "ok"),
+            "state": model.problem or ("default" if model.name == meant else "ok"),
             "path": str(model.folder),
         }
         for model in local_models()
     ]
     rows += [
-        {"name": name, "size": None, "state": f"alias of {target}", "path": target}
+        {"name": name, "size": None, "state": f"alias of {target}{', default' * (name == default)}", "path": target}
         for name, target in config.aliases.items()
     ]
     show_rows(rows, as_json=json, names_only=names, pager=not no_pager, plain=plain)
@@ -118,10 +118,16 @@ def rm(
     from infinipot_cli.display.summary import size
     from infinipot_cli.model.inventory import cached_model, remove
 
-    aliases = load_config().aliases
+    config = load_config()
+    aliases = config.aliases
     if settings.DEFAULT_MODEL in names:
         raise ModelError("pocket is part of infinipot and stays", hint="infinipot models list", code="not_deleted")
     wanted = dict.fromkeys(names)
+    for name in wanted:
+        origin = config.origins.get(f"model.aliases.{name}", str(config_file()))
+        if origin != str(config_file()):
+            hint = f"take {name} out of [model.aliases] there"
+            raise UsageError(f"the alias {name} stands in {origin}, which this does not change", hint=hint)
     found = {name: cached_model(name).n_bytes for name in wanted if name not in aliases}  # all are there, or none goes
     if found:
         about = ", ".join(f"{safe_line(name)} ({size(n_bytes)})" for name, n_bytes in found.items())
@@ -132,10 +138,11 @@ def rm(
         else:
             remove(name)
         say(error_console(), f"deleted {name}" if name in found else f"{name} is no alias any more", style="dim")
-    default = load_config().values.get("model.default")
-    if default is not None and str(default.value) in wanted:
-        line = f"{default.value} was the default model; another one: infinipot models default {settings.DEFAULT_MODEL}"
-        show_warning(error_console(), safe_line(line))
+    default = config.default_model
+    if default.value in wanted:
+        change = f"infinipot models default {settings.DEFAULT_MODEL}"
+        other = f"another one: {change}" if default.origin == str(config_file()) else f"{default.origin} names it"
+        show_warning(error_console(), safe_line(f"{default.value} was the default model; {other}"))
 
 
 @app.command()
@@ -164,13 +171,18 @@ def alias(
 
     infinipot models alias big Qwen/Qwen3-8B
     """
+    aliases = load_config().aliases
+    target = aliases.get(target, target)  # an alias is looked up once
     if name in (settings.DEFAULT_MODEL, target) or not OWN_NAME.fullmatch(name):
         problem = f"{name!r} cannot be the short name of a model"
         raise UsageError(
             problem,
             hint=f"letters, digits, '.', '_' and '-', and neither {settings.DEFAULT_MODEL} nor the model's own name",
         )
-    _set("model.aliases", name, _from_anywhere(target))
+    written = _from_anywhere(target)
+    _set("model.aliases", name, written)
+    config = load_config()
+    _warn_of_others(Value(config.aliases[name], config.origins[f"model.aliases.{name}"]), written)
     _warn_of_absence(target)
 
 
@@ -189,13 +201,14 @@ def default(
     if name is not None:
         if not name.strip():
             raise UsageError("the model needs a name", hint="infinipot models list shows what there is")
-        _set("model", "default", _from_anywhere(name))
+        written = _from_anywhere(name)
+        _set("model", "default", written)
+        _warn_of_others(load_config().default_model, written)
         _warn_of_absence(name)
         return
     from infinipot_cli.display.listing import put
 
-    found = load_config().values.get("model.default")
-    put(str(found.value) if found else settings.DEFAULT_MODEL)
+    put(str(load_config().default_model.value))
 
 
 def _from_anywhere(name: str) -> str:
@@ -203,6 +216,15 @@ def _from_anywhere(name: str) -> str:
     is_named = name == settings.DEFAULT_MODEL or name in load_config().aliases
     path = Path(os.path.expanduser(name))
     return str(path.resolve()) if not is_named and os.path.exists(path) else name
+
+
+def _warn_of_others(holds: Value, written: str) -> None:
+    """Say it where something nearer than the user's settings names another model."""
+    from infinipot_cli.display.console import error_console
+    from infinipot_cli.display.problem import show_warning
+
+    if holds.value != written:
+        show_warning(error_console(), f"here it is still {holds.value}: {holds.origin} names it")
 
 
 def _warn_of_absence(name: str) -> None:
@@ -240,7 +262,8 @@ def _change(made: Callable[[str], str]) -> None:
         text = file.read_text(encoding="utf-8-sig") if file.exists() else ""
         file.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, UnicodeError) as error:
-        raise OutputError(f"{file} cannot be changed: {error}", code="output_failed") from error
+        why = getattr(error, "strerror", None) or error  # which names the file once more
+        raise OutputError(f"{file} cannot be changed: {why}", code="output_failed") from error
     changed = made(text)
     with output_file(str(file)) as stream:
         stream.write(changed)

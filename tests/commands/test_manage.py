@@ -177,6 +177,42 @@ def test_names_of_models_that_cannot_be_or_are_not_there_are_said(home: Path, ti
     assert "was the default model" in " ".join(run("models", "rm", "tiny", "-y").stderr.split())
 
 
+def test_the_default_model_is_the_one_that_answers_whatever_names_it(
+    home: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def states() -> dict[str, str]:
+        return {row["name"]: row["state"] for row in json.loads(run("models", "list", "--json").stdout)["rows"]}
+
+    def default() -> str:
+        assert origins(run("config", "show"))["model.default"][0] == run("models", "default").stdout.rstrip("\n")
+        return run("models", "default").stdout.rstrip("\n")
+
+    assert (default(), states()) == ("pocket", {"pocket": "default"})
+    assert run("models", "alias", "tiny", str(tiny_model)).exit_code == 0
+    assert "warning" not in run("models", "default", "tiny").stderr
+    assert (default(), states()) == ("tiny", {"pocket": "ok", "tiny": f"alias of {tiny_model}, default"})
+    Path("infinipot.toml").write_text(f'[model]\ndefault = "{tiny_model}"\naliases = {{ tiny = "./x", far = "./y" }}\n')
+    told = run("models", "default", "pocket").stderr
+    assert f"warning: here it is still {tiny_model}: infinipot.toml names it" in told
+    assert default() == str(tiny_model) and states()["pocket"] == "ok"
+    assert "it is still ./x: infinipot.toml" in run("models", "alias", "tiny", str(tiny_model)).stderr
+    for name in ("tiny", "far"):
+        refused = run("models", "rm", name, "-y")
+        assert (refused.exit_code, f"the alias {name} stands in infinipot.toml" in refused.stderr) == (2, True)
+    monkeypatch.setenv("INFINIPOT_MODEL", "Foo/Bar")
+    assert default() == "Foo/Bar"
+    assert "it is still Foo/Bar: INFINIPOT_MODEL names it" in run("models", "default", "pocket").stderr
+
+
+def test_a_short_name_for_a_short_name_is_one_for_the_model(home: Path, tiny_model: Path) -> None:
+    assert run("models", "alias", "tiny", str(tiny_model)).exit_code == 0
+    assert run("models", "alias", "small", "tiny").exit_code == 0
+    assert run("models", "path", "small").stdout == f"{tiny_model}\n"
+    assert (
+        run("models", "alias", "acme", "tiny").exit_code == 0 and run("models", "alias", "tiny", "tiny").exit_code == 0
+    )
+
+
 def test_templates_are_listed_and_shown(home: Path) -> None:
     (home / "templates").mkdir(parents=True)
     (home / "templates" / "minutes.md").write_text("{document}\n\nList the decisions.\n")
@@ -211,6 +247,17 @@ def test_an_answer_says_in_json_what_it_was_made_of(home: Path, story: Path, tin
 def folder_states() -> dict[str, str]:
     rows = json.loads(run("doctor", "--json").stdout)["rows"]
     return {row["name"]: row["state"] for row in rows if row["name"].endswith("folder")}
+
+
+def test_settings_that_cannot_be_read_or_written_are_named_once(home: Path) -> None:
+    (home / "config.toml").mkdir(parents=True)
+    read = run("ask", "x.txt", "Who?").stderr.splitlines()[0]
+    assert read == f"error: {home}/config.toml cannot be read: Is a directory"
+    (home / "config.toml").rmdir()
+    home.rmdir()
+    home.write_text("a file in the place of the folder")
+    written = run("models", "default", "pocket").stderr.splitlines()[0]
+    assert written == f"error: {home}/config.toml cannot be changed: File exists"
 
 
 def test_a_folder_that_cannot_be_written_is_known_before_anything_is_read(
