@@ -1,12 +1,14 @@
 """`infinipot doctor`: what this installation has, one line a fact."""
 
-import os
 import platform
 import sys
+from pathlib import Path
+
+import typer
 
 from infinipot_cli import __version__, settings
 from infinipot_cli.commands.options import common
-from infinipot_cli.config import load_config
+from infinipot_cli.config import PROJECT_FILE, Config, load_config
 from infinipot_cli.errors import InfinipotError
 from infinipot_cli.places import cache_folder, config_file, data_folder, is_writable, state_folder
 
@@ -17,6 +19,8 @@ OPTIONAL = {
     "defusedxml": "no EPUB and DOCX; pip install 'infinipot[docs]'",
 }
 
+_MODEL = "model "  # in front of the name of one that is here
+
 
 def doctor(
     json: common.Json = False, no_pager: common.NoPager = False, plain: common.Plain = False,
@@ -25,6 +29,8 @@ def doctor(
     """Check what infinipot needs: libraries, accelerator, models, settings, terminal.
 
     infinipot doctor
+
+    Ends with 1 if something would make a run fail that names no model.
     """
     settings.prepare_environment()
     from infinipot_cli.display.console import terminal_facts
@@ -46,13 +52,13 @@ def doctor(
         rows.append(_row("accelerator", "problem", f"torch cannot be used: {error}"))
     for model in local_models():
         state = "problem" if model.problem else "ok"
-        rows.append(_row(f"model {model.name}", state, model.problem or size(model.n_bytes)))
+        rows.append(_row(f"{_MODEL}{model.name}", state, model.problem or size(model.n_bytes)))
     limit = settings.parse_bytes(settings.CACHE_LIMIT)
     try:
-        found = load_config().values.get("pot.cache_limit")
+        config = load_config()
+        found = config.values.get("pot.cache_limit")
         limit = int(str(found.value)) if found else limit
-        none = "" if os.path.isfile(config_file()) else " (not there; the defaults hold)"
-        rows.append(_row("settings", "ok", f"{config_file()}{none}"))
+        rows += [_row("settings", "ok", _settings_files()), _default_model(config)]
     except InfinipotError as error:
         rows.append(_row("settings", "problem", error.message))
     folders = {"data": data_folder(), "cache": cache_folder(), "state": state_folder()}
@@ -64,6 +70,32 @@ def doctor(
     rows.append(_row("kept readings", "ok", _kept(limit)))
     rows.append(_row("terminal", "ok", terminal_facts()))
     show_rows(rows, as_json=json, pager=not no_pager, plain=plain)
+    # a model of the cache that nobody uses may be what it likes
+    if any(row["state"] == "problem" and not str(row["name"]).startswith(_MODEL) for row in rows):
+        raise typer.Exit(InfinipotError.exit_code)
+
+
+def _settings_files() -> str:
+    """The files that settings were read from."""
+    own, here = config_file(), Path(PROJECT_FILE)
+    if here.is_file():
+        return f"{own}, {here}" if own.is_file() else f"{here}; {own} is not there"
+    return str(own) if own.is_file() else f"{own} (not there; the defaults hold)"
+
+
+def _default_model(config: Config) -> dict[str, object]:
+    """The model that answers where the command line names none."""
+    from infinipot_cli.model.catalog import find
+
+    chosen, text_only = config.default_model, config.values.get("model.text_only")
+    name = str(chosen.value)
+    named = f"{name} ({chosen.origin})" if chosen.origin != "default" else name
+    try:
+        loading = settings.Loading(text_only=text_only is not None and bool(text_only.value))
+        find(config.aliases.get(name, name), loading)
+    except InfinipotError as error:
+        return _row("default model", "problem", f"{named}: {error.message}")
+    return _row("default model", "ok", named)
 
 
 def _kept(limit: int) -> str:

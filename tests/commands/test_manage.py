@@ -230,6 +230,26 @@ def test_doctor_names_what_is_there(home: Path) -> None:
     assert rows["settings"]["state"] == "problem"
 
 
+def test_doctor_looks_at_the_model_that_would_answer(home: Path, tiny_model: Path) -> None:
+    def told() -> tuple[int, dict[str, dict[str, str]]]:
+        result = run("doctor", "--json")
+        return result.exit_code, {row["name"]: row for row in json.loads(result.stdout)["rows"]}
+
+    code, rows = told()
+    assert (code, rows["default model"]["detail"], rows["default model"]["state"]) == (0, "pocket", "ok")
+    assert rows["settings"]["detail"] == f"{home}/config.toml (not there; the defaults hold)"
+    Path("infinipot.toml").write_text('[model]\ndefault = "Other/Model"\n')
+    code, rows = told()
+    assert (code, rows["default model"]["state"]) == (1, "problem") and run("ask", "x", "Who?").exit_code > 0
+    assert "Other/Model (infinipot.toml): model 'Other/Model' is not on" in rows["default model"]["detail"]
+    assert rows["settings"]["detail"] == f"infinipot.toml; {home}/config.toml is not there"
+    assert run("models", "alias", "tiny", str(tiny_model)).exit_code == 0
+    Path("infinipot.toml").write_text('[model]\ndefault = "tiny"\n')
+    code, rows = told()
+    assert (code, rows["default model"]["detail"]) == (0, "tiny (infinipot.toml)")
+    assert rows["settings"]["detail"] == f"{home}/config.toml, infinipot.toml"
+
+
 def test_an_answer_says_in_json_what_it_was_made_of(home: Path, story: Path, tiny_model: Path) -> None:
     words = ["ask", str(story), "Who?", "-m", str(tiny_model), *SMALL, "-n", "20", "--json"]
     text_sum = hashlib.sha256(story.read_bytes()).hexdigest()
