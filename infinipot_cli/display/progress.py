@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.constrain import Constrain
 from rich.live import Live
@@ -143,22 +144,34 @@ class ReadingBar:
         place = f"p. {number}{pages}" if number else ""
         if self._console.width < NARROW:
             return self._narrow(reached, place)
-        facts = [place, f"{grouped(reached.n_tokens)} tok", self._speed(reached), self._left(reached)]
-        reading = _row(
-            "reading",
-            _bar(reached.done, 1.0, self._console.width),
-            "" if reached.done is None else f"{reached.done * 100:3.0f} %",
-            "  ".join(fact for fact in facts if fact),
-        )
-        n_dropped = max(0, reached.n_tokens - reached.n_held)
-        dropped = f"  dropped {short(n_dropped)}" if self._console.width >= WIDE_ENOUGH and n_dropped else ""
+        tokens, left = f"{grouped(reached.n_tokens)} tok", self._left(reached)
+        choices = ([place, tokens, self._speed(reached), left], [place, tokens, left], [place or tokens, left])
+        facts, for_reading = self._fitting(*choices)
+        share = "" if reached.done is None else f"{reached.done * 100:3.0f} %"
+        filled, for_pot = self._fitting(*_filled(reached, says_dropped=self._console.width >= WIDE_ENOUGH))
+        room = min(for_reading, for_pot)  # bars of one length
+        reading = _row("reading", _bar(reached.done, 1.0, self._console.width, room), share, facts)
         pot = _row(
             "pot",
-            _bar(reached.n_held, reached.capacity, self._console.width),
+            _bar(reached.n_held, reached.capacity, self._console.width, room),
             f"{100 * reached.n_held / reached.capacity:3.0f} %",
-            f"{grouped(reached.n_held)} / {grouped(reached.capacity)} places  distilled {reached.n_cycles} ×{dropped}",
+            filled,
         )
         return Group(*self._document(reached), reading, pot, *self._kept(reached))
+
+    def _room(self, facts: str) -> int:
+        """The columns that facts leave to the bar of their row."""
+        return self._console.width - _FREE - len("reading") - 5 - 3 - cell_len(facts)
+
+    def _fitting(self, *choices: Sequence[str]) -> tuple[str, int]:
+        """The first facts that leave room for a bar, and that room; of the last choice the first fact is cut."""
+        for choice in choices:
+            facts = "  ".join(fact for fact in choice if fact)
+            if (room := self._room(facts)) >= _SHORTEST_BAR:
+                return facts, room
+        first = Text(choice[0])
+        first.truncate(max(1, first.cell_len + room - _SHORTEST_BAR), overflow="ellipsis")
+        return "  ".join(fact for fact in (first.plain, *choice[1:]) if fact), _SHORTEST_BAR
 
     def _document(self, reached: Progress) -> list[RenderableType]:
         """Which of several documents is being read."""
@@ -173,7 +186,7 @@ class ReadingBar:
         """The one line for which there is room: share and time left stay, the bar takes what they leave."""
         facts = "  ".join(fact for fact in (place or f"{short(reached.n_tokens)} tok", self._left(reached)) if fact)
         share = "" if reached.done is None else f"{reached.done * 100:3.0f} %"
-        room = self._console.width - _FREE - len("reading") - 5 - 3 - len(facts)
+        room = self._room(facts)
         if room < _SHORTEST_BAR:
             return Text(f"{share}  {facts}".strip(), style="dim", no_wrap=True, overflow="crop")
         return _row("reading", _bar(reached.done, 1.0, self._console.width, room), share, facts)
@@ -187,6 +200,15 @@ class ReadingBar:
             line.append(f"  by {reached.kept_by}, up to {percent(max(reached.kept))}", "dim")
         line.no_wrap, line.overflow = True, "crop"
         return [line]
+
+
+def _filled(reached: Progress, *, says_dropped: bool) -> list[list[str]]:
+    """How full the pot is, in fewer and fewer words."""
+    n_dropped = max(0, reached.n_tokens - reached.n_held)
+    distilled = f"distilled {reached.n_cycles} ×"
+    places = f"{grouped(reached.n_held)} / {grouped(reached.capacity)} places"
+    dropped = [f"dropped {short(n_dropped)}"] if says_dropped and n_dropped else []
+    return [[places, distilled, *dropped], [places, distilled], [places]]
 
 
 def sparkline(shares: Sequence[float]) -> str:

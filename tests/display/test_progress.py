@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from infinipot_cli.display.progress import ReadingBar
@@ -111,6 +112,29 @@ def test_a_narrow_terminal_has_share_place_and_time_left(recording_console: Make
         bar.update(dataclasses.replace(at(0.61, n_tokens=182_400), page=page))
         console.print(bar.picture())
         assert re.sub(" +", " ", out.getvalue().splitlines()[-1]).strip().endswith(f"61 % {shown} 1:29 left")
+
+
+@pytest.mark.parametrize("label", [None, "a-long-label-of-an-appendix-on-a-page", "漢字" * 20])
+@pytest.mark.parametrize("n_tokens", [1000, 112_000, 12_345_678])
+@pytest.mark.parametrize("width", [60, 61, 63, 66, 72, 80, 94, 95, 120])
+def test_bar_share_and_time_left_stay_whatever_stands_beside_them(
+    recording_console: MakeConsole, width: int, n_tokens: int, label: str | None
+) -> None:
+    console, out = recording_console(width=width)
+    clock = Clock()
+    bar = ReadingBar(console, clock=clock)
+    bar.update(at(0.0, n_tokens=0))
+    clock.now += 120
+    told = {"page": 371, "label": label, "n_pages": 612, "n_held": 412_345, "capacity": 524_288, "n_cycles": 1234}
+    bar.update(dataclasses.replace(at(0.61, n_tokens=n_tokens), **told))
+    console.print(bar.picture())
+    reading, pot = (line.rstrip() for line in out.getvalue().splitlines()[-2:])
+    assert max(cell_len(reading), cell_len(pot)) < width - len("^C")
+    share, filled = re.search(r" 61 %  ?p\. .*1:17 left$", reading), re.search(r" 79 % 412,345 / 524,288 places", pot)
+    assert share is not None and filled is not None, out.getvalue()
+    assert share.start() == filled.start() >= len("reading ") + 4, "bars of one length"
+    if n_tokens == 112_000 and label is None:
+        assert ("p. 371/612" in reading, "112,000 tok" in reading, "933 tok/s" in reading) == (True, True, width >= 72)
 
 
 def test_before_the_first_token_the_picture_says_what_is_awaited_and_turns(recording_console: MakeConsole) -> None:
