@@ -4,7 +4,7 @@ A few of a log's ordinary lines say nothing more under its digest, and to pick t
 takes a second.
 """
 
-from itertools import chain, islice
+from itertools import chain
 
 from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.logs import Digest
@@ -34,14 +34,6 @@ def is_enough(form: Form, reading: Reading) -> bool:
     return not wants_a_pot and all(_begins_as_log(entry, reading) for entry in reading.inputs)
 
 
-def has_text(reading: Reading) -> bool:
-    """Whether anything was found when the first document was looked at; it can still be read."""
-    entry = reading.inputs[0]
-    looked = list(islice(entry.pieces, 1))
-    entry.pieces = chain(looked, entry.pieces)
-    return bool(looked)
-
-
 def count(reading: Reading) -> int:
     """Count the lines of all documents, or of what comes before Ctrl-C; their number."""
     for entry in reading.inputs:
@@ -60,8 +52,5 @@ def _begins_as_log(entry: Input, reading: Reading) -> bool:
         looked.append(piece)
         if entry.log.is_settled:
             break
-    if reading.stop.is_wanted:  # what has come by now is all that will be read
-        for later in reading.inputs[reading.inputs.index(entry) :]:
-            later.pieces = iter(())
     entry.pieces = chain(looked, entry.pieces)
     return entry.log.is_log

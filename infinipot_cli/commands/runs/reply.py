@@ -192,7 +192,9 @@ class Reply:
             if is_log_alone:
                 self._count(reading, page, heading)
                 return
-            is_cut_short = self._is_cut_short(reading)
+            if reading.stop.is_wanted:  # no model need be loaded: it would be given nothing
+                say(self._console, "stopped before anything was read")
+                raise Interrupted
             self._has_read = True
             plan = reading.plan
             names, model = names_of(reading), self._session.files.name
@@ -213,8 +215,7 @@ class Reply:
                     bar.update(progress)
                     if (problem := rhythm.look()) is not None:
                         self._warn(problem)
-            if is_cut_short or reading.stop.is_wanted:
-                reading.stop.is_wanted = True
+            if reading.stop.is_wanted:
                 self._stopped(reading, bar, sources)
             if self._form.run.verbose > 1:
                 say_passes(self._console, reading, self._session.load())
@@ -244,20 +245,6 @@ class Reply:
                 page.record(several_answers(self._session, reading, answers, self._key))
             self._report(reading, answers)
             self._remember(reading, answers)
-
-    def _is_cut_short(self, reading: Reading) -> bool:
-        """Whether Ctrl-C came while it was looked for logs; the wish waits until what has come is read.
-
-        Raises:
-            Interrupted: nothing has come.
-        """
-        if not reading.stop.is_wanted:
-            return False
-        if not log_alone.has_text(reading):
-            say(self._console, "stopped before anything was read")
-            raise Interrupted
-        reading.stop.is_wanted = False
-        return True
 
     @contextlib.contextmanager
     def _claimed(self) -> Iterator[Claim | None]:
