@@ -103,6 +103,7 @@ def explain(
     told = explained(
         made, sources, task, color=color, quiet=quiet, plain=plain, pins=pins.pins(), verify=verify, html=html,
         inputs=files_besides(model, prompts=(judging.catalyst,), others=(documents.password_file,)),
+        strict=documents.strict,
     )  # fmt: skip
     show(told, page=page, html=html, json=json, pager=pager, color=color, quiet=quiet, plain=plain)
     say_failures(told, color=color, quiet=quiet, plain=plain)

@@ -20,7 +20,7 @@ def info(
     ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False),
+        typer.Argument(metavar="SOURCE...", help=f"{SOURCE_HELP} Or a stored pot, @NAME.", show_default=False),
     ] = None,
     *,
     documents: SourceOptions,

@@ -68,6 +68,8 @@ def test_what_a_stored_pot_has_read_costs_nothing(words: list[str], story: Path,
     assert run("read", str(story), "--save-pot", "story", *words[3:5], *words[7:]).exit_code == 0
     told = dry("ask", "@story", "Who?")
     assert told["tokens"] == 0 and told["input"][0]["tokens"] == story.stat().st_size
+    for told_of in (["ask", "@story", "Who?", "--dry-run"], ["info", "@story"]):
+        assert run(*told_of).stderr.splitlines()[0] == "was read already: nothing is read"
     more = dry("ask", "@story", str(story), "Who?", "-n", "20")
     assert more["tokens"] == story.stat().st_size
     assert more["pot"]["distillations"] > 0

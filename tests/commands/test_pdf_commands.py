@@ -87,6 +87,19 @@ def test_a_page_that_cannot_be_read_is_named_and_under_strict_an_error(model: li
     assert (only_good.exit_code, "warning: report.pdf" in only_good.stderr) == (0, False), only_good.stderr
 
 
+def test_what_makes_a_strict_run_fail_is_said_though_it_is_quiet(model: list[str]) -> None:
+    Path("report.pdf").write_bytes(pdf(PAGES[0], damaged(), PAGES[2]))
+    read = [*model, "-n", "8"]
+    for words in (["info", "report.pdf", *model], ["explain", "report.pdf", "What stands there?", *read]):
+        quiet, strict = run(*words, "-q"), run(*words, "-q", "--strict")
+        assert (quiet.exit_code, quiet.stderr, strict.exit_code) == (0, "", 3)
+        assert "warning: report.pdf: page 2 could not be read" in strict.stderr
+        (told,) = json.loads(run(*words, "--json").stdout)["warnings"]
+        assert "page 2 could not be read" in told["message"] and told["code"] == "document"
+    dry = run("ask", "report.pdf", "What stands there?", *read, "-q", "--strict", "--dry-run")
+    assert (dry.exit_code, "page 2 could not be read" in dry.stderr) == (3, True)
+
+
 SAMPLES = Path(__file__).parents[1] / "data" / "pdf"
 
 

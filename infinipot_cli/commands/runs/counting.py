@@ -73,7 +73,8 @@ def show_count(
         Exit: a document cannot be read, or a warning under --strict.
     """
     use_utf8()
-    console = error_console(color, quiet=quiet, plain=plain)
+    strict = strict or (form is not None and form.strict)
+    console, unmuted = error_console(color, quiet=quiet, plain=plain), error_console(color, plain=plain)
     pot, others = split_pot(words)
     collected = collect(others, session.wishes) if others else None
     for note in collected.notes if collected else ():
@@ -94,16 +95,16 @@ def show_count(
     else:
         show_rows([_listed(row) for row in count.rows], plain=plain)
     for warning in count.warnings:
-        show_warning(console, warning)
+        show_warning(unmuted if strict else console, warning)  # one that makes the run fail is an error
     for failure in count.failures:
-        show_problem(error_console(color, plain=plain), failure.message, failure.hint)
+        show_problem(unmuted, failure.message, failure.hint)
     if count.plan is not None:
         say(console, _line(session, count, count.plan), style="dim")
     if form is not None:
         say(console, "nothing was read into a pot (--dry-run)", style="dim")
     if count.failures:
         raise typer.Exit(count.failures[0].exit_code)
-    if strict or (form is not None and form.strict):
+    if strict:
         allow_no_warnings(len(count.warnings), color)
 
 
@@ -201,6 +202,7 @@ def _record(session: Session, count: Count, *, is_dry_run: bool) -> dict[str, ob
         **({"dry_run": True} if is_dry_run else {}),
         "input": count.rows,
         "tokens": count.n_tokens,
+        "warnings": [{"code": "document", "message": message} for message in count.warnings],
         "model": session.files.name,
         **({"pot": pot} if pot else {}),
         "seconds": round(seconds, 3) if seconds is not None else None,
@@ -209,7 +211,9 @@ def _record(session: Session, count: Count, *, is_dry_run: bool) -> dict[str, ob
 
 def _line(session: Session, count: Count, plan: Plan) -> str:
     """All of it in one line."""
-    if not count.n_readings and count.n_tokens:
+    if not count.n_readings:
+        if not count.n_tokens:
+            return "was read already: nothing is read"
         return f"{counted(count.n_tokens, 'token')} · the lines are counted and read into no pot"
     seconds, n_bytes = _seconds(session, count, plan), _pot_bytes(session, plan)
     if count.n_cycles:

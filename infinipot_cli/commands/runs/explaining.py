@@ -71,6 +71,7 @@ def explained(
     verify: bool = False,
     html: str | None = None,
     inputs: Sequence[str] = (),
+    strict: bool = False,
 ) -> Explained:
     """Read the documents, answer, and make the report.
 
@@ -85,6 +86,7 @@ def explained(
         verify: whether the sources are read again and asked again.
         html: a file that will be written, and must be none of those that are read.
         inputs: files that are read besides the documents.
+        strict: whether a warning makes the run fail, so that it is said whatever is quiet.
 
     Raises:
         UsageError: it is one.
@@ -105,7 +107,7 @@ def explained(
             for progress in reading.read():
                 bar.update(progress)
         for warning in reading.warnings:
-            show_warning(console, warning)
+            show_warning(error_console(color, plain=plain) if strict else console, warning)
         look, lacks, command = None, Lacking(), list[str]()
         if task is None:
             report = report_on(reading, "", "")
