@@ -115,7 +115,7 @@ def _report(ctx: typer.Context, error: Exception) -> int:
     if ctx.meta.get(common.DEBUG):
         traceback.print_exception(error)
     if known.message:  # a command without any words has shown its help
-        show_problem(error_console(_wanted_color(ctx)), known.message, known.hint)
+        show_problem(error_console(_wanted_color(ctx), plain=_wanted_plain(ctx)), known.message, known.hint)
     code = getattr(error, "exit_code", known.exit_code)
     _put_record(known, code, _wanted_json(ctx))
     if isinstance(known, StandardOutputError) and sys.stdout is not None:
@@ -163,7 +163,12 @@ def _wanted_color(ctx: typer.Context) -> Color:
         return Color(ctx.meta[common.COLOR])
     flags = [part for word in _typed_flags(ctx) for part in word.replace("--color=", "--color\0").split("\0")]
     wanted = [Color(value) for flag, value in pairwise(flags) if flag == "--color" and value in [*Color]]
-    return wanted[-1] if wanted else Color.AUTO
+    return wanted[-1] if wanted else Color(ctx.meta.get(common.SETTINGS_COLOR, Color.AUTO))
+
+
+def _wanted_plain(ctx: typer.Context) -> bool:
+    """Whether all shall be as in a pipe, likewise."""
+    return bool(ctx.meta.get(common.PLAIN, "--plain" in _typed_flags(ctx)))
 
 
 def _typed_flags(ctx: typer.Context) -> list[str]:
@@ -266,6 +271,8 @@ def infinipot(
     ctx.meta[common.ALIASES] = found.aliases
     ctx.meta[common.TEMPLATES] = found.templates
     ctx.meta[common.LOADERS] = tuple(found.loaders.items())
+    if (color := found.values.get("output.color")) is not None:
+        ctx.meta[common.SETTINGS_COLOR] = color.value
     # Typer asks this map after flags and environment variables, and nested groups for an entry of their own.
     defaults = found.default_map()
     ctx.default_map = {

@@ -110,4 +110,4 @@ def explain(
     if told.failures:
         raise typer.Exit(told.failures[0].exit_code)
     if documents.strict:
-        allow_no_warnings(told.n_warnings, color)
+        allow_no_warnings(told.n_warnings, color, plain=plain)

@@ -34,7 +34,7 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool
         no_color={Color.AUTO: None, Color.ALWAYS: False, Color.NEVER: True}[color],
         # Rich and its like take CI variables for terminals; a stream is a terminal when it says so.
         force_terminal=is_terminal or has_color,
-        force_interactive=is_terminal and os.environ.get("TERM") != "dumb",
+        force_interactive=is_terminal and not is_dumb(),
         highlight=False,
         markup=False,
         emoji=False,
@@ -45,7 +45,7 @@ def error_console(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool
 
 
 class _Patient:
-    """Standard error that is written to as long as it takes anything: a full disk there must not cost the answer."""
+    """Standard error that is written to as long as it takes anything: what is lost there must not cost the answer."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -65,14 +65,22 @@ class _Patient:
     def _try(self, act: Callable[[], object]) -> None:
         try:
             act()
-        except BrokenPipeError:
-            raise
-        except OSError:
+        except OSError:  # a broken pipe too, of which Rich would make an end of the program
             # what waits in the stream would fail once more when the process ends, and change its exit code
             with contextlib.suppress(OSError, ValueError):
                 null = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(null, self._stream.fileno())
                 os.close(null)
+
+
+def is_dumb() -> bool:
+    """Whether the terminal cannot move its cursor; Rich, too, takes an unknown one for such."""
+    return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+
+
+def wheel(console: Console) -> str:
+    """The spinner that a console can show."""
+    return "dots" if console.encoding.startswith("utf") else "line"
 
 
 def _is_forced() -> bool:
@@ -84,7 +92,7 @@ def _is_forced() -> bool:
 def waiting(console: Console, text: str) -> Iterator[None]:
     """Show that something is going on, on a terminal that can be drawn on."""
     if console.is_terminal and console.is_interactive and not console.quiet:
-        with console.status(Text(safe_line(text), style="dim")):
+        with console.status(Text(safe_line(text), style="dim"), spinner=wheel(console)):
             yield
     else:
         yield

@@ -43,7 +43,7 @@ def paged(text: str, *, wanted: bool = True) -> None:
 
 def _page(text: str, command: list[str]) -> bool:
     """Run the pager; false if it cannot be run."""
-    environment = {"LESSCHARSET": "utf-8", **os.environ}
+    environment = {"LESS": "FRX", "LESSCHARSET": "utf-8", **os.environ}  # a bare `less` would show colours as codes
     with _deaf_to_interrupts():
         try:
             child = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)

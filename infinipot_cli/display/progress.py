@@ -18,7 +18,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from infinipot_cli.display.console import say
+from infinipot_cli.display.console import say, wheel
 from infinipot_cli.display.safe import safe_line
 from infinipot_cli.display.summary import grouped, percent
 from infinipot_cli.progress import Progress
@@ -54,7 +54,7 @@ class ReadingBar:
     ) -> None:
         self.reached: Progress | None = None
         self._console = console
-        self._spinner = Spinner("dots", Text(f" {safe_line(waiting)}", style="dim"))  # one that is kept turns
+        self._spinner = Spinner(wheel(console), Text(f" {safe_line(waiting)}", style="dim"))  # one that is kept turns
         self._among = among
         self._clock = clock
         self._started: float | None = None

@@ -12,7 +12,9 @@ from pypdf import PdfWriter
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.display.console import Console, error_console
 from infinipot_cli.errors import DeviceError, DocumentError, ModelError, OutputError, PotError, UsageError
+from infinipot_cli.settings import Color
 
 
 def run(*words: str, stdin: bytes | None = None) -> Result:
@@ -264,6 +266,40 @@ def test_the_standard_streams_may_be_closed(story: Path) -> None:
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         assert done.returncode == (7 if closed == ">&-" else 3), closed
         assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_error_that_nobody_reads_ends_as_it_would() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "infinipot_cli", "ask", "missing.txt", "who?", "--json"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writer, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, json.loads(done.stdout)["error"]["exit_code"]) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "words", [["ask", "missing.txt", "who?"], ["ask", "x", "who?", "--nosuch"], ["pots", "show", "x"]]
+)
+def test_errors_on_a_terminal_are_as_plain_as_is_wanted(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path))
+    wanted: list[tuple[Color, bool]] = []
+
+    def noted(color: Color = Color.AUTO, *, quiet: bool = False, plain: bool = False) -> Console:
+        wanted.append((color, plain))
+        return error_console(color, quiet=quiet, plain=plain)
+
+    monkeypatch.setattr("infinipot_cli.display.console.error_console", noted)
+    run(*words)
+    assert wanted[-1] == (Color.AUTO, False)
+    run(*words, "--plain")
+    assert wanted[-1] == (Color.AUTO, True)
+    (tmp_path / "config.toml").write_text('[output]\ncolor = "never"\n')
+    run(*words)
+    assert wanted[-1] == (Color.NEVER, False)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
+from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.settings import Color
 
 
@@ -54,3 +55,21 @@ def test_quiet_and_closed_streams_take_everything_in_silence(monkeypatch: pytest
     assert stream.getvalue() == ""
     monkeypatch.setattr("sys.stderr", None)
     say(error_console(), "words")
+
+
+def test_an_unknown_terminal_and_one_without_utf8_get_what_they_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stderr(monkeypatch, terminal=True)
+    assert error_console().is_interactive
+    for term in ("dumb", "unknown"):
+        monkeypatch.setenv("TERM", term)
+        assert not error_console().is_interactive, "it gets ticks instead of a bar"
+    monkeypatch.setenv("TERM", "xterm")
+    for encoding, shown in (("utf-8", "⠋"), ("ascii", "-"), ("iso8859-1", "-")):
+        bytes_shown = io.BytesIO()
+        stream = io.TextIOWrapper(bytes_shown, encoding=encoding, errors="backslashreplace")
+        stream.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setattr("sys.stderr", stream)
+        console = error_console()
+        console.print(ReadingBar(console, waiting="loading").picture())
+        stream.flush()
+        assert bytes_shown.getvalue().decode(encoding).startswith(f"{shown} ")

@@ -68,6 +68,18 @@ def test_a_pager_that_is_left_early_is_no_failure(screen: Callable[..., tuple[st
     assert screen(lambda: paged(LONG * 5000), PAGER="true") == ("", "")
 
 
+def test_a_bare_less_is_told_to_keep_colours(
+    screen: Callable[..., tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "less"
+    asks = f"{sys.executable} -c \"import os; open('{kept}', 'w').write(os.environ['LESS'])\""
+    monkeypatch.delenv("LESS", raising=False)
+    screen(lambda: paged(LONG), PAGER=asks)
+    assert kept.read_text() == "FRX"
+    screen(lambda: paged(LONG), PAGER=asks, LESS="i")
+    assert kept.read_text() == "i"
+
+
 def test_long_lists_are_paged_too(screen: Callable[..., tuple[str, str]]) -> None:
     rows = [{"name": f"model-{number}", "note": "\x1b[31m[/red] evil"} for number in range(40)]
     out, seen = screen(lambda: show_rows(rows))

@@ -12,6 +12,8 @@ from infinipot_cli.settings import Color
 JSON = "infinipot.json"
 DEBUG = "infinipot.debug"
 COLOR = "infinipot.color"
+SETTINGS_COLOR = "infinipot.settings_color"  # for commands without --color
+PLAIN = "infinipot.plain"
 LINES = "lines"
 # What the settings say and where the model came from, for the commands.
 ALIASES = "infinipot.aliases"
@@ -67,6 +69,11 @@ def _remember_debug(ctx: typer.Context, value: bool) -> object:
 
 def _remember_color(ctx: typer.Context, value: Color) -> object:
     return _remember(COLOR, ctx, value)
+
+
+def remember_plain(ctx: typer.Context, value: bool) -> object:
+    """Let errors be as plain as the rest."""
+    return _remember(PLAIN, ctx, value)
 
 
 Model = Annotated[
@@ -129,7 +136,14 @@ NoPager = Annotated[
     bool, typer.Option("--no-pager", help="Print a long list instead of paging it.", rich_help_panel="Output")
 ]
 Plain = Annotated[
-    bool, typer.Option("--plain", help="As in a pipe: no colour, no picture, no pager.", rich_help_panel="Output")
+    bool,
+    typer.Option(
+        "--plain",
+        help="As in a pipe: no colour, no picture, no pager.",
+        callback=remember_plain,
+        is_eager=True,
+        rich_help_panel="Output",
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("-q", "--quiet", help="Nothing but the answer and errors.", rich_help_panel="Output")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from infinipot_cli.commands.options.common import NoLog
+from infinipot_cli.commands.options.common import NoLog, remember_plain
 
 _PANEL = "Output"
 
@@ -26,9 +26,10 @@ class RunOptions:
     plain: Annotated[
         bool,
         typer.Option(
-            "--plain", help="As in a pipe: no colour, no bar, no sources in the answer.", rich_help_panel=_PANEL
+            "--plain", help="As in a pipe: no colour, no bar, no sources in the answer.", callback=remember_plain,
+            is_eager=True, rich_help_panel=_PANEL,
         ),
-    ] = False
+    ] = False  # fmt: skip
     verbose: Annotated[
         int,
         typer.Option(

@@ -105,7 +105,7 @@ def show_count(
     if count.failures:
         raise typer.Exit(count.failures[0].exit_code)
     if strict:
-        allow_no_warnings(len(count.warnings), color)
+        allow_no_warnings(len(count.warnings), color, plain=plain)
 
 
 def _add(

@@ -101,7 +101,7 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
         )
 
 
-def allow_no_warnings(n_warnings: int, color: Color) -> None:
+def allow_no_warnings(n_warnings: int, color: Color, *, plain: bool = False) -> None:
     """What `--strict` asks for, once everything else is said and done.
 
     Raises:
@@ -109,7 +109,7 @@ def allow_no_warnings(n_warnings: int, color: Color) -> None:
     """
     if n_warnings:
         plural = "s" if n_warnings > 1 else ""
-        show_problem(error_console(color), f"{n_warnings} warning{plural}, and --strict allows none")
+        show_problem(error_console(color, plain=plain), f"{n_warnings} warning{plural}, and --strict allows none")
         raise typer.Exit(DocumentError.exit_code)
 
 

@@ -68,6 +68,7 @@ class Reply:
         self._form = form
         self._key = key
         self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
+        self._unmuted = error_console(form.color, plain=form.run.plain)
         self._cache = Cache(session, form, self._console)
         self._is_kept = self._was_stopped = self._has_read = False
         self._found: frozenset[str] = frozenset()
@@ -143,13 +144,13 @@ class Reply:
         if self._was_stopped:
             raise KeyboardInterrupt
         if self._unsaved is not None:
-            show_problem(error_console(self._form.color), self._unsaved.message, self._unsaved.hint)
+            show_problem(self._unmuted, self._unsaved.message, self._unsaved.hint)
             raise typer.Exit(self._unsaved.exit_code)
         if self._n_failed:
             say(self._console, f"done {n_sources - self._n_failed} of {n_sources} · {self._n_failed} failed")
             raise typer.Exit(self._exit_code)
         if self._form.strict:
-            allow_no_warnings(self._n_warnings, self._form.color)
+            allow_no_warnings(self._n_warnings, self._form.color, plain=self._form.run.plain)
 
     def _one_by_one(self, sources: Sequence[str], task: Task, page: Page) -> None:
         """Give every source its own reading; one that cannot be read does not keep the others from it."""
@@ -170,13 +171,13 @@ class Reply:
         """Say that a document is missing from what was read; the run goes on and its exit code tells."""
         self._n_failed += 1
         self._exit_code = self._exit_code or error.exit_code
-        show_problem(error_console(self._form.color), error.message, error.hint)
+        show_problem(self._unmuted, error.message, error.hint)
 
     def _warn(self, message: str) -> None:
         """Show a warning about a document."""
         self._n_warnings += 1
         # one that makes the run fail is an error
-        show_warning(error_console(self._form.color) if self._form.strict else self._console, message)
+        show_warning(self._unmuted if self._form.strict else self._console, message)
 
     def _reading(self, sources: Sequence[str], task: Task, page: Page, *, heading: str = "") -> None:
         with self._claimed() as claim, self._prepared(sources, task) as reading:
