@@ -77,6 +77,8 @@ def pull(
     from infinipot_cli.display.summary import size
     from infinipot_cli.model.download import download, look_up
 
+    if name == settings.DEFAULT_MODEL:
+        raise ModelError("pocket is part of infinipot and need not be fetched", hint="-m pocket", code="not_fetched")
     offer = look_up(load_config().aliases.get(name, name))
     console = error_console(quiet=quiet)
     about = f"{offer.name}: {size(offer.n_bytes)}" + (f", {offer.licence}" if offer.licence else "")

@@ -1,7 +1,6 @@
 """The lines around an answer: what is about to be read, and honestly how much of it was kept."""
 
 import math
-from collections.abc import Sequence
 
 
 def kept_line(n_tokens: int, capacity: int, share: float) -> str:
@@ -26,14 +25,14 @@ def counted_line(names: str, n: int) -> str:
     return f"{names} {lines} counted; no model reads them without --write"
 
 
-def larger_model_line(cached: Sequence[str]) -> str:
+def larger_model_line(cached: str) -> str:
     """How to use more than the embedded model, which nobody asked for by name.
 
     Args:
-        cached: models in the Hugging Face cache.
+        cached: a model of the Hugging Face cache; empty where that has none to use.
     """
     if cached:
-        return f"pocket is the small built-in model · larger, from your cache: -m {cached[0]}"
+        return f"pocket is the small built-in model · larger, from your cache: -m {cached}"
     larger = "Qwen/Qwen3-0.6B"
     return f"pocket is the small built-in model · larger: infinipot models pull {larger} (1.5 GB), then -m {larger}"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infinipot_cli.errors import ModelError
-from infinipot_cli.model.catalog import POCKET_FOLDER, cached
+from infinipot_cli.model.catalog import POCKET_FOLDER, cached, find
 from infinipot_cli.model.files import describe
 from infinipot_cli.settings import DEFAULT_MODEL
 
@@ -45,6 +45,15 @@ def cached_names() -> list[str]:
     except OSError:
         return []
     return sorted(name.removeprefix(prefix).replace("--", "/", 1) for name in folders)
+
+
+def usable_name() -> str:
+    """The first cached model that can answer, as far as its files tell; empty where there is none."""
+    for name in cached_names():
+        with suppress(ModelError):
+            find(name)
+            return name
+    return ""
 
 
 def cached_model(name: str) -> LocalModel:

@@ -1,5 +1,7 @@
 """What a newcomer sees: an answer from the embedded model, and one line on how to use a larger one."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
 from infinipot_cli.model import catalog
-from infinipot_cli.model.inventory import cached_names
+from infinipot_cli.model.inventory import cached_names, usable_name
 
 LINE = "pocket is the small built-in model"
 
@@ -51,12 +53,32 @@ def test_a_model_that_is_missing_says_what_names_it(story: Path, monkeypatch: py
 
 
 @pytest.mark.usefixtures("pocket")
-def test_a_cached_model_is_named_and_never_chosen(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    assert cached_names() == []
-    (tmp_path / "models--Qwen--Qwen3-0.6B").mkdir()
-    (tmp_path / "datasets--a--b").mkdir()
-    assert cached_names() == ["Qwen/Qwen3-0.6B"]
+def test_a_cached_model_that_can_answer_is_named_and_never_chosen(
+    story: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    (cache / "datasets--a--b").mkdir(parents=True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    assert cached_names() == [] and usable_name() == ""
+    for name in ("acme--begun", "acme--embedder", "acme--half", "zoo--Qwen3-0.6B"):
+        folder = cache / f"models--{name}" / "snapshots" / ("a" * 40)
+        shutil.copytree(tiny_model, folder)
+        (folder.parents[1] / "refs").mkdir()
+        (folder.parents[1] / "refs" / "main").write_text("a" * 40)
+        if name == "acme--begun":
+            shutil.rmtree(folder)
+        elif name == "acme--half":
+            (folder / "model.safetensors").unlink()
+        elif name == "acme--embedder":
+            config = json.loads((folder / "config.json").read_text()) | {"architectures": ["LlamaModel"]}
+            (folder / "config.json").write_text(json.dumps(config))
+    assert cached_names() == ["acme/begun", "acme/embedder", "acme/half", "zoo/Qwen3-0.6B"]
     asked = run("ask", str(story), "Who?", "-s", "400", "-n", "5")
     assert asked.exit_code == 0 and "· pocket" in " ".join(asked.stderr.split())
-    assert "larger, from your cache: -m Qwen/Qwen3-0.6B" in " ".join(asked.stderr.split())
+    assert "larger, from your cache: -m zoo/Qwen3-0.6B" in " ".join(asked.stderr.split())
+
+
+def test_the_embedded_model_is_not_fetched() -> None:
+    refused = run("models", "pull", "pocket", "--yes")
+    assert (refused.exit_code, "pocket is part of infinipot" in refused.stderr) == (4, True)

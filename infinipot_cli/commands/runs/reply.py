@@ -38,7 +38,7 @@ from infinipot_cli.display.summary import counted, counted_line, kept_line, larg
 from infinipot_cli.documents import collect
 from infinipot_cli.endings import Interrupted, Terminated
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, PartError, StandardOutputError, UsageError
-from infinipot_cli.model.inventory import cached_names
+from infinipot_cli.model.inventory import usable_name
 from infinipot_cli.plan import Task
 from infinipot_cli.policies import DEFAULT, distills
 from infinipot_cli.pots.claim import Claim
@@ -140,7 +140,7 @@ class Reply:
         if self._form.output is not None:
             say(self._console, f"written to {self._form.output}", style="dim")
         if self._has_read and not self._form.model_was_chosen and self._pot is None:
-            say(self._console, larger_model_line(cached_names()), style="dim")
+            say(self._console, larger_model_line(usable_name()), style="dim")
         if self._was_stopped:
             raise KeyboardInterrupt
         if self._unsaved is not None:
