@@ -116,6 +116,9 @@ def _begun(path: str) -> tuple[Path, int, Path]:
             raise OutputError(message, hint=making(folder), code="output_failed")
         if target.exists() and not stat.S_ISREG(target.stat().st_mode):
             raise OutputError(f"{path} is no regular file", hint="name a file to write", code="output_failed")
+        if target.exists() and not os.access(target, os.W_OK):  # the folder alone would let it be replaced
+            message = f"{path} cannot be written: it is write-protected"
+            raise OutputError(message, hint="name another file, or allow it: chmod u+w", code="output_failed")
         stem = os.fsdecode(os.fsencode(target.name)[:_MOST_NAME])
         handle, name = tempfile.mkstemp(prefix=f".{stem}.", suffix=".tmp", dir=target.parent)
     return target, handle, Path(name)

@@ -3,6 +3,7 @@
 A small hub of our own answers on this machine; the real client talks to it from a process of its own.
 """
 
+import io
 import json
 import os
 import pty
@@ -15,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from infinipot_cli.commands.runs.consent import agrees
 
 SHA = "a" * 40
 NAME = "acme/tiny"
@@ -190,6 +193,15 @@ def converse(command: list[str], environment: dict[str, str], reply: bytes) -> t
     assert child.stdout is not None
     child.stdout.close()
     return code, shown.decode()
+
+
+@pytest.mark.parametrize(("typed", "agreed", "ends"), [("y\n", True, ""), ("\n", False, ""), ("", False, "\n")])
+def test_what_follows_a_question_begins_a_line(
+    typed: str, agreed: bool, ends: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    assert agrees("Delete it?") == agreed
+    assert capsys.readouterr().err == f"Delete it? [y/N] {ends}", "the terminal shows what is typed"
 
 
 @pytest.mark.slow

@@ -61,3 +61,14 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, name: st
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError), output_file(str(tmp_path / name)):
         pytest.fail("the block must not run")
+
+
+def test_a_file_that_is_protected_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    target.chmod(0o444)
+    # for root every file is writable
+    monkeypatch.setattr(os, "access", lambda path, mode: bool(os.stat(path).st_mode & 0o222) or mode != os.W_OK)
+    with pytest.raises(OutputError, match="it is write-protected"), output_file(str(target)):
+        pytest.fail("the block must not run")
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]

@@ -51,7 +51,13 @@ def agrees(question: str) -> bool:
     """Ask on standard error; anything but y is a no."""
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    reply = ""
+    try:
+        reply = sys.stdin.readline()
+    finally:
+        if not reply.endswith("\n"):  # Ctrl-C and Ctrl-D leave the cursor behind the question
+            sys.stderr.write("\n")
+    return reply.strip().lower() in ("y", "yes")
 
 
 def confirm(question: str, *, yes: bool, no_input: bool) -> None:
