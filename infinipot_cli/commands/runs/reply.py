@@ -188,14 +188,9 @@ class Reply:
             if self._form.reports:
                 reading.passes.watch_evictions()
             log_alone.watched(self._form, reading)
-            with reading.stop.on_interrupt():
-                is_log_alone = self._then is None and log_alone.is_enough(self._form, reading)
-            if is_log_alone:
+            if self._is_log_alone(reading):
                 self._count(reading, page, heading)
                 return
-            if reading.stop.is_wanted:  # no model need be loaded: it would be given nothing
-                say(self._console, "stopped before anything was read")
-                raise Interrupted
             self._has_read = True
             plan = reading.plan
             names, model = names_of(reading), self._session.files.name
@@ -246,6 +241,19 @@ class Reply:
                 page.record(several_answers(self._session, reading, answers, self._key))
             self._report(reading, answers)
             self._remember(reading, answers)
+
+    def _is_log_alone(self, reading: Reading) -> bool:
+        """Whether lines that are counted are all that will be shown.
+
+        Raises:
+            Interrupted: it was stopped before it was known that they are.
+        """
+        with reading.stop.on_interrupt():
+            is_log_alone = self._then is None and log_alone.is_enough(self._form, reading)
+        if reading.stop.is_wanted and not is_log_alone:  # no model need be loaded: it would be given nothing
+            say(self._console, "stopped before anything was read")
+            raise Interrupted
+        return is_log_alone
 
     @contextlib.contextmanager
     def _claimed(self) -> Iterator[Claim | None]:
