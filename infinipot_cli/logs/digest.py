@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 
 from infinipot_cli.documents.piece import ALL_LINES, LineNumbers, TextPiece
 from infinipot_cli.logs.level import Level
-from infinipot_cli.logs.line import Entry, LineReader, bare_line
+from infinipot_cli.logs.line import Entry, LineReader, bare_line, cut_line
 from infinipot_cli.logs.repeated import Count, Repetitions
 
-_LINE_CHARS = 4096
 _MESSAGE_CHARS = 300
-# By this many lines a text has shown whether it is a log.
+# By this many lines most texts have shown whether they are logs; ten times as many, or many characters, end all doubt.
 _TRIAL_LINES = 200
+_MOST_TRIAL_LINES = 10 * _TRIAL_LINES
+_MOST_TRIAL_CHARS = 1 << 20
 _LEAST_SHARE = 0.3
 _LEAST_ENTRIES = 5
 _TRACEBACK = "Traceback (most recent call last):"
@@ -98,7 +99,7 @@ class Digest:
         self._open: Mark | None = None  # an error that lines behind it may explain
         self._exception = self._cause = ""  # of that error
         self._is_traced = self._is_chained = False  # its traceback has begun; the next one belongs to the same error
-        self._n_blank = 0
+        self._n_blank = self._n_chars = 0
 
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
         """Pass a document's pieces on and read them as a log on the way; pages are no log."""
@@ -113,13 +114,13 @@ class Digest:
         """Read some more text."""
         if self._gave_up:
             return
+        self._n_chars += len(text)
         *lines, rest = (self._rest + text).split("\n")
         for line in lines:
             self._line(line)
-        if len(rest) > _LINE_CHARS:
-            # of a line without end only the beginning matters, and that is kept
-            rest = rest[:_LINE_CHARS]
-        self._rest = rest
+        self._rest = cut_line(rest)  # of a line without end only the beginning is kept
+        if self._n_chars >= _MOST_TRIAL_CHARS:
+            self._end_trial()
 
     def close(self) -> None:
         """The text has ended."""
@@ -170,19 +171,25 @@ class Digest:
         self.n_lines += 1
         if not line.strip():
             self._n_blank += 1
-            return
-        if self.n_lines == _TRIAL_LINES and self._share < _LEAST_SHARE / 3:
-            self._gave_up = True
-            return
-        number = self._numbers.of(self._numbers.first + self.n_lines - 1)
-        line = bare_line(line[:_LINE_CHARS])
-        entry = self._reader.read(line)
-        if entry is not None:
-            self._entry(entry, number)
-        else:
-            self._go_on(line, number)
+        elif not self._gave_up:
+            number = self._numbers.of(self._numbers.first + self.n_lines - 1)
+            line = bare_line(cut_line(line))
+            entry = self._reader.read(line)
+            if entry is not None:
+                self._entry(entry, number)
+            else:
+                self._go_on(line, number)
         if self.n_lines == _TRIAL_LINES:
             self._has_shown = self._looks_like_a_log
+            self._gave_up = self._gave_up or self._share < _LEAST_SHARE / 3
+        elif self.n_lines == _MOST_TRIAL_LINES:
+            self._end_trial()
+
+    def _end_trial(self) -> None:
+        """Whoever waits to know whether this is a log need not read on."""
+        if not self.is_settled:
+            self._has_shown = self._looks_like_a_log
+            self._gave_up = not self._has_shown
 
     def _go_on(self, line: str, number: int) -> None:
         """A line that begins no entry: it may say more of an error."""
@@ -205,7 +212,7 @@ class Digest:
         self.levels[entry.level] += 1
         self.has_levels = self.has_levels or (bool(entry.level) and not entry.is_guess)
         self._clock(entry, number)
-        message = entry.message.strip()[:_MESSAGE_CHARS]
+        message = _cut(entry.message.strip(), _MESSAGE_CHARS)
         if entry.level >= Level.ERROR:
             self._open = Mark(number, entry.stamp, entry.level, message)
             return

@@ -65,7 +65,7 @@ _STAMPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"(\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (.*)", "%y/%m/%d %H:%M:%S"),
         (r"(\d{6} \d{6}) \d+ (.*)", "%y%m%d %H%M%S"),
-        (r"(?:- )?(\d{10}(?:\.\d{1,9})?)\s+(.*)", "epoch"),
+        (r"(?:- )?(1\d{9}(?:\.\d{1,9})?)\s+(.*)", "epoch"),  # of 2001 to 2033: not every number of ten digits is one
         (r"\[\s*(\d+\.\d{6})\] (.*)", "uptime"),
     )
 )
@@ -100,6 +100,11 @@ _CONTAINER = re.compile(r"(?:[A-Za-z][\w.-]*(?:[-_]\d+\s*\||\s*\|(?!.*\|))(?: |$
 _LOGFMT = re.compile(r'([A-Za-z_][\w.-]*)=("(?:[^"\\]|\\.)*"|\S*)')
 _PRIORITY = re.compile(r"<(\d{1,3})>")
 _BARE = re.compile(r"\[?([A-Za-z]+)\]?[:\s]")
+# What containerd puts in front of each line, behind the time.
+_STREAM = re.compile(r"std(?:out|err) [FP] ")
+# Only the beginning of a line says what it is, but of an object every character may count.
+_LINE_CHARS, _OBJECT_CHARS = 4096, 1 << 18
+_OBJECT_BEGINS_IN = 100
 
 _TIME_KEYS = (
     *("time", "timestamp", "ts", "@timestamp", "@t", "datetime", "date", "asctime", "t", "t.$date"),
@@ -119,6 +124,11 @@ def bare_line(line: str) -> str:
     """A line without the name of the container that wrote it."""
     match = _CONTAINER.match(line)
     return line[match.end() :] if match else line
+
+
+def cut_line(line: str) -> str:
+    """A line, or what is there of one, without what stands too far behind its beginning to matter."""
+    return line[: _OBJECT_CHARS if "{" in line[:_OBJECT_BEGINS_IN] else _LINE_CHARS]
 
 
 class LineReader:
@@ -172,12 +182,16 @@ class LineReader:
 def _stamped(pattern: re.Pattern[str], form: str) -> Callable[[str], Entry | None]:
     def read(line: str) -> Entry | None:
         match = pattern.match(line)
-        return _entry(match[1], _time(match[1], form), match[2], _priority(line)) if match else None
+        if match is None or not match[2].strip():  # a time alone is a row of a table
+            return None
+        return _entry(match[1], _time(match[1], form), match[2], _priority(line))
 
     return read
 
 
 def _entry(stamp: str, time: datetime | None, rest: str, level: Level = Level.NONE) -> Entry:
+    if inner := _inner(stamp, rest):
+        return replace(inner, stamp=stamp, time=time) if stamp else inner
     found, end = find_level(rest)
     if found is not Level.NONE:
         # what stands in front of a level, such as a thread or a host, says little
@@ -187,6 +201,12 @@ def _entry(stamp: str, time: datetime | None, rest: str, level: Level = Level.NO
         return Entry(stamp, time, level, rest)
     guessed = guess_level(rest)
     return Entry(stamp, time, guessed, rest, is_guess=guessed is not Level.NONE)
+
+
+def _inner(stamp: str, rest: str) -> Entry | None:
+    """The record that stands behind a time, as where a container's own log wraps that of its program."""
+    match = _STREAM.match(rest)
+    return _json(rest[match.end() :] if match else rest, stamp)
 
 
 def _priority(line: str) -> Level:
@@ -308,12 +328,14 @@ def _bare(line: str) -> Entry | None:
     return Entry("", None, level, text)
 
 
-def _json(line: str) -> Entry | None:
-    if line[0] != "{":
+def _json(line: str, stamp: str | None = None) -> Entry | None:
+    """A record as JSON; one that is wrapped needs no time of its own."""
+    if not line.startswith("{"):
         return None
     try:
         record = json.loads(line)
-        return _structured(record) if isinstance(record, dict) else None
+        known = {} if stamp is None else {_TIME_KEYS[0]: stamp}
+        return _structured(known | record) if isinstance(record, dict) else None
     except (ValueError, RecursionError):
         return None
 
@@ -321,7 +343,9 @@ def _json(line: str) -> Entry | None:
 def _logfmt(line: str) -> Entry | None:
     if "=" not in line[:40]:
         return None
-    record: dict[str, object] = {key: value.strip('"').replace('\\"', '"') for key, value in _LOGFMT.findall(line)}
+    record: dict[str, object] = {
+        key: value.strip('"').replace('\\"', '"') for key, value in _LOGFMT.findall(line[:_LINE_CHARS])
+    }
     return _structured(record)
 
 

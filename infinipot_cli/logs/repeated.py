@@ -6,7 +6,7 @@ from dataclasses import dataclass
 # What differs between two messages that say the same: numbers, addresses, identifiers, what stands in quotes.
 _VARIABLE = re.compile(
     r"(?=[\"'\da-fA-F+-])"  # most characters begin none of these, and that is soon seen
-    r"(?:\"[^\"]*\"|'[^']*'"
+    r"(?:\"[^\"]*\"|(?<!\w)'[^']*'(?!\w)"  # an apostrophe quotes nothing
     r"|\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b"
     r"|\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{6,}\b"
     r"|(?<![A-Za-z])[-+]?\d+(?:[.,:]\d+)*|\d+)"
@@ -18,7 +18,8 @@ _MOST_SHAPES = 2000
 
 def shape(message: str) -> str:
     """A message with what is variable in it left open, so that its repetitions are alike."""
-    return _SEVERAL.sub("…", _VARIABLE.sub("…", message[: 2 * _SHAPE_CHARS]))[:_SHAPE_CHARS].strip()
+    what = _SEVERAL.sub("…", _VARIABLE.sub("…", message[: 2 * _SHAPE_CHARS])).strip()
+    return what if len(what) <= _SHAPE_CHARS else f"{what[: _SHAPE_CHARS - 1].rstrip('… ')}…"
 
 
 @dataclass

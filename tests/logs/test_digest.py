@@ -222,6 +222,46 @@ def test_the_traceback_in_a_container_belongs_to_its_error() -> None:
     assert made.n_errors == 1 and made.last_error is not None and made.last_error.message == "oops — ValueError: no"
 
 
+@pytest.mark.parametrize(
+    "wrapped", ["{}", "2024-03-05T10:00:00Z {}", "2024-03-05T10:00:00Z stderr F {}", "web-1  | {}"]
+)
+def test_an_object_of_any_usual_length_is_read_whole(wrapped: str) -> None:
+    said = [("info", "served", "")] * 50 + [("error", "order failed", "at com.example.Orders " * 320)] * 3
+    rows = [
+        json.dumps({"ts": "2024-03-05T10:00:00Z", "stack_trace": trace, "level": level, "msg": text})
+        for level, text, trace in said
+    ]
+    made = digest("\n".join(wrapped.format(row) for row in rows))
+    assert made.levels == {Level.INFO: 50, Level.ERROR: 3} and made.n_lines == 53
+    assert made.last_error is not None and made.last_error.message == "order failed"
+
+
+@pytest.mark.parametrize("wrapper", ["docker", "kubectl", "containerd"])
+def test_a_wrapped_record_says_its_level_itself(wrapper: str) -> None:
+    said = [("info", "ok"), ("info", "ok"), ("error", "no disk"), ("warn", "late"), ("", "plain"), ("info", "ok")]
+    made = Digest()
+    for number, (level, text) in enumerate(said):
+        stamp = f"2024-03-05T10:00:0{number}.25Z"
+        inner = json.dumps({"ts": 5, **({"level": level} if level else {}), "msg": text, "error": None})
+        docker = json.dumps({"log": f"{inner}\n", "stream": "stdout", "time": stamp})
+        rest = {"kubectl": inner, "containerd": f"stdout F {inner}"}.get(wrapper, "")
+        made.push(f"{stamp} {rest}\n" if rest else f"{docker}\n")
+    made.close()
+    assert made.levels == {Level.INFO: 3, Level.ERROR: 1, Level.WARNING: 1, Level.NONE: 1} and made.has_levels
+    assert made.first_error is not None
+    assert (made.first_error.message, made.first_error.stamp) == ("no disk", "2024-03-05T10:00:02.25Z")
+    assert made.span == timedelta(seconds=5)
+
+
+def test_a_long_message_ends_where_it_is_cut_with_a_mark() -> None:
+    made = digest("2024-03-05 10:00:00 ERROR " + "far and wide " * 40 + "\n")
+    assert made.first_error is not None
+    assert len(made.first_error.message) == 300 and made.first_error.message.endswith("…")
+    [said] = made.frequent_errors()
+    assert len(said.message) <= 160 and said.message.endswith("…")
+    assert digest("2024-03-05 10:00:00 ERROR " + "x" * 160).frequent_errors()[0].message == "x" * 160
+
+
 def test_over_the_new_year_time_goes_on() -> None:
     made = digest("".join(f"Dec 31 23:59:5{n} h a: x\n" for n in range(5)) + "Jan  1 00:00:05 h a: y\n")
     assert made.span == timedelta(seconds=15)
@@ -241,6 +281,20 @@ def test_what_has_shown_to_be_a_log_stays_one() -> None:
     assert made.is_log and made.is_settled
 
 
+def test_no_text_leaves_it_open_for_ever_whether_it_is_a_log() -> None:
+    entry, other = "2024-05-03 12:00:01 INFO request served\n", "a long dump of something else\n"
+    for text, is_log in (
+        (entry * 199 + "\n" + entry, True),
+        (other * 199 + "\n", False),
+        ((entry + other * 4) * 500, False),
+        ("x" * 9000 + "\n" + "y" * 2_000_000, False),
+        ((entry[:-1] + "x" * 20_000 + "\n") * 60, True),
+    ):
+        made = Digest()
+        made.push(text)
+        assert made.is_settled and made.is_log is is_log
+
+
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "pyproject.toml", "tests/data/treasure-island.txt"])
 def test_other_texts_are_no_logs(name: str) -> None:
     made = digest((Path(__file__).parents[2] / name).read_text(encoding="utf-8"))
@@ -249,6 +303,8 @@ def test_other_texts_are_no_logs(name: str) -> None:
 
 def test_tables_with_dates_and_chats_are_no_logs() -> None:
     assert not digest("time,value\n" + "2024-05-03 12:00:00,5.25,7\n" * 300).is_log
+    assert not digest("2024-05-03 12:00:00,7\n" * 300).is_log
+    assert not digest("5551234501 John Smith, 12 Main St\n" * 300).is_log
     assert not digest("[12:00:01] Bob: hello\n" * 300).is_log
     assert not digest("#Fields: name date time\n" + "Flint 1754-07-01 noon\n" * 300).is_log
     assert not digest("Error,2024,5,ships\nWarning,2025,6,guns\n" * 200).is_log
@@ -346,6 +402,8 @@ def test_messages_that_say_the_same_have_one_shape() -> None:
     ]
     assert all(shape(one) == shape(other) for one, other in pairs)
     assert shape("disk full") != shape("disk fine")
+    assert shape("Couldn't reach db, won't retry") == "Couldn't reach db, won't retry"
+    assert shape("the users' cache and the admins' cache") == "the users' cache and the admins' cache"
 
 
 @given(st.text(alphabet="\"'0123456789abcdefxyzABC+-.,: …٣½é", max_size=60))
