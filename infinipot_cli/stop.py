@@ -23,7 +23,11 @@ class Stop:
     def __init__(self) -> None:
         self.is_wanted = False
         self.is_heard = False
-        self._is_waiting = False
+        self._is_waiting = self._is_put_off = False
+
+    def put_off(self) -> None:
+        """Let a wish that came early wait for the end of the next tokens, which are all that there will be."""
+        self.is_wanted, self._is_put_off = False, True
 
     def guard(self, tokens: Iterable[T]) -> Iterator[T]:
         """Pass tokens or pieces of text on until the wish comes; one that comes in a wait ends the wait."""
@@ -38,6 +42,7 @@ class Stop:
                 except _Awake:
                     return
                 if token is None:
+                    self.is_wanted = self.is_wanted or self._is_put_off
                     return
                 yield token
         finally:

@@ -1,12 +1,19 @@
 """`summarize` on a log: what the log says of itself stands in front of the summary."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
+from infinipot_cli.commands.runs import log_alone
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.documents import TextPiece
+from infinipot_cli.session import SUMMARIZE, Session
 
 SMALL = ["-s", "400", "-n", "20"]
 LINES = [
@@ -77,3 +84,37 @@ def test_several_logs_have_a_digest_each(log: Path, tiny_model: Path, tmp_path: 
     assert run("summarize", *words).stdout.count("First error") == 1
     together = run("summarize", *words, "--together").stdout
     assert f"Log {log}: 21 lines" in together
+
+
+def test_a_hundred_logs_take_one_open_file(tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    for number in range(100):
+        (tmp_path / f"app-{number}.log").write_text("2024-05-03 12:00:00 INFO served\n" * 250)
+    code = (
+        "import resource, sys\nfrom infinipot_cli.__main__ import main\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\nsys.argv = ['infinipot', *sys.argv[1:]]\nmain()\n"
+    )
+    for words in (["-q"], ["--dry-run"]):
+        command = [sys.executable, "-c", code, "summarize", str(tmp_path), "--together", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("app-") == 100 and done.stdout.count("250 lines") == (100 if words == ["-q"] else 0)
+    assert "100 documents" in done.stderr and "counted and read into no pot" in done.stderr
+
+
+def test_what_came_before_ctrl_c_while_it_was_looked_at_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("Nothing happened. " * 20)
+    with Session("pocket").prepare([str(path)], SUMMARIZE) as reading:
+
+        def stopped_behind(pieces: Iterator[TextPiece]) -> Iterator[TextPiece]:
+            yield from pieces
+            reading.stop.is_wanted = True
+            yield TextPiece("too late", None, 360, None)
+
+        reading.inputs[0].pieces = stopped_behind(reading.inputs[0].pieces)
+        form = Form(picked=3, digest=True)
+        assert not log_alone.is_enough(form, log_alone.watched(form, reading))
+        assert not reading.stop.is_wanted
+        tokens = list(reading.stop.guard(reading.inputs[0].pieces))
+        assert reading.stop.is_wanted and "".join(piece.text for piece in tokens).startswith(path.read_text())

@@ -4,9 +4,11 @@ A few of a log's ordinary lines say nothing more under its digest, and to pick t
 takes a second.
 """
 
+from collections.abc import Iterator
 from itertools import chain
 
 from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.documents import LateDocument, TextPiece
 from infinipot_cli.logs import Digest
 from infinipot_cli.reading import Reading
 from infinipot_cli.sources import Input
@@ -16,8 +18,7 @@ def watched(form: Form, reading: Reading) -> Reading:
     """The same reading, whose documents are watched by digests where their logs are to be told of."""
     if form.digest:
         for entry in reading.inputs:
-            entry.log = Digest(entry.lines)
-            entry.pieces = entry.log.watch(entry.pieces)
+            _watch(entry, entry.pieces)
     return reading
 
 
@@ -52,5 +53,18 @@ def _begins_as_log(entry: Input, reading: Reading) -> bool:
         looked.append(piece)
         if entry.log.is_settled:
             break
-    entry.pieces = chain(looked, entry.pieces)
-    return entry.log.is_log
+    is_log = entry.log.is_log
+    if isinstance(entry.document, LateDocument):  # a thousand of them may not wait with open files
+        entry.document.close()
+        _watch(entry, entry.document.pieces())
+    elif reading.stop.is_wanted and not is_log and len(reading.inputs) == 1:
+        entry.pieces = iter(looked)  # what has come can be read and answered from
+        reading.stop.put_off()
+    else:
+        entry.pieces = chain(looked, entry.pieces)
+    return is_log
+
+
+def _watch(entry: Input, pieces: Iterator[TextPiece]) -> None:
+    entry.log = Digest(entry.lines)
+    entry.pieces = entry.log.watch(pieces)
