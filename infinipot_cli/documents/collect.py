@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infinipot_cli.documents.loaders import loader_of
 from infinipot_cli.documents.packed import compression
 from infinipot_cli.documents.sniff import HEAD_BYTES, PACKED_ENDINGS, recognise
 from infinipot_cli.documents.source import open_source
@@ -77,7 +78,9 @@ class _Search:
         self._endings = wishes.wanted_endings
         self._hidden = wishes.hidden
         self._honours = not wishes.no_ignore
-        self._unwanted = Rules.of_lines(wishes.ignore)
+        self._ignore = wishes.ignore
+        self._unwanted = Rules()
+        self._loaders = wishes.loaders if wishes.type is None else ()
         # what else an encoding or a type says holds for files that somebody names
         self._is_text = _has_zeros(wishes.encoding)
 
@@ -85,6 +88,7 @@ class _Search:
         """The documents below a folder."""
         from infinipot_cli.documents.gitignore import Rules
 
+        self._unwanted = Rules.of_lines(self._ignore, folder)
         # who names a folder wants what is in it, as who names a file
         yield from self._below(folder, Rules.above(folder).without(folder) if self._honours else Rules())
 
@@ -97,6 +101,7 @@ class _Search:
             return
         recursive = "**" in pattern
         top = fixed_folder(pattern)
+        self._unwanted = Rules.of_lines(self._ignore, top)
         known = {top: Rules.above(top).without(top).with_folder(top)} if self._honours else {}
 
         def rules_of(path: str) -> Rules:
@@ -158,7 +163,8 @@ class _Search:
         try:
             with open(path, "rb") as file:
                 head = file.read(HEAD_BYTES)
-            if head and not compression(head) and recognise(head, path, is_text=self._is_text) == "zip":
+            is_ours = not loader_of(path, self._loaders)  # what others turn into text may look like anything
+            if is_ours and head and not compression(head) and recognise(head, path, is_text=self._is_text) == "zip":
                 _check_zip(path)
         except OSError:
             return ""  # whoever opens it says why it cannot be read

@@ -27,19 +27,23 @@ class Rules:
     layers: tuple[tuple[str, GitIgnoreSpec], ...] = ()
 
     @classmethod
-    def of_lines(cls, lines: Iterable[str]) -> "Rules":
-        """Rules that hold everywhere below the root, as the user writes them.
+    def of_lines(cls, lines: Iterable[str], folder: str = "") -> "Rules":
+        """Rules as the user writes them for what is below a folder: seen from there, or from where the user is.
+
+        The folder itself is wanted, whatever they say of its name. A full path may be written, too.
 
         Raises:
             UsageError: one of them is no rule.
         """
-        patterns: list[Any] = []
+        rules = cls()
         for line in lines:
             made = _patterns(line)
             if made is None:
                 raise UsageError(f"{line!r} is no pattern of .gitignore", hint="such as --ignore '*.min.js'")
-            patterns += made
-        return cls((("", GitIgnoreSpec(patterns)),) if patterns else ())
+            spec = GitIgnoreSpec(made)
+            outside = cls((("", spec), (os.getcwd(), spec))).without(folder)
+            rules = cls((*rules.layers, *outside.layers, (os.path.abspath(folder), spec)))  # the last line decides
+        return rules
 
     @classmethod
     def above(cls, folder: str) -> "Rules":

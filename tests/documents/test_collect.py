@@ -94,6 +94,35 @@ def test_globs_of_ones_own_leave_out(tree: Path) -> None:
     assert listed(ignore=("*", "!*.md")) == {"b.md"}
 
 
+@pytest.mark.parametrize(
+    "rule", ["sub/deep/*.txt", "/sub/deep", "tree/sub/deep/*", "/tree/sub/deep", "deep/", "**/deep/*.txt"]
+)
+@pytest.mark.parametrize("word", ["tree", "tree/", "tree/**"])
+def test_rules_of_ones_own_are_seen_from_the_folder_and_from_where_one_is(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, rule: str, word: str
+) -> None:
+    monkeypatch.chdir(tree.parent)
+    everything = listed(word, endings=("txt",), no_ignore=True)
+    left = listed(word, endings=("txt",), no_ignore=True, ignore=(rule,))
+    files_alone = {"tree/sub/deep/build/y.txt"} if rule.endswith(".txt") else set()
+    assert left == {name for name in everything if "/deep/" not in name} | files_alone != everything
+
+
+def test_a_folder_that_is_named_is_read_whatever_the_rules_say_of_its_name(tree: Path) -> None:
+    assert listed("sub", ignore=("sub", f"{tree}/sub/deep")) == {"sub/debug.log"}
+    assert listed(str(tree / "sub"), ignore=("sub/",)) >= {str(tree / "sub/debug.log")}
+    assert listed(ignore=("*.txt", "!sub/deep/ü*.txt", "*.md")) == {"keep.log", "sub/debug.log", "sub/deep/über.txt"}
+
+
+def test_what_a_loader_of_ones_own_reads_is_a_document(tree: Path) -> None:
+    (tree / "letter.odt").write_bytes(b"PK\x03\x04" + bytes(100))
+    (tree / "void.odt").touch()
+    loaders = (("odt", "cat $1"),)
+    assert "letter.odt" in listed(loaders=loaders) and "void.odt" not in listed(loaders=loaders)
+    assert listed(loaders=loaders, endings=("odt",)) == {"letter.odt"}
+    assert "letter.odt" not in listed(loaders=loaders, type="text") | listed()
+
+
 def test_a_file_that_is_named_is_read_whatever_it_is(tree: Path) -> None:
     words = ["debug.log", ".hidden.txt", "picture.png", "missing.txt", "-"]
     collected = collect(words, Wishes(endings=("md",)))
