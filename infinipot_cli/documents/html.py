@@ -112,6 +112,8 @@ class HtmlText(HTMLParser):
         self._has_text = False
         self._is_raised = False
         self._last = ""  # character
+        self._is_fresh = False  # nothing was written yet in this cell or item
+        self._is_cell = False  # this is a cell, and of one line so far
 
     def push(self, text: str) -> str:
         """Convert some more of the page."""
@@ -149,11 +151,12 @@ class HtmlText(HTMLParser):
         self._block(tag)
         if tag == "img":
             self._picture(dict(attrs).get("alt") or "")
-        if tag in _CELLS:  # its end tag may be left out
-            self._gap = "\t"
+        if tag in _CELLS:
+            self._close_cell()  # its end tag may be left out
+            self._is_cell = self._is_fresh = True
         if tag == "li":
             self._write("- ")
-            self._gap = ""
+            self._gap, self._is_fresh = "", True
         elif tag == "pre":
             self._n_pre += 1
         elif tag == "sup":
@@ -174,7 +177,7 @@ class HtmlText(HTMLParser):
         elif tag == "sup":
             self._is_raised = False
         if tag in _CELLS:
-            self._gap = "\t"
+            self._close_cell()
         elif tag not in ("br", "hr"):
             self._block(tag)
 
@@ -186,17 +189,29 @@ class HtmlText(HTMLParser):
             self._write(data)
             return
         words = _BLANK.sub(" ", data)
-        if words.startswith(" ") and not self._gap:
+        if words.startswith(" ") and not self._gap and not self._is_fresh:
             self._gap = " "
         if word := words.strip(" "):
             self._write(word)
             self._gap = " " if words.endswith(" ") else ""
 
     def _block(self, tag: str) -> None:
+        if tag in ("table", "tr"):
+            self._close_cell()
+        elif tag == "li":
+            self._is_fresh = self._is_cell = False
         wanted = 2 if tag in _PARAGRAPHS else 1 if tag in _LINES else 0
-        self._n_newlines = max(self._n_newlines, wanted)
+        if not self._is_fresh:  # the first block stands beside the bullet, or the cell in front
+            self._n_newlines = max(self._n_newlines, wanted)
         if tag in _BOXES:
             self._gap = self._gap or " "
+
+    def _close_cell(self) -> None:
+        """A cell of one line stands beside the next one, whatever block that line is."""
+        if self._is_cell and not self._is_fresh:
+            self._n_newlines = 0
+        self._is_fresh = self._is_cell = False
+        self._gap = "\t"
 
     def _picture(self, words: str) -> None:
         """The words that stand for a picture, where it is not shown: as they are, and a letter in front of its word."""
@@ -211,6 +226,7 @@ class HtmlText(HTMLParser):
         if self._n_hidden:
             return
         if self._n_newlines:
+            self._is_cell = self._is_cell and self._is_fresh
             self._out.append("\n" * self._n_newlines if self._has_text else "")
         elif self._has_text:
             self._out.append(self._gap)
@@ -219,6 +235,7 @@ class HtmlText(HTMLParser):
         self._is_raised = False
         self._out.append(text)
         self._n_newlines, self._gap, self._has_text, self._last = 0, "", True, text[-1:]
+        self._is_fresh = False
 
     def _take(self) -> str:
         text = "".join(self._out)

@@ -66,6 +66,28 @@ def test_end_tags_may_be_left_out(tmp_path: Path) -> None:
     assert joined(read(page, tmp_path, "page.html")[0]) == "1\t2\n3\t4\n\n- x\n- y"
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (
+            "<table><tr><td><p>Name</p></td><td>\n<p>Price</p>\n</td></tr>\n"
+            "<tr><td><p>tea</p></td><td><div><b>4</b></div></td></tr></table>",
+            "Name\tPrice\ntea\t4",
+        ),
+        ("<table><tr><td><p>1</p><td><p>2</p><tr><th><p>3</p><th>4</table>", "1\t2\n3\t4"),
+        ("<table><tr><td></td><td><p>2</p></td></tr><tr><td><p></p></td><td>4</td></tr></table>", "2\n4"),
+        ("<table><tr><td><p>a</p><p>b</p></td><td><p>c</p></td></tr></table>", "a\n\nb\n\nc"),
+        ("<table><tr><td><table><tr><td>1<td>2</table></td><td>3</td></tr></table>", "1\t2\n\n3"),
+        ("<ul>\n<li>\n<p>First</p>\n</li>\n<li><p>Second</p><p>more</p></li></ul>", "- First\n\n- Second\n\nmore"),
+        ("<ul><li> x<ul><li><p>y</p></li></ul></li></ul>", "- x\n\n- y"),
+    ],
+)
+def test_blocks_in_cells_and_items_stand_where_the_words_alone_would(page: str, text: str, tmp_path: Path) -> None:
+    page = f"<!doctype html>{page}"
+    assert joined(read(page.encode(), tmp_path, "page.html")[0]) == text
+    assert "".join(in_pieces(page, list(range(len(page))))) == in_pieces(page, [])
+
+
 def in_pieces(page: str, cuts: list[int]) -> str:
     """The text of a page that arrives cut at these places."""
     converter = HtmlText()
