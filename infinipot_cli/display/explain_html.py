@@ -64,7 +64,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"<style>{_STYLE}</style></head><body>"
     yield f"<h1>{_text(report.question) or 'What the pot holds'}</h1><p>{_text(report.answer)}</p>"
     yield f'<p class="facts">{escape(_facts(report))}</p><p class="legend">{escape(report.legend)}</p>'
-    passages = [passage for passage in report.passages if passage.score >= _LEAST_SCORE]
+    passages = [passage for passage in report.passages if passage.score >= _LEAST_SCORE or report.is_cited(passage)]
     if passages:
         yield "<h2>Passages the answer leaned on</h2>"
     for passage in passages:

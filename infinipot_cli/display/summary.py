@@ -38,12 +38,10 @@ def larger_model_line(cached: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage that never looks better than it is: two figures, rounded down from 10 % on."""
+    """A share as a percentage that never looks better than it is: two figures, rounded down."""
     hundredths = 100 * share
-    if hundredths >= 10:
-        return f"{math.floor(hundredths + 1e-9)} %"
-    digits = 0 if hundredths <= 0 else min(6, 1 - math.floor(math.log10(hundredths)))
-    text = f"{hundredths:.{digits}f}"
+    digits = 0 if hundredths <= 0 else max(0, min(6, 1 - math.floor(math.log10(hundredths))))
+    text = f"{math.floor(hundredths * 10**digits + 1e-9) / 10**digits:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 

@@ -35,6 +35,7 @@ def make_report(
     n_tokens: int,
     evictions: Evictions | None = None,
     held: Held | None = None,
+    picked: Sequence[Passage] = (),
 ) -> Report:
     """Everything that is known about one answer, or with `held.unasked` about a pot of which nothing was asked.
 
@@ -48,12 +49,13 @@ def make_report(
         n_tokens: document tokens read.
         evictions: what the distillations took, if that was watched.
         held: what the pot held when the question came, where something was done to it before the answer began.
+        picked: sentences that stand for the answer, where it was not shown itself.
     """
     held = held or held_at(trail, pot, attended)
     first = pot.n_prefix
     end = min(trail.n_seen, first + n_tokens)  # what was said in a conversation comes behind the documents
-    ranked = passages(trail, attended, first, held)
-    cited = [] if is_refusal(answer) else cite(ranked)
+    ranked = sorted(picked, key=lambda one: -one.score) or passages(trail, attended, first, held)
+    cited = list(picked) or ([] if is_refusal(answer) else cite(ranked))
     facts = _facts(trail, attended, held, first, end)
     n_kept = sum(sum(kept) for kept, _ in facts.values())
     rows = max(1, attended.n_rows)

@@ -78,6 +78,14 @@ def test_what_a_stored_pot_has_read_costs_nothing(words: list[str], story: Path,
     assert more["pot"]["distillations"] == pytest.approx(done["pot"]["distillations"] - before, abs=2)
 
 
+def test_the_lines_of_a_log_are_no_earlier_reading(tmp_path: Path) -> None:
+    log, small = tmp_path / "app.log", tmp_path / "small.txt"
+    log.write_text("2024-05-03 12:00:00 INFO request served\n" * 400)
+    small.write_text("The night was dark. " * 20)
+    told = run("summarize", str(log), str(small), "--dry-run")
+    assert told.exit_code == 0 and "fits, nothing is dropped" in told.stderr
+
+
 def test_no_weights_are_touched(story: Path, tiny_model: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()

@@ -65,6 +65,20 @@ def test_json_has_the_sentences_and_where_they_stand(book: Path, small: list[str
     assert not record["is_cut"]
 
 
+def test_a_report_is_on_the_sentences_that_are_shown(book: Path, small: list[str], tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    result = run(str(book), *small, "--pick", "--length", "short", "--html", str(page), "--explain", "--json", "-q")
+    record = json.loads(result.stdout)
+    assert record["explain"]["sources"] == record["sources"] != []
+    shown = page.read_text()
+    listed = [part.split("</blockquote>")[0] for part in shown.split("<blockquote>")[1:]]
+    assert len(listed) == len(record["sources"]) and all("cited" in quoted for quoted in listed)
+    for source in record["sources"]:
+        assert any(source["quote"] in quoted for quoted in listed)
+    told = run(str(book), *small, "--pick", "--length", "short", "--explain").stderr
+    assert all(f"“{source['quote']}”" in told for source in record["sources"])
+
+
 def test_sentences_of_the_text_are_not_cut_where_the_words_that_chose_them_are(book: Path, small: list[str]) -> None:
     picked = run(str(book), *small, "--pick", "-n", "2", "--json")
     assert not json.loads(picked.stdout)["is_cut"] and "was cut" not in picked.stderr

@@ -14,6 +14,8 @@ from infinipot_cli.display.summary import age, duration, grouped, kept_line, per
         (0.022, "2.2 %"),
         (0.0058, "0.58 %"),
         (0.00005, "0.005 %"),
+        (0.00996, "0.99 %"),
+        (0.0996, "9.9 %"),
         (0.02, "2 %"),
         (0, "0 %"),
     ],
@@ -37,6 +39,12 @@ def test_an_age_is_no_time_of_day(seconds: float, text: str) -> None:
 def test_only_everything_is_a_hundred_percent(share: float) -> None:
     assert (percent(share) == "100 %") == (share > 1 - 1e-10)
     assert "e" not in percent(share)
+
+
+@given(st.floats(0, 1))
+def test_no_share_looks_better_than_it_is(share: float) -> None:
+    shown = float(percent(share).removesuffix(" %"))
+    assert 0.9 * (100 * share - 1e-6) <= shown <= 100 * share + 1e-8
 
 
 def test_the_kept_line() -> None:

@@ -2,8 +2,9 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from infinipot_cli.commands.runs.explaining import page_lines, report_on, write_html
@@ -22,6 +23,7 @@ from infinipot_cli.display.sources import places_line, sentence_lines, show_sour
 from infinipot_cli.display.summary import counted
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage
+from infinipot_cli.explain.record import Report
 from infinipot_cli.reading import Reading
 from infinipot_cli.session import Session
 
@@ -55,6 +57,7 @@ class Answering:
             text, picked = self._picked(reading, number)
         else:
             text = self._quietly(reading, number) if self._form.is_json else self._aloud(reading, number)
+        made = partial(report_on, reading, question, text, picked)
         answered = Answered(
             question,
             text,
@@ -64,15 +67,15 @@ class Answering:
             reading.kept_share,
             reading.timing.answer_seconds - before,
             tuple(picked or reading.cited()) if self._form.cite else None,
-            report_on(reading, question, text).to_record() if self._form.shows and self._form.is_json else None,
+            made().to_record() if self._form.shows and self._form.is_json else None,
         )
         answered = replace(answered, lacking=lacking(reading, text))
         if not self._form.is_json:
-            self._say_grounds(reading, answered)
+            self._say_grounds(reading, answered, made)
         if self._form.page is not None:
-            self._say_page(reading, answered, self._form.page)
+            self._say_page(made(), self._form.page)
         if self._form.html is not None:
-            write_html(report_on(reading, question, text), self._form.html)
+            write_html(made(), self._form.html)
             say(self._console, f"written to {self._form.html}", style="dim")
         if self._form.verify:
             answered = self._verified(reading, answered)
@@ -126,7 +129,7 @@ class Answering:
         writer.close()
         return writer.text
 
-    def _say_grounds(self, reading: Reading, answered: Answered) -> None:
+    def _say_grounds(self, reading: Reading, answered: Answered, made: Callable[[], Report]) -> None:
         """Under the answer: its sources, and the report where it was asked for."""
         what = answered.lacking
         says_more = answered.sources or what.to_record() or self._form.reports or self._form.verify
@@ -140,14 +143,14 @@ class Answering:
             show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
         say_lacking(what, self._console, self._command(reading, answered))
         if self._form.explain:
-            told = overview(report_on(reading, answered.question, answered.text))
+            told = overview(made())
             for line in folded(told, self._console.width) if self._console.is_terminal else told:
                 say(self._console, line)
 
-    def _say_page(self, reading: Reading, answered: Answered, wanted: str) -> None:
+    def _say_page(self, report: Report, wanted: str) -> None:
         """Show the text of pages or lines, which is no part of the JSON, and warn where there are none such."""
         try:
-            lines = page_lines(report_on(reading, answered.question, answered.text), wanted)
+            lines = page_lines(report, wanted)
         except UsageError as error:  # there is an answer already
             show_warning(self._console, f"{error.message} ({error.hint})")
             return

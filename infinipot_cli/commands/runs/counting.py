@@ -36,6 +36,7 @@ class Count:
         n_cycles: distillations.
         n_readings: pots that are filled, one after the other.
         n_read: of the tokens, those that a pot would read: the lines of a log may only be counted.
+        n_stored: tokens that a stored pot has read already.
         plan: sizes of the last one.
         failures: documents that cannot be read.
         warnings: what documents say of their state.
@@ -46,6 +47,7 @@ class Count:
     n_cycles: int = 0
     n_readings: int = 0
     n_read: int = 0
+    n_stored: int = 0
     plan: Plan | None = None
     failures: list[DocumentError | PartError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -124,7 +126,7 @@ def _add(
     with reading:
         is_log_alone = form is not None and log_alone.is_enough(form, log_alone.watched(form, reading))
         reading.count()
-        earlier = sum(int(str(row["tokens"])) for row in count.rows) if not count.n_readings else 0
+        earlier = count.n_stored if not count.n_readings else 0
         count.plan = reading.plan
         count.n_tokens += reading.n_tokens
         if not is_log_alone:
@@ -151,6 +153,7 @@ def _add_stored(session: Session, name: str, task: Task, count: Count) -> None:
     header = header_of(name)
     adopt(session, header, name)
     count.plan = session.plan(session.settle(task))
+    count.n_stored = sum(source.n_tokens for source in header.sources)
     count.rows += [
         _row(source.name, f"in {name}", source.all_pages, None, source.n_tokens) for source in header.sources
     ]

@@ -21,6 +21,7 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
 from infinipot_cli.documents import Collected, collect
 from infinipot_cli.errors import DocumentError, PartError
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.explain.record import Report
 from infinipot_cli.pins import Pins
 from infinipot_cli.plan import Task
@@ -158,8 +159,11 @@ def usual_task() -> Task:
     return ask("What is the most important thing that is said here?", catalyst="general")
 
 
-def report_on(reading: Reading, question: str, answer: str) -> Report:
-    """The report on the latest answer of a reading, which was watched; without one, on its pot."""
+def report_on(reading: Reading, question: str, answer: str, picked: Sequence[Passage] = ()) -> Report:
+    """The report on the latest answer of a reading, which was watched, or on what was picked instead of it.
+
+    Without an answer it is on the pot.
+    """
     # torch is here by now: the model has read
     from infinipot_cli.explain.held import unasked
     from infinipot_cli.explain.report import make_report
@@ -174,6 +178,7 @@ def report_on(reading: Reading, question: str, answer: str) -> Report:
         n_tokens=reading.n_tokens,
         evictions=reading.passes.evictions,
         held=reading.held,
+        picked=picked,
     )
     return replace(report, silent_pages=reading.silent_pages())
 
