@@ -33,6 +33,10 @@ def model(tiny_model: Path) -> list[str]:
     return ["-m", str(tiny_model)]
 
 
+def plain_text(text: str) -> str:
+    return text.translate(str.maketrans("", "", "‹›~"))
+
+
 class Tags(HTMLParser):
     """Tags, attributes and text of a page as a browser would take them."""
 
@@ -295,10 +299,36 @@ def test_a_page_is_shown_after_the_answer_too(story: Path, model: list[str]) -> 
     shown = run("explain", str(story), "Who?", *SMALL, *model, "--page", "2")
     assert shown.exit_code == 0
     assert "".join(shown.stdout.split()) in "".join(asked.stderr.split())  # a terminal breaks its lines
-    lines = [line.translate(str.maketrans("", "", "‹›~")) for line in asked.stderr.splitlines()]
+    lines = [plain_text(line) for line in asked.stderr.splitlines()]
     assert "The pass key is 71432." in lines, "and keeps those of the text"
     wrong = run("ask", str(story), "Who?", *SMALL, *model, "--page", "77777", "--no-cache")
     assert wrong.exit_code == 0 and "there is no page or line 77777" in " ".join(wrong.stderr.split())
+
+
+def test_json_has_the_text_of_a_page_too(story: Path, model: list[str]) -> None:
+    words = [str(story), "Who?", *SMALL, *model]
+    shown = run("explain", *words, "--page", "2-3").stdout
+    record = json.loads(run("explain", *words, "--page", "2-3", "--json").stdout)
+    assert record["page"].split() == shown.split() and "The pass key is" in plain_text(record["page"])
+    asked = json.loads(run("ask", *words, "--page", "2-3", "--json", "--no-cache").stdout)["explain"]
+    assert asked["page"] == record["page"]
+    assert "page" not in json.loads(run("explain", *words, "--json").stdout)
+    wrong = run("ask", *words, "--page", "77777", "--json", "--no-cache")
+    assert wrong.exit_code == 0 and "page" not in json.loads(wrong.stdout)["explain"]
+    assert "there is no page or line 77777" in " ".join(wrong.stderr.split())
+    assert run("explain", *words, "--page", "77777", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize(("more", "code"), [([], 0), (["--strict"], 3)])
+def test_under_strict_next_to_nothing_kept_is_an_error_of_a_report_as_well(
+    tmp_path: Path, model: list[str], more: list[str], code: int
+) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("The night was dark and the sea was calm. " * 400)
+    ended = run("explain", str(path), "Who?", "-s", "128", "-n", "2", *model, *more)
+    assert ended.exit_code == code and ended.stdout
+    said = " ".join(ended.stderr.split())
+    assert "warning: read 16,400 tokens into 128 places" in said and ("--strict allows none" in said) == bool(code)
 
 
 def test_explain_pins_and_looks_again(story: Path, model: list[str]) -> None:

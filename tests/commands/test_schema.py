@@ -84,7 +84,7 @@ def test_every_json_document_is_as_the_schema_says(
         ["ask", "missing.txt", "Who?", "--json"],
         ["ask", *words, "Who?", "--nope", "--json"],
         ["ask", *words, "Who?", "--dry-run", "--json"],
-        ["explain", *words, "Who?", "--json"],
+        ["explain", *words, "Who?", "--page", "2", "--json"],
         ["summarize", *words, "missing.txt", "--json"],
         ["summarize", *words, "--json"],
         ["summarize", str(story), "missing.txt", *words[1:], "--dry-run", "--json"],

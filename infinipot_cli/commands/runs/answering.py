@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from infinipot_cli.commands.runs.explaining import page_lines, report_on, write_html
+from infinipot_cli.commands.runs.explaining import page_lines, paged_record, report_on, write_html
 from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.commands.runs.lacking import lacking, say_lacking
 from infinipot_cli.commands.runs.page import Page
@@ -67,12 +67,12 @@ class Answering:
             reading.kept_share,
             reading.timing.answer_seconds - before,
             tuple(picked or reading.cited()) if self._form.cite else None,
-            made().to_record() if self._form.shows and self._form.is_json else None,
+            self._explained(made()) if self._form.shows and self._form.is_json else None,
         )
         answered = replace(answered, lacking=lacking(reading, text))
         if not self._form.is_json:
             self._say_grounds(reading, answered, made)
-        if self._form.page is not None:
+        if self._form.page is not None and not self._form.is_json:
             self._say_page(made(), self._form.page)
         if self._form.html is not None:
             write_html(made(), self._form.html)
@@ -147,15 +147,26 @@ class Answering:
             for line in folded(told, self._console.width) if self._console.is_terminal else told:
                 say(self._console, line)
 
+    def _explained(self, report: Report) -> dict[str, object]:
+        try:
+            return paged_record(report, self._form.page)
+        except UsageError as error:
+            self._say_no_page(error)
+            return report.to_record()
+
     def _say_page(self, report: Report, wanted: str) -> None:
-        """Show the text of pages or lines, which is no part of the JSON, and warn where there are none such."""
+        """Show the text of pages or lines, and warn where there are none such."""
         try:
             lines = page_lines(report, wanted)
-        except UsageError as error:  # there is an answer already
-            show_warning(self._console, f"{error.message} ({error.hint})")
+        except UsageError as error:
+            self._say_no_page(error)
             return
-        for line in "\n".join(lines).split("\n") if not self._form.is_json else ():
+        for line in "\n".join(lines).split("\n"):
             say(self._console, line)
+
+    def _say_no_page(self, error: UsageError) -> None:
+        """The answer is there already, and is given all the same."""
+        show_warning(self._console, f"{error.message} ({error.hint})")
 
     def _command(self, reading: Reading, answered: Answered) -> list[str]:
         """What reads the passage in full that an answer overlooks."""

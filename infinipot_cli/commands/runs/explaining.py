@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from infinipot_cli.commands.options.pots import split_pot
 from infinipot_cli.commands.runs.lacking import Lacking, lacking, say_lacking
 from infinipot_cli.commands.runs.record import input_rows, warning_rows
+from infinipot_cli.commands.runs.remarks import LOW_RETENTION
 from infinipot_cli.commands.runs.verifying import SecondLook, look_again, reading_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter, use_utf8
 from infinipot_cli.display.console import error_console, say
@@ -19,6 +20,7 @@ from infinipot_cli.display.pager import paged
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe, safe_json
+from infinipot_cli.display.summary import kept_line
 from infinipot_cli.documents import Collected, collect
 from infinipot_cli.errors import DocumentError, PartError
 from infinipot_cli.explain.citations import Passage
@@ -46,7 +48,7 @@ class Explained:
         command: reads in full what it overlooks, as words.
         n_sources: documents that were to be read.
         failures: why some of them could not be.
-        n_warnings: about the documents.
+        n_warnings: about the documents, and how little was kept.
         record: of the documents and their warnings, for JSON.
     """
 
@@ -120,6 +122,11 @@ def explained(
             if lacks.overlooked is not None:
                 command = reading_again(session, reading.inputs, task, lacks.overlooked, names_model=False)
             look = look_again(session, reading, task.question, lacks.overlooked) if verify else None
+        is_low = report.kept_share < LOW_RETENTION
+        if is_low:
+            room = max(reading.plan.capacity, reading.pot.peak)
+            low_console = error_console(color, plain=plain) if strict else console
+            show_warning(low_console, kept_line(reading.n_tokens, room, report.kept_share))
         return Explained(
             report,
             look,
@@ -127,7 +134,7 @@ def explained(
             command,
             n_sources=len(collected.sources) if collected else 0,
             failures=[entry.document.failure for entry in reading.inputs if entry.document.failure is not None],
-            n_warnings=len(reading.warnings),
+            n_warnings=len(reading.warnings) + is_low,
             record={"input": input_rows(reading), "warnings": warning_rows(reading)},
         )
 
@@ -202,6 +209,15 @@ def page_lines(report: Report, page: str) -> list[str]:
     return list(text_of(report, page))
 
 
+def paged_record(report: Report, page: str | None) -> dict[str, object]:
+    """A report for JSON, with the text of pages, or of lines, where some are named.
+
+    Raises:
+        UsageError: there is no such page.
+    """
+    return report.to_record() | ({"page": "\n".join(page_lines(report, page))} if page is not None else {})
+
+
 def say_failures(made: Explained, *, color: Color, quiet: bool, plain: bool) -> None:
     """Say which documents the report is without."""
     for failure in made.failures:
@@ -239,7 +255,7 @@ def show(
         tell_of(look, console)
     if json:
         verified = {"verified": look.to_record()} if look is not None else {}
-        lines = [safe_json(report.to_record() | made.record | made.lacking.to_record() | verified)]
+        lines = [safe_json(paged_record(report, page) | made.record | made.lacking.to_record() | verified)]
     elif text_of_page:
         lines = text_of_page
     elif html is None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from infinipot_cli.display.console import Console
     from infinipot_cli.model.load import LoadedModel
 
+# Less than this of a document's tokens kept is worth a warning.
+LOW_RETENTION = 0.01
 _MOST_NAMES = 3
 
 

@@ -18,6 +18,7 @@ from infinipot_cli.commands.runs.keeping import Rhythm, store_stopped, store_who
 from infinipot_cli.commands.runs.page import Page
 from infinipot_cli.commands.runs.record import Answered, counted_only, failed, reading_only, several_answers, stopped_in
 from infinipot_cli.commands.runs.remarks import (
+    LOW_RETENTION,
     allow_no_warnings,
     names_of,
     pot_line,
@@ -48,9 +49,6 @@ from infinipot_cli.resume import resume
 from infinipot_cli.session import Session
 from infinipot_cli.speed import remember_speed
 from infinipot_cli.stopped import ASK, READ, SUMMARIZE
-
-# Less than this of a document's tokens kept is worth a warning.
-LOW_RETENTION = 0.01
 
 
 class Reply:
