@@ -52,6 +52,7 @@ class TextDocument(Document):
         self.warnings = source.warnings
         self._source = source
         self._wishes = wishes
+        self._decoder: TextDecoder | None = None
 
     def pieces(self) -> Iterator[TextPiece]:
         """Decode and clean the text; see `Document.pieces`.
@@ -93,8 +94,10 @@ class TextDocument(Document):
         lines = LineFilter(ranges)
         before = 0.0  # share of the source in front of this piece
         begun: float | None = None  # and of the first wanted line
+        n_lost = 0
         for text, done in self._cleaned():
             if wanted := lines.push(text):
+                n_lost += wanted.count("\ufffd")
                 if done is None or ranges[-1][1] is not None:
                     yield wanted, None
                 else:
@@ -103,7 +106,8 @@ class TextDocument(Document):
                     yield wanted, (done - begun) / (1 - begun) if begun < 1 else 1.0
             before = done or before
             if lines.is_done:
-                return
+                break
+        self._warn_lost(n_lost)
         if lines.n_lines < ranges[0][0]:
             raise PartError(
                 f"lines {self._wishes.lines} requested, {self.name} has {lines.n_lines:,}", code="no_such_line"
@@ -117,7 +121,7 @@ class TextDocument(Document):
         sample = self._source.peek(n_vote)
         settled = bom_encoding(sample) or is_utf8(sample)  # which beat what a page says of itself
         encoding = self._wishes.encoding or (None if settled else self._declared(sample))
-        decoder = TextDecoder(sample, whole=len(sample) < n_vote, encoding=encoding)
+        self._decoder = decoder = TextDecoder(sample, whole=len(sample) < n_vote, encoding=encoding)
         gate = _BinaryGate(self.name, decoder, is_open=not (self._wishes.encoding or self._wishes.type))
         converter, cleaner = self._converter(), Cleaner()
         warned = False
@@ -141,11 +145,15 @@ class TextDocument(Document):
             text = converter.push(text) + converter.flush()
         if text := cleaner.push(text) + cleaner.flush():
             yield text, None if self.n_bytes is None else 1.0
-        if decoder.n_replaced:
-            plural = "s" if decoder.n_replaced > 1 else ""
+        if self._wishes.lines is None:
+            self._warn_lost(decoder.n_replaced)
+
+    def _warn_lost(self, n_lost: int) -> None:
+        if n_lost and self._decoder is not None:
+            plural = "s" if n_lost > 1 else ""
             self.warnings.append(
-                f"{self.name}: {decoder.n_replaced:,} character{plural} could not be decoded"
-                f" as {decoder.encoding} (read as U+FFFD)"
+                f"{self.name}: {n_lost:,} character{plural} could not be decoded"
+                f" as {self._decoder.encoding} (read as U+FFFD)"
             )
 
     def _declared(self, sample: bytes) -> str | None:

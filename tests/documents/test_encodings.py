@@ -223,6 +223,17 @@ def test_damaged_utf8_keeps_its_encoding_and_counts_what_was_lost(tmp_path: Path
     assert warnings == [f"{path}: 3 characters could not be decoded as utf-8 (read as U+FFFD)"]
 
 
+@pytest.mark.parametrize(("lines", "n_lost"), [("1-3", 2), ("3", 1), ("1-2,90", 1), ("4-80", 0), ("1-", 2)])
+def test_of_chosen_lines_the_letters_lost_in_them_are_counted(lines: str, n_lost: int, tmp_path: Path) -> None:
+    rows = [f"café number {number}" for number in range(1, 101)]
+    data = "\n".join(rows).encode().replace(b" 2\n", b" \xff\n").replace(b" 3\n", b" \xfe\n")
+    path = write(tmp_path, data)
+    with open_document(str(path), wishes=Wishes(lines=lines)) as document:
+        text = "".join(piece.text for piece in document.pieces())
+    told = f"{n_lost} character{'s' * (n_lost > 1)} could not be decoded as utf-8"
+    assert text.count("\ufffd") == n_lost and [told in line for line in document.warnings] == [True] * (n_lost > 0)
+
+
 def test_a_pipe_cut_into_the_middle_of_a_character_is_still_utf8() -> None:
     data = ("日本語のテキスト。" * 200).encode()[1:]
     text, _ = read_pipe(data, 7)
