@@ -4,7 +4,7 @@ Tokens stop coming, so the model finishes the pass it is in and the pot is whole
 """
 
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
@@ -47,6 +47,16 @@ class Stop:
                 yield token
         finally:
             self._is_waiting = False
+
+    def in_wait(self, do: Callable[[], None]) -> None:
+        """Do something in the midst of a wait, if there is one; a wish that comes meanwhile ends the wait behind it."""
+        if not self._is_waiting:
+            return
+        self._is_waiting = False
+        do()
+        self._is_waiting = True
+        if self.is_wanted:
+            raise _Awake
 
     @contextmanager
     def on_interrupt(self) -> Iterator[None]:

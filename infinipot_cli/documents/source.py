@@ -133,6 +133,10 @@ class Source:
         )
 
 
+# Where whoever reads waits for more.
+WAITS_IN = Source._read_some.__code__
+
+
 def open_source(source: str, stdin: BinaryIO | None = None) -> Source:
     """Open a path, or standard input for "-".
 

@@ -1,8 +1,12 @@
 """Stored pots from the command line: asked without reading again, read on, listed, carried, refused."""
 
 import json
+import os
 import re
 import shutil
+import signal
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,11 +17,14 @@ from typer.testing import CliRunner, Result
 
 from infinipot_cli.app import app
 from infinipot_cli.commands.runs import keeping
+from infinipot_cli.commands.runs.form import Form
+from infinipot_cli.display.console import error_console
 from infinipot_cli.model.catalog import POCKET_FOLDER
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume
 from infinipot_cli.session import Session, ask
+from infinipot_cli.settings import Color, PotRequest
 from tests.conftest import save_tiny_model
 
 SMALL = ["-s", "400", "--budget", "200", "-n", "20"]
@@ -262,6 +269,40 @@ def test_a_pot_is_stored_while_it_is_read_and_reading_goes_on(
     assert run("read", str(story), "--save-pot", "once", *SMALL[:4], "-m", str(tiny_model)).exit_code == 0
     question = "What is the pass key?"
     assert answer("ask", "@often", question, "-n", "20") == answer("ask", "@once", question, "-n", "20")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no timers")
+def test_what_came_out_of_a_pipe_that_is_quiet_now_is_stored(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "_TICK_SECONDS", 0.05)
+    ours, theirs = os.pipe()
+    quiet = os.fdopen(theirs, "wb")
+    quiet.write(b"The night was dark and the sea was calm. " * 40)
+    quiet.flush()
+
+    def press_once_stored() -> None:
+        end = time.monotonic() + 60
+        while not shelf.path_of("quiet").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGALRM), signal.getsignal(signal.SIGINT)
+    session = Session(str(tiny_model), PotRequest(capacity=400, max_tokens=8, chunk=40))
+    form = Form(save_pot="quiet", every=0.3, answers=False)
+    with os.fdopen(ours) as stdin, quiet:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with session.prepare(["-"], ask("Who?")) as reading:
+            rhythm, problems = keeping.Rhythm(error_console(Color.NEVER), session, reading, form), list[str]()
+            thread = threading.Thread(target=press_once_stored)
+            thread.start()
+            with reading.stop.on_interrupt(), rhythm.in_waits(problems.append):
+                for _ in reading.read():
+                    pass
+            thread.join()
+            assert reading.stop.is_wanted and not problems
+    header, _ = file.read(shelf.path_of("quiet"), "quiet")
+    assert 400 < header.n_tokens <= reading.n_tokens
+    assert before == (signal.getsignal(signal.SIGALRM), signal.getsignal(signal.SIGINT))
 
 
 def test_a_time_between_storings_must_be_one() -> None:

@@ -1,7 +1,11 @@
 """Storing what was read: now and then, at the end of a reading, or when Ctrl-C has ended it early."""
 
+import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from infinipot_cli import stopped
 from infinipot_cli.commands.runs.caching import why_private
@@ -10,6 +14,7 @@ from infinipot_cli.commands.runs.remarks import few_of
 from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.problem import show_warning
 from infinipot_cli.display.summary import size
+from infinipot_cli.documents.source import WAITS_IN
 from infinipot_cli.errors import OutputError, PotError
 from infinipot_cli.pots.claim import Claim
 from infinipot_cli.pots.file import read_header
@@ -17,6 +22,8 @@ from infinipot_cli.pots.shelf import STOPPED, path_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
+
+_TICK_SECONDS = 1.0
 
 
 def store(console: Console, session: Session, reading: Reading, name: str, form: Form) -> None:
@@ -64,15 +71,22 @@ class Rhythm:
         self._console = console
         self._session, self._reading, self._form, self._claim = session, reading, form, claim
         self._stored = time.monotonic()
+        self._n_stored = 0
 
     def look(self) -> str | None:
-        """Store if it is time; what kept it from being stored, if anything did. Reading goes on either way."""
+        """Store if it is time and more was read; what kept it from being stored, if anything did.
+
+        Reading goes on either way.
+        """
         form, now = self._form, time.monotonic()
         if form.save_pot is None or form.every is None or now - self._stored < form.every:
+            return None
+        if self._reading.n_tokens == self._n_stored:
             return None
         try:
             gone = replaced(self._reading, form.save_pot)
             save(self._session, self._reading, form.save_pot, form.entries)
+            self._n_stored = self._reading.n_tokens
             if gone:
                 say(self._console, gone)
             if self._claim is not None:
@@ -82,6 +96,36 @@ class Rhythm:
         finally:
             self._stored = time.monotonic()
         return None
+
+    @contextmanager
+    def in_waits(self, warn: Callable[[str], None]) -> Iterator[None]:
+        """Look while nothing comes out of a pipe, too, where the system has timers: in the main thread on POSIX.
+
+        Args:
+            warn: is told what kept the reading from being stored.
+        """
+        is_endless = any(entry.document.n_bytes is None and not entry.was_read for entry in self._reading.inputs)
+        is_main = threading.current_thread() is threading.main_thread()
+        if self._form.every is None or not is_endless or not is_main or not hasattr(signal, "setitimer"):
+            yield
+            return
+
+        def look() -> None:
+            if (problem := self.look()) is not None:
+                warn(problem)
+
+        def ring(number: int, frame: FrameType | None) -> None:
+            # only there is nothing half done on the way from the text to the pot
+            if frame is not None and frame.f_code is WAITS_IN:
+                self._reading.stop.in_wait(look)
+
+        before = signal.signal(signal.SIGALRM, ring)
+        signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, before if before is not None else signal.SIG_DFL)
 
 
 def store_whole(console: Console, session: Session, reading: Reading, form: Form) -> None:

@@ -203,8 +203,8 @@ class Reply:
                 say_details(self._console, reading)
             self._cache.say_found(reading)
             shown = ReadingBar(self._console, waiting=f"loading {model}", among=self._among)
-            with reading.stop.on_interrupt(), shown as bar:
-                rhythm = Rhythm(self._console, self._session, reading, self._form, claim)
+            rhythm = Rhythm(self._console, self._session, reading, self._form, claim)
+            with reading.stop.on_interrupt(), shown as bar, rhythm.in_waits(self._warn):
                 for progress in reading.read():
                     bar.update(progress)
                     if (problem := rhythm.look()) is not None:
