@@ -102,6 +102,7 @@ _PRIORITY = re.compile(r"<(\d{1,3})>")
 _BARE = re.compile(r"\[?([A-Za-z]+)\]?[:\s]")
 # What containerd puts in front of each line, behind the time.
 _STREAM = re.compile(r"std(?:out|err) [FP] ")
+_WRAPPED = ("{", "std")  # how what wraps a record goes on
 # Only the beginning of a line says what it is, but of an object every character may count.
 _LINE_CHARS, _OBJECT_CHARS = 4096, 1 << 18
 _OBJECT_BEGINS_IN = 100
@@ -182,15 +183,18 @@ class LineReader:
 def _stamped(pattern: re.Pattern[str], form: str) -> Callable[[str], Entry | None]:
     def read(line: str) -> Entry | None:
         match = pattern.match(line)
-        if match is None or not match[2].strip():  # a time alone is a row of a table
+        if match is None:
             return None
-        return _entry(match[1], _time(match[1], form), match[2], _priority(line))
+        stamp, rest = match.groups()
+        if not rest or rest.isspace():  # a time alone is a row of a table
+            return None
+        return _entry(stamp, _time(stamp, form), rest, _priority(line))
 
     return read
 
 
 def _entry(stamp: str, time: datetime | None, rest: str, level: Level = Level.NONE) -> Entry:
-    if inner := _inner(stamp, rest):
+    if rest.startswith(_WRAPPED) and (inner := _inner(stamp, rest)):
         return replace(inner, stamp=stamp, time=time) if stamp else inner
     found, end = find_level(rest)
     if found is not Level.NONE:
@@ -334,7 +338,7 @@ def _json(line: str, stamp: str | None = None) -> Entry | None:
         return None
     try:
         record = json.loads(line)
-        known = {} if stamp is None else {_TIME_KEYS[0]: stamp}
+        known: dict[str, object] = {} if stamp is None else {_TIME_KEYS[0]: stamp}
         return _structured(known | record) if isinstance(record, dict) else None
     except (ValueError, RecursionError):
         return None
