@@ -109,8 +109,9 @@ def explained(
         with ReadingBar(console, waiting=f"loading {session.files.name}") as bar:
             for progress in reading.read():
                 bar.update(progress)
+        loud = error_console(color, plain=plain) if strict else console
         for warning in reading.warnings:
-            show_warning(error_console(color, plain=plain) if strict else console, warning)
+            show_warning(loud, warning)
         look, lacks, command = None, Lacking(), list[str]()
         if task is None:
             report = report_on(reading, "", "")
@@ -125,8 +126,7 @@ def explained(
         is_low = report.kept_share < LOW_RETENTION
         if is_low:
             room = max(reading.plan.capacity, reading.pot.peak)
-            low_console = error_console(color, plain=plain) if strict else console
-            show_warning(low_console, kept_line(reading.n_tokens, room, report.kept_share))
+            show_warning(loud, kept_line(reading.n_tokens, room, report.kept_share))
         return Explained(
             report,
             look,
