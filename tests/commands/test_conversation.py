@@ -1,6 +1,7 @@
 """A conversation answers what `ask` would, remembers where it should, and does not end when the pot is full."""
 
 import io
+import re
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -356,3 +357,21 @@ def test_a_conversation_whose_answers_cannot_be_written_ends(
     words = ["chat", str(story), "-m", str(tiny_model), *SMALL]
     result = run(*words, stdin="Who?\nWhat?\n")
     assert result.exit_code == 7 and result.stderr.count("no space") == 1
+
+
+@pytest.mark.parametrize("command", [["chat"], ["ask", "-i"]])
+def test_a_conversation_says_what_was_dropped(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, home: Path, command: list[str]
+) -> None:
+    monkeypatch.setattr("infinipot_cli.speed.ENOUGH_TOKENS", 1)
+    words = [*command, str(story), *SMALL, "-m", str(tiny_model), "--strict"]
+    result = run(*words, stdin="Who?\n")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^read 2\D?304 tokens into 400 places; [\d.]+ % kept$", result.stderr, re.M)
+    assert [*home.rglob("speed*")], "how fast it was read is remembered"
+    monkeypatch.setattr("infinipot_cli.commands.runs.reply.LOW_RETENTION", 0.9)
+    strict = run(*words, stdin="Who?\n")
+    assert (strict.exit_code, strict.stdout) == (3, result.stdout)
+    assert re.search(r"^warning: .* % kept \(/pages shows what\)$|^error: .* % kept", strict.stderr, re.M), (
+        strict.stderr
+    )

@@ -224,6 +224,8 @@ class Reply:
                 if self._unsaved is not None and not self._form.answers:
                     raise self._unsaved
             if self._then is not None:
+                reading.count_kept()
+                self._say_kept(reading, reading.kept_share, "/pages shows what")
                 self._then(reading)
                 return
             if not self._form.answers:
@@ -347,17 +349,21 @@ class Reply:
         return not is_kept and is_watched() and not form.run.plain
 
     def _report(self, reading: Reading, answers: Sequence[Answered]) -> None:
-        plan = reading.plan
         share = min((answered.kept_share for answered in answers), default=reading.kept_share)
-        kept = kept_line(reading.n_tokens, max(plan.capacity, reading.pot.peak), share)
-        if share < LOW_RETENTION:
-            how = "--explain" if self._form.answers else f"infinipot explain {reading.saved_as}"
-            self._warn(kept if self._form.shows else f"{kept} ({how} shows what)")
-        else:
-            say(self._console, kept)
-        if reading.n_fresh and plan.policy == DEFAULT:  # others read at other speeds
-            remember_speed(self._session.files.name, plan.capacity, reading.n_fresh, reading.timing.read_seconds)
+        how = "--explain shows what" if self._form.answers else f"infinipot explain {reading.saved_as} shows what"
+        self._say_kept(reading, share, "" if self._form.shows else how)
         n_answer = sum(answered.n_tokens for answered in answers)
         kept_as = f"@{LAST}" if self._is_kept else ""
         line = work_line(reading, n_answer, kept_as=kept_as, says_peak=bool(self._form.run.verbose))
         say(self._console, line, style="dim")
+
+    def _say_kept(self, reading: Reading, share: float, how: str) -> None:
+        """Say what was kept, with how to see it where that is little; remember how fast it was read."""
+        plan = reading.plan
+        kept = kept_line(reading.n_tokens, max(plan.capacity, reading.pot.peak), share)
+        if share < LOW_RETENTION:
+            self._warn(f"{kept} ({how})" if how else kept)
+        else:
+            say(self._console, kept)
+        if reading.n_fresh and plan.policy == DEFAULT:  # others read at other speeds
+            remember_speed(self._session.files.name, plan.capacity, reading.n_fresh, reading.timing.read_seconds)
