@@ -97,6 +97,18 @@ class Answers:
         return self._pot
 
     @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Origin of the first token of each document that was read, and the one behind its last; ascending."""
+        n_prefix = len(self.plan.prompt.prefix_ids)
+        read = (entry for entry in self.inputs if entry.n_tokens)
+        return [(n_prefix + entry.first_token, n_prefix + entry.end_token) for entry in read]
+
+    @property
+    def _end(self) -> int:
+        """Origin behind the last token of a document."""
+        return max((end for _, end in self.ranges), default=len(self.plan.prompt.prefix_ids))
+
+    @property
     def n_kept(self) -> float:
         """Document tokens held in the pot when the question came, the mean over layers and heads."""
         return sum(entry.n_kept for entry in self.inputs)
@@ -249,7 +261,7 @@ class Answers:
         if not most or lookout is None or not (pot.n_cycles or rest == 0):
             return []
         n_prefix = len(self.plan.prompt.prefix_ids)
-        whole = (n_prefix, n_prefix + self.n_tokens) if rest == 0 else None
+        whole = (n_prefix, self._end) if rest == 0 else None
         spans = to_read_again(lookout, most, self.plan.choice.close, whole)
         passages = Passages(self.trail, spans, self._model.tokenizer, is_running_text=self.plan.choice.span)
         held = held_at(self.trail, pot, unasked(pot))
@@ -298,9 +310,7 @@ class Answers:
         if self.attended is None or not self.attended.n_rows:
             return []
         n_prefix = len(self.plan.prompt.prefix_ids)
-        return key_sentences(
-            Telling(self.trail, self.attended, n_prefix, self.held), self.trail, n_prefix + self.n_tokens, most
-        )
+        return key_sentences(Telling(self.trail, self.attended, n_prefix, self.held), self.trail, self._end, most)
 
     def look_back(self, question: str) -> Lookout:
         """Look for a question's words in what is remembered of all that was read."""
@@ -310,9 +320,8 @@ class Answers:
 
     def found(self) -> dict[str, Found]:
         """For each question, the passages that match it in words."""
-        n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
         looked = zip(sought(self.task), self._lookouts, strict=True)
-        return {words: lookout.found(n_seen) for words, lookout in looked}
+        return {words: lookout.found(self._end) for words, lookout in looked}
 
     def recall(self, found: Mapping[str, Found]) -> None:
         """Take what an earlier reading found for the same questions, of text that is not here any more."""
@@ -324,8 +333,7 @@ class Answers:
         from infinipot_cli.explain.held import origins_held
         from infinipot_cli.explain.overlooked import overlooked
 
-        n_seen = len(self.plan.prompt.prefix_ids) + self.n_tokens
-        return overlooked(lookout.best(n_seen), self.trail.documents, origins_held(self.trail, pot, self.held))
+        return overlooked(lookout.best(self._end), self.trail.documents, origins_held(self.trail, pot, self.held))
 
     def _watcher(self) -> "Attended":
         from infinipot_cli.engine import Attended
@@ -345,8 +353,7 @@ class Answers:
         if not entry.pages:
             return []
         n_prefix = len(self.plan.prompt.prefix_ids)
-        end = sum(other.n_tokens for other in self.inputs[: self.inputs.index(entry) + 1])
-        edges = [n_prefix + first for _, first in entry.pages] + [n_prefix + end]
+        edges = [n_prefix + first for _, first in entry.pages] + [n_prefix + entry.end_token]
         return list(zip((label for label, _ in entry.pages), coverage(self.pot, edges), strict=True))
 
     def count_kept(self) -> None:
@@ -360,8 +367,7 @@ class Answers:
 
         origins = origins_held(self.trail, pot, held)
         n_heads = origins.shape[0] * origins.shape[1]
-        start = len(self.plan.prompt.prefix_ids)
+        n_prefix = len(self.plan.prompt.prefix_ids)
         for entry in self.inputs:
-            end = start + entry.n_tokens
+            start, end = n_prefix + entry.first_token, n_prefix + entry.end_token
             entry.n_kept = int(((origins >= start) & (origins < end)).sum()) / n_heads
-            start = end

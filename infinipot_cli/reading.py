@@ -103,19 +103,18 @@ class Reading(Answers):
             for meter.current, entry in enumerate(self.inputs):
                 if entry.was_read:
                     continue
-                before = self.n_tokens
+                before, entry.first_token = self.n_tokens, self.pot.n_seen - len(plan.prompt.prefix_ids)
                 for event in reader.feed(self.stop.guard(self._ids(entry, meter))):
                     if isinstance(event, Distilled):
                         self.passes.see(event, self.trail, self.pot)
                         self._look(meter)
                         self._forget()
-                    self.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids)
-                    entry.n_tokens = self.n_tokens - before
+                    entry.n_tokens = self.pot.n_seen - len(plan.prompt.prefix_ids) - entry.first_token
+                    self.n_tokens = before + entry.n_tokens
                     self._read_seconds = time.perf_counter() - start
                     yield self._progress(entry, meter)
-                entry.n_tokens = self.n_tokens - before
                 if self.stop.is_wanted:
-                    entry.pages = [page for page in entry.pages if page[1] < self.n_tokens]
+                    entry.pages = [page for page in entry.pages if page[1] < entry.end_token]
                     self.rest = (entry.document.name, self.trail.cut(self.pot.n_seen))
                     break
 

@@ -122,6 +122,7 @@ def resume(
             StoredDocument(source, said),
             iter(()),
             source.n_tokens,
+            source.first_token,
             pages=list(source.pages),
             was_read=True,
             earlier_sum=source.sha256,

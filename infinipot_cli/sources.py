@@ -18,9 +18,10 @@ class Input:
         document: what is read.
         pieces: its text, as far as it was not read yet.
         n_tokens: tokens read.
+        first_token: number of the first of them among all that was read and said.
         n_kept: of those, how many are still held, the mean over layers and heads.
         log: its digest as a log.
-        pages: label or number of each page with its first token, counted over all documents.
+        pages: label or number of each page with its first token, counted likewise.
         text_hash: of the text that was read.
         was_read: it is in the pot already.
         lines: which lines of its file it is made of.
@@ -31,6 +32,7 @@ class Input:
     document: Document
     pieces: Iterator[TextPiece]
     n_tokens: int = 0
+    first_token: int = 0
     n_kept: float = 0.0
     log: Digest | None = None
     pages: list[tuple[str, int]] = field(default_factory=list)
@@ -39,6 +41,11 @@ class Input:
     lines: LineNumbers = ALL_LINES
     goes_on: bool = False
     earlier_sum: str = ""
+
+    @property
+    def end_token(self) -> int:
+        """Number of the token behind the last."""
+        return self.first_token + self.n_tokens
 
     @property
     def text_sum(self) -> str | None:

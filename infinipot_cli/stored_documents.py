@@ -100,7 +100,6 @@ def asides(reading: Reading) -> bytes:
 
 def stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
     """What is to be stored of the documents of a reading."""
-    first = 0
     for entry in filter(_is_to_be_stored, inputs):
         if isinstance(entry.document, StoredDocument):
             yield entry.document.stored
@@ -112,14 +111,13 @@ def stored_sources(inputs: Sequence[Input]) -> Iterator[StoredSource]:
                 kind=entry.document.kind,
                 n_tokens=entry.n_tokens,
                 sha256=entry.text_hash.hexdigest(),
-                first_token=first,
-                pages=tuple(page for page in entry.pages if page[1] <= first + entry.n_tokens),
+                first_token=entry.first_token,
+                pages=tuple(page for page in entry.pages if page[1] <= entry.end_token),
                 path=str(Path(name).resolve()) if size else "",
                 size=size,
                 modified=modified,
                 n_pages=entry.document.n_pages or 0,
             )
-        first += entry.n_tokens
 
 
 def _is_to_be_stored(entry: Input) -> bool:

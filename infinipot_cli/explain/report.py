@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from infinipot_cli.engine import Attended, Pot
+from infinipot_cli.engine.importance import inside
 from infinipot_cli.explain.citations import Passage, cite, is_refusal
 from infinipot_cli.explain.evictions import Evicted, Evictions
 from infinipot_cli.explain.evidence import by_origin, originals
@@ -33,6 +34,7 @@ def make_report(
     question: str,
     answer: str,
     n_tokens: int,
+    ranges: Sequence[tuple[int, int]] = (),
     evictions: Evictions | None = None,
     held: Held | None = None,
     picked: Sequence[Passage] = (),
@@ -47,20 +49,22 @@ def make_report(
         question: what was asked.
         answer: what came.
         n_tokens: document tokens read.
+        ranges: origins of each document's tokens, ascending, where anything may have been said between them.
         evictions: what the distillations took, if that was watched.
         held: what the pot held when the question came, where something was done to it before the answer began.
         picked: sentences that stand for the answer, where it was not shown itself.
     """
     held = held or held_at(trail, pot, attended)
     first = pot.n_prefix
-    end = min(trail.n_seen, first + n_tokens)  # what was said in a conversation comes behind the documents
+    end = min(trail.n_seen, ranges[-1][1] if ranges else first + n_tokens)
+    held = _of_documents(held, ranges) if ranges else held
     ranked = sorted(picked, key=lambda one: -one.score) or passages(trail, attended, first, held)
     cited = list(picked) or ([] if is_refusal(answer) else cite(ranked))
     facts = _facts(trail, attended, held, first, end)
     n_kept = sum(sum(kept) for kept, _ in facts.values())
     rows = max(1, attended.n_rows)
     origins = originals(trail, attended.origins)
-    inside = ((origins >= first) & (origins < end)).repeat_interleave(attended.n_groups, dim=1)
+    is_text = ((origins >= first) & (origins < end)).repeat_interleave(attended.n_groups, dim=1)
     return Report(
         question=question,
         answer=answer,
@@ -71,11 +75,17 @@ def make_report(
         passages=tuple(ranked[:MOST_PASSAGES]),
         cited=tuple(cited),
         passes=tuple(passes),
-        heads=_by_head(attended.total * inside, rows),
-        copying=_by_head(attended.copied * inside, rows),
+        heads=_by_head(attended.total * is_text, rows),
+        copying=_by_head(attended.copied * is_text, rows),
         thirds=_thirds(held.origins, first, end),
         n_unrecorded=evictions.n_unseen if evictions else 0,
     )
+
+
+def _of_documents(held: Held, ranges: Sequence[tuple[int, int]]) -> Held:
+    """The same without what was said in a conversation, and without the prompt in front."""
+    origins, places = held.origins.masked_fill(~inside(list(ranges), held.origins), -1).sort(dim=-1, stable=True)
+    return Held(origins, held.rules.gather(-1, places))
 
 
 def _thirds(origins: Tensor, first: int, end: int) -> tuple[float, float, float]:
@@ -111,9 +121,9 @@ def _by_head(weights: Tensor, rows: int) -> tuple[tuple[float, ...], ...]:
 
 def _facts(trail: Trail, attended: Attended, held: Held, first: int, end: int) -> Facts:
     """For each token held or attended to: the share of slots by rule, and the share of attention."""
-    inside = (held.origins >= first) & (held.origins < end)
-    origins, places = held.origins[inside].unique(return_inverse=True)
-    counts = torch.bincount(places * len(RULES) + held.rules[inside], minlength=len(origins) * len(RULES))
+    is_text = (held.origins >= first) & (held.origins < end)
+    origins, places = held.origins[is_text].unique(return_inverse=True)
+    counts = torch.bincount(places * len(RULES) + held.rules[is_text], minlength=len(origins) * len(RULES))
     shares = (counts.view(-1, len(RULES)) / max(1, held.origins.shape[0] * held.origins.shape[1])).tolist()
     kept = {origin: tuple(share) for origin, share in zip(origins.tolist(), shares, strict=True)}
     seen, weights = by_origin(trail, attended, attended.total, first, end)

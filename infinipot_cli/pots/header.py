@@ -48,7 +48,7 @@ class StoredSource:
         kind: its type, such as `pdf`.
         n_tokens: its tokens, announcements of its name included.
         sha256: of its text as it was read.
-        first_token: number of its first token among all document tokens.
+        first_token: number of its first token among all that was read and said.
         pages: number or label of each page and its first token, counted as above; empty where there are no pages.
         path: where the file lay, in full; empty of what was no file.
         size: of the file when it was read, bytes.

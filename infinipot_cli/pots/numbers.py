@@ -100,11 +100,11 @@ def follow_each_other(sources: Sequence[Any], most: int) -> bool:
         sources: as the header has them, each field of its type.
         most: tokens that were read in all.
     """
-    first = 0
+    behind = 0
     for source in sources:
         starts: Collection[int] = [start for _, start in source.pages]
         ends = [source.first_token, *starts, source.first_token + source.n_tokens]
-        if source.first_token != first or any(a > b for a, b in pairwise(ends)):
+        if source.first_token < behind or any(a > b for a, b in pairwise(ends)):
             return False
-        first += source.n_tokens
-    return first <= most
+        behind = ends[-1]  # what was said in a conversation may stand between two of them
+    return behind <= most

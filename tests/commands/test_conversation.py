@@ -17,12 +17,13 @@ from typer.testing import CliRunner, Result
 from infinipot_cli.app import app
 from infinipot_cli.choice import Choice
 from infinipot_cli.commands.runs import talk
+from infinipot_cli.commands.runs.explaining import report_on
 from infinipot_cli.commands.runs.talk import typed
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.errors import StandardOutputError
 from infinipot_cli.model.chat import next_turn
 from infinipot_cli.pots import file, shelf
-from infinipot_cli.resume import resume
+from infinipot_cli.resume import resume, save
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 from tests.conftest import save_tiny_model
@@ -375,3 +376,41 @@ def test_a_conversation_says_what_was_dropped(
     assert re.search(r"^warning: .* % kept \(/pages shows what\)$|^error: .* % kept", strict.stderr, re.M), (
         strict.stderr
     )
+
+
+def test_what_is_said_is_no_text_of_a_document(story: Path, tmp_path: Path) -> None:
+    """Questions and answers that stand in the pot count for no document, and what is read behind them is found."""
+    save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)
+    session = Session(str(tmp_path / "talker"), PotRequest(capacity=500, budget=200, max_tokens=20))
+    (more := tmp_path / "more.txt").write_text("The wind rose. " * 3, "utf-8")
+    n_more = len(f"\n\nDocument: {more}\n\n") + 45
+    with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
+        for _ in reading.read():
+            pass
+        talk = Conversation(session, reading, keeps_history=True)
+        for question in ("What is the pass key?", "How was the night?"):
+            assert "".join(talk.ask(question)) is not None
+        n_seen = reading.pot.n_seen
+        for _ in talk.read_more(session.open([str(more)]), n_more):
+            pass
+        reading.count_kept()
+        assert [entry.n_tokens for entry in reading.inputs] == [2304, n_more]
+        assert reading.n_tokens == 2304 + n_more
+        assert reading.inputs[1].n_kept == n_more, "room was made for it"
+        assert reading.ranges[1] == (n_seen, n_seen + n_more)
+        save(session, reading, "talked")
+        kept = [entry.n_kept for entry in reading.inputs]
+    with resume(session, "talked", ask("What?", catalyst="general"), [str(more)]) as again:
+        for _ in again.read():
+            pass
+        assert [entry.n_tokens for entry in again.inputs] == [2304, n_more, n_more]
+        assert again.ranges[1:] == [(n_seen, n_seen + n_more), (n_seen + n_more, n_seen + 2 * n_more)]
+    with resume(session, "talked", ask("What?", catalyst="general")) as stored:
+        for _ in stored.read():
+            pass
+        report = report_on(stored, "", "")
+        assert report.n_tokens == 2304 + n_more
+        stored.count_kept()
+        assert [entry.n_kept for entry in stored.inputs] == kept
+        assert report.kept_share == pytest.approx(stored.kept_share, abs=1e-3)
+        assert "The wind rose. " * 3 == "".join(span.text for span in report.parts[-1].spans)

@@ -183,6 +183,7 @@ def report_on(reading: Reading, question: str, answer: str, picked: Sequence[Pas
         question=question,
         answer=answer,
         n_tokens=reading.n_tokens,
+        ranges=reading.ranges,
         evictions=reading.passes.evictions,
         held=reading.held,
         picked=picked,
