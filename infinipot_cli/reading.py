@@ -128,6 +128,8 @@ class Reading(Answers):
         if self._state is not None:
             self._pot = restore(loaded.model, self._state)
             self._state = None  # its tensors have been copied
+            # the end of a long answer may have taken the places of the catalyst
+            self._pot.rewind(min(self._pot.n_held, self._pot.capacity - len(self._pot.catalyst_ids)))
         pot = self.pot
         self.trail.skip(max(0, pot.n_seen - self.trail.n_seen))  # what was said in a conversation is of no document
         if pot.n_held + len(self.plan.prompt.catalyst_ids) <= pot.capacity:

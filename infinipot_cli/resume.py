@@ -187,7 +187,7 @@ def save(
 
     Args:
         session: that made the reading.
-        reading: nothing was answered from its pot itself yet; copies do not count. It may not be at its end.
+        reading: what was said in its pot is stored with it. It may not be at its end.
         name: of the pot; an old pot of this name is replaced.
         entries: how keys and values are written; as in the pot that the reading was taken from unless given.
         tell: is told, before anything is written, how many bytes the tensors will take.

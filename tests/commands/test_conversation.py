@@ -413,4 +413,14 @@ def test_what_is_said_is_no_text_of_a_document(story: Path, tmp_path: Path) -> N
         stored.count_kept()
         assert [entry.n_kept for entry in stored.inputs] == kept
         assert report.kept_share == pytest.approx(stored.kept_share, abs=1e-3)
-        assert "The wind rose. " * 3 == "".join(span.text for span in report.parts[-1].spans)
+        assert "".join(span.text for span in report.parts[-1].spans) == "The wind rose. " * 3
+
+
+def test_a_pot_that_an_answer_has_filled_can_be_asked_and_read_on(story: Path, tmp_path: Path) -> None:
+    """The end of the answer has taken places that the next distillation needs."""
+    save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)
+    sizes, model = ["-s", "400", "--budget", "200"], ["-m", str(tmp_path / "talker")]
+    talked("Who?", "/save full", words=[str(story), *sizes, "-n", "180", "--history", *model])
+    assert file.read_header(shelf.path_of("full"), "full").numbers["peak"] > 380
+    assert run("ask", "@full", "Who?", "-n", "20").exit_code == 0
+    assert run("read", str(story), "--pot", "full").exit_code == 0
