@@ -170,7 +170,8 @@ class Answers:
         from infinipot_cli.model.load import memory_guard
 
         detokenizer = AnswerText(self._model.tokenizer, suffix, shows_reasoning=self._model.loading.think)
-        self.said, self._n_decided = "", 0
+        self.said, self.is_reasoning, self.overlooked, self.unheard = "", False, None, ()
+        self._n_decided = 0
         self.n_answer, before, start = 0, self._answer_seconds, time.perf_counter()
         with memory_guard("answer"):
             pot = pot_to_ask()

@@ -59,7 +59,7 @@ class Conversation:
         return self.keeps_history and (self.n_turns > 0 or self._reading.pot.n_seen > self._reading.trail.n_seen)
 
     def read_more(self, inputs: list[Input], n_tokens: int) -> Iterator[Progress]:
-        """Read documents, or parts of them once more, behind what was read and said.
+        """Read documents, or parts of them once more, behind what was read and said; room is made at once.
 
         Args:
             inputs: open, nothing of them was read.
@@ -72,7 +72,7 @@ class Conversation:
         pot.rewind(min(pot.n_held, n_full))  # a long answer may stand in the way
         if pot.n_held + n_tokens > n_full and pot.n_held > pot.budget:
             distill(self._session.load().model, pot)
-        yield from self._reading.read_more(inputs)
+        return self._reading.read_more(inputs)
 
     def _pot(self, n_asking: int, catalyst: Sequence[int]) -> "Pot":
         """The pot with room for the question, its answer, and the catalyst of the next distillation."""

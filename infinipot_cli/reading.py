@@ -137,14 +137,14 @@ class Reading(Answers):
         return Reader.resumed(loaded.model, pot, chunk=self.plan.chunk)
 
     def read_more(self, inputs: list[Input]) -> Iterator[Progress]:
-        """Read further documents, or parts of them once more, behind all that the pot holds now."""
+        """Read further documents, or parts of them once more, behind all that the pot holds; `stop` is a new one."""
         self.stop = Stop()  # the wish that ended what was read before is not for these
         for entry in self.inputs:
             entry.was_read = True
         self.inputs += inputs
         self.announces = True
         self._forget_copies(self.pot)
-        yield from self.read()
+        return self.read()
 
     def count(self) -> None:
         """Count the tokens of all documents instead of reading them into a pot."""

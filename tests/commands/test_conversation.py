@@ -2,6 +2,7 @@
 
 import io
 import re
+import signal
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -424,3 +425,63 @@ def test_a_pot_that_an_answer_has_filled_can_be_asked_and_read_on(story: Path, t
     assert file.read_header(shelf.path_of("full"), "full").numbers["peak"] > 380
     assert run("ask", "@full", "Who?", "-n", "20").exit_code == 0
     assert run("read", str(story), "--pot", "full").exit_code == 0
+
+
+def test_what_was_typed_for_is_shown_to_the_quiet_too(story: Path, tiny_model: Path) -> None:
+    quiet = talked("/help", "/pages", "/save two", words=[str(story), *SMALL, "-m", str(tiny_model), "-q"])
+    shown = quiet.stderr.splitlines()
+    assert quiet.exit_code == 0 and len(shown) == len(talk.COMMANDS) + 2
+    assert shown[0].startswith("/why") and shown[-2].endswith("% held") and shown[-1] == "saved @two"
+
+
+def test_an_answer_that_is_stopped_repeats_no_warning_and_is_not_recorded(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infinipot_cli import engine
+
+    generate, recorded, n_asked = engine.generate, list[Any](), [0]
+
+    def pressed(*words: Any, **named: Any) -> Any:
+        n_asked[0] += 1
+        if n_asked[0] == 2:
+            raise KeyboardInterrupt
+        steps = generate(*words, **named)
+        yield next(steps)
+        if n_asked[0] == 3:
+            raise KeyboardInterrupt
+        yield from steps
+
+    def at_a_terminal() -> list[str]:
+        sys.stdin = SimpleNamespace(isatty=lambda: True)  # type: ignore[assignment]  # the runner takes it back
+        return ["Zebra giraffe?", "Zebra giraffe?", "Zebra giraffe?", "Who?"]
+
+    monkeypatch.setattr(engine, "generate", pressed)
+    monkeypatch.setattr(talk, "remember", lambda _, __, told, **named: recorded.extend(told))
+    monkeypatch.setattr(talk, "typed", at_a_terminal)
+    result = run("ask", str(story), "-i", *SMALL, "-m", str(tiny_model))
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines().count("stopped") == 2
+    assert result.stderr.count("none of the question's words") == 1
+    assert "gave no answer" not in result.stderr
+    assert [one.question for one in recorded] == ["Zebra giraffe?", "Who?"]
+
+
+def test_a_conversation_says_that_an_answer_broke_off(story: Path, tiny_model: Path) -> None:
+    words = [str(story), "-s", "400", "--budget", "200", "-m", str(tiny_model)]
+    assert "warning: the answer was cut at 3 tokens" in talked("Who?", words=[*words, "-n", "3"]).stderr
+
+
+def test_reading_again_can_be_stopped_and_the_talk_goes_on(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pressed(talk.ReadingBar):
+        def update(self, reached: Any) -> None:
+            is_first = self.reached is None
+            super().update(reached)
+            if is_first:
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(talk, "ReadingBar", Pressed)
+    result = talked("/pages 1-3", "Who?", words=[str(story), *SMALL, "--chunk", "64", "-m", str(tiny_model)])
+    assert result.exit_code == 0, result.output
+    assert "stopped at" in result.stderr and "read again" in result.stderr and result.stdout

@@ -12,6 +12,7 @@ from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.commands.runs.lacking import lacking, say_lacking
 from infinipot_cli.commands.runs.page import Page
 from infinipot_cli.commands.runs.record import Answered, one_answer
+from infinipot_cli.commands.runs.remarks import warn_of_an_end
 from infinipot_cli.commands.runs.verifying import look_again, reading_again, tell_of
 from infinipot_cli.display.answer import AnswerWriter
 from infinipot_cli.display.console import say
@@ -188,11 +189,5 @@ class Answering:
         if self._form.picked:
             if not text and not any(entry.log is not None and entry.log.is_log for entry in reading.inputs):
                 show_warning(self._console, "the pot holds no whole sentence of the text; --write gives other words")
-        elif reading.is_reasoning:
-            shown = "" if text else "; --think shows what it wrote"
-            what = "-n gives it more room" if reading.is_cut else f"it ended there{shown}"
-            show_warning(self._console, f"the model was still reasoning after {reading.n_answer} tokens; {what}")
-        elif not text:
-            show_warning(self._console, "the model gave no answer")
-        elif reading.is_cut:
-            show_warning(self._console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")
+        else:
+            warn_of_an_end(self._console, reading, text)

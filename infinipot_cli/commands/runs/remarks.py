@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from infinipot_cli.display.console import error_console, say
-from infinipot_cli.display.problem import show_problem
+from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.summary import age, counted, duration, grouped, size
 from infinipot_cli.errors import DocumentError
 from infinipot_cli.plan import Plan, Task
@@ -101,6 +101,18 @@ def say_passes(console: "Console", reading: Reading, loaded: "LoadedModel") -> N
         say(
             console, f"distillation {done.cycle}: at token {done.n_seen}, {done.n_before} to {done.n_held}", style="dim"
         )
+
+
+def warn_of_an_end(console: "Console", reading: Reading, text: str) -> None:
+    """Say it where the latest answer, of which this is the text, is missing or broke off."""
+    if reading.is_reasoning:
+        shown = "" if text else "; --think shows what it wrote"
+        what = "-n gives it more room" if reading.is_cut else f"it ended there{shown}"
+        show_warning(console, f"the model was still reasoning after {reading.n_answer} tokens; {what}")
+    elif not text:
+        show_warning(console, "the model gave no answer")
+    elif reading.is_cut:
+        show_warning(console, f"the answer was cut at {reading.n_answer} tokens; -n gives it more room")
 
 
 def allow_no_warnings(n_warnings: int, color: Color, *, plain: bool = False) -> None:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.commands.runs.keeping import replaced
+from infinipot_cli.commands.runs.remarks import warn_of_an_end
 from infinipot_cli.commands.runs.remember import Told, remember
 from infinipot_cli.commands.runs.reply import Reply
 from infinipot_cli.commands.runs.verifying import places
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.display.answer import AnswerWriter
-from infinipot_cli.display.console import error_console, say
+from infinipot_cli.display.console import Console, error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
+from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe_line
 from infinipot_cli.display.sources import lost_line, show_sources, source_lines, unheard_line
 from infinipot_cli.display.summary import grouped, percent
@@ -60,6 +62,7 @@ class Talk:
         self._session, self._reading, self._form, self._cites = session, reading, form, cites
         self._conversation = Conversation(session, reading, keeps_history=keeps_history)
         self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
+        self._loud = error_console(form.color, plain=form.run.plain)  # for what was typed for
         remembers = (
             "earlier questions are remembered" if self._conversation.keeps_history else "each question by itself"
         )
@@ -80,8 +83,7 @@ class Talk:
             except StandardOutputError:  # the next answer could not be written either
                 raise
             except InfinipotError as error:  # a mistake in one line does not end the conversation
-                console = error_console(self._form.color, plain=self._form.run.plain)
-                show_problem(console, error.message, error.hint)
+                show_problem(self._loud, error.message, error.hint)
 
     def _answer(self, question: str) -> None:
         writer = AnswerWriter(sys.stdout)
@@ -89,16 +91,17 @@ class Talk:
             for piece in self._conversation.ask(question):
                 writer.write(piece)
         except KeyboardInterrupt:
+            writer.close()
             say(self._console, "stopped", style="dim")
+            return
         writer.close()
         if writer.text and self._cites:
-            self._show_sources()
+            self._show_sources(self._console)
         self._say_lost()
         if self._reading.unheard and not is_refusal(writer.text):
             show_warning(self._console, unheard_line(self._reading.unheard))
-        if not writer.text:
-            show_warning(self._console, "the model gave no answer")
-        elif sys.stdin is not None and sys.stdin.isatty():
+        warn_of_an_end(self._console, self._reading, writer.text)
+        if writer.text and sys.stdin is not None and sys.stdin.isatty():
             told = [Told(question, writer.text, self._reading.kept_share)]
             model, no_log = self._session.files.name, self._form.run.no_log
             remember(self._console, self._reading, told, command="chat", model=model, pot=None, no_log=no_log)
@@ -110,7 +113,7 @@ class Talk:
             raise UsageError(f"{word} stands alone, without {rest!r}")
         if word == "/help":
             for name, what in COMMANDS.items():
-                say(self._console, f"{name:8} {what}")
+                say(self._loud, f"{name:8} {what}")
         elif word == "/why":
             self._why()
         elif word == "/pages":
@@ -126,20 +129,20 @@ class Talk:
         gone = replaced(self._reading, name)
         save(self._session, self._reading, name)
         if gone:
-            say(self._console, gone)
-        say(self._console, f"saved @{name.removeprefix('@')}", style="dim")
+            say(self._loud, gone)
+        say(self._loud, f"saved @{name.removeprefix('@')}", style="dim")
 
     def _why(self) -> None:
         if not self._conversation.n_turns:
             raise UsageError("nothing was answered yet")
-        if not self._show_sources():
-            say(self._console, "the answer leans on no passage that is still held")
+        if not self._show_sources(self._loud):
+            say(self._loud, "the answer leans on no passage that is still held")
 
-    def _show_sources(self) -> bool:
+    def _show_sources(self, console: Console) -> bool:
         """The sources of the latest answer; whether it has any."""
         lines = source_lines(self._reading.cited(), named=len(self._reading.inputs) > 1)
         if lines:
-            show_sources(lines, self._console, sys.stdout, quiet=False, plain=self._form.run.plain)
+            show_sources(lines, console, sys.stdout, quiet=False, plain=self._form.run.plain)
         return bool(lines)
 
     def _say_lost(self) -> None:
@@ -157,9 +160,9 @@ class Talk:
         self._reading.count_kept()
         for entry in self._reading.inputs:
             share = entry.n_kept / entry.n_tokens if entry.n_tokens else 0.0
-            say(self._console, f"{entry.document.name}: {grouped(entry.n_tokens)} tokens, {100 * share:.1f} % held")
+            say(self._loud, f"{entry.document.name}: {grouped(entry.n_tokens)} tokens, {100 * share:.1f} % held")
             for label, held in self._reading.held_by_page(entry):
-                say(self._console, f"  p. {label:6} {'█' * round(20 * held):20} {100 * held:.0f} %")
+                say(self._loud, f"  p. {label:6} {'█' * round(20 * held):20} {100 * held:.0f} %")
 
     def _read_again(self, wanted: str) -> None:
         """Read pages or lines of a document once more, so that all of them are at hand for what is asked next."""
@@ -174,15 +177,19 @@ class Talk:
         new, counted = again.open([path])[0], again.open([path])[0]
         try:
             n_tokens = sum(len(again.tokenizer.encode(piece.text)) for piece in counted.pieces)
-            for _ in self._conversation.read_more([new], n_tokens + _ANNOUNCED):
-                pass
+            progress = self._conversation.read_more([new], n_tokens + _ANNOUNCED)
+            with self._reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"reading {name}") as bar:
+                for reached in progress:
+                    bar.update(reached)
+            if self._reading.stop.is_wanted:
+                bar.say_stopped()
         finally:
             new.document.close()
             counted.document.close()
         self._reading.count_kept()
         share = percent(new.n_kept / new.n_tokens if new.n_tokens else 0.0)
         what = f"{name}, {'pages' if has_pages else 'lines'} {part}"
-        say(self._console, f"read again: {what}: {grouped(new.n_tokens)} tokens, {share} held", style="dim")
+        say(self._loud, f"read again: {what}: {grouped(new.n_tokens)} tokens, {share} held", style="dim")
 
     def _named(self, name: str) -> Input:
         """The document that a user means; without a name, the only one.
