@@ -21,7 +21,7 @@ from infinipot_cli.plan import Task
 from infinipot_cli.pots.header import Header
 from infinipot_cli.pots.originals import fate_of
 from infinipot_cli.pots.replacing import put
-from infinipot_cli.pots.shelf import is_file_name, path_of
+from infinipot_cli.pots.shelf import STOPPED, is_file_name, path_of, remove
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 from infinipot_cli.session import Session
@@ -241,14 +241,20 @@ def forget(pot: str) -> None:
 
 
 def forget_questions() -> None:
-    """Let go of what was asked of the reading that was stopped last, which can still go on.
+    """Let go of what was asked of the reading that was stopped last, and of its pot, which was read for that.
+
+    A pot that the user has named stays, and so does one that was read without a question: these can still go on.
 
     Raises:
         OutputError: it is written down, and that cannot be changed.
     """
+    with contextlib.suppress(PotError):  # there is none, or a damaged one
+        if header_of(str(path_of(STOPPED))).questions:
+            remove(STOPPED)
+            forget(STOPPED)
     try:
         held = json.loads(_file().read_text(encoding="utf-8"))
-        held["task"].update(question="", further=[], ahead=None)
+        held["task"].update(question="", further=[], ahead=None, parameters=[])
         _write(held)
     except FileNotFoundError:
         return

@@ -141,7 +141,7 @@ def path(debug: common.Debug = False) -> None:
 
 @app.command()
 def clear(yes: Yes = False, no_input: No = False, debug: common.Debug = False) -> None:
-    """Forget all that was recorded, and what was asked of a reading that Ctrl-C stopped.
+    """Forget all that was recorded, and what was read for a question and stopped by Ctrl-C.
 
     infinipot history clear
     """

@@ -358,21 +358,34 @@ def test_what_shall_leave_no_trace_is_kept_only_under_a_name(
     assert answered("ask", "--resume", "-n", "8")["question"] == "Who?"
 
 
-def test_what_was_asked_is_forgotten_with_the_history_and_the_rest_is_still_read(
-    pages: list[str], tiny_model: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["stopped", "mine"])
+def test_what_was_asked_is_forgotten_with_the_history(
+    pages: list[str], tiny_model: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    """With the pot that was read for it, unless the user has given that a name: its rest can still be read."""
     stop_at(monkeypatch, 12)
     words = [pages[0], "-Q", "Who was it?", "-Q", "And when?", *SMALL, "-m", str(tiny_model)]
-    assert run("ask", *words).exit_code == 130
-    file = home / "state" / "stopped.json"
-    assert "Who was it?" in file.read_text()
+    assert run("ask", *words, *(["--save-pot", name] if name == "mine" else [])).exit_code == 130
+    file, pot = home / "state" / "stopped.json", home / "pots" / f"{name}.pot"
+    assert "Who was it?" in file.read_text() and b"Who was it?" in pot.read_bytes()
     assert run("history", "clear", "--yes").exit_code == 0
-    assert "Who was it?" not in file.read_text() and "And when?" not in file.read_text()
-    refused = run("ask", "--resume")
-    assert (refused.exit_code, "infinipot ask --resume" in refused.stderr) == (2, True)
-    assert run("read", "--resume").exit_code == 0
+    assert file.exists() == pot.exists() == (name == "mine")
+    assert run("ask", "--resume").exit_code == 2
+    if name == "mine":
+        assert "Who was it?" not in file.read_text() and "And when?" not in file.read_text()
+        assert "infinipot ask --resume" in run("ask", "--resume").stderr
+        assert run("read", "--resume").exit_code == 0
     file.write_text("{}")
     assert run("history", "clear", "--yes").exit_code == 0 and not file.exists()
+
+
+def test_what_was_read_without_a_question_goes_on_after_the_history_was_cleared(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_at(monkeypatch, 12)
+    assert run("summarize", pages[0], *SMALL, "-m", str(tiny_model)).exit_code == 130
+    assert run("history", "clear", "--yes").exit_code == 0
+    assert run("summarize", "--resume").exit_code == 0
 
 
 def test_what_cannot_be_kept_is_said(

@@ -45,6 +45,8 @@ def test_what_is_typed_is_answered_obeyed_and_remembered_in_the_history(story: P
         assert "Traceback" not in shown
     first, pages, why, second = (Screen().feed(shown[start:end]).rows[1:-1] for start, end in pairwise(ends))
     alone = CliRunner().invoke(app, [*words[3:], "-q"], input=QUESTION).stdout
+    *second, cut = second
+    assert cut == "warning: the answer was cut at 20 tokens; -n gives it more room"
     assert second == [line.rstrip() for line in alone.removesuffix("\n").split("\n")] == first[: len(second)]
     assert "infinipot history off" in " ".join(first), "the first answer that is recorded says so"
     assert re.fullmatch(rf"{re.escape(str(story))}: {story.stat().st_size} tokens, [\d.]+ % held", "".join(pages))
