@@ -200,7 +200,8 @@ def ask(
         first = wording.ask(asked or [ANY_QUESTION])
         first = first if asked else replace(first, catalyst="catalyst-general")
         task = judging.judge(first, request, has_question=bool(asked))
-        talk_about(made, form, sources, task, asked, keeps_history=model != settings.DEFAULT_MODEL)
+        keeps = model != settings.DEFAULT_MODEL
+        talk_about(made, form, sources, task, asked, keeps_history=keeps, command="ask")
         return
     is_asked_now = bool(asked or wording.template)
     task = wording.again(stopped.task) if stopped and not is_asked_now else wording.ask(asked)

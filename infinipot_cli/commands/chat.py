@@ -15,7 +15,7 @@ from infinipot_cli.commands.options.pots import ContinueOptions, model_and_loadi
 from infinipot_cli.commands.options.prompts import SamplingOptions, System
 from infinipot_cli.commands.options.read_already import check_still_holds
 from infinipot_cli.commands.options.run import RunOptions
-from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
+from infinipot_cli.commands.options.sources import NAMED_HELP, NamedSources
 from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.errors import UsageError
 
@@ -27,7 +27,7 @@ def chat(
         list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
-            help=f"{SOURCE_HELP} Or a stored pot, @NAME.",
+            help=f"{NAMED_HELP}. Or a stored pot, @NAME.",
             autocompletion=complete.sources,
             show_default=False,
         ),
@@ -41,7 +41,7 @@ def chat(
         ),
     ] = None,
     *,
-    documents: SourceOptions,
+    documents: NamedSources,
     going_on: ContinueOptions,
     pins: PinOptions,
     loading: LoadingOptions,
@@ -65,7 +65,7 @@ def chat(
     Standard input gives the questions, one a line; /help lists what else can be typed.
     """
     sources = going_on.words(sources or [])
-    if not sources or "-" in sources or documents.null:
+    if not sources or "-" in sources:
         raise UsageError(
             "standard input is for the questions: name a document or a stored pot", hint="infinipot chat book.pdf"
         )
@@ -79,8 +79,7 @@ def chat(
 
     from infinipot_cli import session
     from infinipot_cli.commands.runs.form import Form
-    from infinipot_cli.commands.runs.reply import Reply
-    from infinipot_cli.commands.runs.talk import Talk, typed
+    from infinipot_cli.commands.runs.talk import talk_about
 
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
     usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
@@ -93,6 +92,4 @@ def chat(
         run=RunOptions(no_log=no_log),
     )
     keeps = history if history is not None else model != settings.DEFAULT_MODEL
-    Reply(made, form, key="answer").run(
-        sources, usual, then=lambda reading: Talk(made, reading, keeps_history=keeps, form=form).run(typed())
-    )
+    talk_about(made, form, sources, usual, (), keeps_history=keeps, command="chat")

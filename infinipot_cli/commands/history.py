@@ -40,13 +40,14 @@ def list_entries(
     """
     from infinipot_cli import history
     from infinipot_cli.display.listing import show_rows
+    from infinipot_cli.display.summary import few_of
 
     whole = json or plain or sys.stdout is None or not sys.stdout.isatty()
     rows: list[dict[str, object]] = [
         {
             "id": one.id,
             "time": _when(one.time) if not json else round(one.time),
-            "asked": one.pot or ", ".join(one.documents),
+            "asked": one.pot or (", ".join(one.documents) if whole else few_of(one.documents)),
             "question": one.question or f"({one.command})",
             "answer": one.answer if whole else _brief(one.answer),
         }

@@ -1,6 +1,9 @@
 """The lines around an answer: what is about to be read, and honestly how much of it was kept."""
 
 import math
+from collections.abc import Iterable
+
+_MOST_NAMES = 3
 
 
 def kept_line(n_tokens: int, capacity: int, share: float) -> str:
@@ -23,6 +26,14 @@ def counted_line(names: str, n: int) -> str:
     """
     lines = "is a log: its lines are" if n == 1 else "are logs: their lines are"
     return f"{names} {lines} counted; no model reads them without --write"
+
+
+def few_of(documents: Iterable[str]) -> str:
+    """Names of documents, a few at most, each once."""
+    names = list(dict.fromkeys(documents))
+    if len(names) > _MOST_NAMES:
+        return f"{names[0]} and {len(names) - 1} more documents"
+    return ", ".join(names)
 
 
 def larger_model_line(cached: str) -> str:

@@ -22,6 +22,7 @@ from infinipot_cli.commands.runs.explaining import report_on
 from infinipot_cli.commands.runs.talk import typed
 from infinipot_cli.conversation import Conversation
 from infinipot_cli.errors import StandardOutputError
+from infinipot_cli.explain.citations import Passage
 from infinipot_cli.model.chat import next_turn
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.resume import resume, save
@@ -184,6 +185,20 @@ def test_a_plain_conversation_is_plain_throughout(
     done = run("ask", str(story), "-i", "--plain", *SMALL, "-m", str(tiny_model), stdin="Who?\n/nothing\n")
     assert done.exit_code == 0, done.output
     assert set(seen) == {("error_console", True), ("show_sources", True)}
+
+
+def test_a_conversation_offers_no_documents_on_standard_input() -> None:
+    shown = run("chat", "--help").stdout
+    assert "--null" not in shown and "- for" not in shown
+
+
+def test_a_passage_that_was_read_twice_is_one_source(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cited = [Passage(0, str(story), "text", None, None, line, (0, 5), "So.", 1.0) for line in (2, 1, 2)]
+    monkeypatch.setattr("infinipot_cli.reading.Reading.cited", lambda _: cited)
+    shown = talked("Who?", "/why", words=[str(story), *SMALL, "-m", str(tiny_model)]).stderr
+    assert [line.split()[-2:] for line in shown.splitlines() if "“So.”" in line] == [["2", "“So.”"], ["1", "“So.”"]]
 
 
 def test_a_conversation_needs_documents_and_standard_input() -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -64,6 +65,31 @@ def test_what_comes_from_a_pipe_or_is_not_wanted_is_not_recorded(story: Path, ti
     run("history", "on")
     assert run("ask", str(story), *words).exit_code == 0
     assert history.count() == 1
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_a_conversation_is_recorded_with_its_command_its_pot_and_each_document_once(
+    story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def typed() -> list[str]:
+        sys.stdin = SimpleNamespace(isatty=lambda: True)  # type: ignore[assignment]  # the runner takes it back
+        return ["Who?", "/pages 2", "/pages 2", "When?"]
+
+    monkeypatch.setattr("infinipot_cli.commands.runs.talk.typed", typed)
+    small = ["-s", "500", "--budget", "200", "-m", str(tiny_model)]
+    assert run("read", str(story), "--save-pot", "book", *small).exit_code == 0
+    assert run("chat", "@book", "-n", "5").exit_code == 0
+    assert run("ask", str(story), "-i", "-n", "5", *small).exit_code == 0
+    entries = [(one.command, one.pot, one.question) for one in history.entries()]
+    assert entries == [("chat", "@book", "Who?"), ("chat", "@book", "When?"), ("ask", "", "Who?"), ("ask", "", "When?")]
+    assert {one.documents for one in history.entries()} == {(str(story),)}
+
+
+@pytest.mark.usefixtures("at_a_terminal")
+def test_many_documents_take_one_row_of_a_terminal() -> None:
+    history.record(history.Entry(0.0, "ask", tuple(f"{n}.txt" for n in range(60)), "", "pocket", "Who?", "He.", 9, 1.0))
+    assert "0.txt and 59 more documents" in " ".join(run("history", "list").stdout.split())
+    assert "59.txt" in run("history", "list", "--plain").stdout
 
 
 def test_what_goes_into_a_pipe_is_not_recorded(story: Path, tiny_model: Path) -> None:

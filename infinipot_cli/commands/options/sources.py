@@ -18,11 +18,12 @@ if TYPE_CHECKING:  # help must stay fast
 _PANEL = "Documents"
 
 # What the words of a command that reads documents may be.
-SOURCE_HELP = "Texts, PDF, HTML, EPUB, DOCX; folders; quoted globs; - for standard input."
+NAMED_HELP = "Texts, PDF, HTML, EPUB, DOCX; folders; quoted globs"
+SOURCE_HELP = f"{NAMED_HELP}; - for standard input."
 
 
 @dataclass(frozen=True)
-class SourceOptions:
+class NamedSources:
     """Which documents are read, and which part of them."""
 
     ext: Annotated[
@@ -110,6 +111,40 @@ class SourceOptions:
         ),
     ] = False
 
+    def wishes(self, meta: Mapping[str, Any]) -> "Wishes":
+        """The same as the documents take it.
+
+        Args:
+            meta: of the command's context, which holds the loaders of the user's settings.
+
+        Raises:
+            UsageError: a value makes no sense.
+            DocumentError: there is no such password file.
+        """
+        from infinipot_cli.documents import Wishes
+
+        if self.password_file is not None and not os.path.exists(self.password_file):
+            # reading it is left to the document that needs it: it may be a pipe, which gives its line once
+            raise DocumentError(f"the password file {self.password_file} does not exist", code="password_file")
+
+        return Wishes(
+            encoding=self.encoding,
+            type=self.type_,
+            pages=self.pages,
+            lines=self.lines,
+            password_file=self.password_file,
+            endings=tuple(self.ext or ()),
+            ignore=tuple(self.ignore or ()),
+            hidden=self.hidden,
+            no_ignore=self.no_ignore,
+            loaders=meta.get(common.LOADERS, ()),
+        )
+
+
+@dataclass(frozen=True)
+class SourceOptions(NamedSources):
+    """The same where standard input may be a document, or name them."""
+
     null: Annotated[
         bool,
         typer.Option(
@@ -146,32 +181,3 @@ class SourceOptions:
                 "standard input names no sources", hint="find . -name '*.md' -print0 | …", code="no_source"
             )
         return [*named, *typed]
-
-    def wishes(self, meta: Mapping[str, Any]) -> "Wishes":
-        """The same as the documents take it.
-
-        Args:
-            meta: of the command's context, which holds the loaders of the user's settings.
-
-        Raises:
-            UsageError: a value makes no sense.
-            DocumentError: there is no such password file.
-        """
-        from infinipot_cli.documents import Wishes
-
-        if self.password_file is not None and not os.path.exists(self.password_file):
-            # reading it is left to the document that needs it: it may be a pipe, which gives its line once
-            raise DocumentError(f"the password file {self.password_file} does not exist", code="password_file")
-
-        return Wishes(
-            encoding=self.encoding,
-            type=self.type_,
-            pages=self.pages,
-            lines=self.lines,
-            password_file=self.password_file,
-            endings=tuple(self.ext or ()),
-            ignore=tuple(self.ignore or ()),
-            hidden=self.hidden,
-            no_ignore=self.no_ignore,
-            loaders=meta.get(common.LOADERS, ()),
-        )

@@ -10,10 +10,9 @@ from types import FrameType
 from infinipot_cli import stopped
 from infinipot_cli.commands.runs.caching import why_private
 from infinipot_cli.commands.runs.form import Form
-from infinipot_cli.commands.runs.remarks import few_of
 from infinipot_cli.display.console import Console, say
 from infinipot_cli.display.problem import show_warning
-from infinipot_cli.display.summary import size
+from infinipot_cli.display.summary import few_of, size
 from infinipot_cli.documents.source import WAITS_IN
 from infinipot_cli.errors import OutputError, PotError
 from infinipot_cli.pots.claim import Claim
@@ -159,7 +158,8 @@ def store_stopped(
     """
     name = form.save_pot or STOPPED
     if name == STOPPED and (why := why_private(session, form)):
-        line = f"what was read is not kept ({why}); --save-pot NAME would keep it"
+        how = "infinipot read --save-pot NAME" if command == stopped.READ else "--save-pot NAME"  # which chat lacks
+        line = f"what was read is not kept ({why}); {how} would keep it"
         say(console, line, style="dim")
         return line
     try:

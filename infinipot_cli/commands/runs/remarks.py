@@ -1,14 +1,13 @@
 """What a run says about itself beside its answer: what is read, and how."""
 
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
 
 from infinipot_cli.display.console import error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
-from infinipot_cli.display.summary import age, counted, duration, grouped, size
+from infinipot_cli.display.summary import age, counted, duration, few_of, grouped, size
 from infinipot_cli.errors import DocumentError
 from infinipot_cli.plan import Plan, Task
 from infinipot_cli.policies import DEFAULT, distills, label, listed
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 # Less than this of a document's tokens kept is worth a warning.
 LOW_RETENTION = 0.01
-_MOST_NAMES = 3
 
 
 def pot_line(plan: Plan) -> str:
@@ -130,14 +128,6 @@ def allow_no_warnings(n_warnings: int, color: Color, *, plain: bool = False) -> 
 def names_of(reading: Reading) -> str:
     """The documents of a reading for its first line."""
     return few_of([entry.document.name for entry in reading.inputs])
-
-
-def few_of(documents: Iterable[str]) -> str:
-    """Names of documents, a few at most, each once."""
-    names = list(dict.fromkeys(documents))
-    if len(names) > _MOST_NAMES:
-        return f"{names[0]} and {len(names) - 1} more documents"
-    return ", ".join(names)
 
 
 def since_read(name: str) -> str:

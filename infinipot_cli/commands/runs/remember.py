@@ -49,7 +49,7 @@ def remember(
             history.Entry(
                 time=time.time(),
                 command=command,
-                documents=tuple(entry.document.name for entry in reading.inputs),
+                documents=tuple(dict.fromkeys(entry.document.name for entry in reading.inputs)),
                 pot=f"@{pot.removeprefix('@')}" if pot else "",
                 model=model,
                 question=one.question,

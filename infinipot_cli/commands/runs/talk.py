@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from infinipot_cli.commands.options.pots import split_pot
 from infinipot_cli.commands.runs.form import Form
 from infinipot_cli.commands.runs.keeping import replaced
 from infinipot_cli.commands.runs.remarks import warn_of_an_end
@@ -20,7 +21,7 @@ from infinipot_cli.display.console import Console, error_console, say
 from infinipot_cli.display.problem import show_problem, show_warning
 from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.safe import safe_line
-from infinipot_cli.display.sources import lost_line, show_sources, source_lines, unheard_line
+from infinipot_cli.display.sources import lost_line, show_sources, source_lines, unheard_line, where
 from infinipot_cli.display.summary import grouped, percent
 from infinipot_cli.errors import InfinipotError, StandardOutputError, UsageError
 from infinipot_cli.explain.citations import is_refusal
@@ -31,6 +32,7 @@ from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
 from infinipot_cli.session import Session
 from infinipot_cli.sources import Input
+from infinipot_cli.stopped import ASK
 from infinipot_cli.stored_documents import document_of, original
 
 _ANNOUNCED = 64  # tokens that a document's name may take
@@ -53,13 +55,15 @@ class Talk:
         reading: a finished one.
         keeps_history: whether answers are remembered.
         form: how to answer.
-        cites: whether the sources stand under every answer; `/why` says them otherwise.
+        command: that it was begun by; under answers of `ask` stand their sources, `/why` says them otherwise.
+        pot: the stored pot that is asked or filled, if there is one.
     """
 
     def __init__(
-        self, session: Session, reading: Reading, *, keeps_history: bool, form: Form, cites: bool = False
+        self, session: Session, reading: Reading, *, keeps_history: bool, form: Form, command: str, pot: str | None
     ) -> None:
-        self._session, self._reading, self._form, self._cites = session, reading, form, cites
+        self._session, self._reading, self._form, self._command, self._pot = session, reading, form, command, pot
+        self._cites = command == ASK and form.cite and not form.quiet
         self._conversation = Conversation(session, reading, keeps_history=keeps_history)
         self._console = error_console(form.color, quiet=form.quiet, plain=form.run.plain)
         self._loud = error_console(form.color, plain=form.run.plain)  # for what was typed for
@@ -103,8 +107,10 @@ class Talk:
         warn_of_an_end(self._console, self._reading, writer.text)
         if writer.text and sys.stdin is not None and sys.stdin.isatty():
             told = [Told(question, writer.text, self._reading.kept_share)]
-            model, no_log = self._session.files.name, self._form.run.no_log
-            remember(self._console, self._reading, told, command="chat", model=model, pot=None, no_log=no_log)
+            remember(
+                self._console, self._reading, told, command=self._command, model=self._session.files.name,
+                pot=self._pot, no_log=self._form.run.no_log,
+            )  # fmt: skip
 
     def _obey(self, word: str, rest: str) -> None:
         if word not in COMMANDS:
@@ -140,10 +146,16 @@ class Talk:
 
     def _show_sources(self, console: Console) -> bool:
         """The sources of the latest answer; whether it has any."""
-        lines = source_lines(self._reading.cited(), named=len(self._reading.inputs) > 1)
+        cited = {(one.path, where(one), one.quote): one for one in self._reading.cited()}  # some was read twice
+        lines = source_lines([*cited.values()], named=len(self._names) > 1)
         if lines:
             show_sources(lines, console, sys.stdout, quiet=False, plain=self._form.run.plain)
         return bool(lines)
+
+    @property
+    def _names(self) -> set[str]:
+        """The documents, each once."""
+        return {entry.document.name for entry in self._reading.inputs}
 
     def _say_lost(self) -> None:
         """Say that the passage which matches the question best is gone, and what to type to read it again."""
@@ -152,7 +164,7 @@ class Talk:
             return
         show_warning(self._console, lost_line(lost))
         if path := original(document_of(self._reading.inputs, lost))[0]:
-            file = f" {path}" if len(self._reading.inputs) > 1 else ""
+            file = f" {path}" if len(self._names) > 1 else ""
             line = safe_line(f"/pages {''.join(places([lost]))}{file}")
             say(self._console, f"to read it in full: {line}", style="dim")
 
@@ -212,8 +224,9 @@ class Talk:
 
 
 def talk_about(
-    session: Session, form: Form, words: Sequence[str], task: Task, questions: Iterable[str], *, keeps_history: bool
-) -> None:
+    session: Session, form: Form, words: Sequence[str], task: Task, questions: Iterable[str], *, keeps_history: bool,
+    command: str,
+) -> None:  # fmt: skip
     """Read documents, answer what was asked of them, and go on with what is typed.
 
     Args:
@@ -223,10 +236,12 @@ def talk_about(
         task: what they are read for.
         questions: asked before anything is typed.
         keeps_history: whether answers are remembered.
+        command: that it is begun by.
     """
+    pot = form.save_pot or split_pot(words)[0]
 
     def talk(reading: Reading) -> None:
-        talk = Talk(session, reading, keeps_history=keeps_history, form=form, cites=form.cite and not form.quiet)
+        talk = Talk(session, reading, keeps_history=keeps_history, form=form, command=command, pot=pot)
         talk.run(chain(questions, typed()))
 
     Reply(session, form, key="answer").run(words, task, then=talk)
