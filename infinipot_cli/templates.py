@@ -81,11 +81,13 @@ def split_template(text: str, name: str) -> Template:
     """Split a prompt at `{document}`; one line end that closes the file is not part of the prompt.
 
     Raises:
-        UsageError: the marker is missing or stands there twice.
+        UsageError: the marker is missing or stands there twice, or the question's stands in front of it.
     """
     if text.count(DOCUMENT) != 1:
         raise UsageError(f"the prompt {name} must hold {DOCUMENT} exactly once, not {text.count(DOCUMENT)} times")
     before, after = text.removesuffix("\n").split(DOCUMENT)
+    if QUESTION in before:  # which is read before any question may be known
+        raise UsageError(f"{QUESTION} stands in front of {DOCUMENT} in {name}", hint=f"put it behind {DOCUMENT}")
     return Template(before, after)
 
 

@@ -20,6 +20,12 @@ def test_the_document_has_exactly_one_place(text: str) -> None:
         split_template(text, "test")
 
 
+def test_a_question_in_front_of_the_document_is_refused() -> None:
+    with pytest.raises(UsageError, match="stands in front of") as refused:
+        split_template("Look for {question} in this:\n{document}\n", "test")
+    assert refused.value.hint == "put it behind {document}"
+
+
 @pytest.mark.parametrize("name", ["ask", "catalyst-question"])
 def test_the_prompts_of_ask_hold_the_question(name: str) -> None:
     assert "<?>" in load_template(name).ask("<?>")
