@@ -7,7 +7,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,8 @@ def load_config() -> Config:
         UsageError: a file cannot be read, or sets what does not exist.
     """
     config = Config()
-    for path in (config_file(), Path(PROJECT_FILE)):
+    project = Path(PROJECT_FILE)
+    for path in (config_file(), *(() if _is_own(project) else (project,))):
         try:
             text = path.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         except (FileNotFoundError, NotADirectoryError):
@@ -165,6 +166,14 @@ def load_config() -> Config:
             raise UsageError(f"{path} cannot be read: {why}", code="config") from error
         _merge(config, text, path)
     return config
+
+
+def _is_own(project: Path) -> bool:
+    """Whether the settings of this folder are the user's own file, under whatever name."""
+    try:
+        return project.samefile(config_file())
+    except OSError:
+        return False
 
 
 def _merge(config: Config, text: str, path: Path) -> None:
@@ -261,12 +270,26 @@ def without_value(text: str, table: str, key: str) -> str:
         inner = inner.get(part, {})
     inner.pop(key, None)
     lines = text.splitlines()
+    if (made := _with_inline(lines, table, inner, wanted)) is not None:
+        return made
     names = (key, json.dumps(key, ensure_ascii=False))
     for number, line in enumerate(lines):
         made = "\n".join([*lines[:number], *lines[number + 1 :]]) + "\n"
         if line.split("=")[0].strip() in names and _is_same(made, wanted):
             return made
     raise UsageError(f"{config_file()} cannot be changed here", hint=f"take {key} out of [{table}] yourself")
+
+
+def _with_inline(lines: Sequence[str], table: str, inner: Mapping[str, object], wanted: object) -> str | None:
+    """The file where a table stands in one line, as in `aliases = { big = "…" }`; None where it does not."""
+    held = ", ".join(f"{_toml_name(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in inner.items())
+    for number, line in enumerate(lines):
+        name = line.split("=")[0].strip()
+        if name in (table, table.split(".")[-1]) and line.rstrip().endswith("}"):
+            made = "\n".join([*lines[:number], f"{name} = {{ {held} }}", *lines[number + 1 :]]) + "\n"
+            if _is_same(made, wanted):
+                return made
+    return None
 
 
 def _is_same(text: str, wanted: object) -> bool:
@@ -276,6 +299,10 @@ def _is_same(text: str, wanted: object) -> bool:
         return tomllib.loads(text) == wanted
     except tomllib.TOMLDecodeError:
         return False
+
+
+def _toml_name(key: str) -> str:
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def with_value(text: str, table: str, key: str, value: str) -> str:
@@ -290,7 +317,7 @@ def with_value(text: str, table: str, key: str, value: str) -> str:
     Raises:
         UsageError: the file is written in a way that this cannot extend.
     """
-    name = key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+    name = _toml_name(key)
     line = f"{name} = {json.dumps(value, ensure_ascii=False)}"
     wanted = _parse(text, config_file())
     inner = wanted
@@ -298,6 +325,8 @@ def with_value(text: str, table: str, key: str, value: str) -> str:
         inner = inner.setdefault(part, {})
     inner[key] = value
     lines = text.splitlines()
+    if (made := _with_inline(lines, table, inner, wanted)) is not None:
+        return made
     heads = [number for number, old in enumerate(lines) if old.split("#")[0].strip() == f"[{table}]"]
     if heads:
         end = next((n for n in range(heads[0] + 1, len(lines)) if lines[n].lstrip().startswith("[")), len(lines))
@@ -311,4 +340,6 @@ def with_value(text: str, table: str, key: str, value: str) -> str:
     made = "\n".join(lines) + "\n"
     if _is_same(made, wanted):
         return made
-    raise UsageError(f"{config_file()} cannot be changed here", hint=f"write it there yourself: [{table}] {line}")
+    raise UsageError(
+        f"{config_file()} cannot be changed here", hint=f"write it there yourself, in the table {table}: {line}"
+    )

@@ -158,6 +158,9 @@ def test_a_model_gets_a_short_name_and_becomes_the_default(home: Path, story: Pa
     assert (home / "config.toml").read_text().startswith("# mine\n[pot]\nsize = 400  # small\n")
     assert "tiny" in run("models", "list", "-q").stdout.split()
     (home / "config.toml").write_text('model = { default = "x" }\n')
+    assert run("models", "default", "tiny").exit_code == 0
+    assert (home / "config.toml").read_text() == 'model = { default = "tiny" }\n'
+    (home / "config.toml").write_text('model = { default = "x" }  # mine\n')
     refused = run("models", "default", "tiny")
     assert (refused.exit_code, "write it there yourself" in refused.stderr) == (2, True)
 
@@ -211,6 +214,29 @@ def test_a_short_name_for_a_short_name_is_one_for_the_model(home: Path, tiny_mod
     assert (
         run("models", "alias", "acme", "tiny").exit_code == 0 and run("models", "alias", "tiny", "tiny").exit_code == 0
     )
+
+
+def test_aliases_in_one_line_are_changed_there(home: Path, tiny_model: Path) -> None:
+    home.mkdir()
+    own = home / "config.toml"
+    own.write_text('[model]\naliases = { big = "./models/llama" }  \ndefault = "big"  # the usual one\n')
+    assert run("models", "alias", "a.b", str(tiny_model)).exit_code == 0
+    more = f', "a.b" = "{tiny_model}"'
+    held = f'[model]\naliases = {{ big = "./models/llama"{more} }}\ndefault = "big"  # the usual one\n'
+    assert own.read_text() == held
+    assert run("models", "rm", "a.b").exit_code == 0
+    assert own.read_text() == held.replace(more, "")
+
+
+def test_the_file_that_a_variable_names_may_be_the_one_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "infinipot.toml").write_text('[loaders]\nodt = "pandoc $1"\n')
+    assert run("config", "show").exit_code == 2, "a folder that one walks into chooses no programs"
+    for named in (tmp_path / "infinipot.toml", Path("infinipot.toml"), Path("./infinipot.toml")):
+        monkeypatch.setenv("INFINIPOT_CONFIG", str(named))
+        assert origins(run("config", "show"))["loaders.odt"][0] == "pandoc $1"
 
 
 def test_templates_are_listed_and_shown(home: Path) -> None:
