@@ -144,4 +144,6 @@ def label(policy: str, settings: Settings) -> str:
 
 def shown(value: Value) -> str:
     """The value of a setting as a user types it."""
-    return ("on" if value else "off") if isinstance(value, bool) else f"{value:g}"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) if isinstance(value, int) else f"{value:g}"

@@ -42,6 +42,7 @@ def test_a_label_says_what_differs() -> None:
     assert label("tova", ()) == label("tova", (("official", False),)) == "tova"
     assert label("tova", (("official", True),)) == "tova official=on"
     assert label("random", (("seed", 3),)) == "random seed=3"
+    assert label("random", (("seed", 10**9 + 1),)) == "random seed=1000000001", "which --set takes"
 
 
 @pytest.mark.parametrize(

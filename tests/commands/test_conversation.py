@@ -364,6 +364,16 @@ def test_prompts_stay_out_of_what_is_piped_on(
     assert (captured.out, captured.err.count("›")) == ("", 3)
 
 
+def test_no_byte_that_is_typed_ends_a_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9?\nWhen?\n"), "utf-8", errors="strict"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert [line.strip() for line in typed()] == ["caf\ufffd?", "When?"]
+
+
+def test_a_mark_at_the_beginning_of_piped_questions_hides_no_command(story: Path, tiny_model: Path) -> None:
+    assert "/exit" in talked("\ufeff/help", words=[str(story), *SMALL, "-m", str(tiny_model)]).stderr
+
+
 def test_a_conversation_whose_answers_cannot_be_written_ends(
     story: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -268,8 +268,10 @@ def typed() -> Iterator[str]:
         return
     if not sys.stdin.isatty():
         for line in sys.stdin.buffer:  # whatever the locale, and one bad byte spoils no more than its letter
-            yield line.decode("utf-8", "replace")
+            yield line.decode("utf-8-sig", "replace")
         return
+    with contextlib.suppress(AttributeError, ValueError):  # here too
+        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     if not sys.stdout.isatty():  # the prompt is not part of the answers
         yield from _prompted_apart()
         return
