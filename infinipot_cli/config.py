@@ -46,7 +46,9 @@ def _number(value: object) -> float:
 def _size(value: object) -> int:
     if not isinstance(value, (int, str)) or isinstance(value, bool):
         raise ValueError("a size such as 4096 or '4k'")
-    return settings.parse_size(value)
+    if (size := settings.parse_size(value)) < 1:
+        raise ValueError("a size above 0")
+    return size
 
 
 def _bytes(value: object) -> int:
@@ -225,6 +227,9 @@ def _checked(read: Callable[[object], object], value: object, key: str, path: Pa
 def _aliases(value: object, path: Path) -> dict[str, str]:
     if not isinstance(value, dict):
         raise UsageError(f"model.aliases in {path} must be a table", hint='aliases = { big = "./Qwen3-8B" }')
+    if settings.DEFAULT_MODEL in value:
+        problem = f"model.aliases in {path}: {settings.DEFAULT_MODEL} is the built-in model and no alias"
+        raise UsageError(problem, hint="choose another name", code="config")
     return {name: str(_checked(_text, target, f"model.aliases.{name}", path)) for name, target in value.items()}
 
 
@@ -241,6 +246,8 @@ def _loaders(table: Mapping[str, object], path: Path) -> dict[str, str]:
 def _template(name: str, entries: object, path: Path) -> dict[str, Any]:
     if not isinstance(entries, dict):
         raise UsageError(f"templates.{name} in {path} must be a table", hint=f"[templates.{name}]", code="config")
+    if not entries:
+        raise UsageError(f"templates.{name} in {path} is empty", hint='question = "…" says what it asks', code="config")
     for key in entries:
         if key not in TEMPLATE_KEYS:
             _refuse_unknown(f"templates.{name}.{key}", {f"templates.{name}.{known}" for known in TEMPLATE_KEYS}, path)
@@ -282,11 +289,12 @@ def without_value(text: str, table: str, key: str) -> str:
 
 def _with_inline(lines: Sequence[str], table: str, inner: Mapping[str, object], wanted: object) -> str | None:
     """The file where a table stands in one line, as in `aliases = { big = "…" }`; None where it does not."""
-    held = ", ".join(f"{_toml_name(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in inner.items())
+    body = ", ".join(f"{_toml_name(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in inner.items())
+    body = f"{{ {body} }}" if body else "{}"
     for number, line in enumerate(lines):
         name = line.split("=")[0].strip()
         if name in (table, table.split(".")[-1]) and line.rstrip().endswith("}"):
-            made = "\n".join([*lines[:number], f"{name} = {{ {held} }}", *lines[number + 1 :]]) + "\n"
+            made = "\n".join([*lines[:number], f"{name} = {body}", *lines[number + 1 :]]) + "\n"
             if _is_same(made, wanted):
                 return made
     return None

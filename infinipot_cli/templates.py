@@ -164,15 +164,20 @@ def template_names() -> dict[str, str]:
     return {name: str(own) if path.parent == own else "built in" for name, path in _files().items()}
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a template of this name comes with infinipot."""
+    path = _files().get(name)
+    return path is not None and path.parent != config_folder() / "templates"
+
+
 def own_file(name: str) -> Path:
     """The file of a template of the user's own, whether it is there or not.
 
     Raises:
         UsageError: no template of the user's own can have this name.
     """
-    path = _files().get(name)
     own = config_folder() / "templates"
-    if path is not None and path.parent != own:
+    if is_built_in(name):
         raise UsageError(
             f"{name} comes with infinipot and stays as it is", hint=f"infinipot templates edit my-{name} --from {name}"
         )

@@ -19,6 +19,7 @@ from infinipot_cli.commands.options.run import RunOptions
 from infinipot_cli.commands.options.slips import check_no_question
 from infinipot_cli.commands.options.sources import SOURCE_HELP, SourceOptions
 from infinipot_cli.commands.options.words import (
+    ANY_QUESTION,
     STDIN,
     check_interactive,
     input_is_piped,
@@ -35,9 +36,6 @@ from infinipot_cli.errors import UsageError
 
 if TYPE_CHECKING:  # help must stay fast
     from infinipot_cli.stopped import Stopped
-
-# Stands for the questions to come in the plan of a reading that none has been asked of yet.
-ANY_QUESTION = "What is the most important thing?"
 
 
 @with_groups
@@ -163,6 +161,8 @@ def ask(
     check_still_holds(ctx, sources, looks_again=verify or interactive, is_stored=bool(stored.save_pot))
     model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
     knows_question = bool(asked or not interactive)
+    if wording.brings_its_length and not common.is_typed(ctx, "max_tokens"):
+        max_tokens = None  # the template's own comes before that of all answers
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=knows_question))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session

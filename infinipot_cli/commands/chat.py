@@ -16,6 +16,7 @@ from infinipot_cli.commands.options.prompts import SamplingOptions, System
 from infinipot_cli.commands.options.read_already import check_still_holds
 from infinipot_cli.commands.options.run import RunOptions
 from infinipot_cli.commands.options.sources import NAMED_HELP, NamedSources
+from infinipot_cli.commands.options.words import ANY_QUESTION
 from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.errors import UsageError
 
@@ -82,7 +83,7 @@ def chat(
     from infinipot_cli.commands.runs.talk import talk_about
 
     made = session.Session(model, request, documents.wishes(ctx.meta), sampling.sampling(), wanted)
-    usual = replace(session.ask("What is the most important thing?", catalyst="general"), system=system or "")
+    usual = replace(session.ask(ANY_QUESTION, catalyst="general"), system=system or "")
     form = Form(
         quiet=quiet,
         color=color,

@@ -9,7 +9,16 @@ from infinipot_cli.commands.options import common
 from infinipot_cli.commands.runs.consent import No
 from infinipot_cli.config import load_config
 from infinipot_cli.errors import OutputError, UsageError
-from infinipot_cli.templates import CATALYSTS, DOCUMENT, load_template, own_file, template_names, template_text
+from infinipot_cli.templates import (
+    CATALYSTS,
+    DOCUMENT,
+    QUESTION,
+    is_built_in,
+    load_template,
+    own_file,
+    template_names,
+    template_text,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,7 +42,10 @@ def list_templates(
     from infinipot_cli.display.listing import show_rows
 
     found = {name: (origin, _asks(name)) for name, origin in template_names().items()}
-    found |= {name: ("settings", str(held.get("question", ""))) for name, held in load_config().templates.items()}
+    for name, held in load_config().templates.items():
+        origin = f"settings, before {found[name][0]}" if name in found else "settings"
+        if not is_built_in(name):  # which is taken whatever the settings say
+            found[name] = (origin, str(held.get("question", "")))
     # what people write their answers with comes before what judges a full pot
     rows = [
         {"name": name, "option": option, "asks": asks, "origin": origin}
@@ -64,7 +76,7 @@ def show(
     from infinipot_cli.display.listing import put
 
     settings = load_config().templates.get(name)
-    if settings is not None:
+    if settings is not None and not is_built_in(name):
         put("\n".join(f"{key}: {value}" for key, value in settings.items()))
     else:
         put(template_text(name))
@@ -92,11 +104,15 @@ def edit(
     from infinipot_cli.commands.editing import edit as open_editor
     from infinipot_cli.display.console import error_console, say
 
-    path = own_file(name)
+    path, config = own_file(name), load_config()
+    if name in config.templates:  # -t would take that one whatever the file says
+        origin_of_it = config.origins[f"templates.{name}"]
+        raise UsageError(f"the template {name} stands in {origin_of_it}", hint=f"change [templates.{name}] there")
     check_terminal(path, no_input=no_input)
     try:
         if not path.exists():
-            text = template_text(origin)
+            asks = config.templates.get(origin, {}).get("question", QUESTION)
+            text = template_text("ask" if origin in config.templates else origin).replace(QUESTION, asks)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     except OSError as error:

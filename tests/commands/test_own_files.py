@@ -1,5 +1,6 @@
 """Models, templates and pots of one's own: found, edited and deleted, and never without being asked."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,7 +74,8 @@ def test_pocket_and_folders_stay_and_an_alias_only_loses_its_name(home: Path, ti
     assert run("models", "rm", "big").exit_code == 0
     assert (home / "config.toml").read_text() == '# mine\n[model.aliases]\ntiny = "c"\n[pot]\nsize = 400\n'
     (home / "config.toml").write_text('model.aliases = { big = "a/b" }\n')
-    assert run("models", "rm", "big").exit_code == 2
+    assert run("models", "rm", "big").exit_code == 0
+    assert (home / "config.toml").read_text() == "model.aliases = {}\n"
 
 
 def test_a_template_is_written_in_the_users_editor(home: Path, somebody: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +97,41 @@ def test_a_template_is_written_in_the_users_editor(home: Path, somebody: None, m
     editor("'no place'")
     wrong = run("templates", "edit", "french")
     assert (wrong.exit_code, "{document}" in wrong.stderr) == (2, True)
+
+
+def test_no_template_of_the_settings_hides_a_file_or_what_comes_with_infinipot(
+    home: Path, somebody: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir()
+    monkeypatch.setenv("EDITOR", "true")
+    monkeypatch.delenv("VISUAL", raising=False)
+    assert run("templates", "edit", "minutes").exit_code == 0
+    settings = home / "config.toml"
+    settings.write_text('[templates.minutes]\nquestion = "What was decided?"\n[templates.ask]\nquestion = "Why?"\n')
+    refused = run("templates", "edit", "minutes")
+    assert (refused.exit_code, str(settings) in refused.stderr.replace("\n", "")) == (2, True)
+    rows = {row.split("\t")[0]: row.split("\t")[3] for row in run("templates", "list").stdout.splitlines()}
+    assert rows["minutes"] == f"settings, before {home / 'templates'}" and rows["ask"] == "built in"
+    assert "{document}" in run("templates", "show", "ask").stdout
+    taken = run("ask", "x.txt", "Who?", "-t", "ask")
+    assert (taken.exit_code, "comes with infinipot" in taken.stderr) == (2, True)
+    assert run("templates", "edit", "brief", "--from", "minutes").exit_code == 0
+    assert "Question: What was decided?" in (home / "templates" / "brief.md").read_text()
+    settings.write_text("[templates.minutes]\n")
+    empty = run("templates", "list")
+    assert (empty.exit_code, "templates.minutes" in empty.stderr) == (2, True)
+
+
+def test_the_length_that_a_template_brings_comes_before_that_of_all_answers(
+    home: Path, story: Path, tiny_model: Path
+) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text(
+        '[answer]\nmax_tokens = 7\n[templates.minutes]\nquestion = "What was decided?"\nmax_tokens = 3\n'
+    )
+    words = ["ask", str(story), "-s", "400", "-m", str(tiny_model), "--json"]
+    for more, n in ((["Who?"], 7), (["-t", "minutes"], 3), (["-t", "minutes", "-n", "5"], 5)):
+        assert json.loads(run(*words, *more).stdout)["timing"]["answer_tokens"] == n
 
 
 def test_templates_that_cannot_be_edited_are_refused_in_a_line(

@@ -15,6 +15,8 @@ from infinipot_cli.commands.options.slips import (
 from infinipot_cli.errors import DocumentError, UsageError
 
 STDIN = "-"
+# Stands for the questions to come in the plan of a reading that none has been asked of yet.
+ANY_QUESTION = "What is the most important thing?"
 ASK = "ask"
 
 

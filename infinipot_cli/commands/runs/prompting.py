@@ -29,7 +29,24 @@ class Wording:
 
     @property
     def _settings(self) -> Mapping[str, Any]:
-        return self.templates.get(self.template or "", {})
+        """What the settings say of the template; nothing where it is a file.
+
+        Raises:
+            UsageError: its name is one of those that always mean the same.
+        """
+        if self.template is None or self.template not in self.templates:
+            return {}
+        from infinipot_cli.templates import is_built_in
+
+        if is_built_in(self.template):
+            problem = f"the template {self.template} comes with infinipot, and the settings hold another of that name"
+            raise UsageError(problem, hint="give that one another name: infinipot config path names the file")
+        return self.templates[self.template]
+
+    @property
+    def brings_its_length(self) -> bool:
+        """Whether the settings say how long answers to this template are."""
+        return "max_tokens" in self._settings
 
     @property
     def brings_its_question(self) -> bool:
