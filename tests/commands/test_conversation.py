@@ -29,6 +29,7 @@ from infinipot_cli.resume import resume, save
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
 from tests.conftest import save_tiny_model
+from tests.documents.small_books import epub
 
 TURNS = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
@@ -510,3 +511,11 @@ def test_reading_again_can_be_stopped_and_the_talk_goes_on(
     result = talked("/pages 1-3", "Who?", words=[str(story), *SMALL, "--chunk", "64", "-m", str(tiny_model)])
     assert result.exit_code == 0, result.output
     assert "stopped at" in result.stderr and "read again" in result.stderr and result.stdout
+
+
+def test_chapters_are_listed_by_the_number_that_reads_them_again(tmp_path: Path, tiny_model: Path) -> None:
+    pytest.importorskip("defusedxml")
+    (book := tmp_path / "book.epub").write_bytes(epub([(name, f"<p>{name} it.</p>") for name in ("One", "Two")]))
+    sizes = ["-s", "500", "--budget", "200", "-n", "20", "-m", str(tiny_model)]
+    said = talked("/pages", "/pages 2", words=[str(book), "--pages", "2", *sizes]).stderr
+    assert "  ch. 2   Two " in said and f"read again: {book}, pages 2:" in said

@@ -173,8 +173,19 @@ class Talk:
         for entry in self._reading.inputs:
             share = entry.n_kept / entry.n_tokens if entry.n_tokens else 0.0
             say(self._loud, f"{entry.document.name}: {grouped(entry.n_tokens)} tokens, {100 * share:.1f} % held")
-            for label, held in self._reading.held_by_page(entry):
-                say(self._loud, f"  p. {label:6} {'█' * round(20 * held):20} {100 * held:.0f} %")
+            numbers = self._chapters(entry)
+            for place, (label, held) in enumerate(self._reading.held_by_page(entry)):
+                page = f"ch. {numbers[place]:<3} {label}" if place < len(numbers) else f"p. {label:6}"
+                say(self._loud, f"  {page} {'█' * round(20 * held):20} {100 * held:.0f} %")
+
+    def _chapters(self, entry: Input) -> list[int]:
+        """The numbers that `/pages` takes of what is listed by its title, an EPUB's chapters."""
+        read = [one for one in self._reading.inputs if one.n_tokens]
+        documents = self._reading.trail.documents
+        for one, document in zip(read, documents, strict=False):
+            if one is entry and (document.name, document.kind) == (entry.document.name, "epub"):
+                return [start.page for start in document.pages]
+        return []
 
     def _read_again(self, wanted: str) -> None:
         """Read pages or lines of a document once more, so that all of them are at hand for what is asked next."""
