@@ -53,7 +53,6 @@ def test_standard_input_may_name_the_sources(tmp_path: Path, model: list[str]) -
         (["ask", "-0", "Who?"], b"\0\0", 3, "names no sources"),
         (["ask", "-", "-0", "Who?"], b"a\0", 2, "both the document and the list"),
         (["ask", "-0", "Who?"], b"/no/such/file\0", 3, "/no/such/file does not exist"),
-        (["chat", "x.txt", "-0"], b"a\0", 2, "standard input is for the questions"),
         (["ask", "-0", "-i"], b"a\0", 2, "goes with no -0"),
         (["ask", "-0", "--questions", "-"], b"a\0", 2, "both the questions and the list"),
     ],

@@ -240,8 +240,8 @@ def test_documents_of_one_name_are_told_apart(
         said = " ".join(run("ask", "@one", question, "-n", "8").stderr.split())
         assert shlex.split(said.split("to read it in full: ")[1])[:4] == ["infinipot", "ask", str(path), question]
         said = " ".join(run("chat", "@one", "-n", "5", stdin=f"{question}\n".encode()).stderr.split())
-        line = said.split("to read it in full: ")[1]
-        assert line == f"/pages 1-7 {path}"
+        line = f"/pages 1-7 {path}"
+        assert said.split("to read it in full: ")[1].startswith(f"{line} ")
         said = " ".join(run("chat", "@one", "-n", "5", stdin=f"{line}\n".encode()).stderr.split())
         assert "read again: story.txt, lines 1-7: " in said
 

@@ -163,8 +163,10 @@ class Talk:
         if lost is None or is_among(lost, self._reading.cited()):
             return
         show_warning(self._console, lost_line(lost))
-        if path := original(document_of(self._reading.inputs, lost))[0]:
-            file = f" {path}" if len(self._names) > 1 else ""
+        inputs = self._reading.inputs
+        if path := original(document_of(inputs, lost))[0]:
+            several = {original(entry.document)[0] for entry in inputs}  # of one name, it may be
+            file = f" {path}" if len(several) > 1 else ""
             line = safe_line(f"/pages {''.join(places([lost]))}{file}")
             say(self._console, f"to read it in full: {line}", style="dim")
 
