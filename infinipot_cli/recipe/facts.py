@@ -82,6 +82,10 @@ def make_fact(rng: random.Random, relation: Relation | None = None) -> Fact:
     text = ARTICLE.sub(r"\1n ", SLOT.sub(fill, rng.choice(relation.statements)))
     if relation.kind != "log":
         text = text[0].upper() + text[1:]
+    if relation.kind != "log" and text[0] not in '"123456789' and text[:2] not in ("ho", "ke") and rng.random() < 0.12:
+        first = text.split(" ", 1)[0].rstrip(",")
+        is_name = first == "I" or any(value.startswith(first) for value in values.values())
+        text = rng.choice(OPENERS) + (text if is_name else text[0].lower() + text[1:])
     questions = []
     for slot, wording in relation.questions:
         needed = set(SLOT.findall(wording))
@@ -89,10 +93,6 @@ def make_fact(rng: random.Random, relation: Relation | None = None) -> Fact:
             answer = values[slot] if values[slot] in text else values[slot][0].upper() + values[slot][1:]
             question = ARTICLE.sub(r"\1n ", SLOT.sub(lambda match: values[match[1]], wording))
             questions.append((question, answer))
-    if relation.kind != "log" and text[0] not in '"123456789' and text[:2] not in ("ho", "ke") and rng.random() < 0.12:
-        first = text.split(" ", 1)[0].rstrip(",")
-        is_name = first == "I" or any(value.startswith(first) for value in values.values())
-        text = rng.choice(OPENERS) + (text if is_name else text[0].lower() + text[1:])
     questions = [(question, answer) for question, answer in questions if answer in text]
     return Fact(text, tuple(questions), tuple(values[slot] for slot in ("person", "person2") if slot in values))
 
