@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:  # every core has its own worker, and children of it
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import huggingface_hub.utils._cache_manager  # noqa: F401  # copies where the cache is; no test may have moved it by then
 import pytest
 from rich.console import Console
 
