@@ -50,10 +50,14 @@ class Found:
 
 @dataclass
 class _Group:
-    """Sentences that hold the same words, with neighbours that hold the same others; how many, and the first ones."""
+    """Sentences that hold the same words, with neighbours that hold the same others; how many, and the first ones.
+
+    What is said word for word again takes no place of another: `texts` are the hashes of those that are kept.
+    """
 
     n: int = 0
     matches: list[Match] = field(default_factory=list)
+    texts: set[int] = field(default_factory=set)
 
 
 class Lookout:
@@ -113,8 +117,10 @@ class Lookout:
             return False
         group = self._groups.setdefault((own, near), _Group())
         group.n += 1
-        if len(group.matches) < MOST_ALIKE:
+        text = hash(" ".join(stretch.text.split()))
+        if len(group.matches) < MOST_ALIKE and text not in group.texts:
             group.matches.append(stretch.match())
+            group.texts.add(text)
         if len(self._groups) > MOST_GROUPS:
             best = sorted(self._groups, key=self._worth, reverse=True)[: MOST_GROUPS // 2]
             self._groups = {words: self._groups[words] for words in best}

@@ -115,6 +115,14 @@ def test_passages_fill_the_room_that_there_is_the_best_first(most: int, spans: l
     assert sorted(token for start, end in chosen for token in range(start, end)) == sorted(taken), "and no token twice"
 
 
+def test_what_is_said_again_word_for_word_takes_no_place_of_another_sentence() -> None:
+    again, fact = "He had the key and the pass. ", "The key of the pass is 71432. "
+    text = "".join(f"{prose(60, seed)}. {again}" for seed in range(3 * MOST_ALIKE)) + f"{prose(60, 99)}. {fact}"
+    _, lookout = read(text + f"{prose(60, 98)}.", "What is the pass key?")
+    found = [" ".join(text.split()[start - PREFIX : end - PREFIX]) for start, end in lookout.to_reread(60)]
+    assert fact.strip() in found
+
+
 def test_own_words_go_before_those_of_neighbours_and_these_before_none() -> None:
     near, own, alone = "It was built in 1873. ", "The keeper lived in Skerry. ", "The keeper was away. "
     text = f"{prose(200, 1)}. {alone}{prose(200, 2)}. {near}{own}{prose(200, 3)}. Skerry. {prose(200, 4)}"
