@@ -117,8 +117,7 @@ class Lookout:
             return False
         group = self._groups.setdefault((own, near), _Group())
         group.n += 1
-        text = hash(" ".join(stretch.text.split()))
-        if len(group.matches) < MOST_ALIKE and text not in group.texts:
+        if len(group.matches) < MOST_ALIKE and (text := hash(" ".join(stretch.text.split()))) not in group.texts:
             group.matches.append(stretch.match())
             group.texts.add(text)
         if len(self._groups) > MOST_GROUPS:
