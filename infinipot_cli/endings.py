@@ -10,11 +10,17 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Terminated(BaseException):
-    """A polite request to end; carries the exit code, 128 plus the number of the signal."""
+    """A polite request to end; carries the exit code, 128 plus the number of the signal.
 
-    def __init__(self, signal_number: int) -> None:
+    Args:
+        signal_number: which one came.
+        hint: how to go on, where what was done until now is kept.
+    """
+
+    def __init__(self, signal_number: int, hint: str = "") -> None:
         super().__init__(signal_number)
         self.exit_code = 128 + signal_number
+        self.hint = hint
 
 
 class Interrupted(KeyboardInterrupt):
@@ -35,7 +41,7 @@ class Interrupted(KeyboardInterrupt):
 def stopping(end: "KeyboardInterrupt | Terminated") -> tuple[str, str, int]:
     """What to say of an end by a signal: what it was, how to go on, and the exit code."""
     if isinstance(end, Terminated):
-        return "stopped by a signal", "", end.exit_code
+        return "stopped by a signal", end.hint, end.exit_code
     return "stopped by Ctrl-C", getattr(end, "hint", ""), INTERRUPTED
 
 
@@ -46,7 +52,7 @@ def held_back() -> Iterator[None]:
     For imports of large libraries. An exception that is raised in the middle of one may end up in a callback from C,
     where it is lost or ends the process by another signal, or leave half a library for whoever imports it next.
     """
-    handlers = {number: signal.getsignal(number) for number in _numbers()}
+    handlers = {number: signal.getsignal(number) for number in ending_numbers()}
     ours = {number: handler for number, handler in handlers.items() if callable(handler)}
     noted: list[int] = []
 
@@ -66,7 +72,7 @@ def held_back() -> Iterator[None]:
             ours[noted[0]](noted[0], None)
 
 
-def _numbers() -> list[int]:
+def ending_numbers() -> list[int]:
     """Of the signals that end a command; none outside the main thread, which alone gets them."""
     import threading  # seldom needed, and --version must stay fast
 

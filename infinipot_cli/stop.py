@@ -1,6 +1,7 @@
-"""Ctrl-C while a document is being read: the first ends the document where it is, the second ends the program.
+"""A signal while a document is being read: the first ends the document where it is, the second ends the program.
 
 Tokens stop coming, so the model finishes the pass it is in and the pot is whole: what was read can be asked, or saved.
+Behind Ctrl-C there may be an answer to that; whoever sends SIGTERM or SIGHUP waits for the end.
 """
 
 import signal
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
+
+from infinipot_cli.endings import Interrupted, Terminated, ending_numbers
 
 T = TypeVar("T")
 
@@ -23,7 +26,21 @@ class Stop:
     def __init__(self) -> None:
         self.is_wanted = False
         self.is_heard = False
+        self._signal = signal.SIGINT
         self._is_waiting = self._is_put_off = False
+
+    @property
+    def ends_all(self) -> bool:
+        """Whether nothing but what keeps the reading may come behind it."""
+        return self._signal != signal.SIGINT
+
+    def end(self, hint: str = "") -> Interrupted | Terminated:
+        """The wish as the end of the program.
+
+        Args:
+            hint: how to go on, where what was read is kept.
+        """
+        return Terminated(self._signal, hint) if self.ends_all else Interrupted(hint)
 
     def put_off(self) -> None:
         """Let a wish that came early wait for the end of the next tokens, which are all that there will be."""
@@ -59,32 +76,30 @@ class Stop:
             raise _Awake
 
     @contextmanager
-    def on_interrupt(self) -> Iterator[None]:
-        """Take Ctrl-C as the wish, once; before the first token, and from the second time on, it is what it was."""
-        before = signal.getsignal(signal.SIGINT)
-        if not callable(before):  # ignored, as whoever started us wants it
-            yield
-            return
-        ends_all = before
+    def on_signal(self) -> Iterator[None]:
+        """Take a signal as the wish, once; before the first token, and from the second on, it is what it was.
 
-        def press(number: int, frame: FrameType | None) -> None:
+        One that is ignored, as whoever started us wants it, stays so.
+        """
+        handlers = {number: signal.getsignal(number) for number in ending_numbers()}
+        ours = {number: handler for number, handler in handlers.items() if callable(handler)}
+
+        def wish(number: int, frame: FrameType | None) -> None:
             if self.is_wanted or not self.is_heard:
-                ends_all(number, frame)
+                ours[number](number, frame)
                 return
-            self.is_wanted = True
+            self._signal, self.is_wanted = signal.Signals(number), True
             if self._is_waiting:
                 raise _Awake
 
-        try:
-            signal.signal(signal.SIGINT, press)
-        except ValueError:  # not the main thread, which alone gets signals
-            yield
-            return
+        for number in ours:
+            signal.signal(number, wish)
         try:
             yield
         finally:
             self.is_heard = False
-            signal.signal(signal.SIGINT, before)
+            for number, handler in ours.items():
+                signal.signal(number, handler)
 
 
 class _Awake(BaseException):

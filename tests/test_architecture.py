@@ -14,7 +14,7 @@ PACKAGE = Path(infinipot_cli.__file__).parent
 ARROWS = {
     "errors": set(),
     "progress": set(),
-    "stop": set(),
+    "stop": {"endings"},
     "startup": {"places", "endings"},
     "settings": {"choice", "policies", "errors"},
     "places": set(),

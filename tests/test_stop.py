@@ -1,4 +1,4 @@
-"""Ctrl-C while tokens are read: the first ends them, the second the program."""
+"""A signal while tokens are read: the first ends them, the second the program."""
 
 import json
 import signal
@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
+from infinipot_cli.endings import Terminated
 from infinipot_cli.progress import Progress
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import save
@@ -20,13 +21,13 @@ from infinipot_cli.stop import Stop
 from tests.documents.small_pdf import pdf
 
 
-def press() -> None:
-    signal.raise_signal(signal.SIGINT)
+def press(number: int = signal.SIGINT) -> None:
+    signal.raise_signal(number)
 
 
 def test_the_first_press_ends_the_tokens_and_the_second_the_program() -> None:
     stop, before = Stop(), signal.getsignal(signal.SIGINT)
-    with stop.on_interrupt():
+    with stop.on_signal():
         tokens = stop.guard(range(100))
         assert [next(tokens), next(tokens)] == [0, 1]
         press()
@@ -36,9 +37,41 @@ def test_the_first_press_ends_the_tokens_and_the_second_the_program() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_others_end_the_tokens_too_and_then_the_program(number: int) -> None:
+    def end(came: int, _: object) -> None:
+        raise Terminated(came)
+
+    kept, stop = signal.signal(number, end), Stop()
+    try:
+        with stop.on_signal():
+            tokens = stop.guard(range(100))
+            assert next(tokens) == 0
+            press(number)
+            assert list(tokens) == []
+            with pytest.raises(Terminated):
+                press(number)
+        assert signal.getsignal(number) is end
+    finally:
+        signal.signal(number, kept)
+    ended = stop.end("so")
+    assert isinstance(ended, Terminated) and (ended.exit_code, ended.hint) == (128 + number, "so")
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    kept, stop = signal.signal(signal.SIGHUP, signal.SIG_IGN), Stop()
+    try:
+        with stop.on_signal():
+            tokens = stop.guard(range(3))
+            press(signal.SIGHUP)
+            assert list(tokens) == [0, 1, 2] and not stop.is_wanted
+    finally:
+        signal.signal(signal.SIGHUP, kept)
+
+
 def test_before_the_first_token_a_press_ends_the_program() -> None:
     stop = Stop()
-    with stop.on_interrupt(), pytest.raises(KeyboardInterrupt):
+    with stop.on_signal(), pytest.raises(KeyboardInterrupt):
         press()
     assert not stop.is_wanted
 
@@ -51,7 +84,7 @@ def test_a_wait_for_the_next_token_is_ended() -> None:
         yield 8
 
     stop, start = Stop(), time.monotonic()
-    with stop.on_interrupt():
+    with stop.on_signal():
         assert list(stop.guard(slow())) == [7]
     assert time.monotonic() - start < 10
 
@@ -77,7 +110,7 @@ def test_elsewhere_than_in_the_main_thread_nothing_changes() -> None:
 
     def work() -> None:
         stop = Stop()
-        with stop.on_interrupt():
+        with stop.on_signal():
             read.extend(stop.guard(range(3)))
 
     thread = threading.Thread(target=work)

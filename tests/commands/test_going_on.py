@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from typer.testing import CliRunner, Result
 
 from infinipot_cli import stopped
 from infinipot_cli.app import app
+from infinipot_cli.commands.runs import reply
 from infinipot_cli.documents import Wishes
 from infinipot_cli.documents.ranges import parse_lines
+from infinipot_cli.endings import Terminated
 from infinipot_cli.progress import Progress
 from infinipot_cli.reading import Reading
 from tests.documents.small_pdf import pdf
@@ -52,15 +55,15 @@ def pages(tmp_path: Path) -> list[str]:
     return names
 
 
-def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Press Ctrl-C once, at this step of the next reading."""
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGINT) -> None:
+    """Send a signal once, Ctrl-C unless told, at this step of the next reading."""
     read = Reading.read
 
     def pressed(self: Reading) -> Iterator[Progress]:
         monkeypatch.setattr(Reading, "read", read)
-        for number, progress in enumerate(read(self), start=1):
-            if number == step:
-                press()
+        for at, progress in enumerate(read(self), start=1):
+            if at == step:
+                press(number)
             yield progress
 
     monkeypatch.setattr(Reading, "read", pressed)
@@ -90,6 +93,26 @@ def test_the_rest_is_read_and_the_question_answered(
     again = run("ask", "--resume")
     assert (again.exit_code, "no reading was stopped" in again.stderr) == (2, True)
     assert answered("ask", "@last", "When?", "-n", "8")["retention"]["read"] == n_read, "the whole was stored"
+
+
+@pytest.mark.parametrize("words", [["--save-pot", "mine"], []])
+def test_what_sigterm_stops_is_kept_and_not_answered(
+    pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def end(came: int, _: object) -> None:
+        raise Terminated(came)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        stop_at(monkeypatch, 10, signal.SIGTERM)
+        monkeypatch.setattr(reply, "is_watched", lambda: True)
+        first = run("ask", *pages, "Who?", *words, *SMALL, "-m", str(tiny_model))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (first.exit_code, first.stdout) == (143, ""), first.output
+    assert "the rest: infinipot ask --resume" in first.stderr
+    rest = answered("ask", "--resume", "-n", "8")
+    assert Path(rest["input"][-1]["path"]).name == "three.txt" and rest["question"] == "Who?"
 
 
 def test_it_can_be_stopped_again_and_again(pages: list[str], tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

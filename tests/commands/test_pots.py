@@ -295,7 +295,7 @@ def test_what_came_out_of_a_pipe_that_is_quiet_now_is_stored(tiny_model: Path, m
             rhythm, problems = keeping.Rhythm(error_console(Color.NEVER), session, reading, form), list[str]()
             thread = threading.Thread(target=press_once_stored)
             thread.start()
-            with reading.stop.on_interrupt(), rhythm.in_waits(problems.append):
+            with reading.stop.on_signal(), rhythm.in_waits(problems.append):
                 for _ in reading.read():
                     pass
             thread.join()

@@ -37,7 +37,7 @@ from infinipot_cli.display.progress import ReadingBar
 from infinipot_cli.display.silence import tell_if_silent
 from infinipot_cli.display.summary import counted, counted_line, kept_line, larger_model_line
 from infinipot_cli.documents import collect
-from infinipot_cli.endings import Interrupted, Terminated
+from infinipot_cli.endings import Terminated
 from infinipot_cli.errors import DocumentError, ModelError, OutputError, PartError, StandardOutputError, UsageError
 from infinipot_cli.model.inventory import usable_name
 from infinipot_cli.plan import Task
@@ -204,7 +204,7 @@ class Reply:
             self._cache.say_found(reading)
             shown = ReadingBar(self._console, waiting=f"loading {model}", among=self._among)
             rhythm = Rhythm(self._console, self._session, reading, self._form, claim)
-            with reading.stop.on_interrupt(), shown as bar, rhythm.in_waits(self._warn):
+            with reading.stop.on_signal(), shown as bar, rhythm.in_waits(self._warn):
                 for progress in reading.read():
                     bar.update(progress)
                     if (problem := rhythm.look()) is not None:
@@ -246,13 +246,13 @@ class Reply:
         """Whether lines that are counted are all that will be shown.
 
         Raises:
-            Interrupted: it was stopped before it was known that they are.
+            Interrupted, Terminated: it was stopped before it was known that they are.
         """
-        with reading.stop.on_interrupt():
+        with reading.stop.on_signal():
             is_log_alone = self._then is None and log_alone.is_enough(self._form, reading)
         if reading.stop.is_wanted and not is_log_alone:  # no model need be loaded: it would be given nothing
             say(self._console, "stopped before anything was read")
-            raise Interrupted
+            raise reading.stop.end()
         return is_log_alone
 
     @contextlib.contextmanager
@@ -279,12 +279,12 @@ class Reply:
         """Show what logs say of themselves, which is all that a small model would be read for."""
         names = names_of(reading)
         say(self._console, counted_line(names, len(reading.inputs)), style="dim")
-        with reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"counting the lines of {names}"):
+        with reading.stop.on_signal(), ReadingBar(self._console, waiting=f"counting the lines of {names}"):
             n_lines = log_alone.count(reading)
         if reading.stop.is_wanted:
             say(self._console, f"stopped at {counted(n_lines, 'line')}")
-            if not self._shows_parts:  # half a count would look like a whole one
-                raise Interrupted
+            if reading.stop.ends_all or not self._shows_parts:  # half a count would look like a whole one
+                raise reading.stop.end()
             self._was_stopped = True
         self._say_state(reading)
         if heading:
@@ -303,16 +303,17 @@ class Reply:
 
         Raises:
             Interrupted: nobody looks, or nothing was read.
+            Terminated: it was no Ctrl-C.
         """
         hint = ""
         bar.say_stopped()
         if not reading.n_tokens:
-            raise Interrupted
+            raise reading.stop.end()
         if distills(reading.plan.policy, reading.plan.policy_settings):
             what = self._console, self._session, reading, sources, self._found, self._form
             hint = store_stopped(*what, self._going_on)
-        if not self._shows_parts:
-            raise Interrupted(hint)
+        if reading.stop.ends_all or not self._shows_parts:
+            raise reading.stop.end(hint)
         self._was_stopped = True
         say(self._console, "answering from what was read; Ctrl-C again ends it", style="dim")
 

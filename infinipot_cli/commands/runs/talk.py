@@ -201,13 +201,19 @@ class Talk:
         again = self._session.with_wishes(replace(self._session.wishes, pages=pages, lines=lines))
         new, counted = again.open([path])[0], again.open([path])[0]
         try:
-            n_tokens = sum(len(again.tokenizer.encode(piece.text)) for piece in counted.pieces)
+            try:
+                n_tokens = sum(len(again.tokenizer.encode(piece.text)) for piece in counted.pieces)
+            except KeyboardInterrupt:  # nothing has come near the pot
+                say(self._console, "stopped before anything was read", style="dim")
+                return
             progress = self._conversation.read_more([new], n_tokens + _ANNOUNCED)
-            with self._reading.stop.on_interrupt(), ReadingBar(self._console, waiting=f"reading {name}") as bar:
+            with self._reading.stop.on_signal(), ReadingBar(self._console, waiting=f"reading {name}") as bar:
                 for reached in progress:
                     bar.update(reached)
             if self._reading.stop.is_wanted:
                 bar.say_stopped()
+                if self._reading.stop.ends_all:
+                    raise self._reading.stop.end()
         finally:
             new.document.close()
             counted.document.close()
