@@ -231,8 +231,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="infinipot COMMAND -h says more, --help everything, infinipot help manual shows the README. "
     "To report a problem, add what --debug and infinipot doctor print. Exit codes: 0 answered, 2 usage, 3 document, "
-    "4 model, 5 memory or device, 6 stored pot, 7 output, 130 Ctrl-C, 141 the reader of a pipe went away. "
-    "The method: https://arxiv.org/abs/2410.01518",
+    "4 model, 5 memory or device, 6 stored pot, 7 output, 130 Ctrl-C, 141 the reader of a pipe went away, "
+    "143 SIGTERM. The method: https://arxiv.org/abs/2410.01518",
 )
 
 

@@ -1,6 +1,7 @@
 """The README is true: its commands are lines one can paste, and what it names exists."""
 
 import re
+import signal
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from infinipot_cli import errors
 from infinipot_cli.app import BROKEN_PIPE, app
-from infinipot_cli.endings import INTERRUPTED
+from infinipot_cli.endings import INTERRUPTED, Terminated
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,7 +51,7 @@ def test_options_of_the_commands_exist(words: list[str]) -> None:
 
 def test_every_exit_code_is_listed() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.InfinipotError]
-    codes = {kind.exit_code for kind in kinds} | {BROKEN_PIPE, INTERRUPTED}
+    codes = {kind.exit_code for kind in kinds} | {BROKEN_PIPE, INTERRUPTED, Terminated(signal.SIGTERM).exit_code}
     promised = re.search(r"an exit code: (.*?)\.$", README, re.S | re.M)
     assert promised and {int(code) for code in re.findall(r"\d+", promised[1])} == codes
     listed = re.search(r"codes: (.*?)\. ", app.info.epilog or "")
