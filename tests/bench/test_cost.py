@@ -112,6 +112,25 @@ def test_repetitions_are_resumed_and_told_as_medians(monkeypatch: pytest.MonkeyP
     assert other.exit_code == 2 and "other settings" in other.stderr
 
 
+def test_only_infinipots_own_distilling_is_held_to_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = {"infinipot": 0.01, "tova": 0.5, "full": 0.0}
+
+    def measured(run: CostRun) -> list[CostRow]:
+        return [CostRow(run.method, run.n_tokens, 1.0, shares[run.method], 0.1, 1.5, 4, 300, 100, 40, 2)]
+
+    monkeypatch.setattr(cost, "measure", measured)
+    monkeypatch.setattr(cost, "novelty_memory", lambda *_: (0, 0))
+    told = {}
+    for methods in ("infinipot,tova", "full,tova"):
+        words = ["bench", "cost", "-s", "128", "--methods", methods, "--tokens", "200", "--repeat", "1", "--json", "-q"]
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+        told[methods] = json.loads(done.stdout)["promises"]
+    assert told["infinipot,tova"]["distill_share"] == 0.01
+    assert told["infinipot,tova"]["kept"] == {"distilling": True, "novelty": True}
+    assert told["full,tova"]["kept"] == {"novelty": True}
+
+
 def test_tables_fit_a_narrow_screen() -> None:
     rows = [
         CostRow(method, length, 1234.5, 99.9, 0.4, 88.8, 16, 99 * 10**9, 10**9, 10**9 * (3 - number), 3, number)
