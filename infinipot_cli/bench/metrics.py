@@ -101,6 +101,21 @@ def interval(scores: Sequence[float]) -> tuple[float, float]:
     return bootstrap(scores)
 
 
+def interval_of_means(groups: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """95 % interval of the mean of the groups' means, each group of scores from 0 to 1; (0, 1) without any.
+
+    The groups' own intervals are put together as Zou and Donner (2008) do it, by the squares of their distances from
+    the means: what lies between groups is no uncertainty, and no end lies outside 0 to 1.
+    """
+    if not groups:
+        return (0.0, 1.0)
+    means, ends = [mean(scores) for scores in groups], [interval(scores) for scores in groups]
+    below = math.hypot(*(one - low for one, (low, _) in zip(means, ends, strict=True)))
+    above = math.hypot(*(high - one for one, (_, high) in zip(means, ends, strict=True)))
+    middle, n = mean(means), len(groups)
+    return (max(0.0, middle - below / n), min(1.0, middle + above / n))
+
+
 def interval_of_differences(differences: Sequence[float]) -> tuple[float, float]:
     """95 % interval of the mean of paired differences from -1 to 1.
 

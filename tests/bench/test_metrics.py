@@ -13,6 +13,7 @@ from infinipot_cli.bench.metrics import (
     f1,
     interval,
     interval_of_differences,
+    interval_of_means,
     longest_common,
     mean,
     rouge_l,
@@ -72,6 +73,32 @@ def test_few_or_equal_scores_are_not_told_as_certain() -> None:
     assert interval([0.3]) == wilson(0.3, 1)
     assert interval([0.2, 0.4, 0.9]) == bootstrap([0.2, 0.4, 0.9])
     assert interval([]) == (0.0, 1.0)
+
+
+def test_the_interval_of_a_mean_of_groups_holds_the_true_mean_about_as_often_as_it_says() -> None:
+    rng = random.Random(0)
+    held = 0
+    for _ in range(100):
+        groups = [[base + 0.4 * rng.random() for _ in range(n)] for base, n in ((0.0, 30), (0.6, 10))]
+        low, high = interval_of_means(groups)
+        held += low <= 0.5 <= high
+    assert 85 <= held <= 100
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.25, 0.9, 1.0]), min_size=1, max_size=4), min_size=1, max_size=4))
+def test_the_interval_of_a_mean_of_groups_lies_around_it_and_is_no_wider_than_those_of_the_groups(
+    groups: list[list[float]],
+) -> None:
+    low, high = interval_of_means(groups)
+    assert 0 <= low <= mean([mean(scores) for scores in groups]) + 1e-9
+    assert high >= mean([mean(scores) for scores in groups]) - 1e-9 and high <= 1
+    assert high - low <= max(ends[1] - ends[0] for ends in map(interval, groups)) + 1e-9
+    assert interval_of_means(groups[:1]) == pytest.approx(interval(groups[0]))
+
+
+def test_what_lies_between_groups_is_no_uncertainty() -> None:
+    near, far = ([[base + one for one in (0.0, 0.1, 0.2)] for base in bases] for bases in ((0.4, 0.4), (0.1, 0.7)))
+    assert interval_of_means(far) == pytest.approx(interval_of_means(near))
 
 
 def test_paired_differences_that_are_equal_have_the_interval_of_shares() -> None:

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from infinipot_cli.bench.cost_record import CostRow
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
 from infinipot_cli.bench.pocket_record import PocketTrial
+from infinipot_cli.bench.record import MemoryRow
 from infinipot_cli.bench.report.compare import compare
+from infinipot_cli.bench.report.cost import cost_cells, memory_blocks
 from infinipot_cli.bench.report.found import find
 from infinipot_cli.bench.report.further import pocket_blocks
 from infinipot_cli.bench.report.items import Item
@@ -98,6 +101,65 @@ def test_one_question_in_pots_of_several_sizes_is_one_item(tmp_path: Path) -> No
     one = compare("", "", by_arm["infinipot"], by_arm["truncation"])
     assert one and (one.n, one.better, one.worse) == (10, 75, 0)
     assert set(question_scores(bench, "FSL")) == set()
+
+
+@pytest.mark.parametrize(
+    "other", [{"novelty": 0.3}, {"catalyst": "u"}, {"budget": 100}, {"set": {"rank": True}}, {"dtype": "bfloat16"}]
+)
+def test_longbench_of_another_way_stands_in_no_row_and_is_named(tmp_path: Path, other: dict[str, Any]) -> None:
+    settings = {"model": "tiny", "pots": [256], "novelty": 0.5, "data": {"hotpotqa.jsonl": "1f"}}
+    keep_run(tmp_path, "a", settings, rows(256, 1.0, "infinipot"))
+    keep_run(tmp_path, "b", settings | other, rows(256, 0.0, "infinipot"))
+    keep_run(tmp_path, "c", settings | {"model": "large"} | other, rows(256, 0.0, "infinipot"))
+    found = find(tmp_path)
+    by_model = LongBench(found).by_model
+    assert {model: {one.score for one in trials} for model, trials in by_model.items()} == {"tiny": {1.0}, "large": {0}}
+    assert {path.name: said for path, said in found.left_out.items()} == {
+        "b.jsonl": f"has another {next(iter(other))} than a.jsonl: a folder for each"
+    }
+
+
+def test_pots_of_other_sizes_may_keep_other_numbers_of_places(tmp_path: Path) -> None:
+    settings = {"model": "tiny", "pots": [256], "budget": 100}
+    keep_run(tmp_path, "a", settings, rows(256, 1.0, "infinipot"))
+    keep_run(tmp_path, "b", settings | {"pots": [512], "budget": 200}, rows(512, 1.0, "infinipot"))
+    assert {one.capacity for one in LongBench(find(tmp_path)).trials} == {256, 512}
+
+
+def test_time_and_memory_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
+    row = CostRow("infinipot", 1000, 2.0, 0.1, 0.0, 0.5, 6, 2 * 10**8, 10**8, 5000, 3)
+    costs = {"model": "tiny", "methods": ["infinipot"], "pot": {"size": 512}, "dtype": "float32", "answer": 6}
+    more = replace(row, method="snapkv", read_seconds=3.0)
+    keep_run(tmp_path, "cost-a", costs, [row])
+    keep_run(tmp_path, "cost-b", costs | {"methods": ["snapkv"]}, [more])
+    for number, other in enumerate(({"model": ""}, {"pot": {"size": 64}}, {"dtype": "bfloat16"}, {"answer": 16})):
+        keep_run(tmp_path, f"cost-c{number}", costs | other, [replace(row, read_seconds=99.0)])
+    memories = {"model": "tiny", "command": "ask", "pot": POT}
+    keep_run(tmp_path, "memory-a", memories, [MemoryRow(1000, 2, 10**8, 1.0)])
+    keep_run(tmp_path, "memory-b", memories | {"pot": {**POT, "size": 64}}, [MemoryRow(1000, 9, 10**9, 1.0)])
+    found = find(tmp_path)
+    assert [(cell.method, cell.median("ttft_seconds")) for cell in cost_cells(found)] == [
+        ("infinipot", 2.0), ("snapkv", 3.0),
+    ]  # fmt: skip
+    _, _, grid = memory_blocks(found)
+    assert len(grid.rows) == 1  # type: ignore[union-attr]
+    said = {path.name: why for path, why in found.left_out.items()}
+    assert {name: why.split(": ")[0] for name, why in said.items()} == {
+        "cost-c0.jsonl": "has another model than cost-a.jsonl",
+        "cost-c1.jsonl": "has another pot than cost-a.jsonl",
+        "cost-c2.jsonl": "has another dtype than cost-a.jsonl",
+        "cost-c3.jsonl": "has another answer than cost-a.jsonl",
+        "memory-b.jsonl": "has another pot than memory-a.jsonl",
+    }
+
+
+def test_figures_of_one_run_name_the_runs_that_they_do_not_show(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        record = {"bench": "hitrate", "model": "tiny", "pot": POT, "seed": 0, "trials": []}
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    found = find(tmp_path)
+    assert [record.path.name for record in found.of("hitrate")] == ["a.json"]
+    assert {path.name: "a.json" in why for path, why in found.left_out.items()} == {"b.json": True}
 
 
 def test_only_pots_that_both_arms_had_are_compared() -> None:

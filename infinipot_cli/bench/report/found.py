@@ -5,7 +5,7 @@ that both give the same report.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,12 @@ _MARKS = {"needle": "kind", "ruler": "tasks", "longbench": "pots", "pocket": "fu
           "hitrate": "questions", "citations": "books", "memory": "command"}  # fmt: skip
 # Benchmarks whose runs are counted together, arm by arm.
 _POOLED = ("needle", "ruler", "pocket")
+# What an answer depends on besides question and arm, where a record says it.
+WAY = ("model", "pot", "budget", "novelty", "set", "policy", "catalyst", "max_tokens", "dtype", "quantize")
+# Benchmarks whose runs stand in one row or curve, which is that of one way; and what else a way is of.
+_OF_ONE_WAY = {"longbench": (), "cost": ("shape", "answer"), "memory": ()}
+# Benchmarks of which one run is drawn.
+_DRAWN = ("hitrate",)
 FOREIGN = "is no record of a benchmark"
 # Benchmarks of what the paper has no table or figure of.
 _NOT_SHOWN = ("ageing", "families", "pots", "stream")
@@ -55,6 +61,11 @@ class Record:
         found: Sequence[Mapping[str, Any]] = self.fields.get("rows") or self.fields.get("trials", ())
         return found
 
+    def said(self, name: str) -> object:
+        """What it says of its run under a name; None for nothing."""
+        value = {**self.fields, **self.settings}.get(name)
+        return None if value in ("", {}, []) else value
+
     def trials(self, make: Callable[..., T]) -> list[T]:
         """Its trials as what wrote them.
 
@@ -83,6 +94,11 @@ class Found:
         """The runs of one benchmark."""
         return [record for record in self.records if record.bench == bench]
 
+    def leave_out(self, record: Record, why: str) -> None:
+        """Take a record away, and keep why."""
+        self.records.remove(record)
+        self.left_out[record.path] = why
+
 
 def find(folder: Path) -> Found:
     """Read a folder's records; those that cannot be read are left out by name.
@@ -103,6 +119,10 @@ def find(folder: Path) -> Found:
     if not found.records:
         raise _nothing(folder, found)
     _part_models(found)
+    _part_ways(found)
+    for bench in _DRAWN:
+        for record in found.of(bench)[1:]:
+            found.leave_out(record, f"is not drawn: figures show one run, {found.of(bench)[0].path.name}")
     return found
 
 
@@ -113,8 +133,32 @@ def _part_models(found: Found) -> None:
         first = next((record.model for record in runs if record.model), "")
         for record in runs:
             if record.model not in ("", first):
-                found.records.remove(record)
-                found.left_out[record.path] = f"is of {record.model}, and the others of {first}: a folder for each"
+                found.leave_out(record, f"is of {record.model}, and the others of {first}: a folder for each")
+
+
+def _part_ways(found: Found) -> None:
+    """Leave out runs of another way where all of a benchmark stand in one row or curve; the first by name stays."""
+    for bench, more in _OF_ONE_WAY.items():
+        kept: list[Record] = []
+        for record in found.of(bench):
+            apart = next(((other, name) for other in kept if (name := _difference(record, other, more))), None)
+            if apart:
+                other, name = apart
+                found.leave_out(record, f"has another {name} than {other.path.name}: a folder for each")
+            else:
+                kept.append(record)
+
+
+def _difference(record: Record, other: Record, more: Iterable[str]) -> str:
+    """A setting that keeps two runs of a benchmark from standing in one row; empty if there is none."""
+    names = [name for name in (*WAY, *more) if record.said(name) != other.said(name)]
+    if record.bench == "longbench":
+        if "model" in names:
+            return ""  # each model has rows of its own
+        mine, its = ({row.get("capacity") for row in one.rows} for one in (record, other))
+        if "budget" in names and not mine & its:
+            names.remove("budget")  # each pot has a column of its own, and may keep another number of places
+    return names[0] if names else ""
 
 
 def _take(found: Found, path: Path, record: Record | str) -> None:

@@ -9,11 +9,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from infinipot_cli.bench.report.found import Found, Record
+from infinipot_cli.bench.report.found import WAY, Found, Record
 from infinipot_cli.bench.report.paper import canonical
-
-# What an answer depends on besides question and arm, where a record says it.
-_WAY = ("model", "pot", "budget", "novelty", "set", "policy", "catalyst", "max_tokens", "dtype", "quantize")
 
 
 class Trial(Protocol):
@@ -75,7 +72,7 @@ def measured(
     """
     once: dict[tuple[str, Item], Measured[T]] = {}
     for record in found.of(bench):
-        way = said(record, _WAY)
+        way = said(record, WAY)
         for trial in record.trials(make):
             one = Measured(record.model, canonical(trial.arm), Item(question(record, trial), (way, size(trial))), trial)
             once.setdefault((one.arm, one.item), one)
