@@ -8,6 +8,7 @@ of the expected words that the answer has, which anybody can repeat. Essays are 
 from infinipot_cli.bench import haystack
 from infinipot_cli.bench.metrics import answer_words
 from infinipot_cli.bench.plants import Plant
+from infinipot_cli.errors import UsageError
 from infinipot_cli.tokens import DocumentTokenizer
 
 NEEDLE = "The best thing to do in San Francisco is eat a sandwich and sit in Dolores Park on a sunny day."
@@ -26,9 +27,27 @@ def word_share(given: str, expected: str) -> float:
 
 
 def trimmed(text: str, needle: str, tokenizer: DocumentTokenizer, length: int) -> str:
-    """The haystack for a context of `length` tokens: what the buffer and the needle leave of it, at least one token."""
-    room = length - BUFFER - len(tokenizer.encode(f"\n{needle}\n"))
-    return haystack.fit(text, tokenizer, max(1, room))
+    """The haystack for a context of `length` tokens: what the buffer and the needle leave of it.
+
+    Raises:
+        UsageError: they leave nothing.
+    """
+    return haystack.fit(text, tokenizer, room(needle, tokenizer, length))
+
+
+def room(needle: str, tokenizer: DocumentTokenizer, length: int) -> int:
+    """Tokens of the haystack in a context of `length` tokens, at least 1.
+
+    Raises:
+        UsageError: the buffer and the needle leave none.
+    """
+    taken = BUFFER + len(tokenizer.encode(f"\n{needle}\n"))
+    if length <= taken:
+        raise UsageError(
+            f"{length} tokens are too few: {BUFFER} stay free for the prompt, and the needle takes {taken - BUFFER}",
+            hint=f"--tokens {taken + 1} is the least here",
+        )
+    return length - taken
 
 
 def placed(text: str, needle: str, tokenizer: DocumentTokenizer, depth: float) -> str:

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-_SENTENCE_END = re.compile(r"[.!?][\"'”’)]*\s+")
+# Scripts that write no space between sentences have marks of their own.
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?:\s+|\Z)|[。！？।؟][\"'”’」』）)]*\s*")
+# Where a text without sentences is parted: code, tables, lists.
+_PARTS = (re.compile(r"\n\s*"), re.compile(r"\s+"))
+# No sentence of ordinary prose has as many characters.
+_LONGEST = 2000
 _WORD = re.compile(r"\w+")
 
 
@@ -78,18 +83,29 @@ def hide(text: str, statement: str, depth: float) -> str:
     Args:
         text: the haystack.
         statement: the needle.
-        depth: where, as a share of the characters; the next end of a sentence is taken, or the end of the text.
+        depth: where, as a share of the characters; the next end of a sentence is taken, or the end of the text behind
+            its last sentence. In a text without sentences it is the next end of a line, else of a word.
     """
     place, gap = _place(text, int(depth * len(text)))
     return f"{text[:place]}{gap}{statement} {text[place:]}"
 
 
 def _place(text: str, start: int) -> tuple[int, str]:
-    """Where the next sentence begins, or the text ends, and what must stand between it and a statement."""
+    """Where a statement may stand at or behind a place, and what must stand in front of it."""
+    place = _parting(text, start)
+    return place, "" if not place or text[place - 1].isspace() else " "
+
+
+def _parting(text: str, start: int) -> int:
+    """Where the next sentence begins or the last one ends; near the place itself where there are no sentences."""
+    stop = min(start + _LONGEST, len(text))
     end = _SENTENCE_END.search(text, start)
-    if end:
-        return end.end(), ""
-    return len(text), "" if not text or text[-1].isspace() else " "
+    if end and end.start() < stop:
+        return end.end()
+    if stop == len(text) and _SENTENCE_END.search(text, max(0, start - _LONGEST)):
+        return stop  # what is left is a sentence that was cut off
+    ends = (part.search(text, start, stop) for part in _PARTS)
+    return next((end.end() for end in ends if end), start)
 
 
 def strew(text: str, statements: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

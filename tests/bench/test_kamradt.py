@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from infinipot_cli.app import app
 from infinipot_cli.bench import kamradt
 from infinipot_cli.bench.distilled import check_distilled, fits
-from infinipot_cli.errors import PotError
+from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.plan import Plan, Prompt
 from infinipot_cli.tokens import from_tokenizer_json
 
@@ -62,6 +62,22 @@ def test_a_folder_of_essays_is_one_haystack_of_the_length_asked_for(tmp_path: Pa
     assert CliRunner().invoke(app, ["bench", "needle", *words, *own]).exit_code == 2
     mine = json.loads(CliRunner().invoke(app, ["bench", "needle", *words, *own, "--expected", "grey"]).stdout)
     assert {one["question"] for one in mine["trials"]} == {"What colour is the cat?"}
+
+
+def test_a_length_that_leaves_no_haystack_is_refused_before_anything_is_read(
+    story: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    tokenizer = from_tokenizer_json(tiny_model / "tokenizer.json")
+    taken = kamradt.BUFFER + len(tokenizer.encode(f"\n{kamradt.NEEDLE}\n"))
+    text = "One. Two. " * 200
+    assert len(tokenizer.encode(kamradt.trimmed(text, kamradt.NEEDLE, tokenizer, taken + 1))) == 1
+    with pytest.raises(UsageError):
+        kamradt.trimmed(text, kamradt.NEEDLE, tokenizer, taken)
+    kept = tmp_path / "run.jsonl"
+    words = ["bench", "needle", "--book", str(story), "--kind", "kamradt", "--tokens", f"700,{taken}"]
+    refused = CliRunner().invoke(app, [*words, "-m", str(tiny_model), *QUIET, "--record", str(kept)])
+    assert refused.exit_code == 2 and f"--tokens {taken + 1}" in refused.output
+    assert not kept.exists()
 
 
 def test_a_stopped_run_goes_on_and_equals_one_that_was_not(story: Path, tmp_path: Path, tiny_model: Path) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.bench.plants import Plant, all_facts, facts, hide, is_right, passkeys
+from infinipot_cli.bench.plants import Plant, all_facts, facts, hide, is_right, passkeys, strew
 from infinipot_cli.recipe import facts as training
+from tests.conftest import BOOK
 
 
 def test_there_are_enough_facts_and_each_holds_its_answer() -> None:
@@ -34,13 +35,52 @@ def test_pass_keys_are_five_digits_in_the_wording_of_the_paper() -> None:
     assert len(plant.answer) == 5
 
 
-@given(st.text(st.sampled_from("ab .!?\n”"), max_size=80), st.floats(0, 1))
+@given(st.text(st.sampled_from("ab .!?\n”。"), max_size=80), st.floats(0, 1))
 def test_hiding_adds_the_statement_and_takes_nothing_away(text: str, depth: float) -> None:
     hidden = hide(text, "<X>", depth)
     before, after = hidden.split("<X> ")
-    assert before + after in (text, f"{text} ")
+    assert text in (before + after, before.removesuffix(" ") + after)
     assert not before or before[-1].isspace(), "it stands apart from what is before it"
     assert len(before) >= int(depth * len(text))
+
+
+def in_prose(text: str, start: int) -> int:
+    """Where a statement stands in ordinary prose: behind the next full stop and the white space, or at the end."""
+    end = re.compile(r"[.!?][\"'”’)]*\s+").search(text, start)
+    return end.end() if end else len(text)
+
+
+def test_in_ordinary_prose_the_next_sentence_end_is_taken_however_the_text_was_cut() -> None:
+    book, rng = BOOK.read_text(encoding="utf-8"), random.Random(0)
+    for _ in range(300):
+        start = rng.randrange(len(book) - 9000)
+        text, depth = book[start : start + rng.randrange(1500, 9000)], rng.random()
+        place = in_prose(text, int(depth * len(text)))
+        assert hide(text, "<X>", depth).split("<X> ")[0].rstrip() == text[:place].rstrip()
+
+
+SENTENCES = {
+    "Chinese": "天色很黑，没有人点亮港口的灯。" * 300,
+    "marks in quotes": "他说：“天黑了！”谁点了灯？" * 300,
+    "code": "def lit(lamp):\n    return lamp.state == ON\n\n" * 200,
+    "a table": "night\t17\t23.5\nlamp\t4\t1.75\n" * 300,
+    "words alone": "night lamp harbour " * 300,
+    "no white space": "0123456789abcdef" * 300,
+    "prose before a long table": "It was dark. " * 20 + "night\t17\t23.5\n" * 900,
+}
+
+
+@pytest.mark.parametrize("kind", SENTENCES)
+def test_a_statement_stands_near_its_depth_in_any_text(kind: str) -> None:
+    text = SENTENCES[kind]
+    depths = (0.1, 0.3, 0.5, 0.7, 0.9)
+    for depth in depths:
+        assert hide(text, "<X>", depth).index("<X>") == pytest.approx(depth * len(text), abs=60), depth
+    whole, spans = strew(text, [f"<{number}>" for number in range(5)])
+    assert [whole[first:behind] for first, behind in spans] == [f"<{number}>" for number in range(5)]
+    for number, (first, _) in enumerate(spans):
+        assert first == pytest.approx((0.1 + 0.2 * number) * len(text), abs=80)
+    assert hide(text, "<X>", 0.5).split("<X>")[0][-1].isspace()
 
 
 def test_a_statement_stands_between_two_sentences() -> None:

@@ -107,7 +107,7 @@ def needle(
     places = parse_depths(depths) if depths else None
     request, catalyst = distilling.request(max_tokens), judging.catalyst or "question"
     plant = _plant(kind, sentence, question, expected)
-    from infinipot_cli.bench import haystack
+    from infinipot_cli.bench import haystack, kamradt
     from infinipot_cli.bench import needle as bench
     from infinipot_cli.bench.arms import catalysts, parse_arms
     from infinipot_cli.bench.needle_record import NeedleResult, NeedleTrial
@@ -123,6 +123,8 @@ def needle(
     text = haystack.read_book(book)
     chosen = bench.choose(kind.value, trials, seed, places, plant)
     session = Session(loading.named(model), request, loading=loading.loading())
+    for length in lengths if tokens is not None and kind is Kind.KAMRADT else ():
+        kamradt.room(plant.statement, session.tokenizer, length)
     plan = session.plan(judging.judge(ask("Who?"), request))
     files = haystack.files_of(book)
     setting = run_settings(session, plan) | {
