@@ -13,7 +13,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from infinipot_cli.app import app
-from infinipot_cli.bench.ruler import questions, tasks
+from infinipot_cli.bench.ruler import questions, tasks, words
+from infinipot_cli.bench.ruler.needles import Needles
 from infinipot_cli.bench.ruler.record import RulerTrial, scores
 from infinipot_cli.bench.ruler.sample import Sample, largest
 from infinipot_cli.bench.ruler.tasks import MAX_TOKENS, TASKS, Maker, Source, score
@@ -105,6 +106,23 @@ def test_the_wanted_answer_follows_from_the_text_which_has_the_length_asked_for(
             ]
     with pytest.raises(UsageError, match="too few"):
         maker.make(task, 200, 0)
+
+
+@pytest.mark.parametrize("task", ["niah_single_2", "niah_multikey_3", "vt", "cwe", "fwe", "qa_1", "qa_2"])
+def test_a_sample_does_not_depend_on_which_was_made_before(task: str, tokenizer: DocumentTokenizer, sets: Path) -> None:
+    made = [Maker(Source(ESSAY, sets, 3), tokenizer, n_frame=20) for _ in range(4)]
+    expected = [made[0].make(task, LENGTH, number) for number in range(4)]
+    for number in (1, 2, 3):
+        assert made[number].make(task, LENGTH, number) == expected[number]
+
+
+def test_a_key_that_is_asked_for_stands_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "lists", lambda: (("red", "blue"), ("oak", "elm", "ash")))
+    for seed in range(30):
+        hidden = Needles("needle").make(40, ESSAY, random.Random(seed))
+        assert solved("niah", hidden) == list(hidden.wanted)
+        several = Needles("essay", n_keys=4, n_queries=4).make(300, ESSAY, random.Random(seed))
+        assert sorted(solved("niah", several)) == sorted(several.wanted) and len(several.wanted) == 4
 
 
 OFFICIAL = {

@@ -2,11 +2,11 @@
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from infinipot_cli.bench.ruler.sample import NOISE, Sample
-from infinipot_cli.bench.ruler.words import value
+from infinipot_cli.bench.ruler.words import another, value
 
 _NEEDLE = "One of the special magic {values} for {key} is: {value}."
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]*\s+")
@@ -52,15 +52,16 @@ class Needles:
             essay: words of the prose, repeated where they are fewer.
             rng: of all choices.
         """
-        planted = [
-            (value(self.keys, rng), [value(self.values, rng) for _ in range(self.n_values)]) for _ in range(self.n_keys)
-        ]
-        needles = [self._needle(key, one) for key, values in planted for one in values]
+        planted: dict[str, list[str]] = {}
+        for _ in range(self.n_keys):
+            key = another(self.keys, planted, rng)
+            planted[key] = [value(self.values, rng) for _ in range(self.n_values)]
+        needles = [self._needle(key, one) for key, values in planted.items() for one in values]
         rng.shuffle(needles)
         context = self._in_prose(size, essay, needles, rng) if self.haystack == "essay" else self._in_lines(
-            size, needles, rng
+            size, needles, planted, rng
         )  # fmt: skip
-        asked = rng.sample(planted, self.n_queries)
+        asked = rng.sample(list(planted.items()), self.n_queries)
         return self._asked(context, [key for key, _ in asked], [one for _, values in asked for one in values])
 
     def _needle(self, key: str, one: str) -> str:
@@ -75,14 +76,15 @@ class Needles:
             sentences.insert(place, needle)
         return " ".join(sentences)
 
-    def _in_lines(self, size: int, needles: Sequence[str], rng: random.Random) -> str:
-        lines = [
-            NOISE if self.haystack == "noise" else self._needle(value(self.keys, rng), value(self.values, rng))
-            for _ in range(size)
-        ]
+    def _in_lines(self, size: int, needles: Sequence[str], planted: Container[str], rng: random.Random) -> str:
+        lines = [NOISE if self.haystack == "noise" else self._straw(planted, rng) for _ in range(size)]
         for place, needle in zip(sorted(rng.sample(range(size), len(needles)), reverse=True), needles, strict=True):
             lines.insert(place, needle)
         return "\n".join(lines)
+
+    def _straw(self, planted: Container[str], rng: random.Random) -> str:
+        """A line like the needles, with a key that none of them has."""
+        return self._needle(another(self.keys, planted, rng), value(self.values, rng))
 
     def _asked(self, context: str, keys: Sequence[str], answers: Sequence[str]) -> Sample:
         query = keys[0] if len(keys) == 1 else f"{', '.join(keys[:-1])}, and {keys[-1]}"

@@ -95,9 +95,10 @@ class Maker:
             DocumentError: its set has too few documents to fill the length.
         """
         room = length - MAX_TOKENS[task] - self.n_frame
-        size = self._sizes.get((task, length))
-        if size is None:
-            size = self._sizes[task, length] = self._largest(task, length, room, number)
+        if (task, length) not in self._sizes:
+            # of the first number, whichever is asked for: a run that goes on makes what it would have made
+            self._sizes[task, length] = self._largest(task, length, room, 0)
+        size = max(self._sizes[task, length], self._smallest(task, number))
         sample = self._of(task, length, number)(size)
         while sample.n_tokens(self.tokenizer) > room:
             smaller = max(size - max(1, size // 50), self._smallest(task, number))

@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections.abc import Container
 from functools import cache
 from pathlib import Path
 
@@ -44,3 +45,11 @@ def value(kind: str, rng: random.Random) -> str:
     if kind == "numbers":
         return str(rng.randint(10**6, 10**7 - 1))
     return str(uuid.UUID(int=rng.getrandbits(128), version=4)) if kind == "uuids" else pair(rng)
+
+
+def another(kind: str, known: Container[str], rng: random.Random) -> str:
+    """A value of a kind that is none of the known ones."""
+    found = value(kind, rng)
+    while found in known:
+        found = value(kind, rng)
+    return found
