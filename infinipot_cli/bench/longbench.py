@@ -14,6 +14,7 @@ from infinipot_cli.bench.distilled import check_distilled
 from infinipot_cli.bench.longbench_record import LongTrial
 from infinipot_cli.bench.longbench_sets import SETS, LongSet, Row
 from infinipot_cli.engine import Pot, generate
+from infinipot_cli.errors import PotSizeError
 from infinipot_cli.model.chat import chat_frame
 from infinipot_cli.model.load import memory_guard
 from infinipot_cli.plan import Plan, Prompt, make_plan
@@ -23,9 +24,9 @@ from infinipot_cli.templates import catalyst_name, is_question, load_catalyst
 from infinipot_cli.tokens import Detokenizer
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
-# The official longest prompt of a model is so much below its context: 3,500 for 4K, 7,500 for 8K, 31,500 for 32K.
+# The official longest prompts: 3,500 for a context of 4K, 7,500 for 8K, 31,500 for 32K; none is shorter.
 _OFFICIAL_GAP = 500
-_THOUSAND = 1024
+_OFFICIAL_LEAST = 3500
 # Arms that are given what fits, cut in the middle.
 CUT = ("full", "truncation")
 
@@ -53,7 +54,7 @@ class Runner:
     def __init__(self, session: Session, capacity: int | None = None, catalyst: str | None = None) -> None:
         self.session, self.catalyst = session, catalyst
         self.tokenizer = session.tokenizer
-        self.capacity = capacity or session.plan(ask("Who?")).capacity
+        self.capacity = session.plan(ask("Who?")).capacity if capacity is None else capacity
 
     def run(self, row: Row, arm: str, classes: Sequence[str]) -> LongTrial:
         """One row answered by one arm.
@@ -65,6 +66,7 @@ class Runner:
 
         Raises:
             PotError: the pot should have distilled and did not.
+            PotSizeError: the pot has no room for the row.
         """
         one, start = SETS[row.set_name], time.perf_counter()
         asked = self._asked(row, one, is_whole=arm not in CUT, arm=arm)
@@ -86,16 +88,52 @@ class Runner:
             seconds=round(time.perf_counter() - start, 3),
         )
 
-    def _asked(self, row: Row, one: LongSet, *, is_whole: bool, arm: str) -> _Asked:
+    def counts(self, row: Row, arm: str) -> tuple[int, int]:
+        """Tokens of a row's prompt as an arm meets it, and the distillations that reading it takes; nothing is read."""
+        one = SETS[row.set_name]
+        asked = self._asked(row, one, is_whole=arm not in CUT, arm=arm)
+        return len(asked.document) + len(asked.request), self._plan(one, asked, arm).n_cycles(len(asked.document))
+
+    def check(self, arms: Sequence[str], set_names: Sequence[str]) -> None:
+        """Refuse a pot in which an arm that is given what fits would be given nothing.
+
+        Raises:
+            PotSizeError: the chat format and the answer of one of the sets leave no room.
+        """
+        for arm in (arm for arm in arms if arm in CUT):
+            for name in set_names:
+                self._room(SETS[name], arm)
+
+    def _room(self, one: LongSet, arm: str) -> tuple[int, int]:
+        """Size of what an arm that is cut to fit holds, and how much of it chat format and answer leave to a prompt."""
+        size = (self.session.files.context_length or self.capacity) if arm == "full" else self.capacity
+        opening, closing = self._frame(one)
+        room = size - len(opening) - len(closing) - min(one.max_tokens, size // 2)
+        if room < 2 * (1 + self._n_first):  # a token of each half besides what stands in front
+            raise PotSizeError(
+                f"{size} places leave no room for a text of {one.name} beside chat format and answer",
+                hint="take a larger pot with -s or --pots",
+            )
+        return size, room
+
+    @property
+    def _n_first(self) -> int:
+        """Tokens that the model's own tokenizer puts in front of a text."""
+        return int(bool(self.session.files.special_tokens.get("bos_token", "")))
+
+    def _frame(self, one: LongSet) -> tuple[list[int], list[int]]:
+        """The chat format in front of a set's prompts and behind them, as far as the official run has it."""
         files = self.session.files
         frame = chat_frame(files.chat_template, files.special_tokens, opening=self.tokenizer.opening)
-        first = files.special_tokens.get("bos_token", "")
-        opening = self.tokenizer.encode_template(frame.prefix if one.is_chat else first)
-        closing = self.tokenizer.encode_template(frame.suffix) if one.is_chat else []
+        if one.is_chat:
+            return self.tokenizer.encode_template(frame.prefix), self.tokenizer.encode_template(frame.suffix)
+        return self.tokenizer.encode_template(files.special_tokens.get("bos_token", "")), []
+
+    def _asked(self, row: Row, one: LongSet, *, is_whole: bool, arm: str) -> _Asked:
+        opening, closing = self._frame(one)
         if not is_whole:
-            size = (self.session.files.context_length or self.capacity) if arm == "full" else self.capacity
-            room = size - len(opening) - len(closing) - min(one.max_tokens, size // 2)
-            ids = self._cut(row.prompt, official_length(size, room), room, n_first=int(bool(first)))
+            size, room = self._room(one, arm)
+            ids = self._cut(row.prompt, official_length(size, room), room, n_first=self._n_first)
             return _Asked(tuple(opening), tuple(ids[:-1]), tuple(ids[-1:]), tuple(closing))
         encoded = self.tokenizer.encode_with_offsets(row.prompt)
         seam = len(row.asked[0])
@@ -173,9 +211,11 @@ class Runner:
 
 
 def official_length(size: int, room: int) -> int:
-    """Longest prompt in tokens for a context of `size`, as LongBench chose them; at most `room`."""
-    official = size // _THOUSAND * 1000 - _OFFICIAL_GAP
-    return min(official, room) if official > 0 else room
+    """Longest prompt in tokens for a context of `size`, as LongBench chose them; at most `room`.
+
+    A larger context never has a shorter one: below 4K, for which LongBench has none, what fits is given.
+    """
+    return min(room, max(_OFFICIAL_LEAST, size * 1000 // 1024 - _OFFICIAL_GAP))
 
 
 def middle_cut(text: str, tokenizer: DocumentTokenizer, length: int, *, n_first: int = 0) -> str:
@@ -190,5 +230,5 @@ def middle_cut(text: str, tokenizer: DocumentTokenizer, length: int, *, n_first:
     ids = tokenizer.encode(text)
     if len(ids) + n_first <= length:
         return text
-    half = length // 2
-    return tokenizer.decode(ids[: half - n_first]) + tokenizer.decode(ids[len(ids) - half :])
+    half = max(length // 2, 0)
+    return tokenizer.decode(ids[: max(half - n_first, 0)]) + tokenizer.decode(ids[len(ids) - half :])

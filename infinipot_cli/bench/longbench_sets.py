@@ -154,7 +154,7 @@ def rows(name: str, data: Path, n: int | None = None) -> tuple[list[Row], list[s
         n: only so many, from the first.
 
     Raises:
-        DocumentError: a line is no row of LongBench.
+        DocumentError: a line is no row of LongBench, or there is none.
     """
     path = data / f"{name}.jsonl"
     template = prompts()[name]
@@ -167,6 +167,8 @@ def rows(name: str, data: Path, n: int | None = None) -> tuple[list[Row], list[s
             continue
         asked = (_fill(before, row) + row["context"], _fill(after, row))
         found.append(Row(name, number, asked, tuple(row["answers"] or ())))
+    if not found:
+        raise DocumentError(f"{path} holds no row", hint=HOW_TO_GET, code="bad_data")
     return found, list(classes or ())
 
 

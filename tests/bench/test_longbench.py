@@ -8,7 +8,7 @@ import pytest
 from infinipot_cli.bench.arms import ARMS, distills
 from infinipot_cli.bench.longbench import Runner, middle_cut, official_length
 from infinipot_cli.bench.longbench_sets import SETS, prompts, rows
-from infinipot_cli.errors import PotError
+from infinipot_cli.errors import PotError, PotSizeError
 from infinipot_cli.session import Session
 from infinipot_cli.settings import PotRequest
 from tests.bench.conftest import LONG_TEXT as TEXT
@@ -85,6 +85,24 @@ def test_samsum_ends_at_a_line_end_but_never_at_once(runner: Runner, longbench: 
     assert free.run(row, "infinipot", []).given
 
 
+def test_a_pot_that_leaves_no_text_to_a_truncated_prompt_is_refused(longbench: Path, tiny_model: Path) -> None:
+    tight = Runner(Session(str(tiny_model)), 8)
+    row = rows("hotpotqa", longbench)[0][0]
+    with pytest.raises(PotSizeError, match="8 places leave no room"):
+        tight.run(row, "truncation", [])
+    tight.check(["full", "infinipot"], ["hotpotqa"])
+    with pytest.raises(PotSizeError):
+        tight.check(["truncation"], ["hotpotqa"])
+
+
+def test_what_is_counted_beforehand_is_what_is_read(runner: Runner, longbench: Path) -> None:
+    for name in ("hotpotqa", "trec"):
+        for row in rows(name, longbench)[0]:
+            trial = runner.run(row, "infinipot", [])
+            n_tokens, n_cycles = runner.counts(row, "infinipot")
+            assert (n_tokens, n_cycles > 0) == (trial.n_tokens, trial.n_distilled > 0)
+
+
 def test_truncation_keeps_both_halves_as_text(runner: Runner) -> None:
     text = "".join(f"{number} " for number in range(300))
     ids = runner.tokenizer.encode(text)
@@ -98,6 +116,12 @@ def test_longest_prompts_are_the_official_ones(context: int, length: int) -> Non
     assert official_length(context, context) == length
     assert official_length(context, 100) == 100
     assert official_length(600, 400) == 400
+
+
+def test_a_larger_pot_is_never_given_less_and_below_4k_what_fits_is_given() -> None:
+    given = [official_length(size, size - 40) for size in range(64, 9000)]
+    assert given == sorted(given)
+    assert all(official_length(size, size - 40) == size - 40 for size in (512, 1000, 1024, 2047, 3500))
 
 
 def judge(runner: Runner, folder: Path, name: str, arm: str) -> str:

@@ -71,13 +71,40 @@ def test_refusals(longbench: Path, tiny_model: Path, tmp_path: Path) -> None:
         if (path := longbench / f"{name}.jsonl").exists():
             path.write_text(path.read_text().splitlines()[1] + "\n")
     short = run("--data", longbench, "--only", "lcc", *base)
-    assert short.exit_code == 2 and "nothing was distilled" in short.output
+    assert short.exit_code == 2 and "nothing would be distilled" in short.output
     (longbench / "lcc.jsonl").write_text('{"input": "x"}\n')
     with pytest.raises(DocumentError, match="line 1"):
         rows("lcc", longbench)
     (longbench / "lcc.jsonl").write_text("no json\n")
     with pytest.raises(DocumentError):
         rows("lcc", longbench)
+
+
+def test_what_shows_nothing_is_refused_before_anything_is_read(
+    longbench: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runner, "_read", lambda *_: pytest.fail("it was read"))
+    record = tmp_path / "run.jsonl"
+    base = ["--data", longbench, "--only", "lcc", "-m", tiny_model, "-q", "--record", record]
+    for words, said in (
+        (["--pots", "0,400"], "a pot of 0 places"),
+        (["--pots", "400,8"], "a pot of 8 places"),
+        (["--pots", "20", "--arms", "truncation"], "a pot of 20 places"),
+        (["--pots", "400,1m"], "trained for"),
+        (["--n", 2, "-s", 512], "nothing would be distilled"),
+    ):
+        if "--n" in words:
+            (longbench / "lcc.jsonl").write_text((longbench / "lcc.jsonl").read_text().splitlines()[1] + "\n")
+        refused = run(*base, *words)
+        assert refused.exit_code == 2, words
+        assert said in " ".join(refused.output.split())
+    assert not record.exists()
+
+
+def test_a_set_without_rows_is_not_measured(longbench: Path, tiny_model: Path) -> None:
+    (longbench / "hotpotqa.jsonl").write_text("\n")
+    refused = run("--data", longbench, "-m", tiny_model, "-s", 400, "-q")
+    assert refused.exit_code == 3 and "hotpotqa.jsonl holds no row" in " ".join(refused.output.split())
 
 
 def test_sets_come_in_the_official_order(longbench: Path) -> None:

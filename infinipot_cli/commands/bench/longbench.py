@@ -1,5 +1,7 @@
 """`infinipot bench longbench`: the paper's LongBench tables on any model."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +17,9 @@ from infinipot_cli.errors import UsageError
 from infinipot_cli.policies import DEFAULT, label
 
 if TYPE_CHECKING:
-    from infinipot_cli.bench.longbench_record import LongTrial
+    from infinipot_cli.bench.longbench import Runner
+    from infinipot_cli.bench.longbench_sets import Row
+    from infinipot_cli.plan import Task
     from infinipot_cli.session import Session
 
 TEST = "Test"
@@ -90,14 +94,12 @@ def longbench(
 
     session = Session(loading.named(model), request, loading=loading.loading())
     task = judging.judge(ask("Who?"), request)
-    capacities = sizes or (session.plan(task).capacity,)
+    capacities = tuple(_checked(session, size, task) for size in sizes) or (session.plan(task).capacity,)
     files = [data / f"{name}.jsonl" for name in names]
     run = _settings(session, capacities) | {
         "sets": names, "n": n, "arms": list(chosen_arms), "catalyst": judging.catalyst,
         "catalysts": catalysts(chosen_arms, judging.catalyst), "data": {path.name: sha256(path) for path in files},
     }  # fmt: skip
-    kept = RunFile(record, run, LongTrial)
-    known = {trial.key for trial in kept.done}
     wanted = [
         (row, arm, size)
         for size in capacities
@@ -106,16 +108,20 @@ def longbench(
         for arm in chosen_arms
         if not (arm == "full" and size != capacities[0])
     ]
-    missing = [one for one in wanted if (one[0].set_name, one[0].number, one[1], one[2]) not in known]
     from infinipot_cli.bench.longbench import Runner
 
     runners = {size: Runner(session, size, judging.catalyst) for size in capacities}
+    for runner in runners.values():
+        runner.check(chosen_arms, names)
+    _check_distills(runners, wanted, request)
+    kept = RunFile(record, run, LongTrial)
+    known = {trial.key for trial in kept.done}
+    missing = [one for one in wanted if (one[0].set_name, one[0].number, one[1], one[2]) not in known]
     console, n_done = error_console(color, quiet=quiet), len(wanted) - len(missing)
     with BenchProgress(console, len(wanted), done=n_done, kept=str(record or "")) as progress:
         for row, arm, size in missing:
             kept.add(runners[size].run(row, arm, loaded_sets[row.set_name][1]))
             progress.step(f"{row.set_name} {arm}")
-    _check_distilled(kept.done, request)
     if json:
         print_json(to_record(run, kept.done, provenance(session), paper))
     else:
@@ -128,18 +134,42 @@ def _sizes(text: str | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(settings.parse_size(word) for word in text.split(","))) if text else ()
 
 
-def _check_distilled(trials: list["LongTrial"], request: settings.PotRequest) -> None:
-    """Refuse a comparison in which the pot never had to distill: it would show nothing about it."""
-    from infinipot_cli.bench.arms import arm
+def _checked(session: "Session", size: int, task: "Task") -> int:
+    """A size of `--pots`, held to what -s is held to before anything is read.
+
+    Raises:
+        PotSizeError: it cannot work.
+    """
+    wished = session.request
+    session.request = replace(wished, capacity=size, memory=None)
+    try:
+        return session.plan(task).capacity
+    finally:
+        session.request = wished
+
+
+def _check_distills(
+    runners: "dict[int, Runner]", wanted: Sequence[tuple["Row", str, int]], request: settings.PotRequest
+) -> None:
+    """Refuse a comparison in which the pot never has to distill, before hours go into it: it would show nothing.
+
+    Raises:
+        UsageError: every prompt fits the pot.
+    """
+    from infinipot_cli.bench.arms import arm as arm_of
     from infinipot_cli.policies import distills
 
-    asked = {name: arm(name).request(request) for name in {trial.arm for trial in trials}}
+    asked = {name: arm_of(name).request(request) for name in {arm for _, arm, _ in wanted}}
     emptied = {name for name, one in asked.items() if distills(one.policy or DEFAULT, one.policy_settings)}
-    through_pot = [trial for trial in trials if trial.arm in emptied]
-    if through_pot and not any(trial.n_distilled for trial in through_pot):
-        longest = max(trial.n_tokens for trial in through_pot)
+    longest = 0
+    for row, arm, size in (one for one in wanted if one[1] in emptied):
+        n_tokens, n_cycles = runners[size].counts(row, arm)
+        if n_cycles:
+            return
+        longest = max(longest, n_tokens)
+    if longest:
         raise UsageError(
-            f"nothing was distilled: the longest prompt has {longest} tokens and fits the pot",
+            f"nothing would be distilled: the longest prompt has {longest} tokens and fits the pot",
             hint="take a smaller pot with -s, or longer sets",
             code="nothing_distilled",
         )
