@@ -1,8 +1,8 @@
 """The README is true: its commands are lines one can paste, and what it names exists."""
 
 import re
-import signal
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
