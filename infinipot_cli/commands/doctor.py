@@ -20,6 +20,7 @@ OPTIONAL = {
 }
 
 _MODEL = "model "  # in front of the name of one that is here
+_CACHE = "model cache"
 
 
 def doctor(
@@ -36,7 +37,7 @@ def doctor(
     from infinipot_cli.display.console import terminal_facts
     from infinipot_cli.display.listing import show_rows
     from infinipot_cli.display.summary import size
-    from infinipot_cli.model.inventory import local_models
+    from infinipot_cli.model.inventory import cache_problem, local_models
 
     rows: list[dict[str, object]] = [
         _row("infinipot", "ok", __version__),
@@ -53,6 +54,8 @@ def doctor(
     for model in local_models():
         state = "problem" if model.problem else "ok"
         rows.append(_row(f"{_MODEL}{model.name}", state, model.problem or size(model.n_bytes)))
+    if problem := cache_problem():
+        rows.append(_row(_CACHE, "problem", problem))
     limit = settings.parse_bytes(settings.CACHE_LIMIT)
     try:
         config = load_config()

@@ -35,10 +35,14 @@ def list_models(
     infinipot models list
     """
     settings.prepare_environment()
+    from infinipot_cli.display.console import error_console
     from infinipot_cli.display.listing import show_rows
+    from infinipot_cli.display.problem import show_warning
     from infinipot_cli.display.summary import size
-    from infinipot_cli.model.inventory import local_models
+    from infinipot_cli.model.inventory import cache_problem, local_models
 
+    if problem := cache_problem():
+        show_warning(error_console(), problem)
     config = load_config()
     default = str(config.default_model.value)
     meant = config.aliases.get(default, default)

@@ -174,11 +174,7 @@ def _check_weights(folder: Path, *, allow_pickle: bool) -> None:
             + (", or trust this one with --allow-pickle" if pickled else ""),
             code="no_weights",
         )
-    index = folder / "model.safetensors.index.json"
-    if "model.safetensors" in safe or not index.is_file():  # one file goes before shards
-        return
-    shards = _read_json(index).get("weight_map")
-    names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
+    names = _weights_to_read(folder, safe)
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise ModelError(
@@ -186,6 +182,17 @@ def _check_weights(folder: Path, *, allow_pickle: bool) -> None:
             hint=_AGAIN,
             code="incomplete_model",
         )
+
+
+def _weights_to_read(folder: Path, safe: list[str]) -> list[str]:
+    """Names of the files that transformers will read: one file goes before shards, and these are those of an index."""
+    index = folder / "model.safetensors.index.json"
+    if "model.safetensors" in safe:
+        return ["model.safetensors"]
+    if not index.is_file():
+        return safe
+    shards = _read_json(index).get("weight_map")
+    return sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
 
 
 def _check_code(name: str, folder: Path, config: dict[str, object]) -> None:

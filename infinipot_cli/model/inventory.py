@@ -34,6 +34,18 @@ def local_models() -> list[LocalModel]:
     return found + [_described(name, folder) for name, folder in _cached()]
 
 
+def cache_problem() -> str:
+    """Why the Hugging Face cache cannot be looked into; empty where it can, or is not there yet."""
+    folder = _hub_folder()
+    try:
+        next(folder.iterdir(), None)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{folder} cannot be used: {error.strerror or error}"
+    return ""
+
+
 def cached_names() -> list[str]:
     """Names of cached models, from the names of folders alone: what completion and hints need, within milliseconds.
 
@@ -100,7 +112,7 @@ def _cached() -> list[tuple[str, Path]]:
 
     try:
         repositories = scan_cache_dir().repos
-    except (CacheNotFound, OSError):
+    except (CacheNotFound, OSError, ValueError):  # `cache_problem` says what it is
         return []
     found = []
     for repository in repositories:

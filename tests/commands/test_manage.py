@@ -318,3 +318,18 @@ def test_a_folder_that_cannot_be_written_is_known_before_anything_is_read(
     monkeypatch.setattr("infinipot_cli.session.Session.prepare", lambda *_, **__: pytest.fail("read in vain"))
     result = run("read", str(story), "--save-pot", "x", "-m", str(tiny_model))
     assert result.exit_code == 7 and "cannot be written" in result.stderr.splitlines()[0]
+
+
+def test_a_model_cache_that_is_no_folder_is_named(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache"
+    cache.touch()
+    monkeypatch.setenv("HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(cache), raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    doctor = run("doctor", "--json")
+    problems = [row["detail"] for row in json.loads(doctor.stdout)["rows"] if row["state"] == "problem"]
+    assert (doctor.exit_code, problems) == (0, [f"{cache} cannot be used: Not a directory"])
+    listed = run("models", "list", "-q")
+    assert (listed.exit_code, listed.stdout.split()) == (0, ["pocket"]) and str(cache) in listed.stderr
+    removed = run("models", "rm", "org/x", "--yes")
+    assert (removed.exit_code, "holds no model org/x" in removed.stderr) == (4, True)

@@ -279,3 +279,13 @@ def test_a_folder_that_may_not_be_entered_is_there_all_the_same(
     monkeypatch.setattr(os, "stat", refused)
     with pytest.raises(ModelError, match=f"^{tiny_model} cannot be read: Permission denied$"):
         catalog.find(str(tiny_model))
+
+
+def test_weights_that_lead_nowhere_are_missing(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, config_json={})
+    describe("x", folder)
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(tmp_path / "blobs" / "0123")
+    with pytest.raises(ModelError, match=r"1 of 1 weight files are missing, model\.safetensors") as caught:
+        describe("x", folder)
+    assert caught.value.code == "incomplete_model"
