@@ -40,7 +40,7 @@ def list_pots(
     infinipot pots list
     """
     from infinipot_cli.display.listing import show_rows
-    from infinipot_cli.display.summary import age, size
+    from infinipot_cli.display.summary import size
     from infinipot_cli.pots.shelf import shelved
 
     rows = [
@@ -50,7 +50,7 @@ def list_pots(
             "tokens": pot.header.n_tokens if pot.header else None,
             "model": pot.header.fingerprint.model if pot.header else "",
             "size": pot.n_bytes if json else size(pot.n_bytes),
-            "used": round(pot.used) if json else age(max(0.0, time.time() - pot.used)),
+            "used": _used(pot.used, as_json=json),
             "state": pot.problem or _state(pot.header),
         }
         for pot in shelved()
@@ -64,6 +64,15 @@ def list_pots(
 
         line = f"and {len(held)} readings without a name, {size(sum(one[1] for one in held))}; the latest is @last"
         say(error_console(settings.Color.AUTO), line, style="dim")
+
+
+def _used(used: float | None, *, as_json: bool) -> int | str | None:
+    """When a pot was stored or asked last: seconds since 1970, or how long ago that is."""
+    from infinipot_cli.display.summary import age
+
+    if used is None:
+        return None if as_json else ""
+    return round(used) if as_json else age(max(0.0, time.time() - used))
 
 
 def _state(header: "Header | None") -> str:
@@ -154,9 +163,9 @@ def rm(
 
     infinipot pots rm book
     """
-    from infinipot_cli.pots.shelf import look, remove
+    from infinipot_cli.pots.shelf import removable, remove
 
-    meant = {look(name).path: name for name in names}  # all of them are there before the first goes
+    meant = {removable(name).path: name for name in names}  # all of them are there before the first goes
     for name in meant.values():
         _say_deleted(remove(name))
 

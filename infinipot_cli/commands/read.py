@@ -1,6 +1,5 @@
 """`infinipot read SOURCE... --save-pot NAME`: read once, to ask later."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +23,6 @@ from infinipot_cli.commands.runs.consent import ConsentOptions
 from infinipot_cli.commands.runs.going_on import ResumeOptions
 from infinipot_cli.errors import UsageError
 
-_LONGEST_NAME = 40  # characters of one that is offered
 USUAL_QUESTION = "What is the most important thing that is said here?"
 
 
@@ -134,11 +132,7 @@ def read(
 def _with_a_name(sources: Sequence[str]) -> str:
     """The command with a pot that is called like its first document."""
     from shlex import join  # seldom needed, and help must stay fast
-    from unicodedata import normalize
 
-    from infinipot_cli.pots.shelf import LAST, STOPPED
+    from infinipot_cli.pots.shelf import name_like
 
-    plain = normalize("NFKD", Path(sources[0]).stem).encode("ascii", "ignore").decode("ascii")
-    name = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_LONGEST_NAME].strip("-")
-    name = "notes" if name in ("", LAST, STOPPED) else name
-    return join(["infinipot", "read", *sources, "--save-pot", name])
+    return join(["infinipot", "read", *sources, "--save-pot", name_like(Path(sources[0]).stem)])

@@ -13,7 +13,7 @@ import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from infinipot_cli.errors import OutputError, PotError
 from infinipot_cli.pots import strict
@@ -51,13 +51,19 @@ def write(path: Path, header: Header, state: "PotState") -> int:
 
 
 def read_header(path: Path, name: str) -> Header:
-    """What a pot says about itself, its tensors unread and unchecked: enough for a list.
+    """What a pot says about itself, its tensors unread and nothing of them checked but their size: enough for a list.
 
     Raises:
-        PotError: it is no pot, or a damaged one.
+        PotError: it is no pot, or one that shows to be damaged.
     """
     with _opened(path, name) as file:
-        return _header_of(_head(file, name, _size(file)), name)
+        size = _size(file)
+        head = _head(file, name, size)
+    content = _content_of(head, name)
+    header = _header_of(content, name)
+    if len(head) + _n_data_bytes(content) != size:
+        raise PotError(f"pot {name} is damaged: it was cut off or altered", hint=_AGAIN, code="damaged_pot")
+    return header
 
 
 def read_all(path: Path, name: str) -> tuple[Header, bytes]:
@@ -82,7 +88,7 @@ def read_stream(stream: IO[bytes], name: str, size: int | None = None) -> tuple[
         PotError: it is cut off, altered, or no pot at all.
     """
     head = _head(stream, name, size)
-    header = _header_of(head, name)
+    header = _header_of(_content_of(head, name), name)
     data = head + stream.read()
     _check_sum(data, len(head), name)
     return header, data
@@ -162,15 +168,36 @@ def _head(file: IO[bytes], name: str, size: int | None) -> bytes:
     return start + file.read(length)
 
 
-def _header_of(head: bytes, name: str) -> Header:
+def _content_of(head: bytes, name: str) -> dict[str, Any]:
+    """The JSON in front of the tensors."""
     try:
-        metadata = strict.loads(head[8:])["__metadata__"]
+        content = strict.loads(head[8:])
+        if isinstance(content, dict):
+            return content
+        raise TypeError
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PotError(f"{name} is no pot, or a damaged one", hint=_AGAIN, code="damaged_pot") from error
+
+
+def _header_of(content: dict[str, Any], name: str) -> Header:
+    try:
+        metadata = content["__metadata__"]
         text = metadata["infinipot"]
         if not isinstance(text, str) or metadata.keys() != {"infinipot", "sha256"}:
             raise TypeError
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise PotError(f"{name} is no pot, or a damaged one", hint=_AGAIN, code="damaged_pot") from error
     return from_json(text, name)
+
+
+def _n_data_bytes(content: dict[str, Any]) -> int:
+    """Bytes that the tensors take; -1 where their places make no sense."""
+    try:
+        return max(
+            (int(place["data_offsets"][1]) for key, place in content.items() if key != "__metadata__"), default=0
+        )
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError):
+        return -1
 
 
 def _sum_place(head: bytes) -> int:

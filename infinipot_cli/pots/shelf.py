@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import IO
+from unicodedata import normalize
 
 from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.places import HOME_VARIABLE, OWN_NAME, cache_folder, data_folder, is_writable, making
@@ -19,16 +22,20 @@ SUFFIX = ".pot"
 MARK = "@"
 # What Ctrl-C leaves, and what the latest reading without a name of the user's is called, which may be that one.
 STOPPED, LAST = "stopped", "last"
+_LONGEST_OFFERED = 40  # characters of a name that is offered
 
 
 @dataclass(frozen=True)
 class Shelved:
-    """A pot on the shelf; `header` is None and `problem` says why where it cannot be read."""
+    """A pot on the shelf; `header` is None and `problem` says why where it cannot be read.
+
+    `used` is None of a link whose pot is not there.
+    """
 
     name: str
     path: Path
     n_bytes: int
-    used: float
+    used: float | None
     header: Header | None
     problem: str = ""
 
@@ -205,7 +212,10 @@ def _shown(name: str) -> Shelved | None:
     try:
         return _look(name, path)
     except PotError as error:  # a link to a disk that is not there is shown, and costs nobody the others
-        return Shelved(name, path, 0, 0.0, None, error.message) if os.path.islink(path) else None
+        if not os.path.islink(path):
+            return None
+        problem = f"a link to {os.readlink(path)}, which is not there" if error.code == "no_pot" else error.message
+        return Shelved(name, path, 0, None, None, problem)
 
 
 def latest() -> str:
@@ -264,11 +274,26 @@ def remove(name: str) -> Shelved:
     Raises:
         PotError: there is none of this name, or the file named is none.
     """
-    found = look(name)
+    found = removable(name)
     if is_file_name(name) and found.problem:  # on the shelf a damaged pot may go; elsewhere it may be anything
         raise PotError(f"{name} is no pot, or a damaged one", hint=f"rm {found.path}", code="damaged_pot")
     _delete(found.path)
     return found
+
+
+def removable(name: str) -> Shelved:
+    """What goes with this name: a pot, or a link on the shelf to one that is not there.
+
+    Raises:
+        PotError: there is neither.
+    """
+    try:
+        return look(name)
+    except PotError:
+        found = None if is_file_name(name) else _shown(name.removeprefix(MARK))
+        if found is None:
+            raise
+        return found
 
 
 def _delete(path: Path) -> None:
@@ -289,11 +314,13 @@ def prune(*, days: float | None = None, n_bytes: int | None = None) -> Iterator[
     Raises:
         OutputError: one could not be deleted, when all others are.
     """
-    held = sorted((pot for pot in shelved() if os.path.exists(pot.path)), key=lambda pot: pot.used)
-    left = sum(pot.n_bytes for pot in held)
+    # a link to a disk that is not there stays: the disk may come back
+    known = [(pot.used, pot) for pot in shelved() if pot.used is not None]
+    held = sorted(known, key=lambda one: one[0])
+    left = sum(pot.n_bytes for _, pot in held)
     problem: OutputError | None = None
-    for pot in held:
-        too_old = days is not None and time.time() - pot.used > days * 86_400
+    for used, pot in held:
+        too_old = days is not None and time.time() - used > days * 86_400
         if not (too_old or (n_bytes is not None and left > n_bytes)):
             break
         try:
@@ -311,6 +338,7 @@ def export(name: str, target: Path) -> Path:
     """Copy a pot to a file; into a folder under its own name.
 
     Raises:
+        PotError: there is none of this name, or a damaged one.
         OutputError: the target is there already, in no folder, or cannot be written.
     """
     source = look(name).path
@@ -324,17 +352,13 @@ def export(name: str, target: Path) -> Path:
 
 
 def content(name: str) -> bytes:
-    """The whole file of a pot.
+    """The whole file of a pot, once its sum was checked.
 
     Raises:
-        PotError: there is none of this name.
-        OutputError: it cannot be read.
+        PotError: there is none of this name, or it is damaged or cannot be read.
     """
-    source = look(name).path
-    try:
-        return source.read_bytes()
-    except OSError as error:
-        raise OutputError(f"{source} cannot be read: {error.strerror or error}") from error
+    found = look(name)
+    return read_all(found.path, f"{MARK}{found.name}")[1]
 
 
 def bring(source: Path, name: str | None = None) -> str:
@@ -348,9 +372,9 @@ def bring(source: Path, name: str | None = None) -> str:
     if name is not None and is_file_name(name):
         raise UsageError(
             f"{name} is a file and no name on the shelf",
-            hint=f"--name {Path(name).name.removesuffix(SUFFIX)}; a pot file can be asked where it is: @{source}",
+            hint=f"--name {name_like(Path(name).name)}; a pot file can be asked where it is: {_as_asked(source)}",
         )
-    target = _new_place(name if name is not None else source.name.removesuffix(SUFFIX))
+    target = _new_place(name) if name is not None else _place_by(source)
     _, data = read_all(source, str(source))
     check_structure(data, str(source))
     _put_new(target, data)
@@ -372,6 +396,30 @@ def bring_stream(stream: IO[bytes], name: str) -> str:
     check_structure(data, "(standard input)")
     _put_new(target, data)
     return target.name.removesuffix(SUFFIX)
+
+
+def name_like(text: str) -> str:
+    """A name that a new pot can have, made of any text, such as the name of a file."""
+    plain = normalize("NFKD", text.removesuffix(SUFFIX)).encode("ascii", "ignore").decode("ascii")
+    name = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_LONGEST_OFFERED].strip("-")
+    return "notes" if name in ("", LAST, STOPPED) else name
+
+
+def _as_asked(source: Path) -> str:
+    """What a shell must be given to ask a pot file where it is."""
+    return quote(f"{MARK}{source}" if is_file_name(str(source)) else f"{MARK}./{source}")
+
+
+def _place_by(source: Path) -> Path:
+    """The new place of a pot file on the shelf, under its own name.
+
+    Raises:
+        UsageError: no new pot can have that.
+    """
+    try:
+        return _new_place(source.name.removesuffix(SUFFIX))
+    except UsageError as error:
+        raise UsageError(error.message, hint=f"--name {name_like(source.name)}") from error
 
 
 def _new_place(name: str) -> Path:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shlex
 import struct
 import subprocess
 import sys
@@ -337,3 +338,71 @@ def test_a_file_that_is_no_pot_is_not_deleted(tmp_path: Path, stored: Path) -> N
     assert (tmp_path / "note.pot").exists()
     shelf.remove(str(stored))
     assert not stored.exists()
+
+
+def test_a_cut_or_lengthened_pot_is_known_by_its_size(stored: Path) -> None:
+    data = stored.read_bytes()
+    assert file.read_header(stored, "@book") == HEADER
+    for n in (*range(0, len(data), 37), len(data) - 1):
+        stored.write_bytes(data[:n])
+        with pytest.raises(PotError):
+            file.read_header(stored, "@book")
+    stored.write_bytes(data + b"x")
+    with pytest.raises(PotError, match="cut off or altered"):
+        file.read_header(stored, "@book")
+
+
+def test_only_a_whole_pot_is_copied(tmp_path: Path, stored: Path) -> None:
+    from infinipot_cli.pots import shelf
+
+    target, data = tmp_path / "copy.pot", stored.read_bytes()
+    stored.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    for copy in (lambda: shelf.export(str(stored), target), lambda: shelf.content(str(stored))):
+        with pytest.raises(PotError, match="cut off or altered"):
+            copy()
+    assert not target.exists()
+    stored.write_bytes(data)
+    shelf.export(str(stored), target)
+    assert target.read_bytes() == shelf.content(str(stored)) == data
+
+
+@pytest.mark.parametrize(
+    "name", ["book.pot", "my book.pot", "last.pot", "x.pot.pot", "\u00e9t\u00e9.pot", "\u6587.pot"]
+)
+def test_what_a_refused_import_offers_is_taken(name: str, stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infinipot_cli.pots import shelf
+
+    monkeypatch.setenv("INFINIPOT_HOME", str(stored.parent / "home"))
+    monkeypatch.chdir(stored.parent)
+    (stored.parent / name).write_bytes(stored.read_bytes())
+    with pytest.raises(UsageError) as caught:
+        shelf.bring(Path(name), f"./{name}")
+    as_name, _, as_file = caught.value.hint.partition("; a pot file can be asked where it is: ")
+    (asked,) = shlex.split(as_file)
+    assert file.read_header(shelf.place_of(asked), asked) == HEADER
+    if name != "book.pot":
+        with pytest.raises(UsageError) as caught:
+            shelf.bring(Path(name))
+        assert caught.value.hint == as_name
+    option, offered = shlex.split(as_name)
+    assert (option, shelf.bring(Path(name), offered)) == ("--name", offered)
+
+
+def test_a_link_that_leads_nowhere_has_no_age_and_can_be_deleted(
+    tmp_path: Path, stored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infinipot_cli.pots import shelf
+
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    file.write(shelf.path_of("b"), HEADER, state())
+    link, away = shelf.path_of("away"), tmp_path / "away.pot"
+    link.symlink_to(away)
+    found = {pot.name: (pot.used is None, pot.problem) for pot in shelf.shelved()}
+    assert found == {"away": (True, f"a link to {away}, which is not there"), "b": (False, "")}
+    stored.rename(away)
+    assert [(pot.used is None, pot.problem) for pot in shelf.shelved()] == [(False, "")] * 2
+    away.rename(stored)
+    assert shelf.remove("@away").path == link
+    assert shelf.names() == ["b"] and stored.exists()
+    with pytest.raises(PotError, match="there is no pot @away"):
+        shelf.remove("away")
