@@ -12,7 +12,7 @@ from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.policies import DEFAULT, Settings, distills
 from infinipot_cli.settings import PotRequest
-from infinipot_cli.templates import load_catalyst, load_template
+from infinipot_cli.templates import CATALYSTS, is_question, load_catalyst, load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
 
 # An answer of fewer tokens is not worth a run; an unset answer length may shrink as far as this, no further.
@@ -47,6 +47,41 @@ class Task:
     def questions(self) -> tuple[str, ...]:
         """All questions, in the order of their answers."""
         return (self.question, *self.further)
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What has judged the entries of a pot.
+
+    Attributes:
+        catalyst: name of the prompt.
+        questions: what was asked.
+        n_cycles: distillations so far.
+    """
+
+    catalyst: str
+    questions: tuple[str, ...]
+    n_cycles: int = 0
+
+    def and_then(self, task: Task, n_cycles: int) -> "Judges":
+        """The same once a task has gone on with the pot.
+
+        What a question has distilled stays distilled for that one, whatever is read behind it.
+
+        Args:
+            task: with its own catalyst and questions.
+            n_cycles: distillations since the pot was new.
+        """
+        own = tuple(question for question in task.questions if question)
+        if not self.n_cycles:
+            return Judges(task.catalyst, own, n_cycles)
+        has_judged = n_cycles > self.n_cycles and task.catalyst != CATALYSTS["general"]
+        if is_question(self.catalyst) and not has_judged:
+            return Judges(self.catalyst, self.questions, n_cycles)
+        both = tuple(dict.fromkeys((*self.questions, *own)))
+        if is_question(self.catalyst) or not has_judged:
+            return Judges(self.catalyst, both, n_cycles)
+        return Judges(task.catalyst, own, n_cycles)
 
 
 def asked_ahead(task: Task) -> str:

@@ -12,7 +12,7 @@ from infinipot_cli.answers import Answers, ModelInUse, Timing
 from infinipot_cli.errors import OutputError
 from infinipot_cli.explain.lookout import merged
 from infinipot_cli.pins import Pins
-from infinipot_cli.plan import Plan, Task
+from infinipot_cli.plan import Judges, Plan, Task
 from infinipot_cli.progress import Progress
 from infinipot_cli.settings import Entries
 from infinipot_cli.sources import Input, Meter, Stretches
@@ -35,6 +35,7 @@ class Reading(Answers):
         saved_as: how the pot is asked again, `@NAME`; None while it is stored nowhere.
         unsaved: why it could not be stored, where that was asked for.
         entries: how the pot that it was taken from writes keys and values.
+        judged: what has judged that pot's entries; nothing where there was none.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Reading(Answers):
         self.saved_as: str | None = None
         self.unsaved: OutputError | None = None
         self.entries = Entries.EXACT
+        self.judged = Judges("", ())
         self._state = state
         self._stretches = Stretches((), 0, "part")
         self._kept: tuple[float, ...] = ()

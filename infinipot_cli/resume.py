@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from infinipot_cli.choice import AT_THE_QUESTION, Choice
 from infinipot_cli.errors import PotError, UsageError
 from infinipot_cli.explain.packing import packed, unpacked
-from infinipot_cli.plan import Task
+from infinipot_cli.plan import Judges, Task
 from infinipot_cli.policies import DEFAULT, POLICIES, label
 from infinipot_cli.pots import file, shelf
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header
 from infinipot_cli.reading import Reading
-from infinipot_cli.session import Session
+from infinipot_cli.session import ASK_TEMPLATE, Session
 from infinipot_cli.settings import (
     DEFAULT_MODEL,
     DTYPES,
@@ -143,28 +143,38 @@ def resume(
         vocabulary_size=session.tokenizer.vocabulary_size,
     )
     reading.entries = Entries(header.entries)
+    reading.judged = Judges(header.catalyst, header.questions, header.numbers["n_cycles"])
     if not sources:
         reading.recall(found_before)
     return reading
 
 
 def _other_prompt(session: Session, task: Task, header: Header, name: str) -> PotError:
-    """The error of a task whose system prompt, or what it says of reasoning, is not what a pot was read behind."""
+    """The error of a task whose words in front of the documents are not those that a pot was read behind."""
     loading = session.loading
     session.loading = replace(loading, think=not loading.think)
-    is_thought = session.plan(task).prompt.prefix_ids == header.prefix_ids
+    is_thought = session.prefix_ids(task) == header.prefix_ids
     session.loading = loading
     if is_thought:
         how, hint = ("without", "leave --think out") if loading.think else ("with", "give --think as then")
         return PotError(f"pot {name} was read {how} --think, which its prompt says", hint=hint, code="pot_prompt")
-    if not task.system:
-        message, hint = f"pot {name} was read behind a system prompt", "give --system as it was then"
-        return PotError(message, hint=hint, code="pot_prompt")
-    had_none = session.plan(replace(task, system="")).prompt.prefix_ids == header.prefix_ids
-    how, hint = "behind another system prompt", "give --system as it was then"
-    if had_none:
-        how, hint = "without a system prompt", "leave --system out"
-    return PotError(f"pot {name} was read {how}; --system would need another reading", hint=hint, code="pot_prompt")
+    for less, what, options in _with_less(task):
+        if session.prefix_ids(less) == header.prefix_ids:
+            return PotError(f"pot {name} was read without {what}", hint=f"leave {options} out", code="pot_prompt")
+    return PotError(
+        f"pot {name} was read behind another prompt", hint="give --system or -t as it was then", code="pot_prompt"
+    )
+
+
+def _with_less(task: Task) -> list[tuple[Task, str, str]]:
+    """A task with less in front of the documents: what it then lacks, and the options that put it there."""
+    usual = replace(task, template=ASK_TEMPLATE, parameters=())
+    text = f"the text that {task.template} puts before the document"
+    return [
+        (usual, text, "-t"),
+        (replace(task, system=""), "a system prompt", "--system"),
+        (replace(usual, system=""), f"a system prompt and {text}", "--system and -t"),
+    ]
 
 
 def _bytes_of(state: "PotState", name: str) -> bytes:
@@ -206,13 +216,14 @@ def save(
     state.tensors[TRAIL] = bytes_as_tensor(packed(reading.trail.until(reading.pot.n_seen)))
     state.tensors[ASIDES] = bytes_as_tensor(asides(reading))
     tell(sum(tensor.numel() * tensor.element_size() for tensor in state.tensors.values()))
+    judged = reading.judged.and_then(reading.task, reading.pot.n_cycles)
     header = Header(
         model=_findable(session),
         fingerprint=identity(session, session.load().dtype),
         numbers=state.numbers,
         prefix_ids=reading.plan.prompt.prefix_ids,
-        catalyst=reading.task.catalyst,
-        questions=tuple(question for question in reading.task.questions if question),
+        catalyst=judged.catalyst,
+        questions=judged.questions,
         sources=tuple(stored_sources(reading.inputs)),
         ahead=reading.task.ahead or "",
         created=time.time(),

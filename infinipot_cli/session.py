@@ -252,6 +252,10 @@ class Session:
         ahead = asked_ahead(task)
         return ahead if len(self.tokenizer.encode(ahead)) <= self._default_capacity() // _SHARE_AHEAD else ""
 
+    def prefix_ids(self, task: Task) -> tuple[int, ...]:
+        """What a task's documents are read behind, in token ids."""
+        return self._prompt(task).prefix_ids
+
     def plan(self, task: Task) -> Plan:
         """Count a task's prompt against the pot."""
         self.request = sized(self.request, self.files, self.loading)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infinipot_cli.errors import PotSizeError
-from infinipot_cli.plan import Plan, Prompt, Task, make_plan, make_prompt
+from infinipot_cli.plan import Judges, Plan, Prompt, Task, make_plan, make_prompt
 from infinipot_cli.settings import SMALLEST_POT, PotRequest
 
 
@@ -104,3 +104,27 @@ def test_a_longer_answer_is_never_refused_where_a_shorter_and_a_longer_one_are_n
         return True
 
     assert all(is_made(max_tokens) for max_tokens in range(1, 1500, 7))
+
+
+GENERAL, QUESTION = "catalyst-general", "catalyst-question"
+
+
+@pytest.mark.parametrize(
+    ("before", "catalyst", "n_cycles", "after"),
+    [
+        (Judges("", ()), QUESTION, 0, Judges(QUESTION, ("Who?",), 0)),
+        (Judges(QUESTION, ("Where?",), 0), GENERAL, 2, Judges(GENERAL, ("Who?",), 2)),  # it had distilled nothing
+        (Judges(QUESTION, ("Where?",), 1), GENERAL, 2, Judges(QUESTION, ("Where?",), 2)),
+        (Judges(QUESTION, ("Where?",), 1), "my.md", 2, Judges(QUESTION, ("Where?", "Who?"), 2)),
+        (Judges(QUESTION, ("Where?",), 1), QUESTION, 2, Judges(QUESTION, ("Where?", "Who?"), 2)),
+        (Judges(QUESTION, ("Where?",), 1), QUESTION, 1, Judges(QUESTION, ("Where?",), 1)),  # asked, but read no further
+        (Judges("my.md", ("Where?",), 1), GENERAL, 2, Judges("my.md", ("Where?", "Who?"), 2)),
+        (Judges(GENERAL, ("Where?",), 1), QUESTION, 2, Judges(QUESTION, ("Who?",), 2)),
+        (Judges(GENERAL, (), 1), QUESTION, 1, Judges(GENERAL, ("Who?",), 1)),
+    ],
+)
+def test_what_a_question_has_distilled_stays_distilled_for_it(
+    before: Judges, catalyst: str, n_cycles: int, after: Judges
+) -> None:
+    assert before.and_then(Task("ask", catalyst, question="Who?", max_tokens=8), n_cycles) == after
+    assert after.and_then(Task("ask", catalyst, question="Who?", max_tokens=8), n_cycles) == after, "stored once more"

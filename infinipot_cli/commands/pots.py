@@ -12,6 +12,7 @@ from infinipot_cli.commands.options import common
 from infinipot_cli.commands.options.words import STDIN
 from infinipot_cli.errors import DocumentError, UsageError
 from infinipot_cli.policies import DEFAULT, POLICIES, label
+from infinipot_cli.templates import CATALYSTS, is_question
 
 if TYPE_CHECKING:
     from infinipot_cli.pots.header import Header, StoredSource
@@ -107,18 +108,13 @@ def show(name: Name, json: common.Json = False, debug: common.Debug = False) -> 
     policy = numbers.get("policy", DEFAULT)
     if policy in POLICIES:  # else one of another version
         policy = label(policy, tuple(numbers.get("policy_settings", {}).items()))
-    asked = (
-        "; ".join(header.questions)
-        if header.catalyst == "catalyst-question"
-        else "nothing yet; any question may follow"
-    )
     lines = [
         f"@{pot.name}  {size(pot.n_bytes)}  {pot.path}",
         f"model      {header.fingerprint.model} ({header.fingerprint.dtype})",
         f"places     {numbers.get('capacity', '?')}, {numbers.get('budget', '?')} kept at each of"
         f" {numbers.get('n_cycles', '?')} distillations",
         f"policy     {policy}",
-        f"asked      {asked}",
+        f"asked      {_asked(header)}",
         f"entries    {header.entries}",
         *(
             f"read       {source.name}  {grouped(source.n_tokens)} tokens"
@@ -128,6 +124,13 @@ def show(name: Name, json: common.Json = False, debug: common.Debug = False) -> 
         ),
     ]
     put("\n".join(map(safe_line, lines)))
+
+
+def _asked(header: "Header") -> str:
+    """What judged the entries, as far as it asks for anything."""
+    if header.catalyst == CATALYSTS["general"]:
+        return "nothing yet; any question may follow"
+    return "; ".join(header.questions) if is_question(header.catalyst) else f"what {header.catalyst} asks"
 
 
 def _pages(source: "StoredSource") -> str:

@@ -83,7 +83,7 @@ class Header:
         numbers: sizes, counters, catalyst and settings, as `engine.capture` gives them.
         prefix_ids: tokens in front of the documents.
         catalyst: name of the prompt that judged the entries.
-        questions: what was asked while reading; empty for a pot that knows no question.
+        questions: what was asked while reading, by whoever has read into it; empty for a pot that knows no question.
         sources: the documents, in order.
         created: seconds since 1970.
         entries: how keys and values are stored, `exact` or `int8`.

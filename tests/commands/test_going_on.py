@@ -257,7 +257,7 @@ def test_what_is_said_beside_the_question_holds_for_the_rest(
     assert (rest["question"], rest["pot"]["catalyst"]) == ("Who?", "mine.md")
     stopped_one()
     assert run("read", "--resume", "-Q", "When?", "--system", "Be brief.").exit_code == 0
-    assert json.loads(run("pots", "show", "stopped", "--json").stdout)["pot"]["questions"] == ["When?"]
+    assert json.loads(run("pots", "show", "stopped", "--json").stdout)["pot"]["questions"] == ["Who?", "When?"]
 
 
 def test_what_a_template_asks_goes_on_from_any_folder(

@@ -391,3 +391,53 @@ def test_what_is_read_into_the_latest_reading_is_stored_where_it_can_be_found(
     done = run("read", str(more), "--pot", "last", "--json", "-q")
     assert json.loads(done.stdout)["stored"] == "@stopped", done.output
     assert len(json.loads(run("pots", "show", "stopped", "--json").stdout)["pot"]["sources"]) == 3
+
+
+def test_a_prompt_that_a_pot_was_not_read_behind_is_told_by_what_it_lacks(
+    tmp_path: Path, story: Path, tiny_model: Path
+) -> None:
+    prompt = tmp_path / "my.md"
+    prompt.write_text("Text:\n{document}\n\nQuestion: {question}\nAnswer:")
+    own, system = ["-t", str(prompt)], ["--system", "Be brief."]
+    model = [*SMALL, "-m", str(tiny_model)]
+    assert run("read", str(story), "--save-pot", "plain", *SMALL[:4], *model[-2:]).exit_code == 0
+    assert run("ask", str(story), "Who?", *model, *own, "--save-pot", "own").exit_code == 0
+    assert run("ask", str(story), "Who?", *model, *own, *system, "--save-pot", "both").exit_code == 0
+    text = f"the text that {prompt} puts before the document"
+    for words, told in (
+        (["ask", "@plain", "Who?", *own], f"without {text} hint: leave -t out"),
+        (["ask", "@plain", "Who?", *system], "without a system prompt hint: leave --system out"),
+        (
+            ["ask", "@plain", "Who?", *own, *system],
+            f"without a system prompt and {text} hint: leave --system and -t out",
+        ),
+        (["ask", "@own", "Who?", *own, *system], "without a system prompt hint: leave --system out"),
+        (["ask", "@own", "Who?"], "behind another prompt hint: give --system or -t as it was then"),
+        (["read", str(story), "--pot", "own"], "behind another prompt hint: give --system or -t as it was then"),
+        (["ask", "@both", "Who?", *own], "behind another prompt hint: give --system or -t as it was then"),
+    ):
+        done = run(*words)
+        pot = next(word for word in words if word in ("@plain", "@own", "@both") or word == "own").removeprefix("@")
+        assert (done.exit_code, done.stdout) == (6, "")
+        assert " ".join(done.stderr.split()) == f"error: pot @{pot} was read {told}"
+    assert run("ask", "@both", "Who?", "-n", "4", *own, *system).exit_code == 0
+
+
+def test_what_a_pot_was_distilled_for_is_said_once_more_was_read(tmp_path: Path, story: Path, tiny_model: Path) -> None:
+    def asked(pot: str) -> str:
+        return next(line for line in run("pots", "show", pot).stdout.splitlines() if line.startswith("asked"))[11:]
+
+    captain, model = "Who is the captain?", [*SMALL[:4], "-m", str(tiny_model)]
+    assert run("read", str(story), "-Q", captain, "--save-pot", "one", *model).exit_code == 0
+    assert run("read", str(story), "--pot", "one").exit_code == 0
+    assert asked("one") == captain
+    other = run("ask", "@one", "Where?", "-n", "4", "--save-pot", "two")
+    assert f"was read for “{captain}”" in " ".join(other.stderr.split())
+    assert asked("two") == captain, "what is only asked distils nothing"
+    assert "was read for" not in run("ask", "@one", captain, "-n", "4").stderr
+    (tmp_path / "my.md").write_text("Name all ships.")
+    judged = ["--catalyst", str(tmp_path / "my.md"), "--save-pot", "three"]
+    assert run("ask", str(story), "Where?", "-n", "4", *model, *judged).exit_code == 0
+    assert asked("three") == f"what {tmp_path / 'my.md'} asks"
+    assert run("read", str(story), "--save-pot", "four", *model).exit_code == 0
+    assert asked("four") == "nothing yet; any question may follow"

@@ -15,6 +15,7 @@ from infinipot_cli.pots.originals import fate_of
 from infinipot_cli.reading import Reading
 from infinipot_cli.resume import header_of
 from infinipot_cli.settings import Color
+from infinipot_cli.templates import is_question
 
 if TYPE_CHECKING:
     from infinipot_cli.display.console import Console
@@ -83,7 +84,7 @@ def say_read_for(console: "Console", name: str, task: Task) -> None:
     header = header_of(name)
     if not header.numbers["n_cycles"]:
         return
-    if header.catalyst == "catalyst-question" and set(task.questions) - set(header.questions):
+    if is_question(header.catalyst) and set(task.questions) - set(header.questions):
         read_for = " ".join(f"“{question}”" for question in header.questions)
         plain = name.removeprefix("@")
         say(console, f"@{plain} was read for {read_for}: what only another question needs may be gone", style="dim")
