@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infinipot_cli.choice import AT_THE_QUESTION, Choice
-from infinipot_cli.errors import PotError, UsageError
+from infinipot_cli.errors import ModelError, PotError, UsageError
 from infinipot_cli.explain.packing import packed, unpacked
 from infinipot_cli.plan import Judges, Task
 from infinipot_cli.policies import DEFAULT, POLICIES, label
@@ -80,10 +80,13 @@ def adopt(session: Session, header: Header, name: str) -> None:
     The chat template is told the date that it was told then, so that what is asked stands behind the same prompt.
 
     Raises:
+        ModelError: its model is not there.
         PotError: another model has.
         UsageError: other sizes were asked for.
     """
-    check_same(header.fingerprint, identity(session, _wanted_dtype(session, header)), name)
+    _check_there(session, header, name)
+    place = header.model if session.model_name == header.model else _findable(session)
+    check_same(header, identity(session, _wanted_dtype(session, header)), name, place=place)
     longest = session.files.context_length
     if longest is not None and header.numbers["capacity"] > longest:
         raise PotError(f"pot {name} is larger than what {session.files.name} was trained for", code="damaged_pot")
@@ -107,6 +110,7 @@ def resume(
         InfinipotError: anything else that can be known before the weights are needed.
     """
     header, data = file.read_all(shelf.place_of(name), name)  # a damaged one is said before torch is imported
+    _check_there(session, header, name)
     session.begin()
     import_libraries(is_embedded=session.is_embedded)
     state = file.state_of(header, data, name)
@@ -147,6 +151,27 @@ def resume(
     if not sources:
         reading.recall(found_before)
     return reading
+
+
+def _check_there(session: Session, header: Header, name: str) -> None:
+    """Find the model that a stored pot is asked with.
+
+    Raises:
+        ModelError: it is not there, or cannot be used.
+    """
+    try:
+        session.files  # noqa: B018  (found at the first call)
+    except ModelError as error:
+        if error.code != "model_not_found":
+            raise
+        if session.model_name != header.model:
+            raise ModelError(error.message, hint="leave -m out: the pot knows its model", code=error.code) from error
+        is_path = os.path.isabs(header.model)
+        raise ModelError(
+            f"pot {name} was read by {header.model}, which is not {'there' if is_path else 'on this machine'}",
+            hint="where it is now: -m FOLDER" if is_path else f"infinipot models pull {header.model}",
+            code=error.code,
+        ) from error
 
 
 def _other_prompt(session: Session, task: Task, header: Header, name: str) -> PotError:

@@ -156,10 +156,10 @@ def ask(
         sources, asked = sources_and_questions(
             words, question or [], questions, piped=input_is_piped(), interactive=interactive
         )
-    was_chosen, was_named = (bool(ctx.meta[key]) for key in (common.MODEL_WAS_CHOSEN, common.MODEL_WAS_NAMED))
+    was_chosen = bool(ctx.meta[common.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     check_still_holds(ctx, sources, looks_again=verify or interactive, is_stored=bool(stored.save_pot))
-    model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
+    model, wanted = model_and_loading(ctx, sources, model, loading.loading())
     knows_question = bool(asked or not interactive)
     if wording.brings_its_length and not common.is_typed(ctx, "max_tokens"):
         max_tokens = None  # the template's own comes before that of all answers

@@ -70,10 +70,9 @@ def chat(
         raise UsageError(
             "standard input is for the questions: name a document or a stored pot", hint="infinipot chat book.pdf"
         )
-    was_named = bool(ctx.meta[common.MODEL_WAS_NAMED])
     model = loading.named(model)
     check_still_holds(ctx, sources, looks_again=True)
-    model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
+    model, wanted = model_and_loading(ctx, sources, model, loading.loading())
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=False))
     request.check_distilling("a conversation")
     from dataclasses import replace

@@ -82,10 +82,9 @@ def explain(
         sources, asked = sources_and_questions(words, [], None, piped=input_is_piped(), command="explain")
     if verify and not asked:
         raise UsageError("--verify asks again, and nothing was asked", hint="give the question last")
-    was_named = bool(ctx.meta[common.MODEL_WAS_NAMED])
     model = loading.named(model)
     check_still_holds(ctx, sources, looks_again=verify)
-    model, wanted = model_and_loading(sources, model, was_chosen=was_named, loading=loading.loading())
+    model, wanted = model_and_loading(ctx, sources, model, loading.loading())
     request = distilling.request(max_tokens, usual=settings.usual_choices(model, knows_question=True))
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli import session

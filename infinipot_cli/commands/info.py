@@ -41,8 +41,8 @@ def info(
     """
     chosen = sources_only(documents.words(sources), piped=input_is_piped(), example="infinipot info book.txt")
     check_still_holds(ctx, chosen)
-    request, was_named = sizes.request(), bool(ctx.meta[common.MODEL_WAS_NAMED])
-    model, wanted = model_and_loading(chosen, loading.named(model), was_chosen=was_named, loading=loading.loading())
+    request = sizes.request()
+    model, wanted = model_and_loading(ctx, chosen, loading.named(model), loading.loading())
     # Rich, the tokenizers and the session only once there is something to do: help stays fast.
     from infinipot_cli.commands.runs.counting import show_count
     from infinipot_cli.session import Session, ask

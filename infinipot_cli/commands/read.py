@@ -103,10 +103,9 @@ def read(
     if name is None:
         raise UsageError("the pot needs a name", hint=_with_a_name(chosen), code="no_name")
     words = [f"@{pot.removeprefix('@')}", *chosen] if pot and not stopped else chosen
-    was_named = bool(ctx.meta[common.MODEL_WAS_NAMED])
     model = loading.named(model)
     check_still_holds(ctx, words, is_stored=True)
-    model, wanted = model_and_loading(words, model, was_chosen=was_named, loading=loading.loading())
+    model, wanted = model_and_loading(ctx, words, model, loading.loading())
     request = distilling.request(usual=settings.usual_choices(model, knows_question=True) if question else ())
     from dataclasses import replace
 

@@ -113,10 +113,10 @@ def summarize(
     then, lengths = _of_then(ctx, stopped, wording), {named: one for one, (_, named) in settings.SUMMARIES.items()}
     length = lengths.get(then.template, length) if then else length
     request = distilling.request(max_tokens)
-    was_chosen, was_named = (bool(ctx.meta[key]) for key in (common.MODEL_WAS_CHOSEN, common.MODEL_WAS_NAMED))
+    was_chosen = bool(ctx.meta[common.MODEL_WAS_CHOSEN])
     model = loading.named(model)
     check_still_holds(ctx, chosen, is_stored=bool(stored.save_pot))
-    model, wanted = model_and_loading(chosen, model, was_chosen=was_named, loading=loading.loading())
+    model, wanted = model_and_loading(ctx, chosen, model, loading.loading())
     if pick is None:  # the small model finds what matters and cannot word it; whoever words the request wants words
         is_worded = prompt.template is not None or (then is not None and then.template not in lengths)
         pick = model == settings.DEFAULT_MODEL and not is_worded

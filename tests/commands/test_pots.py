@@ -441,3 +441,38 @@ def test_what_a_pot_was_distilled_for_is_said_once_more_was_read(tmp_path: Path,
     assert asked("three") == f"what {tmp_path / 'my.md'} asks"
     assert run("read", str(story), "--save-pot", "four", *model).exit_code == 0
     assert asked("four") == "nothing yet; any question may follow"
+
+
+def test_a_model_of_the_same_name_elsewhere_is_another_one_and_not_changed(
+    tmp_path: Path, story: Path, tiny_model: Path
+) -> None:
+    first, second = tmp_path / "a" / "llama", tmp_path / "b" / "llama"
+    for folder in (first, second):
+        shutil.copytree(tiny_model, folder)
+    weights = load_file(second / "model.safetensors")
+    weights["model.norm.weight"][0] += 0.5
+    save_file(weights, second / "model.safetensors", metadata={"format": "pt"})
+    assert run("read", str(story), "--save-pot", "one", *SMALL[:4], "-m", str(first)).exit_code == 0
+    done = run("ask", "@one", "Who?", "-n", "4", "-m", str(second))
+    assert done.exit_code == 6 and "than it has now" not in done.stderr
+    assert f"read by {first} (fp32); it cannot be used with {second} (fp32)" in " ".join(done.stderr.split())
+    hint = " ".join(done.stderr.split()).partition("hint: ")[2]
+    assert run("ask", "@one", "Who?", "-n", "4", *hint.partition(",")[0].split()).exit_code == 0, "the advice helps"
+    shutil.copy(second / "model.safetensors", first)
+    assert "with other weights than it has now" in run("ask", "@one", "Who?").stderr
+
+
+def test_a_pot_whose_model_has_moved_says_what_names_it(
+    tmp_path: Path, story: Path, tiny_model: Path, home: Path
+) -> None:
+    folder = tmp_path / "llama"
+    shutil.copytree(tiny_model, folder)
+    assert run("models", "default", str(folder)).exit_code == 0
+    assert run("read", str(story), "--save-pot", "one", *SMALL[:4]).exit_code == 0
+    folder.rename(tmp_path / "moved")
+    for words in (["ask", "@one", "Who?"], ["info", "@one"], ["explain", "@one"], ["read", str(story), "--pot", "one"]):
+        done = run(*words)
+        assert (done.exit_code, done.stdout) == (4, "")
+        told = f"error: pot @one was read by {folder}, which is not there hint: where it is now: -m FOLDER"
+        assert " ".join(done.stderr.split()) == told, "neither another model nor the settings"
+    assert run("ask", "@one", "Who?", "-n", "4", "-m", str(tmp_path / "moved")).exit_code == 0

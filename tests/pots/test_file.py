@@ -15,10 +15,11 @@ import pytest
 import torch
 
 from infinipot_cli.engine import PotState
-from infinipot_cli.errors import InfinipotError, OutputError, PotError, UsageError
+from infinipot_cli.errors import InfinipotError, ModelError, OutputError, PotError, UsageError
+from infinipot_cli.model.files import ModelFiles
 from infinipot_cli.pots import file
 from infinipot_cli.pots.compact import from_int8, to_int8
-from infinipot_cli.pots.fingerprint import check_same
+from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource, from_json
 
 N_KILLS = 200
@@ -71,9 +72,9 @@ def test_a_pot_of_a_model_in_other_numbers_is_refused_with_both() -> None:
         (plain, replace(plain, dtype="bf16"), "by tiny (fp32); it cannot be used with tiny (bf16)"),
     ):
         with pytest.raises(PotError) as caught:
-            check_same(stored, here, "@book")
+            check_same(replace(HEADER, fingerprint=stored), here, "@book", place=HEADER.model)
         assert f"pot @book was read {told}: other " in caught.value.message
-    check_same(plain, plain, "@book")
+    check_same(HEADER, plain, "@book", place="elsewhere")
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
@@ -364,6 +365,13 @@ def test_only_a_whole_pot_is_copied(tmp_path: Path, stored: Path) -> None:
     stored.write_bytes(data)
     shelf.export(str(stored), target)
     assert target.read_bytes() == shelf.content(str(stored)) == data
+
+
+def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    files = ModelFiles("gone", tmp_path, None, frozenset(), {}, None, gguf_file="gone.gguf")
+    with pytest.raises(ModelError, match=rf"^{tmp_path}/gone\.gguf cannot be read: No such file") as caught:
+        fingerprint(files, "", "fp32", "none")
+    assert caught.value.code == "damaged_model"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infinipot_cli.commands import complete
+from infinipot_cli.commands.options import common
 from infinipot_cli.errors import UsageError
 from infinipot_cli.settings import Entries, Loading
 
@@ -103,11 +104,16 @@ def split_pot(words: Sequence[str]) -> tuple[str | None, list[str]]:
     return (pots[0] if pots else None), [word for word in words if word not in pots]
 
 
-def model_and_loading(words: Sequence[str], model: str, *, was_chosen: bool, loading: Loading) -> tuple[str, Loading]:
+def model_and_loading(ctx: typer.Context, words: Sequence[str], model: str, loading: Loading) -> tuple[str, Loading]:
     """What to load: for a stored pot, unless the user named a model, the one that filled it."""
     if not any(word.startswith("@") for word in words):  # the usual case needs none of what follows
         return model, loading
     from infinipot_cli.resume import model_of
 
     pot, _ = split_pot(words)
-    return model_of(pot, model, was_chosen=was_chosen, loading=loading) if pot else (model, loading)
+    if pot is None:
+        return model, loading
+    was_named = bool(ctx.meta[common.MODEL_WAS_NAMED])
+    if not was_named:
+        ctx.meta.pop(common.MODEL_ORIGIN, None)  # the pot names it
+    return model_of(pot, model, was_chosen=was_named, loading=loading)
