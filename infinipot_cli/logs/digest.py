@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from infinipot_cli.documents.piece import ALL_LINES, LineNumbers, TextPiece
+from infinipot_cli.logs.entry import Entry
 from infinipot_cli.logs.level import Level
-from infinipot_cli.logs.line import Entry, LineReader, bare_line, cut_line
+from infinipot_cli.logs.line import LineReader, bare_line, cut_line
 from infinipot_cli.logs.repeated import Count, Repetitions
 
 _MESSAGE_CHARS = 300

@@ -87,3 +87,8 @@ def level_of_severity(number: int) -> Level:
     """The level of a syslog severity, 0 to 7."""
     order = (*(3 * (Level.FATAL,)), Level.ERROR, Level.WARNING, Level.INFO, Level.INFO, Level.DEBUG)
     return order[number] if 0 <= number < len(order) else Level.NONE
+
+
+def level_of_status(status: int) -> Level:
+    """The level of a status of HTTP."""
+    return Level.ERROR if status >= 500 else Level.WARNING if status >= 400 else Level.INFO
