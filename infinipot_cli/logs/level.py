@@ -46,26 +46,38 @@ _UPPER = "|".join(sorted((word.upper() for word in BY_WORD if word not in _SET_O
 _LEVEL = re.compile(
     rf"(?<![\w/-])(?:(?P<upper>{_UPPER})(?:/[A-Z][A-Za-z]+(?:-\d+)?(?=\]))?(?![\w./=-])|(?:(?<=[\[<(:|])|(?<=^)|(?<=\s))(?P<lower>(?i:{_ANY}))(?=[\]>):|]|\s{{2,}}))"
 )
+# What PostgreSQL writes beside its levels. None of it tells of an error, though a statement may hold any word.
+_LEVEL_BEHIND_TIME = re.compile(
+    rf"(?<![\w/-])(?P<aside>LOG|DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION)(?=:\s)|{_LEVEL.pattern}"
+)
 _LOOK_CHARS = 100
 # Words of a line without a level that tell of an error, unless they deny it.
 _TROUBLE = re.compile(
     r"(?<![\w-])(?i:error|errors|failed|failure|fatal|exception|panic|segfault|oom-killer|core dumped)(?![\w=-])"
     r"|[a-z](?:Error|Exception)\b"  # names of classes: “liberror” is none
 )
-_NO_TROUBLE = re.compile(r"\b(?:no|0|zero|without|not an?) (?:errors?|failures?|exceptions?)\b", re.IGNORECASE)
+# A zero in front of one, or of “failed”, may number what failed, as in “worker 0 failed”.
+_NO_TROUBLE = re.compile(
+    r"\b(?:no|without)(?: any)? (?:errors?|failures?|exceptions?|failed)\b|\bnot an? (?:error|failure|exception)\b"
+    r"|(?<![\w.])(?:0|zero) (?:errors|failures|exceptions)\b"
+    r"|(?:^|[,;(\[|]\s*|: +|\b(?:and|with|passed) )(?:0|zero) (?:error|failure|exception|failed)\b"
+    r"|\b(?:errors?|failures?|exceptions?|failed)\s*[:=]\s*0\b(?!\.\d)",
+    re.IGNORECASE,
+)
 
 
-def find_level(text: str) -> tuple[Level, int]:
+def find_level(text: str, *, is_behind_time: bool = False) -> tuple[Level, int]:
     """The level named at the start of a text, and where what follows it begins; 0 where there is none."""
-    match = _LEVEL.search(text, 0, _LOOK_CHARS)
+    match = (_LEVEL_BEHIND_TIME if is_behind_time else _LEVEL).search(text, 0, _LOOK_CHARS)
     if match is None:
         return Level.NONE, 0
-    return BY_WORD[match[match.lastgroup or 0].lower()], match.end()
+    level = Level.INFO if match.lastgroup == "aside" else BY_WORD[match[match.lastgroup or 0].lower()]
+    return level, match.end()
 
 
 def guess_level(message: str) -> Level:
-    """The level of a line that names none: error if its words tell of one."""
-    if _TROUBLE.search(message) and not _NO_TROUBLE.search(message):
+    """The level of a line that names none: error if its words tell of one besides what they deny."""
+    if _TROUBLE.search(message) and _TROUBLE.search(_NO_TROUBLE.sub(" ", message)):
         return Level.ERROR
     return Level.NONE
 

@@ -40,7 +40,7 @@ def entry_behind(stamp: str, time: datetime | None, rest: str, level: Level = Le
     """
     if rest.startswith(_WRAPPED) and (inner := _inner(stamp, rest)):
         return replace(inner, stamp=stamp, time=time) if stamp else inner
-    found, end = find_level(rest)
+    found, end = find_level(rest, is_behind_time=True)
     if found is not Level.NONE:
         # what stands in front of a level, such as a thread or a host, says little
         message = (rest[end:] if end <= 60 else rest).lstrip("])>|:,- \t")

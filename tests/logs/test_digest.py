@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from infinipot_cli.display.digest import digest_lines, digest_record
 from infinipot_cli.logs import Digest, Level, repeated
+from infinipot_cli.logs.level import guess_level
 from infinipot_cli.logs.line import LineReader
 from infinipot_cli.logs.repeated import Repetitions, shape
 from tests.logs.small_logs import digest
@@ -167,6 +168,40 @@ def test_a_log_without_levels_is_judged_by_its_words() -> None:
     assert not made.has_levels
     assert made.n_errors == 1
     assert made.first_error is not None and made.first_error.line == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("backup finished, errors: 0", "12 passed, 0 failed", "completed without any error", "no failed units"),
+        *("0 errors", "0 failed", "Failed=0", "done (0 failures)", "zero exceptions", "no error found", "0 Error(s)"),
+    ],
+)
+def test_what_denies_an_error_is_none(text: str) -> None:
+    assert guess_level(text) is Level.NONE
+    for trouble in ("3 failed", "worker 0 failed", "errors: 10", "errors: 0.5", "10.0.0.0 failed", "a ValueError"):
+        assert guess_level(f"{text}, {trouble}") is guess_level(trouble) is Level.ERROR, trouble
+
+
+def test_what_postgresql_says_beside_an_error_is_none() -> None:
+    said = [
+        "ERROR:  no such table at character 15",
+        "STATEMENT:  INSERT INTO t (ERROR, a) VALUES ('failed')",
+        "LOG:  duration: 9 ms  statement: SELECT 1 WHERE state = 'failed'",
+        "DETAIL:  Process 7 failed.",
+        "HINT:  errors may follow",
+        "CONTEXT:  an exception",
+        "FATAL:  the database system is shutting down",
+    ]
+    stamps = (
+        *("2026-01-01 10:00:00.250 CET [7] ", "2026-01-01 10:00:00 UTC:10.0.0.1(5):ann@shop:[7]:"),
+        *("May  3 12:00:00 host postgres[7]: [3-1] ", "2026-01-01 10:00:00 UTC [7] ann@shop "),
+    )
+    for stamp in stamps:
+        made = digest("\n".join(stamp + text for text in said))
+        assert made.levels == {Level.ERROR: 1, Level.INFO: 5, Level.FATAL: 1} and made.has_levels, stamp
+        assert made.first_error is not None and made.first_error.message == "no such table at character 15"
+    assert not digest("\n".join(said[1:6])).n_entries  # without a time they may be of any text
 
 
 def test_the_exception_behind_an_error_is_part_of_it() -> None:
