@@ -7,8 +7,11 @@ from infinipot_cli.logs.level import level_of_status
 from infinipot_cli.logs.times import ISO, REQUEST, parse_time
 
 FIELDS = "#Fields:"  # names the columns of a log in the manner of the W3C
+_BARE_REQUEST = "%d/%b/%Y %H:%M:%S"
+# Flask and Python's own server write the time without zone, and Django's leaves out who asked.
 _ACCESS = re.compile(
-    r'(?:\S+ )?\S+ \S+ \S+ \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "((?:[^"\\]|\\.)*)" (\d{3})(?=\s|$)'
+    r"(?:(?:\S+ )?\S+ \S+ \S+ )?\[(\d\d/[A-Z][a-z]{2}/\d{4}(?::\d\d:\d\d:\d\d [+-]\d{4}| \d\d:\d\d:\d\d))\]"
+    r' "((?:[^"\\]|\\.)*)" (\d{3})(?=\s|$)'
 )
 # Of the load balancers of AWS; the status is theirs.
 _BALANCER = re.compile(
@@ -32,7 +35,8 @@ def _access(line: str) -> Entry | None:
     if match is None:
         return None
     status = int(match[3])
-    return Entry(match[1], parse_time(match[1], REQUEST), level_of_status(status), f"{match[2]} → {status}")
+    form = REQUEST if match[1][11] == ":" else _BARE_REQUEST
+    return Entry(match[1], parse_time(match[1], form), level_of_status(status), f"{match[2]} → {status}")
 
 
 def _balancer(line: str) -> Entry | None:

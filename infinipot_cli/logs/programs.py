@@ -16,6 +16,9 @@ _EVENT = re.compile(
 _GLOG = re.compile(r"([DIWEFC])((?:\d{4})?\d{4} \d\d:\d\d:\d\d\.\d+)\s+\d+ (\S+:\d+\].*)")
 _RUBY = re.compile(r"([DIWEF]), \[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?) #\d+\] +[A-Z]+ -- [^:]*: (.*)")
 _ANDROID = re.compile(r"(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\s+\d+\s+\d+ ([VDIWEF]) (.*)")
+_ANDROID_TIME = "%m-%d %H:%M:%S"
+# The same in its shorter forms, brief and with the time.
+_ANDROID_BRIEF = re.compile(r"(?:(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\s+)?([VDIWEF])/(.{1,80}?)\s*\(\s*\d+\): (.*)")
 _REDIS = re.compile(rf"\d+:[A-Z] (\d\d {MONTH} \d{{4}} \d\d:\d\d:\d\d)\.\d+ ([.*#-]) (.*)")
 _REDIS_LEVELS = {".": Level.DEBUG, "-": Level.DEBUG, "*": Level.INFO, "#": Level.WARNING}
 
@@ -55,7 +58,15 @@ def _ruby(line: str) -> Entry | None:
 
 def _android(line: str) -> Entry | None:
     match = _ANDROID.match(line)
-    return Entry(match[1], parse_time(match[1], "%m-%d %H:%M:%S"), BY_LETTER[match[2]], match[3]) if match else None
+    return Entry(match[1], parse_time(match[1], _ANDROID_TIME), BY_LETTER[match[2]], match[3]) if match else None
+
+
+def _android_brief(line: str) -> Entry | None:
+    match = _ANDROID_BRIEF.match(line)
+    if match is None:
+        return None
+    stamp = match[1] or ""
+    return Entry(stamp, parse_time(stamp, _ANDROID_TIME), BY_LETTER[match[2]], f"{match[3]}: {match[4]}")
 
 
 def _redis(line: str) -> Entry | None:
@@ -67,4 +78,4 @@ def _redis(line: str) -> Entry | None:
     return Entry(match[1], parse_time(match[1], "%d %b %Y %H:%M:%S"), level, match[3])
 
 
-WAYS: tuple[Way, ...] = (_audit, _event, _glog, _ruby, _android, _redis)
+WAYS: tuple[Way, ...] = (_audit, _event, _glog, _ruby, _android, _android_brief, _redis)

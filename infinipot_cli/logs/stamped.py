@@ -7,13 +7,13 @@ import re
 from infinipot_cli.logs.entry import Entry, Way
 from infinipot_cli.logs.level import BY_WORD, Level, find_level, level_of_severity
 from infinipot_cli.logs.record import entry_behind
-from infinipot_cli.logs.times import ISO, ISO_END, MONTH, WEEKDAY, parse_time
+from infinipot_cli.logs.times import ISO, ISO_END, MONTH, WEEKDAY, ZONE_NAME, parse_time
 
 # A pattern whose groups are the time and the rest, and the format of the time.
 _STAMPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
-        (rf"(?:<\d+>1?\s*)?[\[(]?({ISO}){ISO_END}(.*)", "iso"),
+        (rf"(?:<\d+>1?\s*)?[\[(]?(?:{WEEKDAY} )?({ISO}){ISO_END}(?:{ZONE_NAME})?(.*)", "iso"),
         (rf"(?:<\d+>)?({MONTH}\s+\d{{1,2}} \d\d:\d\d:\d\d(?:\.\d+)?)\s+(.*)", "%b %d %H:%M:%S"),
         (rf"\[?({WEEKDAY} {MONTH} +\d{{1,2}} \d\d:\d\d:\d\d(?:\.\d+)? \d{{4}})\]?\s*(.*)", "ctime"),
         (r"\[?(\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d)(?:[.,]\d+)?\]?\s+(.*)", "%d.%m.%Y %H:%M:%S"),

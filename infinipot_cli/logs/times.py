@@ -11,6 +11,12 @@ MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 ISO = r"\d{4}[-/.]\d\d[-/.]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|\s?[+-]\d\d:?\d\d)?"
 ISO_END = r"(?=$|[\s\]|:>-]|,\s)[\])]*[,:]?\s*"
+# Names of zones, as PostgreSQL and the journal write them behind a time; other words in capitals there are levels.
+_ZONES = (
+    *("UTC GMT WET WEST CET CEST EET EEST BST IST MSK SAST JST KST HKT SGT PKT WIB AEST AEDT ACST ACDT AWST").split(),
+    *("NZST NZDT HST AKST AKDT PST PDT MST MDT CST CDT EST EDT AST ADT NST NDT BRT ART CLT CLST").split(),
+)
+ZONE_NAME = rf"(?:{'|'.join(_ZONES)})(?=[\s:\])])[\])]*:?\s*"
 REQUEST = "%d/%b/%Y:%H:%M:%S %z"
 NO_YEAR = 1904  # of times without one: a leap year, so that 29 February is a day of it
 

@@ -51,6 +51,7 @@ WORD = {Level.WARNING: "warn", Level.FATAL: "crit"}
 NUMBER = {Level.DEBUG: 20, Level.INFO: 30, Level.WARNING: 40, Level.ERROR: 50, Level.FATAL: 60}
 PRIORITY = {Level.DEBUG: 7, Level.INFO: 6, Level.WARNING: 4, Level.ERROR: 3, Level.FATAL: 2}
 EVENT = {Level.DEBUG: "Verbose", Level.INFO: "Information", Level.FATAL: "Critical"}
+POSTGRES = {Level.INFO: "LOG"}
 SHORT = {Level.DEBUG: "DBG", Level.INFO: "INF", Level.WARNING: "WRN", Level.ERROR: "ERR", Level.FATAL: "FTL"}
 FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
     "python": lambda time, level, text: f"{iso(time)},250 - app.db - {level.name} - {text}",
@@ -79,6 +80,12 @@ FORMATS: dict[str, Callable[[datetime, Level, str], str]] = {
     ),
     "american": lambda time, level, text: f"{time:%m/%d/%Y %I:%M:%S %p} {level.name} {text}",
     "android": lambda time, level, text: f"{time:%m-%d %H:%M:%S}.250   77    78 {level.name[0]} Tag: {text}",
+    "android, brief": lambda time, level, text: f"{level.name[0]}/Tag(  {time:%S}): {text}",
+    "android, time": lambda time, level, text: f"{time:%m-%d %H:%M:%S}.250 {level.name[0]}/My Tag(  77): {text}",
+    "journal, full": lambda time, level, text: f"{time:%a %Y-%m-%d %H:%M:%S} CET host app[1]: {level.name}: {text}",
+    "postgres": lambda time, level, text: (
+        f"{iso(time)}.250 CET [12] ann@shop {POSTGRES.get(level, level.name)}:  {text}"
+    ),
     "spark": lambda time, level, text: f"{time:%y/%m/%d %H:%M:%S} {level.name} executor.Executor: {text}",
     "clock": lambda time, level, text: f"{time:%H:%M:%S}.250 [main] {level.name} App - {text}",
     "bare": lambda time, level, text: f"{level.name}: {text}",
@@ -137,7 +144,7 @@ def test_every_program_is_understood_alike(form: str) -> None:
     assert [made.frequent_messages(1)[0].n] == [made.levels[Level.INFO]]
     if form == "american, 24 hours":  # which number is the month?
         assert made.span is None and made.first_stamp == f"{happened[0][0]:%m/%d/%Y %H:%M:%S}"
-    elif form not in ("bare", "clock"):  # no date: nothing to say, or midnight in between
+    elif form not in ("bare", "clock", "android, brief"):  # no date: nothing to say, or midnight in between
         assert made.span is not None
         coarse = timedelta(minutes=1) if form == "no seconds" else timedelta(seconds=1)
         assert abs(made.span - (happened[-1][0] - happened[0][0])) < coarse

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from infinipot_cli.logs import Level
+from infinipot_cli.logs.line import LineReader
 from tests.logs.small_logs import digest
 
 
@@ -101,6 +102,25 @@ def test_an_access_log_in_json_or_behind_a_host_has_levels_by_status() -> None:
         assert made.is_log and made.levels == {Level.INFO: 2, Level.WARNING: 1, Level.ERROR: 2}, form
         assert made.first_error is not None and made.first_error.message == "GET /3 HTTP/1.1 → 503"
         assert made.span == timedelta(seconds=4)
+
+
+@pytest.mark.parametrize("who", ["127.0.0.1 - - ", ""])
+def test_servers_of_python_have_levels_by_status(who: str) -> None:
+    line = f'{who}[01/Jan/2026 10:00:{{0:02}}] "GET /{{0}} HTTP/1.1" {{1}} {17 if not who else "-"}'
+    made = digest("\n".join(line.format(*one) for one in enumerate([200, 404, 200, 503, 500])))
+    assert made.is_log and made.levels == {Level.INFO: 2, Level.WARNING: 1, Level.ERROR: 2}
+    assert made.first_error is not None and made.first_error.message == "GET /3 HTTP/1.1 → 503"
+    assert made.span == timedelta(seconds=4)
+
+
+@pytest.mark.parametrize("form", ["{} CET [7] {}", "{} UTC:{}", "[{} EDT] {}", "Thu {} CET {}", "{} {}", "[{}] {}"])
+def test_the_name_of_a_zone_is_part_of_the_time(form: str) -> None:
+    said = ["GET the job", "INFO ready", "host app[1]: up", "ERROR no disk", "CETERUM censeo"]
+    made = [LineReader().read(form.format(f"2026-01-01 10:00:0{number}", text)) for number, text in enumerate(said)]
+    behind = "[7] " if "[7]" in form else ""
+    expected = [f"{behind}GET the job", "ready", f"{behind}host app[1]: up", "no disk", f"{behind}CETERUM censeo"]
+    assert [entry.message for entry in made if entry] == expected
+    assert [entry.stamp for entry in made if entry] == [f"2026-01-01 10:00:0{number}" for number in range(5)]
 
 
 def test_redis_warns_with_a_mark() -> None:
