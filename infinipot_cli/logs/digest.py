@@ -8,9 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from infinipot_cli.documents.piece import ALL_LINES, LineNumbers, TextPiece
+from infinipot_cli.logs.clock import Clock
 from infinipot_cli.logs.entry import Entry
 from infinipot_cli.logs.level import Level
 from infinipot_cli.logs.line import LineReader, bare_line, cut_line
@@ -76,9 +77,6 @@ class Digest:
         levels: entries of each level.
         has_levels: whether levels were written in the log; if not, they were told from words.
         first_error, last_error: entries of level error or worse.
-        first_stamp, last_stamp: times of the first and the last entry that has one.
-        span: time between them, None if it cannot be told.
-        silence: the longest time between two entries, and the line that ended it.
     """
 
     def __init__(self, lines: LineNumbers = ALL_LINES) -> None:
@@ -88,13 +86,10 @@ class Digest:
         self.first_error: Mark | None = None
         self.last_error: Mark | None = None
         self.first_warning: Mark | None = None
-        self.first_stamp = self.last_stamp = ""
-        self.silence: tuple[timedelta, int] = (timedelta(), 0)
         self._reader = LineReader()
         self._errors, self._messages = Repetitions(), Repetitions()
         self._numbers = lines
-        self._first_time: datetime | None = None
-        self._last_time: datetime | None = None
+        self._clock = Clock()
         self._rest = ""
         self._gave_up = self._has_shown = False
         self._open: Mark | None = None  # an error that lines behind it may explain
@@ -142,10 +137,23 @@ class Digest:
 
     @property
     def span(self) -> timedelta | None:
-        """Time between the first and the last entry."""
-        if self._first_time is None or self._last_time is None or self._last_time < self._first_time:
-            return None
-        return self._last_time - self._first_time
+        """Time between the earliest and the latest entry."""
+        return self._clock.span
+
+    @property
+    def silence(self) -> tuple[timedelta, int]:
+        """The longest time without an entry, and the line that ended it."""
+        return self._clock.silence
+
+    @property
+    def first_stamp(self) -> str:
+        """The time of the first entry that has one, as the log writes it."""
+        return self._clock.first_stamp
+
+    @property
+    def last_stamp(self) -> str:
+        """The time of the last entry that has one."""
+        return self._clock.last_stamp
 
     @property
     def n_errors(self) -> int:
@@ -212,7 +220,7 @@ class Digest:
         self.n_entries += counts
         self.levels[entry.level] += 1
         self.has_levels = self.has_levels or (bool(entry.level) and not entry.is_guess)
-        self._clock(entry, number)
+        self._clock.note(entry.stamp, entry.time, number)
         message = _cut(entry.message.strip(), _MESSAGE_CHARS)
         if entry.level >= Level.ERROR:
             self._open = Mark(number, entry.stamp, entry.level, message)
@@ -236,22 +244,6 @@ class Digest:
         self._errors.add(mark.message, mark.line)
         self.first_error = self.first_error or mark
         self.last_error = mark
-
-    def _clock(self, entry: Entry, number: int) -> None:
-        if not entry.stamp:
-            return
-        self.first_stamp = self.first_stamp or entry.stamp
-        self.last_stamp = entry.stamp
-        time = entry.time
-        if time is None:
-            return
-        self._first_time = self._first_time or time
-        if self._last_time is not None:
-            if time.year == 1904 and self._last_time - time > timedelta(days=180):
-                time += timedelta(days=366)  # times without year went over New Year's Eve
-            if time - self._last_time > self.silence[0]:
-                self.silence = (time - self._last_time, number)
-        self._last_time = time
 
 
 def _cut(text: str, most: int) -> str:

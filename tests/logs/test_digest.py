@@ -309,6 +309,54 @@ def test_over_the_new_year_time_goes_on() -> None:
     assert made.span == timedelta(seconds=15)
 
 
+@given(st.lists(st.integers(0, 590), min_size=1, max_size=30), st.randoms())
+def test_lines_late_by_minutes_make_no_silence(waits: list[int], chance: random.Random) -> None:
+    times = [START + timedelta(seconds=second) for second in itertools.accumulate(waits)]
+    late = [time - timedelta(seconds=chance.randrange(600)) for time in times]
+    order = [one for pair in zip(times, late, strict=True) for one in pair]
+    made = digest("\n".join(f"{iso(time)} INFO served" for time in order))
+    assert made.span == max(order) - min(order)
+    assert made.silence[0] == timedelta(seconds=max([*waits[1:], 0]))
+
+
+@pytest.mark.parametrize(
+    "clocks",
+    [
+        ["10:00:10", "02:00:10", "10:00:10"],
+        ["10:00:00", "11:00:00", "12:00:00", "10:01:00", "10:03:00", "10:05:00"],
+        ["23:59:50", "00:10:00", "11:00:00", "23:59:55"],
+    ],
+)
+def test_of_a_log_whose_time_runs_back_nothing_is_said_of_how_long_it_took(clocks: list[str]) -> None:
+    for form in ("2026-01-01 {}", "Jan  2 {}", "{}"):
+        made = digest("\n".join(f"{form.format(clock)} INFO served" for clock in clocks))
+        assert (made.span, made.silence) == (None, (timedelta(), 0)), form
+        assert (made.first_stamp, made.last_stamp) == (form.format(clocks[0]), form.format(clocks[-1]))
+        assert not any("silence" in line for line in digest_lines(made))
+
+
+def test_of_times_with_and_without_year_in_one_log_no_span_is_told() -> None:
+    said = ["May  3 12:00:00 h a: x", "2024-05-03 12:00:01 INFO y"]
+    for lines in (said, said[::-1]):
+        assert digest("\n".join(lines)).span is None
+
+
+@given(st.lists(st.integers(1, 185), min_size=1, max_size=190))
+def test_times_without_year_go_on_over_every_new_year(days: list[int]) -> None:
+    moments = [datetime(1904, 1, 1, tzinfo=UTC) + timedelta(days=day % 366) for day in itertools.accumulate(days)]
+    made = digest("\n".join(f"{moment:%b %e} 12:00:00 h a: x" for moment in moments))
+    assert made.span == timedelta(days=sum(days[1:]))
+
+
+def test_times_without_year_go_on_for_no_hundred_years() -> None:
+    assert digest("Jan  1 12:00:00 h a: x\nJul  1 12:00:00 h a: x\n" * 110).span is None
+
+
+def test_a_line_of_the_old_year_may_come_late() -> None:
+    made = digest("Jan  1 00:00:01 h a: x\nDec 31 23:59:59 h a: x\nJan  1 00:00:02 h a: x")
+    assert (made.span, made.silence[0]) == (timedelta(seconds=3), timedelta(seconds=1))
+
+
 def test_a_package_of_errors_is_no_error() -> None:
     made = digest("2026-10-16 23:04:01 status installed liberror-perl:all 0.17\n" * 9)
     assert made.is_log and made.n_errors == 0
