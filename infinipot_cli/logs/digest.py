@@ -4,7 +4,6 @@ It is computed from the log itself as the text streams past on its way to the mo
 makes of the log, and takes the same memory for a kilobyte and a terabyte.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from infinipot_cli.logs.entry import Entry
 from infinipot_cli.logs.level import Level
 from infinipot_cli.logs.line import LineReader, bare_line, cut_line
 from infinipot_cli.logs.repeated import Count, Repetitions
+from infinipot_cli.logs.trace import CAUSE, CHAINED, TRACEBACK, exception_in, goes_on
 
 _MESSAGE_CHARS = 300
 # By this many lines most texts have shown whether they are logs; ten times as many, or many characters, end all doubt.
@@ -24,17 +24,6 @@ _MOST_TRIAL_LINES = 10 * _TRIAL_LINES
 _MOST_TRIAL_CHARS = 1 << 20
 _LEAST_SHARE = 0.3
 _LEAST_ENTRIES = 5
-_TRACEBACK = "Traceback (most recent call last):"
-_CAUSE = "Caused by: "
-# Between two tracebacks of one error.
-_CHAINED = (
-    "The above exception was the direct cause of the following exception:",
-    "During handling of the above exception, another exception occurred:",
-)
-_PYTHON_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")  # what ends a traceback, whatever it is called
-_EXCEPTION = re.compile(
-    r"(?:Caused by: |Exception in thread [^ ]+ |panic: )?[A-Za-z_][\w.$]*(?:Error|Exception|Exit|Interrupt)\b.*"
-)
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,8 @@ class Digest:
         self._open: Mark | None = None  # an error that lines behind it may explain
         self._exception = self._cause = ""  # of that error
         self._is_traced = self._is_chained = False  # its traceback has begun; the next one belongs to the same error
-        self._n_blank = self._n_chars = 0
+        self._is_behind = False  # the line above is an entry, or goes on with one
+        self._n_aside = self._n_chars = 0  # lines that are blank or go on with an entry, and characters
 
     def watch(self, pieces: Iterable[TextPiece]) -> Iterator[TextPiece]:
         """Pass a document's pieces on and read them as a log on the way; pages are no log."""
@@ -174,25 +164,31 @@ class Digest:
 
     @property
     def _share(self) -> float:
-        return self.n_entries / max(1, self.n_lines - self._n_blank)
+        return self.n_entries / max(1, self.n_lines - self._n_aside)
 
     def _line(self, line: str) -> None:
         self.n_lines += 1
-        if not line.strip():
-            self._n_blank += 1
-        elif not self._gave_up:
-            number = self._numbers.of(self._numbers.first + self.n_lines - 1)
-            line = bare_line(cut_line(line))
-            entry = self._reader.read(line)
-            if entry is not None:
-                self._entry(entry, number)
-            else:
-                self._go_on(line, number)
+        if not self._gave_up:
+            self._read(bare_line(cut_line(line)))
         if self.n_lines == _TRIAL_LINES:
             self._has_shown = self._looks_like_a_log
             self._gave_up = self._gave_up or self._share < _LEAST_SHARE / 3
         elif self.n_lines == _MOST_TRIAL_LINES:
             self._end_trial()
+
+    def _read(self, line: str) -> None:
+        if not line.strip():
+            self._n_aside += 1
+            return
+        number = self._numbers.of(self._numbers.first + self.n_lines - 1)
+        entry = self._reader.read(line)
+        if entry is not None:
+            self._entry(entry, number)
+            self._is_behind = True
+        else:
+            self._is_behind = self.n_entries > 0 and goes_on(line, is_behind=self._is_behind, is_traced=self._is_traced)
+            self._n_aside += self._is_behind
+            self._go_on(line, number)
 
     def _end_trial(self) -> None:
         """Whoever waits to know whether this is a log need not read on."""
@@ -202,17 +198,16 @@ class Digest:
 
     def _go_on(self, line: str, number: int) -> None:
         """A line that begins no entry: it may say more of an error."""
-        if line == _TRACEBACK:
+        if line == TRACEBACK:
             if (self._open is None or self._exception) and not self._is_chained:
                 self._entry(Entry("", None, Level.ERROR, line), number, counts=False)
             self._is_traced, self._is_chained = True, False
-        elif line in _CHAINED:
+        elif line in CHAINED:
             self._is_chained = True
-        elif line.startswith(_CAUSE) and self._exception:
+        elif line.startswith(CAUSE) and self._exception:
             self._cause = line
         elif self._open is not None and not self._exception:
-            match = _EXCEPTION.match(line) or (_PYTHON_EXCEPTION.match(line) if self._is_traced else None)
-            self._exception = match[0] if match else ""
+            self._exception = exception_in(line, is_traced=self._is_traced)
 
     def _entry(self, entry: Entry, number: int, *, counts: bool = True) -> None:
         self._explain()
@@ -235,7 +230,7 @@ class Digest:
         self._open, self._exception, self._cause = None, "", ""
         if mark is None:
             return
-        said = "" if exception and mark.message == _TRACEBACK else mark.message
+        said = "" if exception and mark.message == TRACEBACK else mark.message
         shown = [said, *(one for one in (exception, cause) if one not in said)]
         if cause:  # which matters most, and comes last
             shown = [*(_cut(one, _MESSAGE_CHARS // 3) for one in shown[:-1]), shown[-1]]

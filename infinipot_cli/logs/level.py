@@ -47,9 +47,8 @@ _LEVEL = re.compile(
     rf"(?<![\w/-])(?:(?P<upper>{_UPPER})(?:/[A-Z][A-Za-z]+(?:-\d+)?(?=\]))?(?![\w./=-])|(?:(?<=[\[<(:|])|(?<=^)|(?<=\s))(?P<lower>(?i:{_ANY}))(?=[\]>):|]|\s{{2,}}))"
 )
 # What PostgreSQL writes beside its levels. None of it tells of an error, though a statement may hold any word.
-_LEVEL_BEHIND_TIME = re.compile(
-    rf"(?<![\w/-])(?P<aside>LOG|DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION)(?=:\s)|{_LEVEL.pattern}"
-)
+_ASIDE = re.compile(r"(?P<aside>LOG|DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION)(?=:\s)")
+_LEVEL_OR_ASIDE = re.compile(rf"(?<![\w/-]){_ASIDE.pattern}|{_LEVEL.pattern}")
 _LOOK_CHARS = 100
 # Words of a line without a level that tell of an error, unless they deny it.
 _TROUBLE = re.compile(
@@ -68,7 +67,8 @@ _NO_TROUBLE = re.compile(
 
 def find_level(text: str, *, is_behind_time: bool = False) -> tuple[Level, int]:
     """The level named at the start of a text, and where what follows it begins; 0 where there is none."""
-    match = (_LEVEL_BEHIND_TIME if is_behind_time else _LEVEL).search(text, 0, _LOOK_CHARS)
+    has_aside = is_behind_time and _ASIDE.search(text, 0, _LOOK_CHARS)  # few lines have, and that is soon seen
+    match = (_LEVEL_OR_ASIDE if has_aside else _LEVEL).search(text, 0, _LOOK_CHARS)
     if match is None:
         return Level.NONE, 0
     level = Level.INFO if match.lastgroup == "aside" else BY_WORD[match[match.lastgroup or 0].lower()]

@@ -20,6 +20,7 @@ from infinipot_cli.logs import Digest, Level, repeated
 from infinipot_cli.logs.level import guess_level
 from infinipot_cli.logs.line import LineReader
 from infinipot_cli.logs.repeated import Repetitions, shape
+from infinipot_cli.logs.trace import CHAINED, TRACEBACK
 from tests.logs.small_logs import digest
 
 Event = tuple[datetime, Level, str]
@@ -250,6 +251,56 @@ def test_what_caused_an_exception_of_java_in_the_end_is_named() -> None:
     assert shown[0].startswith("far far") and shown[1:] == [trace[0], trace[4]]
 
 
+def python_trace(number: int) -> list[str]:
+    frames = [f'  File "/a{frame}.py", line {frame}, in f\n    call()' for frame in range(9)]
+    return [TRACEBACK, *frames, f"app.Refused: bad {number}", "", CHAINED[0], "", TRACEBACK, *frames, "ValueError: no"]
+
+
+def java_trace(number: int) -> list[str]:
+    frames = [f"\tat com.example.Orders.place{frame}(Orders.java:88)" for frame in range(45)]
+    return [f"java.lang.IllegalStateException: {number}", *frames, "Caused by: com.example.NoStore", *frames[:9]]
+
+
+@pytest.mark.parametrize("trace", [python_trace, java_trace])
+@pytest.mark.parametrize("front", ["", "web-1  | "])
+def test_a_log_of_errors_with_a_trace_each_is_one(trace: Callable[[int], list[str]], front: str) -> None:
+    lines = [
+        line
+        for number in range(40)
+        for line in (f"2026-01-01 10:00:{number:02},123 ERROR app.web: job {number} failed", *trace(number))
+    ]
+    lines = [front + line for line in "\n".join(lines).split("\n")]
+    made = digest("\n".join(lines))
+    assert made.is_log and made.levels == {Level.ERROR: 40} and made.n_lines == len(lines)
+    assert made.first_error is not None and made.first_error.message.startswith("app.web: job 0 failed — ")
+    cut = Digest()
+    cut.push("\n".join(lines[: len(trace(0)) * 4]))
+    assert not cut.is_settled and not cut.is_log  # fewer entries than a log has
+
+
+STAMP = "2026-01-01 10:00:00 it began\n"
+LABELS = (
+    "static int f{0}(void) {{\n    int error = g();\n    if (error)\n        goto error;\nerror:\n    return 1;\n}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        STAMP + "Prose goes on.\n" * 60,
+        "A verse\n  and one that is indented,\n" + STAMP + "\n  a stanza\n  of two lines\n" * 60,
+        STAMP + "# Heading\n\n- a list\n    - in a list\n\n    indented code\n" * 60,
+        (STAMP + "One line of prose,\nand one more,\nand the last.\n\n    indented code\n") * 60,
+        "".join(LABELS.format(number) for number in range(60)),
+        "def f():\n" + '    raise ValueError("no")\n' * 9 + "class NoError(Exception):\n    pass\n" * 60,
+        "\n".join([*python_trace(0), *java_trace(0)] * 20),
+    ],
+    ids=["prose", "poem", "markdown", "dated notes", "C", "Python", "traces alone"],
+)
+def test_indented_lines_and_dates_make_no_log(text: str) -> None:
+    assert not digest(text).is_log
+
+
 def test_a_table_whose_second_column_is_a_time_is_no_log() -> None:
     rows = [f"alice{'x' * number} | 2024-03-05 10:00:0{number} | {number}" for number in range(9)]
     assert not digest("\n".join(rows)).is_log
@@ -385,7 +436,10 @@ def test_no_text_leaves_it_open_for_ever_whether_it_is_a_log() -> None:
         assert made.is_settled and made.is_log is is_log
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "pyproject.toml", "tests/data/treasure-island.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "CHANGELOG.md", "pyproject.toml", "tests/data/treasure-island.txt", "infinipot_cli/logs/line.py"],
+)
 def test_other_texts_are_no_logs(name: str) -> None:
     made = digest((Path(__file__).parents[2] / name).read_text(encoding="utf-8"))
     assert not made.is_log
