@@ -1,8 +1,9 @@
 """One line of a log taken apart: when, how bad, and what.
 
 The formats are those that programs write by themselves: ISO times (Python, log4j, containers), syslog and the journal,
-Apache, nginx, IIS and load balancers, Tomcat and PHP, java.util.logging, glog, Android, Ruby, Redis, the kernel and its
-audits, events of Windows, JSON lines, logfmt and tables with commas; and all of these behind the name of a container.
+Apache, nginx, IIS, Flask, Django and load balancers, PostgreSQL, Tomcat and PHP, java.util.logging, glog, Android,
+Ruby, Redis, the kernel and its audits, events of Windows, JSON lines, logfmt and tables with commas; and all of these
+behind the name of a container.
 A line that fits none is no entry of its own.
 """
 
