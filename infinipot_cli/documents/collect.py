@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from infinipot_cli.documents.gitignore import Rules
 
 STDIN = "-"
+# Of what is left out, that which has a plural.
+_NOUNS = frozenset({"broken link", "unreadable folder"})
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,7 @@ def _natural(name: str) -> list[tuple[int, int | str]]:
 
 
 def _left_out(counts: Counter[str], words: str) -> str:
-    listed = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    listed = ", ".join(f"{count} {reason}{'s' * (count != 1 and reason in _NOUNS)}" for reason, count in counts.items())
     return words + listed if listed else ""
 
 

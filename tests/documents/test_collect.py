@@ -75,6 +75,14 @@ def test_what_is_left_out_is_counted(tree: Path) -> None:
     assert set(left_out.split(", ")) == {"3 hidden", "5 ignored", "1 empty", "1 binary"}
 
 
+def test_of_links_and_folders_that_are_left_out_several_are_called_so(tree: Path) -> None:
+    (tree / "one").symlink_to("nowhere")
+    assert ", 1 broken link" in collect(["."]).notes[0]
+    (tree / "two").symlink_to("nowhere")
+    note = collect(["."]).notes[0]
+    assert "2 broken links" in note and "3 hidden," in note
+
+
 def test_a_folder_is_read_in_the_order_of_its_names(tree: Path) -> None:
     names = [Path(path).name for path in collect(["."], Wishes(endings=("txt",))).sources]
     assert names.index("chapter-2.txt") < names.index("chapter-10.txt")
