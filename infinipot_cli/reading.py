@@ -199,7 +199,7 @@ class Reading(Answers):
         if self.trail.is_long:
             most = int(self.plan.choice.reread * self.plan.budget)
             spared = [span for lookout in self._lookouts for span in lookout.to_reread(most)]
-            self.trail.forget(held_counts(self.pot.origins, self.trail.edges), self.pot.n_seen, spared)
+            self.trail.forget(held_counts(self.pot.origins, self.trail.ranges), self.pot.n_seen, spared)
 
     def _ids(self, entry: Input, meter: Meter) -> Iterator[int]:
         """The tokens of one document, behind its name where there are several."""

@@ -101,6 +101,7 @@ ARROWS = {
         "bench.hitrate_record",
         "bench.longbench_record",
         "bench.citation_record",
+        "documents.ranges",
         "logs",
         "progress",
         "settings",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from textwrap import wrap
@@ -10,12 +11,14 @@ from infinipot_cli.display.progress import sparkline
 from infinipot_cli.display.safe import safe, safe_line
 from infinipot_cli.display.sources import where
 from infinipot_cli.display.summary import counted, grouped, percent
+from infinipot_cli.documents.ranges import resolve_pages
 from infinipot_cli.errors import UsageError
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.record import RULES, Part, Pass, Report, Span
+from infinipot_cli.explain.record import FORGOTTEN, RULES, Part, Pass, Report, Span
 
 STRONG, WEAK = 0.75, 0.25
-_STRIP = 60
+# Cells of a strip, and columns of its line beside them.
+_STRIP, _FEWEST, _BESIDE = 60, 8, 12
 _TOP = 5
 # Less than this reads as 0.00.
 _LEAST_SCORE = 0.005
@@ -23,19 +26,27 @@ _MOST_LAYERS = 16
 _RANGE = re.compile(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?")
 
 
-def overview(report: Report) -> Iterator[str]:
-    """The whole document at a glance: coverage, strip, longest gap, what the answer leaned on, passes, heads."""
+def overview(report: Report, columns: int = 80) -> Iterator[str]:
+    """The whole document at a glance: coverage, strip, longest gap, what the answer leaned on, passes, heads.
+
+    Args:
+        report: what to show.
+        columns: of the terminal; no strip is wider, while other lines are to be folded.
+    """
+    cells = max(_FEWEST, min(_STRIP, columns - _BESIDE))
     first, middle, last = (percent(share) for share in report.thirds)
     kept = f"{percent(report.kept_share)} of {grouped(report.n_tokens)} tokens"
     yield f"kept      {kept}, and {report.protected} protected"
     yield f"coverage  first third {first} · middle {middle} · last third {last}"
     if gap := longest_gap(report):
         yield safe_line(f"longest gap: {gap} (nothing kept)")
-    yield f"kept      {_strip([part.share for part in report.parts])}"
+    if told := untold(report):
+        yield told
+    yield f"kept      {_strip([part.share for part in report.parts], cells)}"
     if report.is_answered:
-        yield f"attended  {_strip([part.attended for part in report.parts])}"
-        yield f"cited     {_marks([part.cited for part in report.parts])}"
-    yield from _layers(report)
+        yield f"attended  {_strip([part.attended for part in report.parts], cells)}"
+        yield f"cited     {_marks([part.cited for part in report.parts], cells)}"
+    yield from _layers(report, cells)
     if report.agreement:
         yield f"agrees    {agreement(report)}"
     yield from _leaned_on(report) if report.is_answered else _kept_most(report)
@@ -46,11 +57,11 @@ def overview(report: Report) -> Iterator[str]:
     yield from wrap(report.legend, 78)
 
 
-def _layers(report: Report) -> Iterator[str]:
+def _layers(report: Report, cells: int) -> Iterator[str]:
     """What each layer holds along the document, mean over its heads; the same layer looks for the same things."""
     shares = [part.layers for part in report.parts]
     for layer in range(min(report.n_layers, _MOST_LAYERS)):
-        yield f"layer {layer:2}  {_strip([part[layer] for part in shares])}"
+        yield f"layer {layer:2}  {_strip([part[layer] for part in shares], cells)}"
     if report.n_layers > _MOST_LAYERS:
         yield f"{report.n_layers - _MOST_LAYERS} more layers, and heads, with --json or --html"
 
@@ -130,12 +141,23 @@ def text_of(report: Report, wanted: str) -> Iterator[str]:
                 yield part.fate
         if not number and (told := unrecorded(report)):
             yield told
-        if stretches[0].lines is None:
-            yield _marked(stretches[0].spans).rstrip("\n")  # the blank lines in front of the next page
-        else:
-            spans = (span for part in stretches for span in lines_between(part, *_range(wanted)))
-            yield _marked(spans).removesuffix("\n")
-        yield _KEY
+        spans = [span for part in stretches for span in _wanted(part, wanted)]
+        gone = [span.is_forgotten for span in spans if span.text]
+        if gone and all(gone):
+            yield "its text is not remembered any more"
+            continue
+        text = _marked(spans)
+        # the blank lines in front of the next page
+        yield text.rstrip("\n") if stretches[0].lines is None else text.removesuffix("\n")
+        yield _KEY + (_KEY_FORGOTTEN if any(gone) else "")
+
+
+def _wanted(part: Part, wanted: str) -> Iterator[Span]:
+    """What of a part is to be shown: a whole page, or of a stretch of lines those asked for."""
+    if part.lines is None:
+        yield from part.spans
+    for first, last in _lines(wanted) if part.lines is not None else ():
+        yield from lines_between(part, first, last)
 
 
 def lines_between(part: Part, first: int, last: int) -> Iterator[Span]:
@@ -143,6 +165,11 @@ def lines_between(part: Part, first: int, last: int) -> Iterator[Span]:
     assert part.lines is not None
     line = part.lines[0]
     for span in part.spans:
+        if span.lines_forgotten is not None:
+            if line <= last and line + span.lines_forgotten >= first:
+                yield span
+            line += span.lines_forgotten
+            continue
         rows = re.split(r"(?<=\n)", span.text)
         yield replace(span, text="".join(row for number, row in enumerate(rows, line) if first <= number <= last))
         line += span.text.count("\n")
@@ -178,29 +205,82 @@ _CLOSE = {"strong": "›", "weak": "~", "": ""}
 _KEY = f"‹ › kept in {STRONG:.0%} of slots or more · ~ ~ in {WEAK:.0%} or more · plain: fewer or none".replace(
     "%", " %"
 )
+_KEY_FORGOTTEN = f" · {FORGOTTEN.strip()} text that is not remembered any more"
 
 
 def parts_named(report: Report, wanted: str) -> list[Part]:
-    """The pages, or stretches of lines, that a user asks for: `203`, `xii`, `10-12`.
+    """The pages, or stretches of lines, that a user asks for: `203`, `xii`, `10-12`, `ii-iv,7`.
 
     Raises:
         UsageError: there are none such.
     """
-    found = [part for part in report.parts if part.page is not None and wanted in (part.label, str(part.page))]
-    first, last = _range(wanted)
-    found = found or [part for part in report.parts if _meets(part, first, last)]
-    if not found:
-        ends = " to ".join(place_of(report, part) for part in (report.parts[0], report.parts[-1]))
-        if wanted in report.silent_pages:
-            raise UsageError(report.silent_pages[wanted], hint=f"there is text from {ends}")
-        raise UsageError(f"there is no page or line {wanted}", hint=f"{ends} were read")
+    places = _printed(report, wanted)  # a comma may stand in a label
+    for word in wanted.split(",") if not places else ():
+        if not (found := _named(report, word.strip())):
+            raise _nowhere(report, word.strip() or wanted)
+        places |= found
+    return [part for number, part in enumerate(report.parts) if number in places]
+
+
+def _named(report: Report, word: str) -> set[int]:
+    """Places of the parts that a word means: by label, number, a range of numbers, or as `--pages` takes it."""
+    first, last = _range(word)
+    return (
+        _printed(report, word)
+        or {number for number, part in enumerate(report.parts) if _meets(part, first, last)}
+        or _resolved(report, word)
+    )
+
+
+def _printed(report: Report, word: str) -> set[int]:
+    """Places of the pages with a number or a label; case counts only where that finds one."""
+    pages, folded = _pages(report), word.casefold()
+    return {number for number, part in pages if word in (part.label, str(part.page))} or {
+        number for number, part in pages if part.label is not None and folded == part.label.casefold()
+    }
+
+
+def _pages(report: Report) -> list[tuple[int, Part]]:
+    return [(number, part) for number, part in enumerate(report.parts) if part.page is not None]
+
+
+def _resolved(report: Report, word: str) -> set[int]:
+    """Places of those that `--pages` would take, as far as the report knows the pages of each document."""
+    found, pages = set[int](), _pages(report)
+    for path in {part.path for _, part in pages}:
+        here = [(number, part) for number, part in pages if part.path == path]
+        labels = {part.page: part.label or "" for _, part in here}
+        printed = [labels.get(page, "") for page in range(1, max(part.page or 0 for _, part in here) + 1)]
+        with suppress(UsageError):
+            wanted, _ = resolve_pages(word, len(printed), printed, name=path)
+            found |= {number for number, part in here if part.page in wanted}
     return found
+
+
+def _nowhere(report: Report, word: str) -> UsageError:
+    """That there is no such page or line."""
+    ends = " to ".join(place_of(report, part) for part in (report.parts[0], report.parts[-1]))
+    silent = {page.casefold(): why for page, why in report.silent_pages.items()} | {**report.silent_pages}
+    if why := silent.get(word) or silent.get(word.casefold()):
+        return UsageError(why, hint=f"there is text from {ends}")
+    return UsageError(f"there is no page or line {word}", hint=f"{ends} were read")
 
 
 def _range(wanted: str) -> tuple[int, int]:
     """The numbers from one to another that a user asks for; none where these are no numbers."""
     match = _RANGE.fullmatch(wanted)
     return (int(match[1]), int(match[2] or match[1])) if match is not None else (1, 0)
+
+
+def _lines(wanted: str) -> list[tuple[int, int]]:
+    """The lines that a user asks for, each once."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(_range(word) for word in wanted.split(",")):
+        if found and first <= found[-1][1]:
+            first = found[-1][1] + 1
+        if first <= last:
+            found.append((first, last))
+    return found
 
 
 def _meets(part: Part, first: int, last: int) -> bool:
@@ -211,17 +291,25 @@ def _meets(part: Part, first: int, last: int) -> bool:
     return first <= number <= last
 
 
-def _squeezed(values: list[float]) -> list[float]:
-    width = -(-len(values) // _STRIP) or 1
+def _squeezed(values: list[float], cells: int) -> list[float]:
+    width = -(-len(values) // cells) or 1
     return [max(values[start : start + width]) for start in range(0, len(values), width)]
 
 
-def _strip(values: list[float]) -> str:
-    return f"|{sparkline(_squeezed(values))}|"
+def _strip(values: list[float], cells: int) -> str:
+    return f"|{sparkline(_squeezed(values, cells))}|"
 
 
-def _marks(values: list[bool]) -> str:
-    return "|" + "".join("^" if value else " " for value in _squeezed([float(value) for value in values])) + "|"
+def _marks(values: list[bool], cells: int) -> str:
+    return "|" + "".join("^" if value else " " for value in _squeezed([float(value) for value in values], cells)) + "|"
+
+
+def untold(report: Report) -> str:
+    """That tokens are in no page or line of the report; empty where all are."""
+    if not report.n_untold:
+        return ""
+    told = f"{grouped(report.n_tokens - report.n_untold)} of {grouped(report.n_tokens)} tokens"
+    return f"what was kept by page or line is known of {told}: an earlier version stored the pot without the rest"
 
 
 def unrecorded(report: Report) -> str:

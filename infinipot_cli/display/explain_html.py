@@ -7,12 +7,12 @@ document cannot act in the reader's browser.
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from infinipot_cli.display.explain import agreement, facts, longest_gap, place_of, unrecorded
+from infinipot_cli.display.explain import agreement, facts, longest_gap, place_of, unrecorded, untold
 from infinipot_cli.display.explain_spans import mean_spans, width_for
 from infinipot_cli.display.safe import safe
 from infinipot_cli.display.summary import counted, grouped, percent
 from infinipot_cli.explain.citations import Passage
-from infinipot_cli.explain.record import Part, Report, Span, by_rule
+from infinipot_cli.explain.record import FORGOTTEN, Part, Report, Span, by_rule
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1b1b1b;--paper:#fdfdfb;--dim:#6b6b6b;--line:#d9d9d4;\
@@ -87,6 +87,8 @@ def _lines(report: Report) -> Iterator[str]:
     width = width_for([part.spans for part in report.parts], _MOST_SPANS)
     if width > 1:
         yield f'<p class="legend">Up to {width} neighbouring stretches are shown as one, with their mean.</p>'
+    if any(span.is_forgotten for part in report.parts for span in part.spans):
+        yield f'<p class="legend">{FORGOTTEN.strip()} text that is not remembered any more.</p>'
     for number, part in enumerate(report.parts):
         yield from _section(report, number, part, width)
     if report.is_answered:
@@ -179,6 +181,7 @@ def _facts(report: Report) -> str:
     return (
         f"{percent(report.kept_share)} of {grouped(report.n_tokens)} tokens kept;"
         f" first third {first}, middle {middle}, last {last}."
+        + (f" {told[0].upper()}{told[1:]}." if (told := untold(report)) else "")
         + (f" Longest gap: {gap}." if gap else "")
         + (f" {counted(len(passes), 'distillation')} dropped {dropped} entries of each slot." if passes else "")
         + (f" {told[0].upper()}{told[1:]}." if (told := unrecorded(report)) else "")

@@ -1,5 +1,7 @@
 """How much of an answer's attention went to each token of the documents, from the sums that the engine kept."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -57,16 +59,29 @@ def token_lookup(trail: Trail, origins: Tensor) -> Tensor:
     return tokens[inverse]
 
 
-def held_counts(origins: Tensor, edges: list[int]) -> list[int]:
-    """Entries that came from each block, over all layers and heads.
+def owners(origins: Tensor, ranges: Sequence[tuple[int, int]]) -> Tensor:
+    """The place of the range that each entry came from, int64, of the same shape; -1 where it came from none.
+
+    Args:
+        origins: of a pot, any shape.
+        ranges: of origins, ascending and apart.
+    """
+    if not ranges:
+        return torch.full_like(origins, -1)
+    starts, ends = torch.tensor(ranges, dtype=origins.dtype, device=origins.device).T.contiguous()
+    places = torch.bucketize(origins.contiguous(), starts, right=True) - 1
+    return places.masked_fill(origins >= ends[places.clamp(min=0)], -1)
+
+
+def held_counts(origins: Tensor, ranges: Sequence[tuple[int, int]]) -> list[int]:
+    """Entries that came from each of some ranges, over all layers and heads.
 
     Args:
         origins: of a pot, shape (L, K, N).
-        edges: first origin of each block, ascending.
+        ranges: as for `owners`.
     """
-    bounds = torch.tensor(edges, dtype=origins.dtype, device=origins.device)
-    counts = torch.bincount(torch.bucketize(origins.flatten(), bounds, right=True), minlength=len(edges) + 1)
-    return [int(count) for count in counts[1 : len(edges) + 1].tolist()]
+    found = owners(origins, ranges).flatten() + 1
+    return [int(count) for count in torch.bincount(found, minlength=len(ranges) + 1)[1:].tolist()]
 
 
 def by_origin(trail: Trail, attended: Attended, weights: Tensor, first: int, end: int) -> tuple[Tensor, Tensor]:

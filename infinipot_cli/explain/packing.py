@@ -14,6 +14,7 @@ from typing import Any
 from infinipot_cli.documents.piece import LineNumbers
 from infinipot_cli.errors import PotError
 from infinipot_cli.explain.lookout import Found
+from infinipot_cli.explain.rows import Row
 from infinipot_cli.explain.stretches import Match
 from infinipot_cli.explain.trail import Block, PageStart, ReadDocument, Trail
 
@@ -31,7 +32,16 @@ def packed(trail: Trail) -> bytes:
         for block in trail.blocks
     ]
     lines = [one.lines.ranges for one in trail.documents]
-    content = {"documents": documents, "lines": lines, "blocks": blocks, "next": trail.n_seen}
+    forgotten = [
+        [*row.place, row.origin, row.n_tokens, *row.lines, row.n_line_ends, *row.char] for row in trail.forgotten
+    ]
+    content = {
+        "documents": documents,
+        "lines": lines,
+        "blocks": blocks,
+        "forgotten": forgotten,
+        "next": trail.n_seen,
+    }
     return zlib.compress(json.dumps(content, separators=(",", ":")).encode("ascii"), 6)
 
 
@@ -71,12 +81,19 @@ def unpacked(data: bytes, n_prefix: int, *, n_seen: int, n_documents: int, vocab
             )
             for origin, document, ids, starts, text, line in content["blocks"]
         ]
-        trail.put_back(blocks, int(content["next"]))
+        rows = [_row(*row) for row in content.get("forgotten", ())]  # stored before there was that: nothing is known
+        trail.put_back(blocks, int(content["next"]), rows)
         if not (n_prefix <= trail.n_seen <= n_seen and _follow(trail, n_prefix, vocabulary_size)):
             raise ValueError
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise PotError("the stored pot lacks the trail of what it has read", code="damaged_pot") from error
     return trail
+
+
+def _row(*stored: int) -> Row:
+    document, page, stretch, left_out, origin, n_tokens, line, last_line, n_line_ends, char, end = map(int, stored)
+    place = (document, page, stretch, left_out)
+    return Row(place, origin, n_tokens, (line, last_line), n_line_ends, (char, end))
 
 
 def _label(stored: object) -> str | None:
@@ -111,8 +128,28 @@ def _follow(trail: Trail, n_prefix: int, vocabulary_size: int) -> bool:
         ):
             return False
         behind, last_document, last_char = block.origin + n_ids, block.document, block.char_end
+    if not _fit(trail, n_prefix):
+        return False
     pages = [[start.char for start in document.pages] for document in trail.documents]
     return all(chars == sorted(chars) and min(chars, default=0) >= 0 for chars in pages)
+
+
+def _fit(trail: Trail, n_prefix: int) -> bool:
+    """Whether the rows that are forgotten lie between the blocks of a trail, in the order of its documents."""
+    are_right = all(
+        0 <= row.place[0] < len(trail.documents)
+        and (row.place[1] > 0) == bool(trail.documents[row.place[0]].pages)
+        and row.n_tokens > 0
+        and 1 <= row.lines[0] <= row.lines[1]
+        and row.n_line_ends >= 0
+        and 0 <= row.char[0] <= row.char[1]
+        for row in trail.forgotten
+    )
+    known = [(block.origin, block.origin + len(block.ids), block.document) for block in trail.blocks]
+    known += [(row.origin, row.end, row.place[0]) for row in trail.forgotten]
+    edges = [n_prefix, *chain.from_iterable(ends[:2] for ends in sorted(known)), trail.n_seen]
+    documents = [document for *_, document in sorted(known)]
+    return are_right and edges == sorted(edges) and documents == sorted(documents)
 
 
 def found_to_json(found: Mapping[str, Found]) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from infinipot_cli.explain.citations import Passage
 MOST_LOSSES = 4
 _LEAST_LOSS = 0.005  # less is shown as nothing
 RULES = ("cap", "nuc", "pinned", "reread", "unjudged")
+FORGOTTEN = " […] "
 RULE_NAMES = ("CaP", "NuC", "words or pin", "read again", "unjudged")
 _LEGEND_ANSWERED = (
     "kept: share of layer and head slots that still held it when the question came; by CaP (the question asked for it),"
@@ -36,19 +37,26 @@ class Span:
     """Consecutive tokens that share their facts.
 
     Attributes:
-        text: their text.
-        kept: share of slots that hold them, by rule, in the order of `RULES`.
+        text: their text; `FORGOTTEN` where that is not known any more.
+        kept: share of slots that hold them, by rule, in the order of `RULES`; the mean where the text is forgotten.
         attended: share of the answer's attention.
+        lines_forgotten: line ends in a text that is forgotten; None where it is not.
     """
 
     text: str
     kept: tuple[float, ...]
     attended: float
+    lines_forgotten: int | None = None
 
     @property
     def share(self) -> float:
         """Share of slots that hold them, whatever saved them."""
         return sum(self.kept)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the text is not known any more."""
+        return self.lines_forgotten is not None
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,7 @@ class Part:
         page: number from 1; None for texts.
         label: what is printed on it, or its title.
         lines: first and last line of a text; None where there are pages.
-        n_tokens: tokens of it that the report knows.
+        n_tokens: its tokens.
         kept: mean share of slots that hold a token of it, by rule.
         attended: share of the answer's attention.
         cited: whether a source of the answer stands on it.
@@ -84,6 +92,11 @@ class Part:
     evicted: tuple[tuple[int, float], ...] = ()
     char: tuple[int, int] = (0, 0)
     kind: str = ""
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether no text of it is known any more."""
+        return all(span.is_forgotten for span in self.spans)
 
     def holds(self, passage: Passage) -> bool:
         """Whether a passage of its document begins here or goes on here."""
@@ -162,6 +175,7 @@ class Report:
         thirds: share kept of the first, middle and last third of the tokens, wherever parts begin and end.
         silent_pages: what is to be said of pages that gave no text, by number and label.
         n_unrecorded: distillations before the pot was stored, of which it is not known what they evicted.
+        n_untold: tokens that are in no part, because an earlier version has forgotten where they stood.
     """
 
     question: str
@@ -179,6 +193,7 @@ class Report:
     thirds: tuple[float, float, float] = (0.0, 0.0, 0.0)
     silent_pages: Mapping[str, str] = field(default_factory=dict)
     n_unrecorded: int = 0
+    n_untold: int = 0
 
     @property
     def is_answered(self) -> bool:
@@ -207,7 +222,9 @@ class Report:
 
     @property
     def longest_gap(self) -> tuple[Part, Part] | None:
-        """First and last of the longest row of parts of which nothing was kept."""
+        """First and last of the longest row of parts of which nothing was kept; None where parts are missing."""
+        if self.n_untold:
+            return None
         best: list[Part] = []
         row: list[Part] = []
         for part in self.parts:
@@ -257,6 +274,7 @@ class Report:
             "sources": [passage.to_record() for passage in self.cited],
             "passes": [asdict(done) for done in self.passes],
             "unrecorded": self.n_unrecorded,
+            "untold": self.n_untold,
             "heads": {"attended": self.heads, "copied": self.copying},
             "agreement": self.agreement,
         }

@@ -1,8 +1,8 @@
 """The report on one answer, computed from the trail of what was read and the sums that the engine kept."""
 
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby, pairwise
 
 import torch
@@ -12,16 +12,16 @@ from infinipot_cli.engine import Attended, Pot
 from infinipot_cli.engine.importance import inside
 from infinipot_cli.explain.citations import Passage, cite, is_refusal
 from infinipot_cli.explain.evictions import Evicted, Evictions
-from infinipot_cli.explain.evidence import by_origin, originals
+from infinipot_cli.explain.evidence import by_origin, originals, owners
 from infinipot_cli.explain.held import Held, held_at
 from infinipot_cli.explain.passages import passages
-from infinipot_cli.explain.record import RULES, Part, Pass, Report, Span
-from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
+from infinipot_cli.explain.record import FORGOTTEN, RULES, Part, Pass, Report, Span
+from infinipot_cli.explain.rows import Row, ranges_of
+from infinipot_cli.explain.trail import Trail
 
-# Blocks of a text that make one part where there are no pages.
-PART_BLOCKS = 8
 MOST_PASSAGES = 20
 Facts = dict[int, tuple[tuple[float, ...], float]]
+_Ranges = list[tuple[int, int]]
 _NOTHING = ((0.0,) * len(RULES), 0.0)
 
 
@@ -62,6 +62,7 @@ def make_report(
     cited = list(picked) or ([] if is_refusal(answer) else cite(ranked))
     facts = _facts(trail, attended, held, first, end)
     n_kept = sum(sum(kept) for kept, _ in facts.values())
+    parts = tuple(_with_slots(list(_parts(trail, facts, cited, evictions)), held.origins))
     rows = max(1, attended.n_rows)
     origins = originals(trail, attended.origins)
     is_text = ((origins >= first) & (origins < end)).repeat_interleave(attended.n_groups, dim=1)
@@ -71,7 +72,7 @@ def make_report(
         n_tokens=n_tokens,
         kept_share=n_kept / n_tokens if n_tokens else 0.0,
         protected=pot.n_prefix,
-        parts=tuple(_with_slots(list(_parts(trail, facts, cited, evictions)), trail, held.origins)),
+        parts=parts,
         passages=tuple(ranked[:MOST_PASSAGES]),
         cited=tuple(cited),
         passes=tuple(passes),
@@ -79,6 +80,7 @@ def make_report(
         copying=_by_head(attended.copied * is_text, rows),
         thirds=_thirds(held.origins, first, end),
         n_unrecorded=evictions.n_unseen if evictions else 0,
+        n_untold=max(0, n_tokens - sum(part.n_tokens for part in parts)) if trail.has_gaps else 0,
     )
 
 
@@ -97,20 +99,18 @@ def _thirds(origins: Tensor, first: int, end: int) -> tuple[float, float, float]
     return early, middle, late
 
 
-def _with_slots(parts: list[Part], trail: Trail, origins: Tensor) -> Iterator[Part]:
-    """Add to each part what every layer and head holds of it."""
+def _with_slots(parts: Sequence[tuple[Part, _Ranges]], origins: Tensor) -> Iterator[Part]:
+    """Add to each part, given with the origins of its tokens, what every layer and head holds of it."""
     n_layers, n_heads, _ = origins.shape
-    numbers: list[int] = [number for number, part in enumerate(parts) for _ in range(part.n_tokens)]
-    known = torch.tensor([token.origin for token in _tokens(trail)] or [-1])
-    owner = torch.tensor(numbers or [0])
+    n_slots = n_layers * n_heads
+    numbers = torch.tensor([number for number, (_, ranges) in enumerate(parts) for _ in ranges] or [0])
     flat = origins.cpu().flatten(0, 1)
-    place = torch.searchsorted(known, flat.contiguous()).clamp(max=len(known) - 1)
-    inside = known[place] == flat
-    slot = torch.arange(n_layers * n_heads)[:, None].expand_as(flat)
-    counts = torch.bincount(
-        (owner[place] * (n_layers * n_heads) + slot)[inside], minlength=max(1, len(parts)) * n_layers * n_heads
-    ).view(-1, n_layers, n_heads)
-    for part, held in zip(parts, counts[: len(parts)].tolist(), strict=True):
+    place = owners(flat, [ends for _, ranges in parts for ends in ranges])
+    slot = torch.arange(n_slots)[:, None].expand_as(flat)
+    inside = place >= 0
+    entries = numbers[place[inside]] * n_slots + slot[inside]
+    counts = torch.bincount(entries, minlength=max(1, len(parts)) * n_slots).view(-1, n_layers, n_heads)
+    for (part, _), held in zip(parts, counts[: len(parts)].tolist(), strict=True):
         shares = tuple(tuple(count / part.n_tokens for count in layer) for layer in held)
         yield replace(part, slots=shares)
 
@@ -133,63 +133,40 @@ def _facts(trail: Trail, attended: Attended, held: Held, first: int, end: int) -
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """One token and where it stands.
-
-    `place` is its document, page (0 without pages), stretch of lines (0 with pages), and the lines left out in front of
-    it; `block` is that of the trail; `char` its first character.
-    """
-
-    place: tuple[int, int, int, int]
-    block: int
-    origin: int
-    text: str
-    line: int
-    char: int
-
-
-def _tokens(trail: Trail) -> Iterator[_Token]:
-    """Every token that the trail remembers, in reading order."""
-    for block in trail.blocks:
-        document, line = trail.documents[block.document], block.line
-        ends = [*block.starts[1:], block.char_end]
-        for number, (start, end) in enumerate(zip(block.starts, ends, strict=True)):
-            text = block.text[start - block.char : end - block.char]
-            page = document.page_at(start)
-            origin = block.origin + number
-            stretch = 0 if page is not None else 1 + origin // (PART_BLOCKS * BLOCK_TOKENS)
-            number_of_page, in_file = page.page if page is not None else 0, document.lines.of(line)
-            place = (block.document, number_of_page, stretch, in_file - line)
-            yield _Token(place, block.origin, origin, text, in_file, start)
-            line += text.count("\n")
-
-
-def _parts(trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evictions | None) -> Iterator[Part]:
+def _parts(
+    trail: Trail, facts: Facts, cited: Sequence[Passage], evictions: Evictions | None
+) -> Iterator[tuple[Part, _Ranges]]:
+    """Each part and the origins of its tokens."""
     labels = [{start.page: start.label for start in document.pages} for document in trail.documents]
-    for (document, page, *_), group in groupby(_tokens(trail), key=lambda token: token.place):
-        tokens = list(group)
-        lines = (tokens[0].line, tokens[-1].line)
-        found = [facts.get(token.origin, _NOTHING) for token in tokens]
-        kept = tuple(sum(kept[rule] for kept, _ in found) / len(tokens) for rule in range(len(RULES)))
-        share = sum(kept)
+    known = list(facts)
+    for (document, page, *_), group in groupby(trail.rows(), key=lambda row: row.place):
+        rows = list(group)
+        n_tokens, ranges = sum(row.n_tokens for row in rows), ranges_of(rows)
+        found = [facts.get(row.origin, _NOTHING) if row.text is not None else _sum(facts, known, row) for row in rows]
+        kept = tuple(sum(kept[rule] for kept, _ in found) / n_tokens for rule in range(len(RULES)))
         part = Part(
             path=trail.documents[document].name,
             page=page or None,
             label=labels[document].get(page),
-            lines=None if page else lines,
-            n_tokens=len(tokens),
+            lines=None if page else (rows[0].lines[0], rows[-1].lines[1]),
+            n_tokens=n_tokens,
             kept=kept,
             attended=sum(weight for _, weight in found),
             cited=False,
-            spans=tuple(_spans(tokens, found)),
-            evicted=_within(evictions.of(Counter(token.block for token in tokens).items()), 1 - share)
-            if evictions
-            else (),
-            char=(tokens[0].char, tokens[-1].char + len(tokens[-1].text)),
+            spans=tuple(_spans(rows, found)),
+            evicted=_within(evictions.of(ranges), 1 - sum(kept)) if evictions else (),
+            char=(rows[0].char[0], rows[-1].char[1]),
             kind=trail.documents[document].kind,
         )
-        yield replace(part, cited=any(source.document == document and part.holds(source) for source in cited))
+        is_cited = any(source.document == document and part.holds(source) for source in cited)
+        yield replace(part, cited=is_cited), ranges
+
+
+def _sum(facts: Facts, known: Sequence[int], row: Row) -> tuple[tuple[float, ...], float]:
+    """What is known of the tokens of a row, added up; `known` are the origins of the facts, ascending."""
+    found = [facts[origin] for origin in known[bisect_left(known, row.origin) : bisect_left(known, row.end)]]
+    kept = tuple(sum(kept[rule] for kept, _ in found) for rule in range(len(RULES)))
+    return kept, sum(weight for _, weight in found)
 
 
 def _within(evicted: Sequence[Evicted], missing: float) -> tuple[Evicted, ...]:
@@ -199,8 +176,14 @@ def _within(evicted: Sequence[Evicted], missing: float) -> tuple[Evicted, ...]:
     return tuple((cycle, share * factor) for cycle, share in evicted if share * factor > 0)
 
 
-def _spans(tokens: Sequence[_Token], found: Sequence[tuple[tuple[float, ...], float]]) -> Iterator[Span]:
+def _spans(rows: Sequence[Row], found: Sequence[tuple[tuple[float, ...], float]]) -> Iterator[Span]:
     """Neighbours about which the same is known, joined: most of a long document is nothing but dropped."""
-    for (kept, weight), group in groupby(zip(tokens, found, strict=True), key=lambda pair: pair[1]):
-        members = list(group)
-        yield Span("".join(token.text for token, _ in members), kept, weight * len(members))
+    pairs = zip(rows, found, strict=True)
+    for ((kept, weight), is_forgotten), group in groupby(pairs, key=lambda pair: (pair[1], pair[0].text is None)):
+        members = [row for row, _ in group]
+        if not is_forgotten:
+            yield Span("".join(row.text or "" for row in members), kept, weight * len(members))
+            continue
+        for row in members:
+            mean = tuple(share / row.n_tokens for share in kept)
+            yield Span(FORGOTTEN, mean, weight, lines_forgotten=row.n_line_ends)

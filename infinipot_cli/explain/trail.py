@@ -1,15 +1,18 @@
 """From tokens back to characters, pages and lines: a trail of what was read that stays small however long it gets.
 
 The tokens are laid down in blocks with their text. When the pot is distilled, blocks that it holds least of are
-forgotten, so that an endless pipe takes no more memory than a book. Where pages start is remembered of all of them.
+forgotten, so that an endless pipe takes no more memory than a book; where their tokens stood is remembered.
 """
 
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from infinipot_cli.documents.piece import ALL_LINES, LineNumbers, TextPiece
+from infinipot_cli.explain.rows import Row, forgotten, joined, rows_of
 from infinipot_cli.tokens.stream import TokenRun
 
 BLOCK_TOKENS = 64
@@ -117,12 +120,14 @@ class Trail:
     Attributes:
         documents: that were read.
         blocks: their text and tokens, as far as they are remembered.
+        forgotten: where the other tokens stood, ascending.
         again: what of it the pot that was asked last has read once more.
     """
 
     def __init__(self, n_prefix: int, *, most_blocks: int = MOST_BLOCKS) -> None:
         self.documents: list[ReadDocument] = []
         self.blocks: list[Block] = []
+        self.forgotten: list[Row] = []
         self.again: list[Again] = []
         self._next = n_prefix
         self._most = most_blocks
@@ -209,11 +214,15 @@ class Trail:
         stays = {near for number in ranked if counts[number] for near in (number - 1, number, number + 1)}
         for start, end in spared:
             stays.update(range(bisect_right(self._origins, start) - 1, bisect_right(self._origins, end - 1)))
-        self.blocks = [
-            block
-            for number, block in enumerate(self.blocks)
-            if number in stays or number >= len(counts) or block.origin + len(block.ids) > n_seen
-        ]
+        kept, gone = list[Block](), list(self.forgotten)
+        for number, block in enumerate(self.blocks):
+            # the one that was read last stays, too: it says where reading goes on
+            if number in stays or number >= len(counts) or block.origin + len(block.ids) >= n_seen:
+                kept.append(block)
+            else:
+                gone += forgotten(block, self.documents[block.document])
+        self.forgotten = joined(sorted(gone, key=lambda row: row.origin), self._most)
+        self.blocks = kept
         self._origins = [block.origin for block in self.blocks]
 
     def cut(self, n_seen: int) -> str:
@@ -248,13 +257,13 @@ class Trail:
             return self
         there = Trail(0, most_blocks=self._most)
         there.documents = [replace(document, pages=list(document.pages)) for document in self.documents]
-        there.put_back(self.blocks, self._next)
+        there.put_back(self.blocks, self._next, self.forgotten)
         there.cut(n_seen)
         return there
 
-    def put_back(self, blocks: Sequence[Block], n_seen: int) -> None:
-        """Take blocks that were laid down before, and the origin of the next token."""
-        self.blocks = list(blocks)
+    def put_back(self, blocks: Sequence[Block], n_seen: int, gone: Sequence[Row] = ()) -> None:
+        """Take blocks that were laid down before, the origin of the next token, and what was forgotten."""
+        self.blocks, self.forgotten = list(blocks), list(gone)
         self._origins = [block.origin for block in self.blocks]
         self._next = n_seen
 
@@ -262,6 +271,35 @@ class Trail:
     def edges(self) -> list[int]:
         """First origin of each block, ascending."""
         return self._origins
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Origins from the first token of each block to behind its last, ascending."""
+        return [(block.origin, block.origin + len(block.ids)) for block in self.blocks]
+
+    @property
+    def all_ranges(self) -> list[tuple[int, int]]:
+        """The same of everything that was read: of the blocks, and of the rows that are forgotten."""
+        return sorted([*self.ranges, *((row.origin, row.end) for row in self.forgotten)])
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether of some tokens nothing is known: those forgotten before pots were stored with where they stood."""
+        known = [(block.origin, block.origin + len(block.ids), block.document) for block in self.blocks]
+        known += [(row.origin, row.end, row.place[0]) for row in self.forgotten]
+        return any(
+            document == next_document and end < start
+            for (_, end, document), (start, _, next_document) in pairwise(sorted(known))
+        )
+
+    def rows(self) -> Iterator[Row]:
+        """Everything that was read, in its order: token by token, or where it is forgotten as a whole."""
+        gone = deque(self.forgotten)
+        for block in self.blocks:
+            while gone and gone[0].origin < block.origin:
+                yield gone.popleft()
+            yield from rows_of(block, self.documents[block.document])
+        yield from gone
 
     def find(self, origin: int) -> int | None:
         """Number of the block that a token is in; None if it is of no document or forgotten."""

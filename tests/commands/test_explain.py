@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 from infinipot_cli.app import app
 from infinipot_cli.commands.runs import explaining
 from infinipot_cli.explain.record import RULES
+from infinipot_cli.explain.trail import Trail
 from tests.documents.small_pdf import pdf
 
 SMALL = ["-s", "400", "-n", "20"]
@@ -133,6 +134,63 @@ def test_a_short_text_is_held_against_full_attention(
     both = [words[0], path.name, other.name, *words[2:]]
     told = json.loads(run(*both, "--json").stdout)
     assert len(told["agreement"]) == len(small["agreement"]), "the names between them are known, too"
+
+
+def forget_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remember the text of a few blocks only."""
+    monkeypatch.setitem(Trail.__init__.__kwdefaults__, "most_blocks", 6)
+
+
+@pytest.fixture
+def long_texts(tmp_path: Path) -> list[str]:
+    """A book of pages of which many are forgotten, and a text with lines left out."""
+    names = [str(tmp_path / name) for name in ("book.pdf", "notes.txt")]
+    Path(names[0]).write_bytes(pdf(*(f"Page {page} says that {page * 7919} men sailed. " * 9 for page in range(1, 13))))
+    Path(names[1]).write_text(
+        "".join(f"In line {line} the sea was\ncalm for {line * 31} days.\n" for line in range(60))
+    )
+    return names
+
+
+def test_what_is_told_of_pages_and_lines_is_the_same_where_their_text_is_forgotten(
+    long_texts: list[str], model: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["explain", *long_texts, "How many men sailed?", *SMALL, *model, "--json"]
+    whole = json.loads(run(*words).stdout)
+    forget_soon(monkeypatch)
+    told = json.loads(run(*words).stdout)
+    assert len(told["parts"]) == len(whole["parts"]) and told["untold"] == 0
+    for part, other in zip(told["parts"], whole["parts"], strict=True):
+        for name in ("path", "page", "label", "lines", "tokens"):
+            assert part[name] == other[name]
+        assert part["kept"] == pytest.approx(other["kept"], abs=2e-6)
+        assert part["attended"] == pytest.approx(other["attended"], abs=2e-6)
+        assert part["slots"] == other["slots"]
+        # small losses of blocks are written down when they have added up, and those of joined ones add up otherwise
+        lost, wholly_lost = (sum(share for _, share in one["evicted"]) for one in (part, other))
+        assert lost == pytest.approx(wholly_lost, abs=0.13)
+    for name in ("thirds", "longest_gap", "heads", "passes", "kept_share"):
+        assert told[name] == whole[name]
+
+
+def test_a_page_whose_text_is_forgotten_is_there_and_says_so(
+    long_texts: list[str], model: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forget_soon(monkeypatch)
+    monkeypatch.setenv("INFINIPOT_HOME", str(tmp_path / "home"))
+    words = ["explain", long_texts[0], "Who?", *SMALL, *model]
+    shown = [run(*words, "--page", str(page)).stdout for page in range(1, 13)]
+    assert all(f"p. {page}   kept" in said for page, said in enumerate(shown, 1))
+    gone = [said for said in shown if "not remembered any more" in said]
+    assert gone and any("its text is not remembered any more" in said.splitlines() for said in gone)
+    assert run(*words, "--html", str(tmp_path / "report.html")).exit_code == 0
+    assert "[…] text that is not remembered any more" in (tmp_path / "report.html").read_text("utf-8")
+    assert run("read", long_texts[0], "--save-pot", "book", *SMALL[:2], *model).exit_code == 0
+    stored = json.loads(run("explain", "@book", "--json").stdout)
+    assert [part["page"] for part in stored["parts"]] == list(range(1, 13)) and stored["untold"] == 0
+    assert sum(part["tokens"] for part in stored["parts"]) == stored["read"]
+    whole = sum(part["kept"]["share"] * part["tokens"] for part in stored["parts"])
+    assert whole / stored["read"] == pytest.approx(stored["kept_share"], abs=1e-5)
 
 
 def test_no_part_lost_more_than_it_lacks(story: Path, model: list[str]) -> None:

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infinipot_cli.display.explain import lines_between, overview, text_of
+from infinipot_cli.display.explain import lines_between, overview, parts_named, text_of
 from infinipot_cli.display.explain_html import html_report
+from infinipot_cli.display.fold import folded
+from infinipot_cli.documents.ranges import resolve_pages
 from infinipot_cli.errors import UsageError
-from infinipot_cli.explain.record import Part, Pass, Report, Span
+from infinipot_cli.explain.record import FORGOTTEN, Part, Pass, Report, Span
 
 NOTHING = (0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -121,3 +123,83 @@ def test_what_the_question_made_room_for_is_said_in_words() -> None:
     (line,) = (line for line in overview(again) if line.startswith("passages with"))
     assert line.endswith("beside them 2 of 316 entries stayed in each slot")
     assert not any(line.startswith(("passages with", "314")) for line in overview(replace(again, passes=(reading,))))
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 71, 80, 200])
+def test_strips_are_never_folded_and_their_marks_stand_below_what_they_mark(columns: int) -> None:
+    pages = [
+        part(
+            plain("text"), page=page, kept=(page / 90, 0.0, 0.0, 0.0, 0.0), attended=float(page == 77), slots=((0.5,),)
+        )
+        for page in range(1, 91)
+    ]
+    pages[76] = replace(pages[76], cited=True)
+    asked = replace(report(*pages), heads=((0.5,),), copying=((0.1,),))
+    rows = [row for row in folded(overview(asked, columns), columns) if row.endswith("|")]
+    assert len(rows) == 4 and all(row.count("|") == 2 for row in rows)
+    assert len({len(row) for row in rows}) == 1 and len(rows[0]) <= min(72, columns)
+    _, attended, cited, _ = rows
+    (mark,) = (place for place, cell in enumerate(cited) if cell == "^")
+    assert attended[mark] == "█"
+
+
+def labelled(*labels: str | None) -> Report:
+    return report(
+        *(part(plain(f"<{page}>"), page=page, label=label, kind="pdf") for page, label in enumerate(labels, 1))
+    )
+
+
+def pages_of(told: Report, wanted: str) -> list[int | None]:
+    return [found.page for found in parts_named(told, wanted)]
+
+
+def test_a_page_is_found_as_pages_to_be_read_are() -> None:
+    book = labelled("iv", "v", "vi", "2", "3", "B-1", "C,1")
+    for wanted, places in {
+        "V": [2], "v-vi": [2, 3], "V-3": [2, 3], "vi-": [3, 4, 5, 6, 7], "b-1": [6], "C,1": [7], "v,3": [2, 3, 5],
+        "7": [7], " iv , B-1": [1, 6],
+    }.items():  # fmt: skip
+        assert pages_of(book, wanted) == places, wanted
+    for wrong in ("vii", "v,vii", "vi-v", "8", "", "-", ",", "v,"):
+        with pytest.raises(UsageError):
+            parts_named(book, wrong)
+    silent = replace(book, silent_pages={"ix": "page ix of book.pdf has no text", "8": "page 8 has none"})
+    with pytest.raises(UsageError, match="page ix of"):
+        parts_named(silent, "IX")
+
+
+@given(st.lists(st.sampled_from([None, "i", "ii", "X", "x", "2", "7", "a-b"]), min_size=1, max_size=8), st.data())
+def test_whatever_may_be_read_by_its_label_is_shown_by_it(labels: list[str | None], data: st.DataObject) -> None:
+    ends = st.sampled_from(["i", "II", "x", "1", "2", "7", "a-b", "A"])
+    wanted = data.draw(st.builds("{}-{}".format, ends, ends) | ends)
+    try:
+        places, _ = resolve_pages(wanted, len(labels), [label or "" for label in labels], name="book")
+    except UsageError:
+        return
+    if all(word.isdigit() for word in wanted.split("-")):  # numbers mean what is printed before they mean places
+        assert pages_of(labelled(*labels), wanted)
+    else:
+        assert set(places) <= set(pages_of(labelled(*labels), wanted))
+
+
+def test_several_lines_are_shown_each_once() -> None:
+    text = part(plain("one\ntwo\nthree\nfour\nfive\n"), lines=(1, 5))
+    assert list(text_of(report(text), "5, 1-2,2-3"))[1:-1] == ["one\ntwo\nthree\nfive"]
+
+
+def test_what_is_not_remembered_is_left_open_in_a_text() -> None:
+    gone = Span(FORGOTTEN, NOTHING, 0.0, lines_forgotten=3)
+    told = report(part([*plain("one\ntw"), gone, *plain("ve\nsix\n")], lines=(1, 6)))
+    assert list(text_of(told, "6"))[1:-1] == ["six"]
+    assert list(text_of(told, "1"))[1:-1] == ["one"]
+    shown = list(text_of(told, "1-6"))
+    assert shown[1] == "one\ntw […] ve\nsix" and "[…] text that is not remembered" in shown[-1]
+    assert list(text_of(told, "3"))[1:] == ["its text is not remembered any more"]
+
+
+def test_where_an_earlier_version_forgot_pages_the_report_says_so_and_tells_of_no_gap() -> None:
+    dropped = report(part(plain("text"), page=1))
+    assert any("longest gap: p. 1" in line for line in overview(dropped))
+    partly = replace(dropped, n_untold=4)
+    for told in ("\n".join(overview(partly)), html_report(partly)):
+        assert "5 of 9 tokens" in told and "ongest gap" not in told

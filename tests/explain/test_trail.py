@@ -1,13 +1,19 @@
 """The trail: every token leads back to its text, page and line, and an endless stream does not fill the memory."""
 
+import json
 import random
+import zlib
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infinipot_cli.documents.piece import TextPiece
+from infinipot_cli.documents.piece import LineNumbers, TextPiece
+from infinipot_cli.errors import PotError
+from infinipot_cli.explain.packing import packed, unpacked
+from infinipot_cli.explain.rows import ranges_of
 from infinipot_cli.explain.trail import BLOCK_TOKENS, Trail
 from infinipot_cli.tokens.stream import TokenRun
 
@@ -74,6 +80,54 @@ def test_an_endless_stream_takes_no_more_blocks_than_asked_for() -> None:
     assert number is not None and trail.blocks[number].text == text[: 4 * BLOCK_TOKENS]
     assert trail.stretch(number)[1] > number
     assert trail.blocks[-1].line == 1 + 16 * 2999
+    assert len(trail.forgotten) <= 61 and not trail.has_gaps
+    assert sum(row.n_tokens for row in trail.rows()) == trail.n_seen
+    assert sum(row.n_line_ends for row in trail.rows()) == 16 * 3000
+
+
+def places_of(trail: Trail) -> list[tuple[object, ...]]:
+    """What is known of each place: where its tokens begin and end, their lines and characters."""
+    found = []
+    for place, group in groupby(trail.rows(), key=lambda row: row.place):
+        rows = list(group)
+        lines, char = (rows[0].lines[0], rows[-1].lines[1]), (rows[0].char[0], rows[-1].char[1])
+        found.append((place, ranges_of(rows), lines, char, sum(row.n_line_ends for row in rows)))
+    return found
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.booleans())
+def test_where_forgotten_tokens_stood_is_remembered(seed: int, by_pages: bool) -> None:
+    rng = random.Random(seed)
+    text = "".join(rng.choice("ab \n") for _ in range(6000))
+    pages = [TextPiece(text[start : start + 700], start // 700 + 1, start, None) for start in range(0, 6000, 700)]
+    whole, trail = Trail(3), Trail(3, most_blocks=14)
+    for one in (whole, trail):
+        one.begin("book", "pdf" if by_pages else "text", LineNumbers(((5, 60), (90, 700), (1200, None))))
+        list(one.watch(pages if by_pages else [TextPiece(text, None, 0, None)]))
+        for done in range(0, 6000, 150):
+            starts = list(range(done, done + 150, 2))
+            one.add(TokenRun(starts, starts, done + 150))
+            if one.is_full and one is trail:
+                one.forget([rng.randrange(9) for _ in one.edges], one.n_seen - 75)
+    assert trail.forgotten and not whole.forgotten
+    assert places_of(trail) == places_of(whole)
+    assert not trail.has_gaps and trail.all_ranges[-1][1] == whole.n_seen
+    again = unpacked(packed(trail), 3, n_seen=trail.n_seen, n_documents=1, vocabulary_size=6000)
+    assert again.forgotten == trail.forgotten and places_of(again) == places_of(whole)
+    trail.forgotten.pop()
+    assert trail.has_gaps
+
+
+@pytest.mark.parametrize("spoiled", [{4: 1}, {4: 10**6}, {5: 0}, {5: 10**6}, {0: 1}, {1: 1}, {6: 0}, {8: -1}, {10: -1}])
+def test_a_stored_trail_whose_forgotten_tokens_make_no_sense_is_refused(spoiled: dict[int, int]) -> None:
+    trail = laid_down("a" * 6000, [], n_prefix=2, width=1)
+    trail.forget([0] * len(trail.blocks), trail.n_seen)
+    content = json.loads(zlib.decompress(packed(trail)))
+    for place, value in spoiled.items():
+        content["forgotten"][0][place] = value
+    with pytest.raises(PotError):
+        unpacked(zlib.compress(json.dumps(content).encode()), 2, n_seen=6002, n_documents=1, vocabulary_size=6000)
 
 
 def test_pages_are_found_by_their_characters() -> None:

@@ -144,8 +144,8 @@ class Answering:
             show_sources(lines, self._console, self._page.out, quiet=self._form.quiet, plain=self._form.run.plain)
         say_lacking(what, self._console, self._command(reading, answered))
         if self._form.explain:
-            told = overview(made())
-            for line in folded(told, self._console.width) if self._console.is_terminal else told:
+            width, report = self._console.width, made()
+            for line in folded(overview(report, width), width) if self._console.is_terminal else overview(report):
                 say(self._console, line)
 
     def _explained(self, report: Report) -> dict[str, object]:

@@ -247,6 +247,8 @@ def show(
     """
     report, look, console = made.report, made.look, error_console(color, quiet=quiet, plain=plain)
     text_of_page = page_lines(report, page) if page is not None else []
+    on_terminal = not (json or plain) and sys.stdout is not None and sys.stdout.isatty()
+    columns = shutil.get_terminal_size().columns
     if html is not None:
         write_html(report, html)
         say(console, f"written to {html}", style="dim")
@@ -260,11 +262,11 @@ def show(
     elif text_of_page:
         lines = text_of_page
     elif html is None:
-        lines = [*([f"answer    {report.answer}"] if report.is_answered else []), *overview(report)]
+        answer = [f"answer    {report.answer}"] if report.is_answered else []
+        lines = [*answer, *(overview(report, columns) if on_terminal else overview(report))]
     else:
         return
-    if not (json or plain) and sys.stdout is not None and sys.stdout.isatty():
-        columns = shutil.get_terminal_size().columns
+    if on_terminal:
         paged("\n".join(lines if text_of_page else folded(lines, columns)), wanted=pager)
         return
     writer = AnswerWriter()
