@@ -6,6 +6,7 @@ The parser of the standard library needs no tree, so a page of any size takes th
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from html import unescape
 from html.parser import HTMLParser
 
 from infinipot_cli.documents.clean import Cleaner, raised
@@ -31,6 +32,9 @@ _NO_WORDS = re.compile(
 )
 _BLANK = re.compile(r"[ \t\n\r\f]+")
 _UNFINISHED_CHARS = 1 << 20
+# Start tags without an end that are looked for in all that follows; then only those of so many characters count.
+_MOST_UNFINISHED = 8
+_SHORT_TAG = 1 << 10
 # The number of a character in more digits than any has: zeros in front, or no character. Python does not read them all.
 _LONG_NUMBER = re.compile(r"&#([0-9]{9,})")
 _CDATA = "<![CDATA["
@@ -103,6 +107,9 @@ class HtmlText(HTMLParser):
 
     def __init__(self, hidden: frozenset[str] = _HIDDEN) -> None:
         super().__init__(convert_charrefs=True)
+        self._last_end = self._last_section_end = -1  # in what is to be converted: the last ">", and "]]>"
+        self._has_comments = True  # a comment may end in it
+        self._n_unfinished = 0  # start tags in it that do not end
         self._hidden = hidden
         self._out: list[str] = []
         self._n_hidden = 0
@@ -120,6 +127,8 @@ class HtmlText(HTMLParser):
         self.feed(text)
         if len(self.rawdata) > _UNFINISHED_CHARS:  # a tag that never ends would be looked through again each time
             self.close()
+            if self.cdata_elem is not None:  # a script that never ends, which nobody sees
+                self.rawdata = self.rawdata[-_SHORT_TAG:]
         return self._take()
 
     def flush(self) -> str:
@@ -128,16 +137,62 @@ class HtmlText(HTMLParser):
         return self._take()
 
     def goahead(self, end: bool) -> None:
-        """Convert as much as is there; numbers of characters may be of any length."""
+        """Convert as much as is there; numbers of characters may be of any length.
+
+        Where nothing more is coming, the parser goes on behind whatever does not end. So that it does not look through
+        all that follows each time, it is remembered of each kind of end that there is none; after a few start tags that
+        do not end only short ones are looked for; and many that are begun behind the last end of any are text.
+        """
         self.rawdata = _LONG_NUMBER.sub(lambda match: f"&#{(match[1].lstrip('0') or '0')[:8]}", self.rawdata)
+        self._last_end, self._last_section_end = self.rawdata.rfind(">"), self.rawdata.rfind("]]>")
+        self._has_comments, self._n_unfinished = True, 0
+        rest = self.rawdata[self._last_end + 1 :] if end else ""
+        if rest.count("<") <= _MOST_UNFINISHED:
+            super().goahead(end)
+            return
+        self.rawdata = self.rawdata[: self._last_end + 1]
         super().goahead(end)
+        if self.cdata_elem is None:
+            self.handle_data(unescape(rest))
+        else:
+            self.rawdata += rest
+
+    def check_for_whole_start_tag(self, i: int) -> int:
+        """Where a start tag ends, -1 where that is still to come."""
+        if i > self._last_end:
+            return -1
+        if self._n_unfinished < _MOST_UNFINISHED:
+            end = super().check_for_whole_start_tag(i)
+            self._n_unfinished += end < 0
+            return end
+        whole = self.rawdata
+        self.rawdata = whole[i : i + _SHORT_TAG]
+        end = super().check_for_whole_start_tag(0)
+        self.rawdata = whole
+        return end + i if end >= 0 else -1
+
+    def parse_endtag(self, i: int) -> int:
+        """Close an element; where its tag ends, -1 where that is still to come."""
+        return super().parse_endtag(i) if i < self._last_end else -1
+
+    def parse_pi(self, i: int) -> int:
+        """Where an instruction ends, -1 where that is still to come."""
+        return super().parse_pi(i) if i < self._last_end else -1
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        """Where a comment ends, -1 where that is still to come."""
+        end = super().parse_comment(i, report) if self._has_comments else -1
+        self._has_comments = end >= 0
+        return end
 
     def parse_html_declaration(self, i: int) -> int:
         """Where a declaration ends, -1 where that is still to come; what only looks like a section is a comment."""
+        if i > self._last_end:
+            return -1
         if not self.rawdata.startswith("<![", i):
             return super().parse_html_declaration(i)
         closing = "]]>" if self.rawdata.startswith(_CDATA, i) else ">"
-        end = self.rawdata.find(closing, i)
+        end = self.rawdata.find(closing, i) if closing == ">" or i < self._last_section_end else -1
         if end < 0:
             return -1
         if closing == "]]>":  # which XHTML may hold; its text counts

@@ -1,10 +1,12 @@
 """HTML and EPUB: the text compared with what was put in, and what damaged or hostile files come to."""
 
 import io
+import sys
 import time
 import tracemalloc
 import zipfile
 from contextlib import closing
+from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from small_books import epub
 
 from infinipot_cli.documents import Wishes, open_document
+from infinipot_cli.documents import html as html_module
 from infinipot_cli.documents import packed as packed_module
 from infinipot_cli.documents.fragment import is_fragment
 from infinipot_cli.documents.html import HtmlText
@@ -132,6 +135,65 @@ DIGITS = st.sampled_from([1, 8, 40, 5000]).map(lambda n: "7" * n)
 def test_any_markup_is_text(scraps: list[str]) -> None:
     markup = "".join(scraps)
     in_pieces(markup, [len(markup) // 2])
+
+
+class Unhurried(HtmlText):
+    """Looks for every end in all that follows, as the parser of the standard library does."""
+
+    check_for_whole_start_tag = HTMLParser.check_for_whole_start_tag
+    parse_endtag = HTMLParser.parse_endtag
+    parse_pi = HTMLParser.parse_pi
+    parse_comment = HTMLParser.parse_comment
+
+    def goahead(self, end: bool) -> None:
+        self._last_end = self._last_section_end = sys.maxsize
+        HTMLParser.goahead(self, end)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text('<>/!-?"= apb\n', max_size=9) | st.sampled_from(SCRAPS), max_size=12))
+def test_what_is_known_to_have_no_end_is_text_as_if_it_had_been_looked_for(scraps: list[str]) -> None:
+    markup, with_all = "".join(scraps), Unhurried()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html_module, "_MOST_UNFINISHED", 0)
+        assert in_pieces(markup, []) == with_all.push(markup) + with_all.flush()
+
+
+@pytest.mark.parametrize(
+    "scrap", ["<a ", "<a b='", '<a b="><a "', "</a", "<!--a>", "<!-- ", "<?", "<?a>", "<!d", "<![CDATA[>", "<![x"]
+)
+def test_what_never_ends_is_looked_through_a_few_times_only(scrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+
+    def counted(name: str) -> None:
+        plain = getattr(HTMLParser, name)
+
+        def watched(parser: HtmlText, i: int, *more: object) -> int:
+            nonlocal looked
+            end: int = plain(parser, i, *more)
+            looked += end - i if end >= 0 else len(parser.rawdata) - i
+            return end
+
+        monkeypatch.setattr(HTMLParser, name, watched)
+
+    for name in ("check_for_whole_start_tag", "parse_endtag", "parse_pi", "parse_comment", "parse_html_declaration"):
+        counted(name)
+    looks = []
+    for n in (4_000, 16_000):
+        looked = 0
+        markup = f"<html><body>{scrap * n}"
+        in_pieces(markup, list(range(0, len(markup), 16_384)))
+        looks.append(looked)
+    assert looks[1] <= 4.5 * looks[0] + 16 * len(markup)
+
+
+def test_a_script_that_never_ends_fills_no_memory() -> None:
+    converter = HtmlText()
+    text = converter.push("<p>Seen.<script>")
+    for _ in range(40):
+        text += converter.push("a < b; " * 10_000)
+        assert len(converter.rawdata) < 1 << 21
+    assert text + converter.push("</scr") + converter.push("ipt>Seen, too.") + converter.flush() == "Seen.Seen, too."
 
 
 SECTIONS = (
