@@ -169,8 +169,9 @@ def test_what_is_told_of_pages_and_lines_is_the_same_where_their_text_is_forgott
         # small losses of blocks are written down when they have added up, and those of joined ones add up otherwise
         lost, wholly_lost = (sum(share for _, share in one["evicted"]) for one in (part, other))
         assert lost == pytest.approx(wholly_lost, abs=0.13)
-    for name in ("thirds", "longest_gap", "heads", "passes", "kept_share"):
+    for name in ("answer", "thirds", "longest_gap", "passes", "kept_share"):
         assert told[name] == whole[name]
+    assert told["heads"]["attended"] == whole["heads"]["attended"]  # what was copied is known of remembered tokens
 
 
 def test_a_page_whose_text_is_forgotten_is_there_and_says_so(
