@@ -268,11 +268,6 @@ class Trail:
         self._next = n_seen
 
     @property
-    def edges(self) -> list[int]:
-        """First origin of each block, ascending."""
-        return self._origins
-
-    @property
     def ranges(self) -> list[tuple[int, int]]:
         """Origins from the first token of each block to behind its last, ascending."""
         return [(block.origin, block.origin + len(block.ids)) for block in self.blocks]

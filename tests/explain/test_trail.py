@@ -74,7 +74,7 @@ def test_an_endless_stream_takes_no_more_blocks_than_asked_for() -> None:
         seen += len(starts)
         most = max(most, len(trail.blocks))
         if trail.is_full:
-            trail.forget([50 * (edge == wanted) + (edge % 640 == 0) for edge in trail.edges], seen)
+            trail.forget([50 * (edge == wanted) + (edge % 640 == 0) for edge, _ in trail.ranges], seen)
     assert most <= 61
     number = trail.find(wanted)  # what the pot holds most of is still there, with its neighbour
     assert number is not None and trail.blocks[number].text == text[: 4 * BLOCK_TOKENS]
@@ -109,7 +109,7 @@ def test_where_forgotten_tokens_stood_is_remembered(seed: int, by_pages: bool) -
             starts = list(range(done, done + 150, 2))
             one.add(TokenRun(starts, starts, done + 150))
             if one.is_full and one is trail:
-                one.forget([rng.randrange(9) for _ in one.edges], one.n_seen - 75)
+                one.forget([rng.randrange(9) for _ in one.blocks], one.n_seen - 75)
     assert trail.forgotten and not whole.forgotten
     assert places_of(trail) == places_of(whole)
     assert not trail.has_gaps and trail.all_ranges[-1][1] == whole.n_seen
