@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.engine.consume import all_or_nothing, by_kv_head
-from infinipot_cli.engine.forward import forward
+from infinipot_cli.engine.forward import check_reach, forward
 from infinipot_cli.engine.policies import Evidence, Numbering, Voters
 from infinipot_cli.engine.pot import Pot
 from infinipot_cli.errors import UnsupportedModelError
@@ -42,8 +42,14 @@ def most_ahead(model: PreTrainedModel, pot: Pot) -> int:
 
 @torch.no_grad()
 def step_through(model: PreTrainedModel, pot: Pot, ids: Sequence[int]) -> Tensor:
-    """Read tokens: at once as far as the pot has room, then one by one; returns the last final state, (width,)."""
+    """Read tokens: at once as far as the pot has room, then one by one; returns the last final state, (width,).
+
+    Raises:
+        UnsupportedModelError: the model turns its keys otherwise at positions that the tokens would come to.
+    """
     pot.check_whole()
+    if pot.policy.numbering is Numbering.ORIGINAL:
+        check_reach(model, pot, len(ids))
     pot.reordered = None
     n_free = pot.capacity - pot.n_held
     state = _fill(model, pot, ids[:n_free]) if n_free else pot.last_state

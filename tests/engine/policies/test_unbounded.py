@@ -1,6 +1,7 @@
 """Policies that keep everything, choose from everything, or read both ends only."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from infinipot_cli.bench.tiny_models import FAMILIES, build
-from infinipot_cli.engine import Attended, Pot, generate, read
+from infinipot_cli.engine import Attended, Pot, Reader, generate, read
 from infinipot_cli.engine.policies import make
 from infinipot_cli.engine.withheld import Withheld
 from infinipot_cli.errors import PotSizeError, UnsupportedModelError, UsageError
@@ -177,3 +178,61 @@ def test_models_whose_positions_cannot_be_grouped_are_refused(family: str) -> No
 def test_settings_out_of_bounds_are_refused(name: str, settings: Settings, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         make(name, settings)
+
+
+CHANGING = {"longrope": "Phi-3", "dynamic": "Llama"}
+GOING_ON: dict[str, tuple[str, Settings]] = {
+    "full": ("full", ()), "snapkv": ("snapkv", ()), "sliding_window": ("sliding_window", ()),
+    "reset off": ("infinipot", (("reset", False),)), "stepping, reset off": ("streaming_llm", (("reset", False),)),
+}  # fmt: skip
+
+
+def changing(kind: str) -> PreTrainedModel:
+    """A model that turns its keys otherwise past 128 positions."""
+    family = next(found for found in FAMILIES if found.name == CHANGING[kind])
+    dynamic = {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 4.0}
+    shorter = {"max_position_embeddings": 128, "rope_parameters": dynamic}
+    return build(family if kind == "longrope" else replace(family, options=shorter))
+
+
+def read_by(model: PreTrainedModel, way: str, n: int, chunk: int) -> Reader:
+    """A reader that has read n tokens."""
+    policy = make(*GOING_ON[way])
+    reader = Reader(model, catalyst_ids=[5], capacity=100, budget=40, chunk=chunk, policy=policy)
+    for _ in reader.feed(random_ids(n, 2)):
+        pass
+    return reader
+
+
+@pytest.mark.parametrize("kind", list(CHANGING))
+@pytest.mark.parametrize("way", list(GOING_ON))
+def test_no_position_goes_past_where_the_keys_would_turn_otherwise(kind: str, way: str) -> None:
+    model = changing(kind)
+    for chunk in (64, 512):
+        with pytest.raises(UnsupportedModelError, match="past 128 positions"):
+            read_by(model, way, 180, chunk)
+    reader = read_by(model, way, 120, 64)
+    with pytest.raises(UnsupportedModelError) as caught:
+        list(generate(model, reader.pot, SUFFIX, max_new_tokens=20))
+    assert "another --policy" in caught.value.hint
+    assert ("reset=off" in caught.value.hint) == ("reset off" in way)
+
+
+@pytest.mark.parametrize("kind", list(CHANGING))
+def test_up_to_there_a_text_is_read_as_by_plain_transformers(kind: str) -> None:
+    model, n = changing(kind), 128 - len(SUFFIX) - N_ANSWER + 1
+    for chunk in (64, 512):
+        pot = read_by(model, "full", n, chunk).pot
+        check(answer(model, pot), plain(model, [*random_ids(n, 2), *SUFFIX]))
+
+
+@pytest.mark.parametrize("way", list(GOING_ON))
+def test_a_refused_token_leaves_the_pot_as_it_was(way: str) -> None:
+    reader = read_by(changing("longrope"), way, 120, 64)
+    origins = reader.pot.origins.clone()
+    with pytest.raises(UnsupportedModelError):
+        list(reader.feed(random_ids(30, 3)))
+    assert reader.pot.n_seen <= 128
+    if way != "reset off":  # which is distilled on the way
+        assert torch.equal(reader.pot.origins, origins)
+    reader.pot.check_whole()
