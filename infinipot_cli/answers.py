@@ -164,7 +164,8 @@ class Answers:
             turn: in a conversation, what stands in front of the question; passages that are read again come between.
             watch: as for `answer`.
             lookout: has looked for the question's words while the documents were read.
-            goes_on: this very pot will be asked again, so that what it holds must not make room for one question.
+            goes_on: this very pot will be asked again, so that what it holds must not make room for one question, and
+                all of the answer stays in it.
         """
         from infinipot_cli.engine import generate
         from infinipot_cli.model.load import memory_guard
@@ -193,6 +194,7 @@ class Answers:
                 seed=self._model.sampling.seed,
                 attended=self.attended,
                 decided_by=self._decided_by(pot, again, suffix, lookout),
+                goes_on=goes_on,
             )
             step = next(steps, None)
             self._count_kept(pot, self.held)

@@ -53,7 +53,7 @@ def plain_ids(ids: Iterable[int]) -> Iterator[int]:
 def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], novelty: Tensor | None = None) -> Tensor:
     """One forward of T tokens into the pot; returns the final hidden state of the last, (width,).
 
-    Their novelty is computed unless the caller knows it already, (T,). Interrupted, the pot is as before.
+    Their novelty is computed unless the caller knows it already, nats, (T,). Interrupted, the pot is as before.
     """
     looks = pot.policy.timing is Timing.WHEN_FULL and pot.policy.voters is Voters.LAST
     rows: dict[int, Tensor] = {}
@@ -68,6 +68,8 @@ def consume(model: PreTrainedModel, port: Port, pot: Pot, ids: Sequence[int], no
             states = _read(model, pot, ids)
             if novelty is None:
                 novelty = _novelty(model, port, pot, ids, states)
+            elif pot.choice.rank:
+                novelty = ranked(novelty)
         _note(pot, ids, novelty, states)
     if looks:
         pot.votes = by_kv_head(rows, pot.n_kv_heads, group_max=pot.choice.group_max)

@@ -27,7 +27,7 @@ RECENT = 64
 def generate(
     model: PreTrainedModel, pot: Pot, suffix_ids: Sequence[int], *, max_new_tokens: int,
     stop_ids: Collection[int] = (), record: bool = False, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0,
-    attended: Attended | None = None, decided_by: Callable[[], Sequence[int]] | None = None,
+    attended: Attended | None = None, decided_by: Callable[[], Sequence[int]] | None = None, goes_on: bool = False,
 ) -> Iterator[Step]:  # fmt: skip
     """Answer, greedily unless told otherwise; distills once more if pot, suffix and answer would not fit together.
 
@@ -46,9 +46,11 @@ def generate(
         attended: filled with what the answer attends to; changes no token.
         decided_by: called when the question was read, gives the whole answer; none of its tokens leaves the choice to
             the logits.
+        goes_on: more will be read into this very pot, so that the last token is read as well, once it was taken.
 
     Raises:
         PotSizeError: suffix or answer do not fit beside what a distillation keeps; the pot is as before.
+        UnsupportedModelError: the policy counts positions on to where the model turns its keys otherwise.
     """
     suffix = list(plain_ids(suffix_ids))
     if not suffix and pot.last_state is None and pot.withheld is None:
@@ -59,7 +61,7 @@ def generate(
         read_both_ends(model, port_of(model), pot, len(suffix) + max_new_tokens)
     generator = seeded(seed) if temperature else None
     chosen_by = partial(choose, temperature=temperature, top_p=top_p, generator=generator)
-    decoding = _Decoding(model, pot, suffix, max_new_tokens, chosen_by, attended)
+    decoding = _Decoding(model, pot, suffix, max_new_tokens, chosen_by, attended, goes_on=goes_on)
     if decided_by is not None and (decided := decided_by()):
         decoding.decide(decided)
     yield from decoding.run(frozenset(map(int, stop_ids)), record)
@@ -99,10 +101,10 @@ class _Decoding:
 
     def __init__(
         self, model: PreTrainedModel, pot: Pot, suffix: Sequence[int], max_new_tokens: int,
-        chosen_by: Callable[[Tensor], int], attended: Attended | None,
+        chosen_by: Callable[[Tensor], int], attended: Attended | None, *, goes_on: bool,
     ) -> None:  # fmt: skip
         self.attended = attended
-        self.chosen_by = chosen_by
+        self.chosen_by, self.goes_on = chosen_by, goes_on
         self.model, self.pot, self.max_new_tokens = model, pot, max_new_tokens
         self.port = port_of(model)
         self.suffix_start, self.suffix_end = pot.n_seen, pot.n_seen + len(suffix)
@@ -127,14 +129,12 @@ class _Decoding:
             if self.attended is not None:
                 self.attended.chose(step.token_id)
             yield step
-            n_to_feed = self.max_new_tokens - n_done
-            if n_to_feed:
-                self._make_room(n_to_feed)
+            n_left = self.max_new_tokens - n_done
+            if n_left or self.goes_on:
+                self._make_room(n_left + self.goes_on)
                 self._consume([step.token_id], novelty)
 
     def _consume(self, ids: Sequence[int], novelty: Tensor | None = None) -> None:
-        if novelty is not None and self.pot.choice.rank:  # alone in its chunk it has no rank, and is taken for ordinary
-            novelty = torch.full_like(novelty, 0.5)
         with self._watching():
             absorb(self.model, self.port, self.pot, ids, novelty)
 

@@ -98,7 +98,9 @@ def concentrated_budget(votes: Tensor, mass: float, novelty_ratio: float, budget
 
 
 def ranked(novelty: Tensor) -> Tensor:
-    """The rank of each novelty among all, from 0 to 1, (T,)."""
+    """The rank of each novelty among all, from 0 to 1, (T,); one alone has none, and is taken for ordinary: 0.5."""
+    if len(novelty) == 1:
+        return torch.full_like(novelty, 0.5)
     return novelty.argsort().argsort() / max(1, len(novelty) - 1)
 
 

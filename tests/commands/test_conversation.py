@@ -68,6 +68,18 @@ def test_history_survives_a_full_pot(story: Path, tmp_path: Path) -> None:
         assert (held < n_seen).any(), "and so is the document"
 
 
+def test_all_of_an_answer_that_uses_up_its_room_is_remembered(story: Path, tmp_path: Path) -> None:
+    save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)
+    session = Session(str(tmp_path / "talker"), PotRequest(capacity=400, budget=200, max_tokens=3))
+    with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
+        for _ in reading.read():
+            pass
+        talk, question = Conversation(session, reading, keeps_history=True), "What is said?"
+        n_seen, suffix = reading.pot.n_seen, session.plan(ask(question)).prompt.suffix_ids
+        assert list(talk.ask(question)) and reading.is_cut
+        assert reading.pot.n_seen == n_seen + len(suffix) + 3
+
+
 def test_a_question_that_is_remembered_does_not_throw_the_document_out(story: Path, tmp_path: Path) -> None:
     """Pocket reads a few sentences alone and nothing else (`rest=0`): of a copy, unless the pot goes on."""
     save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)

@@ -190,3 +190,10 @@ def test_however_few_places_hold_the_mass_the_prefix_stays(
     )  # fmt: skip
     assert pot.n_cycles > 3
     assert all((pot.origins == place).any(-1).all() for place in range(n_prefix))
+
+
+def test_a_token_alone_is_ordinary_whether_it_is_read_or_answered(model: LlamaForCausalLM) -> None:
+    choice = Choice(rank=True)
+    pot = read(model, document(9), catalyst_ids=[2], capacity=60, budget=20, chunk=1, choice=choice)
+    list(generate(model, pot, [7], max_new_tokens=4))
+    assert pot.novelty.unique().tolist() == [0.5]

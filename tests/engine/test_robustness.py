@@ -1,6 +1,7 @@
 """What callers do to a pot: odd inputs, several answers, interruptions, inference mode, many cycles."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -220,3 +221,30 @@ def test_a_policy_that_evicts_for_each_token_is_not_gone_on_with_either(
             list(reader.feed(random_ids(5, 2)))
     with pytest.raises(PotError, match="interrupted"):
         list(reader.feed(random_ids(3, 3)))
+
+
+@pytest.mark.parametrize("capacity", [60, 34])
+@pytest.mark.parametrize("decided", [(), (20, 21, 22)])
+def test_a_pot_that_goes_on_holds_all_of_an_answer(
+    llama: PreTrainedModel, capacity: int, decided: tuple[int, ...]
+) -> None:
+    """It is the pot that has read question and answer as text, but for an answer that is distilled on the way."""
+    options: dict[str, Any] = {"catalyst_ids": [2, 3], "capacity": capacity, "budget": 12}
+    ids, suffix = random_ids(25, 3), [9, 10, 11]
+    pot = read(llama, ids, **options)
+    steps = list(generate(llama, pot, suffix, max_new_tokens=20, goes_on=True, decided_by=lambda: decided))
+    said = [step.token_id for step in steps]
+    assert said == list(decided) or len(said) == 20
+    assert pot.n_seen == len(ids) + len(suffix) + len(said)
+    assert pot.peak <= capacity
+    assert (pot.origins == pot.n_seen - 1).any(dim=-1).all()
+    if capacity == 60:
+        by_hand = read(llama, [*ids, *suffix, *said], **options)
+        torch.testing.assert_close(pot.last_state, by_hand.last_state, atol=1e-4, rtol=1e-4)
+
+
+def test_a_stop_token_stays_out_of_a_pot_that_goes_on(llama: PreTrainedModel) -> None:
+    pot = read(llama, random_ids(20, 3), catalyst_ids=[2], capacity=60, budget=12)
+    steps = generate(llama, pot, [9], max_new_tokens=9, stop_ids=[4], decided_by=lambda: [20, 21, 4], goes_on=True)
+    assert [step.token_id for step in steps] == [20, 21]
+    assert pot.n_seen == 20 + 1 + 2
