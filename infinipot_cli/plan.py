@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from infinipot_cli.choice import PAPER, Choice
 from infinipot_cli.errors import PotSizeError
-from infinipot_cli.policies import DEFAULT, Settings, distills
+from infinipot_cli.policies import DEFAULT, Settings, distills, has_room
 from infinipot_cli.settings import PotRequest
 from infinipot_cli.templates import CATALYSTS, is_question, load_catalyst, load_template
 from infinipot_cli.tokens.tokenizer import DocumentTokenizer
@@ -219,11 +219,11 @@ def make_plan(
         context_length: longest context the model was trained for, None if unknown. Positions run to capacity - 1.
         capacity: pot size unless the user gave one; cut to the trained context.
         max_tokens: room for the answer unless the user gave one; smaller where the pot has not that much. A longer one
-            that the user gave is distilled while it is written, as what was read before was.
+            that the user gave is distilled while it is written, as what was read before was, or needs no place.
         changing: kind of a rotation that changes at `context_length`, whatever the model was trained for.
 
     Raises:
-        PotSizeError: pot, budget, prompt and answer do not fit each other.
+        PotSizeError: pot, budget, prompt, answer and what shall always stay do not fit each other.
     """
     size = request.capacity or min(capacity, context_length or capacity)
     if context_length is not None and size > context_length:
@@ -232,32 +232,24 @@ def make_plan(
             f"a pot of {size} places is larger than the {context_length} tokens {what}",
             hint=f"-s {context_length} is the most for this model",
         )
-    n_prefix, n_catalyst, n_suffix = len(prompt.prefix_ids), len(prompt.catalyst_ids), max(map(len, prompt.suffixes))
-    answer = request.max_tokens or SHORTEST_ANSWER
-    # Places that a distillation must leave free: the catalyst and one new token, or the question and its answer.
-    needed = max(n_catalyst + 1, n_suffix + answer)
-    # What it must be able to keep: the prefix, and enough of the document for reading it to make sense.
-    smallest_budget = _smallest_budget(n_prefix, size)
-    kept = max(smallest_budget, request.budget or 0)
-    if needed + kept > size and distills(request.policy or DEFAULT, request.policy_settings):
-        # the question stays while the answer grows past the pot, and the catalyst must fit behind both
-        needed, answer = n_suffix + max(n_catalyst, SHORTEST_ANSWER) + 1, SHORTEST_ANSWER
-        smallest_budget = max(smallest_budget, n_prefix + n_suffix + SHORTEST_ANSWER)
-    if needed + smallest_budget > size:
-        raise _too_small(size, n_question=n_suffix, answer=answer, needed=needed + smallest_budget, request=request)
-    budget = request.budget or min(request.usual_budget or size // 2, size - needed)
+    n_prefix, n_suffix = len(prompt.prefix_ids), max(map(len, prompt.suffixes))
+    need = _need(prompt, request, size)
+    if need.free + need.budget > size:
+        raise _too_small(size, n_question=n_suffix, need=need, request=request)
+    budget = request.budget or min(request.usual_budget or size // 2, size - need.free)
     if budget <= n_prefix:
         raise PotSizeError(f"a budget of {budget} is smaller than the {n_prefix + 1} entries that are always kept")
-    if answer < (request.max_tokens or answer) and budget < smallest_budget:
+    if need.outgrows and budget < need.budget:
         raise PotSizeError(
             f"a budget of {budget} cannot hold the question while an answer of {request.max_tokens} tokens is written",
-            hint=f"--budget {smallest_budget} is the least here, or a shorter answer with -n",
+            hint=f"--budget {need.budget} is the least here, or a shorter answer with -n",
         )
-    if budget + needed > size:
+    if budget + need.free > size:
         raise PotSizeError(
-            f"budget {budget} leaves {size - budget} of {size} places, and question and answer need {needed}",
-            hint=f"--budget {size - needed} is the most here, or take a larger pot with -s",
+            f"budget {budget} leaves {size - budget} of {size} places, and question and answer need {need.free}",
+            hint=f"--budget {size - need.free} is the most here, or take a larger pot with -s",
         )
+    _check_kept(request.choice, n_prefix, budget, need, most=size - need.free)
     room = size - budget - n_suffix
     return Plan(
         prompt=prompt,
@@ -272,19 +264,71 @@ def make_plan(
     )
 
 
-def _smallest_budget(n_prefix: int, size: int) -> int:
-    return n_prefix + max(1, size // 8)
+@dataclass(frozen=True)
+class _Need:
+    """What a pot must have.
+
+    Attributes:
+        free: places that a distillation must leave free.
+        budget: what it must be able to keep.
+        answer: tokens of the answer that are counted in `free`.
+        outgrows: whether the answer is longer than that, and distilled while it is written.
+    """
+
+    free: int
+    budget: int
+    answer: int
+    outgrows: bool = False
 
 
-def _too_small(size: int, *, n_question: int, answer: int, needed: int, request: PotRequest) -> PotSizeError:
+def _need(prompt: Prompt, request: PotRequest, size: int) -> _Need:
+    """What a pot of this size must have for a prompt and its answer."""
+    n_prefix, n_catalyst, n_suffix = len(prompt.prefix_ids), len(prompt.catalyst_ids), max(map(len, prompt.suffixes))
+    policy, asked = request.policy or DEFAULT, request.max_tokens or SHORTEST_ANSWER
+    # What a distillation must be able to keep: the prefix, and enough of the document for reading it to make sense.
+    budget = n_prefix + max(1, size // 8)
+    if has_room(policy, request.policy_settings):
+        answer = min(asked, SHORTEST_ANSWER)
+        return _Need(n_suffix + answer, budget, answer)
+    # What it must leave free: the catalyst and one new token, or the question and its answer.
+    free = max(n_catalyst + 1, n_suffix + asked)
+    if free + max(budget, request.budget or 0) <= size or not distills(policy, request.policy_settings):
+        return _Need(free, budget, asked)
+    # the question stays while the answer grows past the pot, and the catalyst must fit behind both
+    return _Need(
+        free=n_suffix + max(n_catalyst, SHORTEST_ANSWER) + 1,
+        budget=max(budget, n_prefix + n_suffix + SHORTEST_ANSWER),
+        answer=SHORTEST_ANSWER,
+        outgrows=asked > SHORTEST_ANSWER,
+    )
+
+
+def _check_kept(choice: Choice, n_prefix: int, budget: int, need: _Need, *, most: int) -> None:
+    """Refuse options that keep so much that nothing else has a place in the budget, of which there can be `most`."""
+    n_chosen = choice.sinks + choice.recent
+    least = n_prefix + n_chosen + (2 if need.outgrows else 1)
+    if not n_chosen or budget >= least:
+        return
+    options = (("--keep-first", choice.sinks), ("--keep-last", choice.recent))
+    named = " and ".join(f"{option} {n}" for option, n in options if n)
+    least = max(least, need.budget) if need.outgrows else least
+    hint = f"--budget {least} is the least here, or keep less"
+    raise PotSizeError(
+        f"{named} and {n_prefix} tokens of the prompt fill all that a distillation keeps, which is {budget}",
+        hint=hint if least <= most else "keep less, or take a larger pot with -s",
+    )
+
+
+def _too_small(size: int, *, n_question: int, need: _Need, request: PotRequest) -> PotSizeError:
     if n_question > size // 2:
         return PotSizeError(
             f"the question takes {n_question} tokens and cannot fit a pot of {size} places",
             hint="ask a shorter question, or take a larger pot with -s",
             code="question_too_long",
         )
+    is_long = bool(request.max_tokens) and not has_room(request.policy or DEFAULT, request.policy_settings)
     return PotSizeError(
-        f"a pot of {size} places is smaller than the prompt: {n_question} tokens of question, {answer} for the answer,"
-        f" and room to read need {needed}",
-        hint="take a larger pot with -s" + (", or a shorter answer with -n" if request.max_tokens else ""),
+        f"a pot of {size} places is smaller than the prompt: {n_question} tokens of question, {need.answer} for the"
+        f" answer, and room to read need {need.free + need.budget}",
+        hint="take a larger pot with -s" + (", or a shorter answer with -n" if is_long else ""),
     )

@@ -37,6 +37,7 @@ class Listed:
         is_bounded: whether the pot never holds more than its capacity.
         official_steps: whether its own code, unlike the paper's, makes room token by token.
         has_catalyst: whether a catalyst prompt judges.
+        cuts: whether only so much is read as fits beside question and answer.
     """
 
     class_name: str
@@ -47,6 +48,7 @@ class Listed:
     is_bounded: bool = True
     official_steps: bool = False
     has_catalyst: bool = False
+    cuts: bool = False
 
 
 POLICIES: dict[str, Listed] = {
@@ -64,7 +66,7 @@ POLICIES: dict[str, Listed] = {
     "full": Listed("Full", "everything", is_bounded=False),
     "self_extend": Listed("SelfExtend", "everything, far tokens in groups", settings={"group": 4, "window": 0},
                           is_bounded=False),
-    "truncation": Listed("Truncation", "the beginning and the end"),
+    "truncation": Listed("Truncation", "the beginning and the end", cuts=True),
     "keydiff": Listed("KeyDiff", "keys unlike the mean key", _ANY | {"pool"}, {"reset": True}, distills=True),
     "random": Listed("Random", "chance: the floor for all others", _ANY, {"seed": 0, "reset": True}, distills=True),
 }  # fmt: skip
@@ -88,6 +90,11 @@ def distills(policy: str, settings: Settings) -> bool:
     """Whether a policy, set so, empties a full pot in one go down to the budget."""
     here = listed(policy)
     return here.distills and not (here.official_steps and dict(settings).get(OFFICIAL))
+
+
+def has_room(policy: str, settings: Settings) -> bool:
+    """Whether an answer of any length goes on without a distillation: nothing leaves, or one entry for each token."""
+    return not distills(policy, settings) and not listed(policy).cuts
 
 
 def has_catalyst(policy: str, settings: Settings) -> bool:

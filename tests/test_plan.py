@@ -1,9 +1,13 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infinipot_cli.choice import Choice
 from infinipot_cli.errors import PotSizeError
 from infinipot_cli.plan import Judges, Plan, Prompt, Task, make_plan, make_prompt
+from infinipot_cli.policies import POLICY_NAMES
 from infinipot_cli.settings import SMALLEST_POT, PotRequest
 
 
@@ -128,3 +132,45 @@ def test_what_a_question_has_distilled_stays_distilled_for_it(
 ) -> None:
     assert before.and_then(Task("ask", catalyst, question="Who?", max_tokens=8), n_cycles) == after
     assert after.and_then(Task("ask", catalyst, question="Who?", max_tokens=8), n_cycles) == after, "stored once more"
+
+
+@given(
+    sinks=st.integers(0, 300),
+    recent=st.integers(0, 300),
+    budget=st.none() | st.integers(3, 250),
+    max_tokens=st.none() | st.integers(1, 400),
+)
+def test_what_shall_always_stay_leaves_places_in_the_budget(
+    sinks: int, recent: int, budget: int | None, max_tokens: int | None
+) -> None:
+    def planned(budget: int | None) -> Plan | PotSizeError:
+        choice = Choice(sinks=sinks, recent=recent)
+        request = PotRequest(capacity=256, budget=budget, max_tokens=max_tokens, choice=choice)
+        try:
+            return plan_for(prompt(2, 20, 20), request)
+        except PotSizeError as error:
+            return error
+
+    plan = planned(budget)
+    if isinstance(plan, Plan):
+        assert plan.budget > 2 + sinks + recent
+    elif plan.message.startswith("--keep-"):
+        assert ("--keep-first" in plan.message, "--keep-last" in plan.message) == (sinks > 0, recent > 0)
+        hinted = re.match(r"--budget (\d+)", plan.hint)
+        assert hinted is None or isinstance(planned(int(hinted[1])), Plan)
+
+
+def test_more_than_the_pot_holds_cannot_always_stay() -> None:
+    with pytest.raises(PotSizeError, match="--keep-first 2000 and 2 tokens of the prompt") as caught:
+        plan_for(prompt(2, 20, 20), PotRequest(choice=Choice(sinks=2000)))
+    assert caught.value.hint == "keep less, or take a larger pot with -s"
+
+
+@pytest.mark.parametrize("name", POLICY_NAMES)
+def test_only_a_pot_that_must_hold_the_answer_limits_it(name: str) -> None:
+    request = PotRequest(capacity=300, max_tokens=1500, policy=name)
+    if name == "truncation":
+        with pytest.raises(PotSizeError, match="1500 for the answer"):
+            plan_for(prompt(2, 20, 20), request)
+    else:
+        assert plan_for(prompt(2, 20, 20), request).max_tokens == 1500

@@ -59,8 +59,8 @@ class Pot(Cache):
     ) -> None:  # fmt: skip
         policy = policy or make()
         if policy.timing is Timing.WHEN_FULL:
-            n_protected = n_prefix + choice.sinks + choice.recent + sum(policy.always(budget))
-            _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids), n_protected)
+            _check_sizes(capacity, budget, novelty_ratio, len(catalyst_ids))
+            _check_protected(policy, n_prefix + choice.sinks + choice.recent, budget, capacity - len(catalyst_ids) - 1)
         elif policy.timing is Timing.EVERY_TOKEN and min(policy.always(capacity - 1)) < 0:
             raise PotSizeError(
                 f"more entries shall always stay than a pot of {capacity} places holds",
@@ -257,7 +257,7 @@ class Pot(Cache):
             return copy.deepcopy(self)
 
 
-def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: int, n_prefix: int) -> None:
+def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: int) -> None:
     if budget >= capacity:
         raise PotSizeError(f"the budget must be below the capacity (got {budget} and {capacity})")
     if n_catalyst < 1:
@@ -266,10 +266,19 @@ def _check_sizes(capacity: int, budget: int, novelty_ratio: float, n_catalyst: i
         raise PotSizeError(
             f"budget {budget} and a catalyst of {n_catalyst} tokens leave no place to read into (capacity {capacity})"
         )
-    if budget <= n_prefix:
-        raise PotSizeError(
-            f"the budget must be above the protected prefix (got {budget} and {n_prefix})",
-            hint=f"--budget {n_prefix + 1} is the least here",
-        )
     if not 0.0 <= novelty_ratio <= 1.0:
         raise PotSizeError(f"the novelty ratio must lie between 0 and 1 (got {novelty_ratio})")
+
+
+def _check_protected(policy: Policy, n_protected: int, budget: int, most: int) -> None:
+    """Refuse a budget that what always stays would fill: `n_protected` entries, and those that the policy adds."""
+    n_always = n_protected + sum(policy.always(budget))
+    if budget > n_always:
+        return
+    # what a policy adds may grow with the budget
+    works = (more for more in range(budget + 1, most + 1) if more > n_protected + sum(policy.always(more)))
+    least = next(works, None)
+    raise PotSizeError(
+        f"the budget must be above the {n_always} entries that always stay (got {budget})",
+        hint="keep less, or take a larger pot with -s" if least is None else f"--budget {least} is the least here",
+    )

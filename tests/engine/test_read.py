@@ -248,7 +248,7 @@ def test_a_stop_token_ends_the_answer_and_is_not_yielded(llama: PreTrainedModel)
     [
         ({"capacity": 20, "budget": 20}, "below the capacity"),
         ({"capacity": 20, "budget": 18}, "no place to read into"),
-        ({"capacity": 20, "budget": 3, "prefix_ids": [1, 2, 3]}, "above the protected prefix"),
+        ({"capacity": 20, "budget": 3, "prefix_ids": [1, 2, 3]}, "above the 3 entries that always stay"),
         ({"capacity": 20, "budget": 10, "catalyst_ids": []}, "catalyst prompt is empty"),
         ({"capacity": 20, "budget": 10, "novelty_ratio": 1.5}, "between 0 and 1"),
     ],

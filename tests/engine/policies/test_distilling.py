@@ -1,12 +1,15 @@
 """Policies that distil a full pot equal slow references: kept sets in every cycle, logits, tokens."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
 
-from infinipot_cli.engine import Pot, generate, read
+from infinipot_cli.choice import Choice
+from infinipot_cli.engine import Pot, Reader, generate, read
 from infinipot_cli.engine.policies import Evidence, make
+from infinipot_cli.errors import PotSizeError
 from infinipot_cli.policies import Settings
 from tests.engine.conftest import random_ids, tiny
 from tests.engine.policies.slow import SlowDistilling
@@ -91,3 +94,27 @@ def test_chance_draws_anew_at_each_distillation_and_stands_where_it_is_told() ->
     votes, origins = torch.zeros(1, 2, 9), torch.arange(9).expand(1, 2, 9)
     early, late = (make("random").rank(Evidence(votes, votes, origins, (), n_seen, 9)) for n_seen in (9, 18))
     assert not torch.equal(early, late)
+
+
+@pytest.mark.parametrize("budget", range(1, 9))
+def test_the_least_budget_beside_what_always_stays_works(budget: int) -> None:
+    """SirLLM's own code keeps more the more there is."""
+    sizes: dict[str, Any] = {
+        "catalyst_ids": [5],
+        "prefix_ids": [1],
+        "capacity": 32,
+        "policy": make("sirllm", (("official", True),)),
+    }
+    try:
+        Reader(tiny("llama"), budget=budget, **sizes)
+    except PotSizeError as error:
+        least = int(error.hint.split()[1])
+        assert Reader(tiny("llama"), budget=least, **sizes).pot.budget == least > budget
+        with pytest.raises(PotSizeError):
+            Reader(tiny("llama"), budget=least - 1, **sizes)
+
+
+def test_where_no_budget_works_none_is_named() -> None:
+    with pytest.raises(PotSizeError, match="31 entries that always stay") as caught:
+        Reader(tiny("llama"), catalyst_ids=[5], prefix_ids=[1], capacity=32, budget=20, choice=Choice(sinks=30))
+    assert caught.value.hint == "keep less, or take a larger pot with -s"
