@@ -17,7 +17,9 @@ def choose(logits: Tensor, *, temperature: float, top_p: float, generator: torch
     """
     if temperature == 0:
         return int(logits.argmax())
-    probabilities = (logits.cpu().double() / temperature).softmax(dim=-1)
+    exact = logits.cpu().double()
+    # the highest becomes 0 before the division, which would make it infinite at the least temperatures
+    probabilities = ((exact - exact.max()) / temperature).softmax(dim=-1)
     ranked, tokens = probabilities.sort(descending=True, stable=True)
     before = ranked.cumsum(dim=-1) - ranked
     ranked = ranked.masked_fill((before >= top_p) & (torch.arange(len(ranked)) > 0), 0.0)

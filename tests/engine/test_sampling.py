@@ -47,3 +47,10 @@ def test_equal_seeds_draw_alike_and_frequencies_are_the_probabilities() -> None:
     assert tokens == drawn(logits, 7, temperature=0.8, n=4000)
     shares = torch.bincount(torch.tensor(tokens), minlength=4) / 4000
     assert (shares - (logits / 0.8).softmax(-1)).abs().max() < 0.03
+
+
+@given(st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=30, unique=True), st.integers(0, 9))
+def test_the_least_temperatures_draw_the_likeliest(values: list[float], seed: int) -> None:
+    logits = torch.tensor(values)
+    for temperature in (5e-324, 1e-310, 1e-60):
+        assert drawn(logits, seed, temperature=temperature) == [int(logits.argmax())]
