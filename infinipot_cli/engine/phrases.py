@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from infinipot_cli.engine.consume import CHUNK
 from infinipot_cli.engine.forward import forward
 from infinipot_cli.engine.policies import Numbering
 from infinipot_cli.engine.pot import Pot
@@ -77,21 +78,20 @@ def weigh(
     """
     assert can_weigh(model, pot), "whoever asks has asked this before"
     assert pot.last_state is not None, "the question was not read yet"
-    first = _log_probabilities(model, pot.last_state[None])[0]
+    first = head(model, pot.last_state[None])[0].log_softmax(dim=-1)
     likely = {ids: ends for ids, ends in phrases.items() if ids and float(first[ids[0]]) > -LEAST_LIKELY}
     stops = torch.tensor(sorted(stop_ids), dtype=torch.long, device=first.device)
     found: dict[tuple[int, ...], float] = {}
     if not len(stops):
         return found
     for tree in _trees(likely, pot.capacity - pot.n_held):
-        following = _following(model, pot, tree)
+        steps, stopping = _steps(model, _states(model, pot, tree), tree, first, stops)
         paths: list[tuple[tuple[int, ...], float]] = []
         for node, (token, parent) in enumerate(zip(tree.tokens, tree.parents, strict=True)):
             ids, so_far = paths[parent] if parent >= 0 else ((), 0.0)
-            row = following[parent] if parent >= 0 else first
-            paths.append(((*ids, token), so_far + float(row[token])))
+            paths.append(((*ids, token), so_far + steps[node]))
             if node in tree.ends:
-                found[paths[-1][0]] = paths[-1][1] + float(following[node, stops].logsumexp(dim=-1))
+                found[paths[-1][0]] = paths[-1][1] + stopping[node]
     return found
 
 
@@ -107,23 +107,47 @@ def _trees(phrases: Mapping[tuple[int, ...], Collection[int]], room: int) -> Ite
         yield tree
 
 
-def _following(model: PreTrainedModel, pot: Pot, tree: _Tree) -> Tensor:
-    """What follows each node, log-probabilities, (T, V)."""
-    n_held, seen = pot.n_held, tree.seen()
-    hidden = torch.zeros((1, 1, len(seen), n_held + len(seen)), dtype=model.dtype)
-    hidden[0, 0, :, n_held:].masked_fill_(~seen, torch.finfo(model.dtype).min)
-    told = {
-        "attention_mask": hidden.to(model.device),
-        "position_ids": (n_held - 1 + seen.sum(dim=1))[None].to(model.device),
-    }
+def _states(model: PreTrainedModel, pot: Pot, tree: _Tree) -> Tensor:
+    """Final states of all nodes, (T, width), in forwards of no more than a chunk; the pot is afterwards as before."""
+    n_held, seen, states = pot.n_held, tree.seen(), list[Tensor]()
+    positions = n_held - 1 + seen.sum(dim=1)
     try:
-        states = forward(model, pot, torch.tensor([tree.tokens], device=model.device), **told)[0]
+        for at in range(0, len(seen), CHUNK):
+            rows = seen[at : at + CHUNK, : at + CHUNK]
+            hidden = torch.zeros((1, 1, len(rows), n_held + rows.shape[1]), dtype=model.dtype)
+            hidden[0, 0, :, n_held:].masked_fill_(~rows, torch.finfo(model.dtype).min)
+            told = {
+                "attention_mask": hidden.to(model.device),
+                "position_ids": positions[None, at : at + CHUNK].to(model.device),
+            }
+            ids = torch.tensor([tree.tokens[at : at + CHUNK]], device=model.device)
+            states.append(forward(model, pot, ids, **told)[0])
     finally:
         pot.rewind(n_held)
-    return _log_probabilities(model, states)
+    return torch.cat(states)
 
 
-def _log_probabilities(model: PreTrainedModel, states: Tensor) -> Tensor:
+def _steps(
+    model: PreTrainedModel, states: Tensor, tree: _Tree, first: Tensor, stops: Tensor
+) -> tuple[list[float], list[float]]:
+    """Log-probability of each node behind its parent, and of an end behind each node, nats.
+
+    Only these are kept of what the head gives, a slice at a time: nodes times vocabulary would dwarf the pot.
+
+    Args:
+        model: has the head.
+        states: of the nodes, (T, width).
+        tree: has them.
+        first: log-probabilities of the first token of a phrase, (V,).
+        stops: tokens that end an answer, (S,).
+    """
+    tokens, parents = torch.tensor([tree.tokens, tree.parents], device=states.device)
+    steps, stopping = first[tokens], list[Tensor]()
     size = rows_per_slice(port_of(model).vocabulary_size)
-    parts = [head(model, states[at : at + size]).log_softmax(dim=-1) for at in range(0, len(states), size)]
-    return torch.cat(parts)
+    for at in range(0, len(states), size):
+        following = head(model, states[at : at + size]).log_softmax(dim=-1)
+        behind = ((parents >= at) & (parents < at + size)).nonzero()[:, 0]
+        steps[behind] = following[parents[behind] - at, tokens[behind]]
+        stopping.append(following[:, stops].logsumexp(dim=-1))
+        del following  # before the next, so that there is only one
+    return steps.tolist(), torch.cat(stopping).tolist()

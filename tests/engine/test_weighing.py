@@ -146,3 +146,23 @@ def test_what_was_decided_is_answered_and_seen_by_the_pot(llama: PreTrainedModel
         assert following.n_held == by_hand.n_held
     free = [one.token_id for one in generate(llama, asked(llama), [12], max_new_tokens=6, decided_by=lambda: ())]
     assert free == [one.token_id for one in generate(llama, asked(llama), [12], max_new_tokens=6)]
+
+
+@pytest.mark.parametrize("kind", ["llama", "spread"])
+def test_pieces_weigh_as_the_whole(llama: PreTrainedModel, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Forwards of few tokens and a head of few rows, which part phrases in the middle."""
+    pot = asked(llama, choice=Choice(spread=0.5) if kind == "spread" else PAPER)
+    whole, heads = weigh(llama, pot, PHRASES, STOPS), list[int]()
+
+    def seen(model: PreTrainedModel, states: torch.Tensor) -> torch.Tensor:
+        heads.append(len(states))
+        return head(model, states)
+
+    monkeypatch.setattr("infinipot_cli.engine.phrases.head", seen)
+    monkeypatch.setattr("infinipot_cli.engine.phrases.rows_per_slice", lambda _: 2)
+    monkeypatch.setattr("infinipot_cli.engine.phrases.CHUNK", 3)
+    pieces = weigh(llama, pot, PHRASES, STOPS)
+    assert len(heads) > 2 and max(heads) == 2
+    assert pieces.keys() == whole.keys()
+    for ids, logprob in whole.items():
+        assert pieces[ids] == pytest.approx(logprob, abs=1e-4)
