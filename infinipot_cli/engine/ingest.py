@@ -78,7 +78,7 @@ class Reader:
         Raises:
             PotSizeError: an answer from this very pot has taken the places of the catalyst.
             ModelError: there are tokens that the model does not know; the pot is as before these.
-        UnsupportedModelError: the policy counts positions on to where the model turns its keys otherwise; likewise.
+            UnsupportedModelError: the policy counts positions on to where the model turns its keys otherwise; likewise.
         """
         pot, stream = self.pot, plain_ids(ids)
         if pot.policy.timing is not Timing.WHEN_FULL:
