@@ -242,14 +242,14 @@ def export(
     """
     if str(target) == STDIN:
         from infinipot_cli.commands.pot_pipes import check_piped, send
-        from infinipot_cli.pots.shelf import content
+        from infinipot_cli.pots.transfer import content
 
         check_piped(name)
         send(content(name))
         return
     from infinipot_cli.display.listing import put
     from infinipot_cli.display.output_file import check_named
-    from infinipot_cli.pots.shelf import export as copy
+    from infinipot_cli.pots.transfer import export as copy
 
     check_named(str(target), "export")
     put(str(copy(name, target)))
@@ -266,7 +266,7 @@ def import_pot(
     infinipot pots import book.pot
     """
     from infinipot_cli.display.listing import put
-    from infinipot_cli.pots.shelf import bring, bring_stream
+    from infinipot_cli.pots.transfer import bring, bring_stream
 
     if str(source) == STDIN:
         from infinipot_cli.commands.pot_pipes import received

@@ -132,6 +132,6 @@ def _with_a_name(sources: Sequence[str]) -> str:
     """The command with a pot that is called like its first document."""
     from shlex import join  # seldom needed, and help must stay fast
 
-    from infinipot_cli.pots.shelf import name_like
+    from infinipot_cli.pots.transfer import name_like
 
     return join(["infinipot", "read", *sources, "--save-pot", name_like(Path(sources[0]).stem)])

@@ -3,7 +3,8 @@
 import io
 import re
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from infinipot_cli.conversation import Conversation
 from infinipot_cli.errors import StandardOutputError
 from infinipot_cli.model.chat import next_turn
 from infinipot_cli.pots import file, shelf
+from infinipot_cli.reading import Reading
 from infinipot_cli.resume import resume, save
 from infinipot_cli.session import Session, ask
 from infinipot_cli.settings import PotRequest
@@ -49,13 +51,19 @@ def test_without_history_each_answer_is_that_of_ask(story: Path, tiny_model: Pat
     assert talked.stdout == "".join(alone)
 
 
-def test_history_survives_a_full_pot(story: Path, tmp_path: Path) -> None:
-    save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)
-    session = Session(str(tmp_path / "talker"), PotRequest(capacity=400, budget=200, max_tokens=60))
+@contextmanager
+def talking(story: Path, folder: Path, *, max_tokens: int) -> Iterator[tuple[Session, Reading, Conversation]]:
+    """A conversation that remembers, over a story that was read into a small pot."""
+    save_tiny_model(folder / "talker", context_length=512, chat_template=TURNS)
+    session = Session(str(folder / "talker"), PotRequest(capacity=400, budget=200, max_tokens=max_tokens))
     with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
         for _ in reading.read():
             pass
-        talk = Conversation(session, reading, keeps_history=True)
+        yield session, reading, Conversation(session, reading, keeps_history=True)
+
+
+def test_history_survives_a_full_pot(story: Path, tmp_path: Path) -> None:
+    with talking(story, tmp_path, max_tokens=60) as (_, reading, talk):
         assert talk.keeps_history
         n_seen, n_cycles = reading.pot.n_seen, reading.pot.n_cycles
         for number in range(12):
@@ -69,12 +77,8 @@ def test_history_survives_a_full_pot(story: Path, tmp_path: Path) -> None:
 
 
 def test_all_of_an_answer_that_uses_up_its_room_is_remembered(story: Path, tmp_path: Path) -> None:
-    save_tiny_model(tmp_path / "talker", context_length=512, chat_template=TURNS)
-    session = Session(str(tmp_path / "talker"), PotRequest(capacity=400, budget=200, max_tokens=3))
-    with session.prepare([str(story)], ask("What?", catalyst="general")) as reading:
-        for _ in reading.read():
-            pass
-        talk, question = Conversation(session, reading, keeps_history=True), "What is said?"
+    with talking(story, tmp_path, max_tokens=3) as (session, reading, talk):
+        question = "What is said?"
         n_seen, suffix = reading.pot.n_seen, session.plan(ask(question)).prompt.suffix_ids
         assert list(talk.ask(question)) and reading.is_cut
         assert reading.pot.n_seen == n_seen + len(suffix) + 3

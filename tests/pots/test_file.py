@@ -17,7 +17,7 @@ import torch
 from infinipot_cli.engine import PotState
 from infinipot_cli.errors import InfinipotError, ModelError, OutputError, PotError, UsageError
 from infinipot_cli.model.files import ModelFiles
-from infinipot_cli.pots import file
+from infinipot_cli.pots import file, transfer
 from infinipot_cli.pots.compact import from_int8, to_int8
 from infinipot_cli.pots.fingerprint import check_same, fingerprint
 from infinipot_cli.pots.header import Fingerprint, Header, StoredSource, from_json
@@ -196,12 +196,12 @@ def test_names_that_no_pot_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (shelf.shelf_folder() / "broken.pot").write_bytes(b"x")
     states = [(pot.name, bool(pot.problem)) for pot in shelf.shelved()]
     assert states == [("a-1.x", False), ("b", False), ("broken", True)]
-    copied = shelf.export("b", tmp_path)
+    copied = transfer.export("b", tmp_path)
     with pytest.raises(OutputError, match="is there already"):
-        shelf.export("b", tmp_path)
+        transfer.export("b", tmp_path)
     with pytest.raises(OutputError, match="is there already"):
-        shelf.bring(copied)
-    assert shelf.bring(copied, "c") == "c"
+        transfer.bring(copied)
+    assert transfer.bring(copied, "c") == "c"
     assert file.read(shelf.path_of("c"), "@c")[0] == HEADER
     shelf.remove("b")
     with pytest.raises(PotError, match="there is no pot @b"):
@@ -286,9 +286,9 @@ def test_what_ctrl_c_left_and_what_was_read_since_are_two(tmp_path: Path, monkey
         with pytest.raises(UsageError, match=meaning):
             shelf.check_new_name(name)
         with pytest.raises(UsageError, match=meaning):
-            shelf.bring(read, name)
+            transfer.bring(read, name)
     with pytest.raises(UsageError):
-        shelf.bring(read, "")
+        transfer.bring(read, "")
 
 
 def test_the_sum_covers_the_header(stored: Path) -> None:
@@ -354,17 +354,16 @@ def test_a_cut_or_lengthened_pot_is_known_by_its_size(stored: Path) -> None:
 
 
 def test_only_a_whole_pot_is_copied(tmp_path: Path, stored: Path) -> None:
-    from infinipot_cli.pots import shelf
 
     target, data = tmp_path / "copy.pot", stored.read_bytes()
     stored.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    for copy in (lambda: shelf.export(str(stored), target), lambda: shelf.content(str(stored))):
+    for copy in (lambda: transfer.export(str(stored), target), lambda: transfer.content(str(stored))):
         with pytest.raises(PotError, match="cut off or altered"):
             copy()
     assert not target.exists()
     stored.write_bytes(data)
-    shelf.export(str(stored), target)
-    assert target.read_bytes() == shelf.content(str(stored)) == data
+    transfer.export(str(stored), target)
+    assert target.read_bytes() == transfer.content(str(stored)) == data
 
 
 def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
@@ -384,16 +383,16 @@ def test_what_a_refused_import_offers_is_taken(name: str, stored: Path, monkeypa
     monkeypatch.chdir(stored.parent)
     (stored.parent / name).write_bytes(stored.read_bytes())
     with pytest.raises(UsageError) as caught:
-        shelf.bring(Path(name), f"./{name}")
+        transfer.bring(Path(name), f"./{name}")
     as_name, _, as_file = caught.value.hint.partition("; a pot file can be asked where it is: ")
     (asked,) = shlex.split(as_file)
     assert file.read_header(shelf.place_of(asked), asked) == HEADER
     if name != "book.pot":
         with pytest.raises(UsageError) as caught:
-            shelf.bring(Path(name))
+            transfer.bring(Path(name))
         assert caught.value.hint == as_name
     option, offered = shlex.split(as_name)
-    assert (option, shelf.bring(Path(name), offered)) == ("--name", offered)
+    assert (option, transfer.bring(Path(name), offered)) == ("--name", offered)
 
 
 def test_a_link_that_leads_nowhere_has_no_age_and_can_be_deleted(

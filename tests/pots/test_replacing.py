@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from infinipot_cli.app import app
 from infinipot_cli.commands.pot_pipes import check_piped, received
 from infinipot_cli.errors import OutputError, UsageError
-from infinipot_cli.pots import file, shelf
+from infinipot_cli.pots import file, shelf, transfer
 from infinipot_cli.pots.replacing import put, sweep
 from tests.pots.test_file import HEADER, state
 
@@ -107,19 +107,19 @@ def test_an_imported_pot_has_a_name_and_is_no_file(tmp_path: Path, home: Path) -
     file.write(tmp_path / "a.pot", HEADER, state())
     for name in (str(tmp_path / "out.pot"), "./out.pot"):
         with pytest.raises(UsageError, match="is a file"):
-            shelf.bring(tmp_path / "a.pot", name)
+            transfer.bring(tmp_path / "a.pot", name)
         result = CliRunner().invoke(app, ["pots", "import", str(tmp_path / "a.pot"), "--name", name])
         assert (result.exit_code, result.stdout) == (2, "")
     assert not (tmp_path / "out.pot").exists()
     (tmp_path / "lost.pot").symlink_to("nowhere.pot")
     with pytest.raises(OutputError, match="is there already"):
-        shelf.export(str(tmp_path / "a.pot"), tmp_path / "lost.pot")
+        transfer.export(str(tmp_path / "a.pot"), tmp_path / "lost.pot")
 
 
 def test_a_copy_makes_no_folder(tmp_path: Path, home: Path) -> None:
     file.write(tmp_path / "a.pot", HEADER, state())
     with pytest.raises(OutputError, match="there is no folder"):
-        shelf.export(str(tmp_path / "a.pot"), tmp_path / "none" / "x.pot")
+        transfer.export(str(tmp_path / "a.pot"), tmp_path / "none" / "x.pot")
     assert not (tmp_path / "none").exists()
 
 
@@ -174,12 +174,12 @@ def test_prune_says_what_went_as_rm_does(home: Path) -> None:
 def test_what_was_checked_is_what_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "a.pot"
     file.write(source, HEADER, state())
-    wanted, check = source.read_bytes(), shelf.check_structure
+    wanted, check = source.read_bytes(), transfer.check_structure
 
     def swap(data: bytes, name: str) -> None:
         check(data, name)
         source.write_bytes(b"another")
 
-    monkeypatch.setattr(shelf, "check_structure", swap)
-    assert shelf.bring(source) == "a"
+    monkeypatch.setattr(transfer, "check_structure", swap)
+    assert transfer.bring(source) == "a"
     assert shelf.path_of("a").read_bytes() == wanted

@@ -14,7 +14,7 @@ from infinipot_cli.app import app
 from infinipot_cli.engine import PotState, Reader, capture, restore
 from infinipot_cli.errors import OutputError, PotError, UsageError
 from infinipot_cli.model.load import load as load_model
-from infinipot_cli.pots import shelf
+from infinipot_cli.pots import shelf, transfer
 from infinipot_cli.session import Session
 from tests.pots import forging
 
@@ -167,5 +167,5 @@ def test_places_that_cannot_hold_a_pot_are_refused_before_reading(
     with pytest.raises(OutputError):
         shelf.check_target("folder")
     with pytest.raises(UsageError, match="no name on the shelf"):
-        shelf.bring(path, str(path.parent / "out.pot"))
+        transfer.bring(path, str(path.parent / "out.pot"))
     assert not (path.parent / "out.pot").exists()
